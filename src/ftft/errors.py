@@ -1,0 +1,39 @@
+"""The errors that ftft raises on purpose.
+
+Every message is one paragraph that names the place (file, column, row or key),
+says what was expected, and says what to do. The command line prints the message
+and exits with status 2; a traceback appears only with ``--debug``.
+
+    FtftError
+    ├── ConfigError      the experiment file or a ``--set`` override
+    ├── DataError        a data file, a column, a label, an example id
+    ├── DynamicsError    a dynamics folder, a data map, a selection
+    ├── ModelError       a model or tokenizer that cannot be loaded or does not fit
+    └── WorkspaceError   the run folder: not writable, changed, in use
+"""
+
+from __future__ import annotations
+
+
+class FtftError(Exception):
+    """Base class of all errors that ftft raises on purpose."""
+
+
+class ConfigError(FtftError):
+    """The experiment file or an override is not valid; lists every problem found."""
+
+
+class DataError(FtftError):
+    """A data file, a column, a label or an example id is not as expected."""
+
+
+class DynamicsError(FtftError):
+    """Dynamics, a data map or a selection cannot be read or do not fit together."""
+
+
+class ModelError(FtftError):
+    """A model or tokenizer cannot be loaded, or does not fit the task."""
+
+
+class WorkspaceError(FtftError):
+    """The run folder cannot be used: not writable, damaged or in use."""
