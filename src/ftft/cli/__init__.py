@@ -1,0 +1,39 @@
+"""The command line. Each command is one thin file; heavy imports happen inside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+
+def main() -> None:
+    """Run the command line and exit: 0 on success, 2 on bad input, 130 when interrupted."""
+    from ftft.cli.app import app
+    from ftft.errors import FtftError
+
+    debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
+    try:
+        app()
+    except FtftError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted: nothing that was finished is lost; give the same command again to go "
+            "on from the last checkpoint.",
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None
+    except Exception as error:
+        if debug:
+            raise
+        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        print(
+            f"error: unexpected {type(error).__name__}: {first}\nThis is a defect in ftft or in a "
+            "library it uses; run the command again with --debug to see where.",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None

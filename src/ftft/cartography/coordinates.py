@@ -1,0 +1,155 @@
+"""Data-map coordinates of allenai/cartography: one JSON object an example.
+
+`guid, index, threshold_closeness, confidence, variability, correctness, forgetfulness`;
+there, correctness is the *number* of epochs predicted right, and the forgetfulness of
+an example that was never predicted right is 1000.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.json as pj
+
+from ftft.cartography.datamap import DataMap, checked_fraction, region_codes
+from ftft.dynamics.examples import check_unique, resolve_classes, to_ids
+from ftft.dynamics.files import atomic_path
+from ftft.errors import DynamicsError
+
+_NEVER_LEARNT = 1000
+_NUMBERS = ("confidence", "variability", "correctness", "forgetfulness")
+
+
+def write_coordinates(path: str | PathLike[str], datamap: DataMap) -> None:
+    """Write the coordinates of a map as allenai/cartography does (`td_metrics.jsonl`).
+
+    Args:
+        path: the JSON lines file.
+        datamap: the map; ddof 0 is what the original computes.
+
+    Raises:
+        DynamicsError: the file cannot be written.
+    """
+    confidence = datamap.confidence.astype(np.float64)
+    right = np.rint(datamap.correctness * len(datamap.epochs)).astype(int)
+    forgotten = np.where(right == 0, _NEVER_LEARNT, datamap.forgetting)
+    columns = {
+        "guid": datamap.example_ids.to_pylist(),
+        "index": range(len(datamap)),
+        "threshold_closeness": (confidence * (1 - confidence)).tolist(),
+        "confidence": confidence.tolist(),
+        "variability": datamap.variability.astype(np.float64).tolist(),
+        "correctness": right.tolist(),
+        "forgetfulness": forgotten.tolist(),
+    }
+    with atomic_path(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for row in zip(*columns.values(), strict=True):
+            file.write(json.dumps(dict(zip(columns, row, strict=True))) + "\n")
+
+
+def read_coordinates(
+    path: str | PathLike[str],
+    *,
+    num_epochs: int | None = None,
+    labels: Mapping[Any, int] | None = None,
+    class_names: Sequence[str] | None = None,
+    region_fraction: float = 0.33,
+) -> DataMap:
+    """Read coordinates of allenai/cartography as a map.
+
+    What they do not hold is unknown: AUM, loss and EL2N are NaN, so strategies that need
+    them refuse; `epochs` are numbered from 0; without labels, all examples count as class 0.
+
+    Args:
+        path: the JSON lines file.
+        num_epochs: epochs that the coordinates were computed from; the highest
+            correctness where None.
+        labels: gold class indices by id.
+        class_names: C names; "0" to "C-1" where None.
+        region_fraction: share of the examples that is ambiguous, in (0, 1].
+
+    Raises:
+        DynamicsError: the file is missing, or a line is not as expected.
+    """
+    path = Path(path)
+    fraction = checked_fraction(region_fraction, "region_fraction")
+    table = _read(path)
+    ids = to_ids(table.column("guid"))
+    check_unique(ids, str(path))
+    numbers = {name: _numbers(table, name, path) for name in _NUMBERS}
+    right, forgotten = numbers["correctness"], numbers["forgetfulness"]
+    total = max(1, int(right.max())) if num_epochs is None else num_epochs
+    if total < right.max():
+        raise DynamicsError(
+            f"{path}: an example was predicted right {int(right.max())} times, more than the "
+            f"{total} epochs that were given. Give the number of epochs of the run."
+        )
+    unknown: npt.NDArray[np.float32] = np.full(len(ids), np.nan, dtype=np.float32)
+    gold, _, names = resolve_classes(_labels(ids, labels, path), None, class_names, str(path))
+    confidence = numbers["confidence"].astype(np.float32)
+    variability = numbers["variability"].astype(np.float32)
+    return DataMap(
+        example_ids=ids,
+        labels=gold,
+        class_names=names,
+        confidence=confidence,
+        variability=variability,
+        correctness=(right / total).astype(np.float32),
+        forgetting=np.where(forgotten == _NEVER_LEARNT, 0, forgotten).astype(np.int32),
+        aum=unknown,
+        mean_loss=unknown,
+        el2n=unknown,
+        region_code=region_codes(confidence, variability, ids, fraction),
+        epochs=tuple(range(total)),
+        burn_in=0,
+        ddof=0,
+        region_fraction=fraction,
+    )
+
+
+def _read(path: Path) -> pa.Table:
+    schema = pa.schema([(name, pa.float64()) for name in _NUMBERS])
+    try:
+        table = pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
+    except (pa.ArrowException, OSError) as error:
+        raise DynamicsError(
+            f"{path} cannot be read as JSON lines: {str(error).strip()}. Give the coordinates that "
+            "allenai/cartography wrote."
+        ) from error
+    if "guid" not in table.column_names:
+        raise DynamicsError(
+            f"{path}: no line has the key 'guid'. Give the coordinates that allenai/cartography "
+            "wrote."
+        )
+    return table
+
+
+def _numbers(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.float64]:
+    column = table.column(name)
+    values: npt.NDArray[np.float64] = column.to_numpy()
+    if column.null_count or not np.isfinite(values).all():
+        raise DynamicsError(
+            f"{path}: {name!r} is missing or not a finite number in a line. Each line must have "
+            f"guid, {', '.join(_NUMBERS)}."
+        )
+    return values
+
+
+def _labels(ids: pa.StringArray, labels: Mapping[Any, int] | None, path: Path) -> Any:
+    if labels is None:
+        return np.zeros(len(ids), dtype=np.int64)
+    by_text = {str(name): label for name, label in labels.items()}
+    missing = [name for name in ids.to_pylist() if name not in by_text]
+    if missing:
+        raise DynamicsError(
+            f"{path}: no gold label was given for the id {missing[0]!r} ({len(missing)} ids lack "
+            "one). Give the labels of all examples, or none."
+        )
+    return np.array([by_text[name] for name in ids.to_pylist()])

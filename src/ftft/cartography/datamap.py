@@ -1,0 +1,224 @@
+"""The data map: where every training example lies, by how it was learnt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.cartography.ranking import top_set
+from ftft.cartography.statistics import Values, statistics
+from ftft.cartography.tables import read_table, write_table
+from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.examples import Labels
+from ftft.errors import DynamicsError
+
+EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
+REGIONS = (EASY, AMBIGUOUS, HARD)
+SCHEMA = 1
+
+_STATISTICS = ("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n")
+_COLUMNS = {
+    "example_id": pa.string(),
+    "label": pa.string(),
+    "confidence": pa.float32(),
+    "variability": pa.float32(),
+    "correctness": pa.float32(),
+    "forgetting": pa.int32(),
+    "region": pa.string(),
+    "aum": pa.float32(),
+    "mean_loss": pa.float32(),
+    "el2n": pa.float32(),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class DataMap:
+    """Statistics and region of N examples (Swayamdipta et al. 2020); see `Statistics`.
+
+    The regions are exclusive: *ambiguous* are the `round(region_fraction * N)` examples
+    of highest variability (Python's `round`, ties by ascending id); of the rest,
+    *easy-to-learn* are those with a confidence of at least 0.5 and *hard-to-learn* the
+    others. The paper leaves the borders open; the ambiguous third is the one that FTFT
+    trains on.
+
+    Attributes:
+        example_ids: (N,) unique ids.
+        labels: (N,) int64 gold class indices.
+        class_names: the C names.
+        confidence: float32 (N,) in [0, 1]; higher is easier.
+        variability: float32 (N,); higher is more ambiguous.
+        correctness: float32 (N,) in [0, 1]; higher is easier.
+        forgetting: int32 (N,); higher is harder.
+        aum: float32 (N,); low and negative point to label errors. It, mean_loss and el2n
+            are NaN in a map that was imported from coordinates.
+        mean_loss: float32 (N,); higher is harder.
+        el2n: float32 (N,) in [0, √2]; higher is harder.
+        region_code: int8 (N,), position of the region in `REGIONS`.
+        epochs: the recording points that took part.
+        burn_in: how many of the first complete points were left out.
+        ddof: of the standard deviation.
+        region_fraction: share of the examples that is ambiguous.
+    """
+
+    example_ids: pa.StringArray
+    labels: Labels
+    class_names: tuple[str, ...]
+    confidence: Values
+    variability: Values
+    correctness: Values
+    forgetting: npt.NDArray[np.int32]
+    aum: Values
+    mean_loss: Values
+    el2n: Values
+    region_code: npt.NDArray[np.int8]
+    epochs: tuple[int, ...]
+    burn_in: int
+    ddof: int
+    region_fraction: float
+
+    def __len__(self) -> int:
+        """The number of examples N."""
+        return len(self.labels)
+
+    @property
+    def region(self) -> npt.NDArray[np.object_]:
+        """Names of the regions: object array (N,) of strings out of `REGIONS`."""
+        return np.array(REGIONS, dtype=object)[self.region_code]
+
+    @classmethod
+    def from_dynamics(
+        cls,
+        dynamics: TrainingDynamics,
+        *,
+        burn_in: int = 0,
+        ddof: int = 0,
+        region_fraction: float = 0.33,
+    ) -> DataMap:
+        """Compute the map of recorded dynamics.
+
+        Args:
+            dynamics: what was recorded, with at least two complete points after burn-in.
+            burn_in: how many of the first complete recording points to leave out.
+            ddof: of the standard deviation, 0 or 1; the ranking is the same.
+            region_fraction: share of the examples that is ambiguous, in (0, 1].
+
+        Raises:
+            DynamicsError: too few recording points, a setting out of range, or dynamics
+                that cannot be read.
+        """
+        checked_fraction(region_fraction, "region_fraction")
+        result = statistics(dynamics, burn_in=burn_in, ddof=ddof)
+        return cls(
+            example_ids=dynamics.example_ids,
+            labels=dynamics.labels,
+            class_names=dynamics.class_names,
+            **{name: getattr(result, name) for name in _STATISTICS},
+            region_code=region_codes(
+                result.confidence, result.variability, dynamics.example_ids, region_fraction
+            ),
+            epochs=result.epochs,
+            burn_in=burn_in,
+            ddof=ddof,
+            region_fraction=float(region_fraction),
+        )
+
+    def to_table(self) -> pa.Table:
+        """The map as an Arrow table, one row an example, labels and regions by name."""
+        columns: dict[str, Any] = {name: getattr(self, name) for name in _STATISTICS}
+        columns["example_id"] = self.example_ids
+        columns["label"] = label_names(self.class_names, self.labels)
+        columns["region"] = label_names(REGIONS, self.region_code)
+        return pa.table({name: pa.array(columns[name], kind) for name, kind in _COLUMNS.items()})
+
+    def write(self, path: str | PathLike[str]) -> None:
+        """Write the map as a Parquet file (`example_id, label, confidence, …`).
+
+        Raises:
+            DynamicsError: the file cannot be written.
+        """
+        settings = {
+            "class_names": list(self.class_names),
+            "epochs": list(self.epochs),
+            "burn_in": self.burn_in,
+            "ddof": self.ddof,
+            "region_fraction": self.region_fraction,
+        }
+        write_table(path, self.to_table(), "map", SCHEMA, settings)
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> DataMap:
+        """Read a map that `write` wrote.
+
+        Raises:
+            DynamicsError: the file is missing, damaged, not a map, or of a newer schema.
+        """
+        table, settings = read_table(path, "map", SCHEMA, _COLUMNS)
+        try:
+            class_names = tuple(settings["class_names"])
+            _check_values(table)
+            return cls(
+                example_ids=table.column("example_id").combine_chunks(),
+                labels=_codes(class_names, table, "label").astype(np.int64),
+                class_names=class_names,
+                **{name: table.column(name).to_numpy() for name in _STATISTICS},
+                region_code=_codes(REGIONS, table, "region").astype(np.int8),
+                epochs=tuple(settings["epochs"]),
+                burn_in=int(settings["burn_in"]),
+                ddof=int(settings["ddof"]),
+                region_fraction=float(settings["region_fraction"]),
+            )
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise DynamicsError(
+                f"{path} is damaged: {str(error).strip()}. Make the map again from its dynamics."
+            ) from error
+
+
+def checked_fraction(fraction: float, name: str) -> float:
+    """Return a fraction in (0, 1] as a float, or raise a `DynamicsError`."""
+    number = isinstance(fraction, int | float | np.number) and not isinstance(fraction, bool)
+    # The comparison is written so that NaN fails it.
+    if not number or not 0.0 < fraction <= 1.0 or not math.isfinite(fraction):
+        raise DynamicsError(
+            f"{name} is {fraction!r}; it must be a number above 0 and at most 1, for example 0.33."
+        )
+    return float(fraction)
+
+
+def _check_values(table: pa.Table) -> None:
+    for name in ("confidence", "variability", "correctness", "forgetting"):
+        column = table.column(name)
+        if column.null_count or not np.isfinite(column.to_numpy()).all():
+            raise ValueError(f"the {name} of an example is missing or not finite")
+
+
+def region_codes(
+    confidence: Values, variability: Values, ids: pa.StringArray, region_fraction: float
+) -> npt.NDArray[np.int8]:
+    """The regions of N examples as positions in `REGIONS`: int8 array (N,); see `DataMap`."""
+    codes = np.where(confidence >= 0.5, REGIONS.index(EASY), REGIONS.index(HARD)).astype(np.int8)
+    count = round(region_fraction * len(ids))
+    codes[top_set(variability, ids, count, largest=True)] = REGIONS.index(AMBIGUOUS)
+    return codes
+
+
+def label_names(names: tuple[str, ...], codes: npt.NDArray[Any]) -> pa.StringArray:
+    """Names of codes as an Arrow string array."""
+    indices = pa.array(codes.astype(np.int32))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
+
+
+def _codes(names: tuple[str, ...], table: pa.Table, column: str) -> npt.NDArray[Any]:
+    values = table.column(column).combine_chunks()
+    codes = pc.index_in(values, value_set=pa.array(names, pa.string()))
+    if codes.null_count:
+        unknown = values.filter(codes.is_null())[0].as_py()
+        raise ValueError(f"the {column} {unknown!r} is not one of {list(names)}")
+    result: npt.NDArray[Any] = codes.to_numpy()
+    return result

@@ -1,0 +1,173 @@
+"""Maps, selections and candidates for other tools: CSV, Parquet, JSON lines, datasets."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from ftft.dynamics.examples import check_unique, to_ids
+from ftft.dynamics.files import atomic_path
+from ftft.errors import DynamicsError
+
+FORMATS = ("csv", "parquet", "jsonl", "datasets")
+_BY_SUFFIX = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".json": "jsonl",
+    "": "datasets",
+}
+# What a spreadsheet takes for a formula at the start of a cell.
+_FORMULA = r"^[=+\-@\t\r\n]"
+
+
+def export_table(
+    table: pa.Table,
+    path: str | PathLike[str],
+    *,
+    kind: str | None = None,
+    rows: pa.Table | None = None,
+    id_column: str = "example_id",
+) -> None:
+    """Write a table with an `example_id` column for other tools, whole or not at all.
+
+    Args:
+        table: `DataMap.to_table()`, `Selection.to_table()` or `label_error_candidates(…)`.
+        path: the file; for "datasets" a new folder, as `datasets.load_from_disk` reads it.
+        kind: one of `FORMATS`; by the ending of the path where None (none: datasets).
+            In CSV, text that a spreadsheet would run as a formula (it starts with = + - @,
+            a tab or a line break) gets a leading apostrophe.
+        rows: the original rows, joined to the right by id. A column whose name the table
+            has already is called `original_…`.
+        id_column: the column of `rows` that holds the ids.
+
+    Raises:
+        DynamicsError: an unknown format, an id without or with several rows, or a path
+            that cannot be written.
+    """
+    path = Path(path)
+    kind = _BY_SUFFIX.get(path.suffix.lower()) if kind is None else kind
+    writers: Mapping[str | None, Callable[[pa.Table, Path], None]] = {
+        "csv": _write_csv,
+        "parquet": _write_parquet,
+        "jsonl": _write_jsonl,
+        "datasets": _write_datasets,
+    }
+    if kind not in writers:
+        raise DynamicsError(
+            f"{path}: the format to export to is not known. End the name in .csv, .parquet or "
+            f".jsonl, or name one of: {', '.join(FORMATS)}."
+        )
+    if rows is not None:
+        table = _joined(table, rows, id_column)
+    writers[kind](table.replace_schema_metadata(None), path)
+
+
+def _joined(table: pa.Table, rows: pa.Table, id_column: str) -> pa.Table:
+    if id_column not in rows.column_names:
+        raise DynamicsError(
+            f"The original rows have no column {id_column!r}, only {', '.join(rows.column_names)}. "
+            "Name the one that holds the example ids."
+        )
+    ids = to_ids(rows.column(id_column))
+    check_unique(ids, "The original rows")
+    wanted = table.column("example_id")
+    wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
+    positions = pc.index_in(wanted, value_set=ids)
+    if positions.null_count:
+        missing = wanted.filter(positions.is_null())[0].as_py()
+        raise DynamicsError(
+            f"The original rows lack the example id {missing!r} ({positions.null_count} ids are "
+            "missing). Give the data that the dynamics were recorded on."
+        )
+    for name in rows.column_names:
+        if name != id_column:
+            target = f"original_{name}" if name in table.column_names else name
+            table = table.append_column(target, rows.column(name).take(positions))
+    return table
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    columns = [_inert(_flat(column)) for column in table.columns]
+    names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
+    with atomic_path(path) as temporary:
+        pcsv.write_csv(pa.table(columns, names=names), temporary)
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, write_page_checksum=True)
+
+
+def _write_jsonl(table: pa.Table, path: Path) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for batch in table.to_batches(max_chunksize=1 << 14):
+            file.writelines(_json(row) + "\n" for row in batch.to_pylist())
+
+
+def _write_datasets(table: pa.Table, path: Path) -> None:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DynamicsError(
+            "Exporting to a datasets folder needs the package `datasets`: `pip install datasets`. "
+            "Or export to Parquet, which `datasets` reads too."
+        ) from error
+    if path.exists():
+        raise DynamicsError(f"{path} exists already. Export to a new folder, or remove it first.")
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        datasets.Dataset(table).save_to_disk(str(temporary))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DynamicsError(
+            f"{path} cannot be written: {error.strerror or error}. Check that the folder exists, "
+            "is writable and has space left."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flat(column: Any) -> Any:
+    """Lists and structures as JSON text; CSV has no other place for them."""
+    if pa.types.is_nested(column.type):
+        texts = [None if cell is None else _json(cell) for cell in column.to_pylist()]
+        return pa.array(texts, pa.string())
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
+
+
+def _inert(column: Any) -> Any:
+    kind = column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return column
+    risky = pc.match_substring_regex(column, _FORMULA)
+    prefixed = pc.binary_join_element_wise(pa.scalar("'", kind), column, pa.scalar("", kind))
+    return pc.if_else(risky, prefixed, column)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_finite(value), ensure_ascii=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities as null: JSON has no word for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,97 @@
+"""Examples whose label is probably wrong, and probabilities for tools that look for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ftft.cartography.datamap import DataMap, label_names
+from ftft.cartography.ranking import top
+from ftft.cartography.statistics import epochs_used
+from ftft.cartography.trajectories import softmax
+from ftft.dynamics.container import TrainingDynamics
+from ftft.errors import DynamicsError
+
+SCORES = ("confidence", "aum")
+
+
+def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None = None) -> pa.Table:
+    """Rank examples by how likely their label is wrong, the likeliest first.
+
+    Both scores find examples that the model did not come to agree with. Such an example
+    may be mislabelled, or only hard: look at it before it is changed.
+
+    Args:
+        datamap: the map of N examples.
+        by: "confidence": lowest mean probability of the label (hard-to-learn; Swayamdipta
+            et al. 2020, section 5). "aum": lowest area under the margin (Pleiss et al.
+            2020, section 3), which unlike a probability does not level off.
+        count: how many; all N where None.
+
+    Returns:
+        Arrow table `example_id, label, score, rank`; a low score is suspicious, rank 0 the
+        most; equal scores by ascending id.
+
+    Raises:
+        DynamicsError: an unknown score, one that the map lacks, or a count out of range.
+    """
+    if by not in SCORES:
+        raise DynamicsError(
+            f"Label errors cannot be ranked by {by!r}. Use one of: {', '.join(SCORES)}."
+        )
+    scores = datamap.aum if by == "aum" else datamap.confidence
+    if np.isnan(scores).any():
+        raise DynamicsError(
+            f"The map has no {by}: it was imported from coordinates. Rank by confidence, or make "
+            "the map from dynamics."
+        )
+    wanted = len(datamap) if count is None else count
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 < wanted <= len(datamap):
+        raise DynamicsError(
+            f"{count!r} label-error candidates were asked for; give a number from 1 to "
+            f"{len(datamap)}."
+        )
+    rows = top(scores, datamap.example_ids, wanted, largest=False)
+    return pa.table(
+        {
+            "example_id": datamap.example_ids.take(pa.array(rows)),
+            "label": label_names(datamap.class_names, datamap.labels[rows]),
+            "score": pa.array(scores[rows].astype(np.float64)),
+            "rank": pa.array(np.arange(wanted)),
+        }
+    )
+
+
+def label_quality_probabilities(
+    dynamics: TrainingDynamics, burn_in: int = 0
+) -> npt.NDArray[np.float64]:
+    """Mean over epochs of the predicted class probabilities, ready for cleanlab.
+
+    **These are not out-of-sample probabilities**, which confident learning (Northcutt et
+    al. 2021) asks for. They come from the training run itself: each is predicted before
+    the model is updated on the example in that epoch, but, from the second epoch on,
+    after it was trained on it in earlier ones. A model that memorises labels makes wrong
+    ones look right. Averaging keeps the early epochs, in which little is memorised, in the
+    balance, and so the ranking useful; do not read the numbers as calibrated, and use
+    cross-validated predictions where a decision depends on them.
+
+    Args:
+        dynamics: what was recorded.
+        burn_in: how many of the first complete recording points to leave out.
+
+    Returns:
+        float64 array of shape (N, C); each row sums to 1. With the gold labels,
+        `cleanlab.filter.find_label_issues(dynamics.labels, probabilities)` takes it as it is.
+
+    Raises:
+        DynamicsError: no complete recording point is left, or one cannot be read.
+    """
+    epochs = epochs_used(dynamics, burn_in, least=1)
+    total: npt.NDArray[np.float64] = np.zeros((len(dynamics), dynamics.num_classes))
+    for epoch in epochs:
+        logits = dynamics.epoch_logits(epoch)
+        for start in range(0, len(logits), 1 << 15):
+            rows = slice(start, start + (1 << 15))
+            total[rows] += softmax(logits[rows])
+    return np.asarray(total / total.sum(axis=1, keepdims=True))

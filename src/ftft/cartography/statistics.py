@@ -1,0 +1,152 @@
+"""The statistics of training dynamics, in one pass over the recording points.
+
+With E recording points after burn-in, p[e] the probability of the gold label y and
+z[e] the logits at point e, each example gets
+
+    confidence   mean_e p[e]                          Swayamdipta et al. 2020, section 2
+    variability  sqrt(sum_e (p[e] - confidence)² / (E - ddof))               the same
+    correctness  mean_e 1[argmax z[e] = y]                                   the same
+    forgetting   times that right is followed by wrong  Toneva et al. 2019, section 3
+    aum          mean_e (z[e, y] - max_{c ≠ y} z[e, c])  Pleiss et al. 2020, section 3
+    mean_loss    mean_e -log p[e]
+    el2n         mean_e ‖softmax(z[e]) - onehot(y)‖₂     Paul et al. 2021, section 2
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ftft.cartography.trajectories import Floats, PointValues, value_blocks
+from ftft.dynamics.container import TrainingDynamics
+from ftft.errors import DynamicsError
+
+Values: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Statistics of N examples; every array has shape (N,).
+
+    Attributes:
+        confidence: float32 in [0, 1]; higher is easier.
+        variability: float32 in [0, 0.5] with ddof 0; higher is more ambiguous.
+        correctness: float32 in [0, 1]; higher is easier.
+        forgetting: int32, at least 0; higher is harder. An example that is never
+            predicted right has 0 (its correctness is 0 too), not infinity as in the paper.
+        aum: float32, any value; low and negative point to label errors.
+        mean_loss: float32, at least 0; higher is harder.
+        el2n: float32 in [0, √2]; higher is harder.
+        epochs: the recording points that took part.
+        burn_in: how many of the first complete points were left out.
+        ddof: what variability divides by: the number of points less this.
+    """
+
+    confidence: Values
+    variability: Values
+    correctness: Values
+    forgetting: npt.NDArray[np.int32]
+    aum: Values
+    mean_loss: Values
+    el2n: Values
+    epochs: tuple[int, ...]
+    burn_in: int
+    ddof: int
+
+
+def statistics(dynamics: TrainingDynamics, burn_in: int = 0, ddof: int = 0) -> Statistics:
+    """Compute all statistics, reading one recording point at a time.
+
+    Args:
+        dynamics: what was recorded; incomplete recording points do not take part.
+        burn_in: how many of the first complete recording points to leave out. Forgetting
+            counts only between points that take part.
+        ddof: 0 for the population standard deviation, as in the figures of the data-map
+            paper; 1 for the sample one, as in the FTFT code. The ranking is the same.
+
+    Raises:
+        DynamicsError: fewer than two recording points are left, the settings are out of
+            range, or a point cannot be read.
+    """
+    check_count("ddof", ddof)
+    epochs = epochs_used(dynamics, burn_in, least=max(2, ddof + 1))
+    sums = _Sums(len(dynamics))
+    for epoch in epochs:
+        sums.points += 1
+        for rows, values in value_blocks(dynamics.epoch_logits(epoch), dynamics.labels):
+            sums.add(rows, values)
+    return Statistics(
+        confidence=sums.mean.astype(np.float32),
+        variability=np.sqrt(sums.squares / (len(epochs) - ddof)).astype(np.float32),
+        correctness=(sums.correct / len(epochs)).astype(np.float32),
+        forgetting=sums.forgetting,
+        aum=(sums.margin / len(epochs)).astype(np.float32),
+        mean_loss=(sums.loss / len(epochs)).astype(np.float32),
+        el2n=(sums.error_norm / len(epochs)).astype(np.float32),
+        epochs=epochs,
+        burn_in=burn_in,
+        ddof=ddof,
+    )
+
+
+class _Sums:
+    """Running sums over recording points, each of shape (N,)."""
+
+    def __init__(self, num_examples: int) -> None:
+        self.points = 0
+        self.mean: Floats = np.zeros(num_examples)
+        self.squares: Floats = np.zeros(num_examples)
+        self.margin: Floats = np.zeros(num_examples)
+        self.loss: Floats = np.zeros(num_examples)
+        self.error_norm: Floats = np.zeros(num_examples)
+        self.correct = np.zeros(num_examples, dtype=np.int32)
+        self.forgetting = np.zeros(num_examples, dtype=np.int32)
+        self._was_correct = np.zeros(num_examples, dtype=np.bool_)
+
+    def add(self, rows: slice, values: PointValues) -> None:
+        """Add the values of some rows at the current recording point."""
+        # Welford's recurrence: the plain sum of squares cancels for confident examples.
+        difference = values.probability - self.mean[rows]
+        self.mean[rows] += difference / self.points
+        self.squares[rows] += difference * (values.probability - self.mean[rows])
+        self.margin[rows] += values.margin
+        self.loss[rows] += values.loss
+        self.error_norm[rows] += values.error_norm
+        self.correct[rows] += values.correct
+        self.forgetting[rows] += self._was_correct[rows] & ~values.correct
+        self._was_correct[rows] = values.correct
+
+
+def epochs_used(dynamics: TrainingDynamics, burn_in: int, least: int) -> tuple[int, ...]:
+    """The complete recording points after burn-in.
+
+    Args:
+        dynamics: what was recorded.
+        burn_in: how many of the first complete points to leave out.
+        least: how many must be left.
+
+    Raises:
+        DynamicsError: fewer are left, or `burn_in` is not a number of points.
+    """
+    check_count("burn_in", burn_in)
+    used = dynamics.epochs[burn_in:]
+    if len(used) < least:
+        left_out = ""
+        if dynamics.incomplete:
+            counts = ", ".join(f"{e} ({n} examples)" for e, n in dynamics.incomplete.items())
+            left_out = f" Not complete, and so left out: {counts} of {len(dynamics)} examples."
+        raise DynamicsError(
+            f"At least {least} complete recording points are needed after burn-in, but there are "
+            f"{len(dynamics.epochs)} and burn_in leaves out the first {burn_in}.{left_out} Record "
+            "more epochs (or several points an epoch), or lower burn_in."
+        )
+    return used
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise a `DynamicsError` unless a setting is an integer of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise DynamicsError(f"{name} is {value!r}; it must be an integer of at least 0.")

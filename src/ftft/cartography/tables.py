@@ -1,0 +1,82 @@
+"""Parquet files of a map or a selection: typed columns, and settings in the metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ftft.dynamics.files import atomic_path
+from ftft.errors import DynamicsError
+
+_KEY = b"ftft"
+_REPEATED = ("label", "region", "correctness", "forgetting")
+
+
+def write_table(
+    path: str | PathLike[str], table: pa.Table, kind: str, schema: int, settings: Mapping[str, Any]
+) -> None:
+    """Write a table, whole or not at all.
+
+    Args:
+        path: the Parquet file.
+        table: its columns.
+        kind: what it is ("map", "selection"); checked when it is read.
+        schema: version of the columns and settings.
+        settings: what the table was made with; kept as JSON in the file's metadata.
+
+    Raises:
+        DynamicsError: the file cannot be written.
+    """
+    text = json.dumps({"kind": kind, "schema": schema, **settings})
+    table = table.replace_schema_metadata({_KEY: text.encode()})
+    # Dictionaries pay where few values repeat; on ids and scores they only cost time.
+    repeated = [name for name in _REPEATED if name in table.column_names]
+    with atomic_path(Path(path)) as temporary:
+        pq.write_table(table, temporary, use_dictionary=repeated, write_page_checksum=True)
+
+
+def read_table(
+    path: str | PathLike[str], kind: str, schema: int, columns: Mapping[str, pa.DataType]
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a table that `write_table` wrote.
+
+    Args:
+        path: the Parquet file.
+        kind: what it must be.
+        schema: the newest version that can be read.
+        columns: the needed columns and the types they are cast to.
+
+    Returns:
+        The table with exactly these columns, and the settings.
+
+    Raises:
+        DynamicsError: the file is missing, damaged, something else, or newer.
+    """
+    path = Path(path)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            settings = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))
+            if settings.get("kind") == kind and int(settings["schema"]) > schema:
+                raise DynamicsError(
+                    f"{path} has schema version {settings['schema']}; this version of ftft reads "
+                    f"up to {schema}. Update with `pip install -U ftft`."
+                )
+            table = file.read()
+            if settings.get("kind") == kind:
+                return table.select(list(columns)).cast(pa.schema(list(columns.items()))), settings
+    except FileNotFoundError as error:
+        raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+        raise DynamicsError(
+            f"{path} is not a readable {kind}: {str(error).strip()}. Make it again."
+        ) from error
+    raise DynamicsError(
+        f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "
+        f"{', '.join(table.column_names)}). Give the file of a {kind}."
+    )

@@ -1,0 +1,56 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ftft.cli import demo, evaluate, init, map, record, run, select, train, validate
+
+app = typer.Typer(
+    name="ftft",
+    no_args_is_help=True,
+    add_completion=False,
+    # Typer's own tracebacks would hide ours, and show local values.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from ftft import __version__
+
+        typer.echo(f"ftft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Fine-tune a large model on the examples that a small one found ambiguous.
+
+    A small reference model is fine-tuned on all the data and its training dynamics are
+    recorded; the third it is least settled about trains the large main model, which stops early.
+
+    Start with `ftft demo`, or with `ftft init DATA_FILE > experiment.yaml` and
+    `ftft run experiment.yaml`.
+    """
+
+
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("run")(run.run)
+app.command("record")(record.record)
+app.command("map")(map.map_)
+app.command("select")(select.select_)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("demo")(demo.demo)

@@ -1,0 +1,44 @@
+"""Arguments that several commands share, and how an experiment file is opened."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ftft.config.schema import Experiment
+
+ExperimentFile = Annotated[Path, typer.Argument(help="The experiment file (YAML).")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the file, as in --set selection.fraction=0.25. Repeatable.",
+    ),
+]
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Run folder; the file's output, else runs/NAME."),
+]
+
+
+def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
+    """Read and validate an experiment file, the Trainer's arguments included."""
+    from ftft.config.load import load_experiment
+    from ftft.training.arguments import check_training_arguments
+
+    return load_experiment(file, overrides or [], checks=[check_training_arguments])
+
+
+def run_folder(experiment: Experiment, output: Path | None) -> str:
+    """Where an experiment's run folder is."""
+    return str(output or experiment.output or Path("runs") / experiment.name)
+
+
+def say(line: str) -> None:
+    """Tell the user what was done, apart from results, which go to standard output."""
+    print(line, file=sys.stderr, flush=True)

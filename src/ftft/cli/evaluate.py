@@ -1,0 +1,38 @@
+"""``ftft evaluate``: score a model on the sets of an experiment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftft.cli.common import ExperimentFile, Overrides, open_experiment
+
+
+class Role(StrEnum):
+    """Which sets are scored."""
+
+    DEV = "dev"
+    TEST = "test"
+
+
+def evaluate(
+    file: ExperimentFile,
+    model: Annotated[Path, typer.Argument(help="A model folder that ftft wrote.")],
+    sets: Annotated[
+        Role, typer.Option(help="Development sets, or test sets: score those once, at the end.")
+    ] = Role.TEST,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the scores as JSON.")
+    ] = None,
+) -> None:
+    """Score a finished model on an experiment's test or development sets, by slice too."""
+    experiment = open_experiment(file, overrides)
+
+    from ftft.cli.show import show_scores
+    from ftft.pipeline import evaluate_model
+
+    show_scores(evaluate_model(experiment, model, sets.value, output))

@@ -1,0 +1,34 @@
+"""``ftft map``: draw the data map of a dynamics folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def map_(
+    dynamics: Annotated[Path, typer.Argument(help="A dynamics folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
+        "map.parquet"
+    ),
+    burn_in: Annotated[
+        int, typer.Option(help="First recording points left out of the statistics.")
+    ] = 0,
+    ddof: Annotated[int, typer.Option(help="Degrees of freedom taken off (0 or 1).")] = 0,
+    region_fraction: Annotated[
+        float, typer.Option(help="Share of the examples called ambiguous.")
+    ] = 0.33,
+) -> None:
+    """Draw the data map of recorded dynamics: confidence, variability and more, by example."""
+    from ftft.cartography.datamap import DataMap
+    from ftft.cli.show import show_map
+    from ftft.dynamics.store import read_dynamics
+
+    datamap = DataMap.from_dynamics(
+        read_dynamics(dynamics), burn_in=burn_in, ddof=ddof, region_fraction=region_fraction
+    )
+    datamap.write(output)
+    show_map(datamap)
+    print(f"written to {output}")

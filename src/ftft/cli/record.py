@@ -1,0 +1,26 @@
+"""``ftft record``: fine-tune the reference and keep its dynamics."""
+
+from __future__ import annotations
+
+from ftft.cli.common import (
+    ExperimentFile,
+    OutputFolder,
+    Overrides,
+    open_experiment,
+    run_folder,
+    say,
+)
+
+
+def record(file: ExperimentFile, overrides: Overrides = None, output: OutputFolder = None) -> None:
+    """Fine-tune the reference model of an experiment and record its training dynamics.
+
+    Prints the dynamics folder of each seed, for `ftft map`.
+    """
+    experiment = open_experiment(file, overrides)
+
+    from ftft.pipeline import opened
+
+    with opened(experiment, run_folder(experiment, output), say) as stages:
+        for seed in experiment.seeds:
+            print(stages.reference(seed).folder / "dynamics")

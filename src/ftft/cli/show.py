@@ -1,0 +1,175 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ftft.cartography.datamap import DataMap
+    from ftft.data.task import TaskData
+    from ftft.demonstration import RegionTruth
+    from ftft.evaluation.metrics import SetScores
+    from ftft.results import MethodSummary, Results, Spread
+    from ftft.workspace import Stage
+
+_PIPED_WIDTH = 160
+
+
+def show_results(results: Results) -> None:
+    """Method, seeds, in-distribution score, each OOD set, cost against ERM; and a verdict."""
+    metric = results.values["metric"].replace("_", "-")
+    table = _table(f"{results.values['experiment']}: {metric}, mean ± standard deviation in %")
+    ood_sets = list(results.summaries[0].ood_scores)
+    table.add_column("method")
+    for title in ("seeds", f"ID ({', '.join(results.id_sets)})", *ood_sets):
+        table.add_column(title, justify="right")
+    if len(ood_sets) > 1:
+        table.add_column("OOD mean", justify="right")
+    for title in ("FLOPs / ERM", "seconds / ERM"):
+        table.add_column(title, justify="right")
+    for summary in results.summaries:
+        table.add_row(*_cells(summary, len(ood_sets) > 1))
+    console = _console()
+    console.print(table)
+    for line in verdict(results.summaries):
+        console.print(line, soft_wrap=True)
+    console.print(f"results: {results.path}", soft_wrap=True)
+    models = results.path.parent / "main"
+    console.print(f"main models: {models}/seed-*/model", soft_wrap=True)
+
+
+def verdict(summaries: Sequence[MethodSummary]) -> list[str]:
+    """What the table says about FTFT, in words, whether it won or not."""
+    by_method = {summary.method: summary for summary in summaries}
+    ftft, erm = by_method["ftft"], by_method.get("erm")
+    lines = [f"FTFT cost {ftft.cost_flops.mean:.0%} of ERM's FLOPs, the reference counted in."]
+    if ftft.cost_estimated:
+        lines.append("ERM was not run: its FLOPs are computed, its seconds estimated.")
+    if erm is None or ftft.ood_mean is None or erm.ood_mean is None:
+        return lines
+    difference = ftft.ood_mean - erm.ood_mean
+    how = "better than" if difference > 0 else "worse than" if difference < 0 else "equal to"
+    lines.append(
+        f"Its OOD score is {abs(difference) * 100:.1f} points {how} ERM's"
+        + (f" (mean of {ftft.seeds} seeds)." if ftft.seeds > 1 else " (one seed: noise included).")
+    )
+    return lines
+
+
+def _cells(summary: MethodSummary, with_mean: bool) -> list[str]:
+    cells = [summary.name, str(summary.seeds), _percent(summary.id_score)]
+    cells += [_percent(spread) for spread in summary.ood_scores.values()]
+    if with_mean and summary.ood_mean is not None:
+        cells.append(f"{summary.ood_mean * 100:.1f}")
+    mark = "~" if summary.cost_estimated else ""
+    return [
+        *cells,
+        f"{summary.cost_flops.mean:.2f}",
+        f"{mark}{summary.cost_seconds.mean:.2f}",
+    ]
+
+
+def _percent(spread: Spread) -> str:
+    if spread.count == 1:
+        return f"{spread.mean * 100:.1f}"
+    return f"{spread.mean * 100:.1f} ± {spread.deviation * 100:.1f}"
+
+
+def show_data(data: TaskData) -> None:
+    """The sets of an experiment, their sizes and classes."""
+    table = _table("data")
+    for title in ("set", "role", "classes"):
+        table.add_column(title)
+    for title in ("examples", "texts also in training"):
+        table.add_column(title, justify="right")
+    table.add_row("train", "train", ", ".join(data.class_names), f"{len(data.train):,}", "")
+    for role, sets in data.evaluation_sets.items():
+        for name, dataset in sets.items():
+            classes = ", ".join(dataset.class_names)
+            shared = data.overlaps.get(name, 0)
+            table.add_row(name, role, classes, f"{len(dataset):,}", f"{shared:,}")
+    _console().print(table)
+
+
+def show_map(datamap: DataMap) -> None:
+    """Examples, mean confidence and variability by region."""
+    table = _table(f"data map of {len(datamap):,} examples")
+    table.add_column("region")
+    for title in ("examples", "share", "confidence", "variability"):
+        table.add_column(title, justify="right")
+    regions = datamap.region
+    for region, count in sorted(Counter(regions.tolist()).items()):
+        inside = regions == region
+        table.add_row(
+            region,
+            f"{count:,}",
+            f"{count / len(datamap):.1%}",
+            f"{datamap.confidence[inside].mean():.3f}",
+            f"{datamap.variability[inside].mean():.3f}",
+        )
+    _console().print(table)
+
+
+def show_regions(truth: Sequence[RegionTruth]) -> None:
+    """What each region of the demo's map holds, which the generator knows."""
+    table = _table("what the map's regions hold (the generator knows; all seeds together)")
+    table.add_column("region")
+    for title in ("examples", "shortcut counter-examples", "flipped labels"):
+        table.add_column(title, justify="right")
+    for row in truth:
+        table.add_row(
+            row.region,
+            f"{row.examples:,}",
+            f"{row.counterexamples:,} ({row.counterexamples / row.examples:.1%})",
+            f"{row.flipped:,} ({row.flipped / row.examples:.1%})",
+        )
+    _console().print(table)
+
+
+def show_training(stage: Stage) -> None:
+    """A finished training: steps, development scores, where the model is."""
+    scores = "; ".join(
+        f"{name} " + ", ".join(f"{metric} {value:.3f}" for metric, value in values.items())
+        for name, values in stage.result["dev_scores"].items()
+    )
+    print(f"{stage.name}: {stage.result['steps']:,} steps; {scores}", file=sys.stderr)
+    print(stage.folder / "model")
+
+
+def show_scores(scores: Mapping[str, SetScores]) -> None:
+    """Scores by set and slice."""
+    table = _table("scores in %")
+    for title in ("set", "slice"):
+        table.add_column(title)
+    for title in ("examples", "accuracy", "macro-F1"):
+        table.add_column(title, justify="right")
+    for name, result in scores.items():
+        table.add_row(name, "", *_metric_cells(result.metrics))
+        for column, values in result.slices.items():
+            for value, metrics in values.items():
+                table.add_row("", f"{column} = {value}", *_metric_cells(metrics))
+    _console().print(table)
+
+
+def _metric_cells(metrics: Mapping[str, float]) -> list[str]:
+    return [
+        f"{metrics['examples']:,.0f}",
+        f"{metrics['accuracy'] * 100:.1f}",
+        f"{metrics['macro_f1'] * 100:.1f}",
+    ]
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left")
+
+
+def _console() -> Console:
+    # A pipe or a log has no width of its own; 80 columns would cut the tables.
+    piped = None if sys.stdout.isatty() else _PIPED_WIDTH
+    return Console(width=piped, highlight=False, markup=False)

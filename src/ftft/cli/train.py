@@ -1,0 +1,41 @@
+"""``ftft train``: the main model on a selection that is already there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftft.cli.common import (
+    ExperimentFile,
+    OutputFolder,
+    Overrides,
+    open_experiment,
+    run_folder,
+    say,
+)
+
+
+def train(
+    file: ExperimentFile,
+    selection: Annotated[
+        Path | None,
+        typer.Option(
+            help="A selection.parquet that ftft wrote, of this training set. Without one, the main "
+            "model is trained on everything for ERM's full length."
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    output: OutputFolder = None,
+) -> None:
+    """Fine-tune the main model of an experiment on a selection, or on everything (ERM)."""
+    experiment = open_experiment(file, overrides)
+
+    from ftft.cli.show import show_training
+    from ftft.pipeline import opened
+
+    with opened(experiment, run_folder(experiment, output), say) as stages:
+        for seed in experiment.seeds:
+            stage = stages.erm(seed) if selection is None else stages.main_on(selection, seed)
+            show_training(stage)

@@ -1,0 +1,27 @@
+"""``ftft validate``: check everything without training."""
+
+from __future__ import annotations
+
+from ftft.cli.common import ExperimentFile, OutputFolder, Overrides, open_experiment, run_folder
+
+
+def validate(
+    file: ExperimentFile, overrides: Overrides = None, output: OutputFolder = None
+) -> None:
+    """Check an experiment file, its data and its models, without training anything."""
+    experiment = open_experiment(file, overrides)
+
+    from ftft.cli.show import show_data
+    from ftft.pipeline import check
+    from ftft.training.arguments import full_steps, main_plan
+
+    data = check(experiment, run_folder(experiment, output))
+    show_data(data)
+    main = experiment.main
+    plan = main_plan(main, len(data.train), budget=main.budget, patience=main.patience, seed=0)
+    print(
+        f"reference {experiment.reference.label}: "
+        f"{full_steps(experiment.reference, len(data.train)):,} steps\n"
+        f"main {main.label}: at most {plan.steps:,} of ERM's "
+        f"{full_steps(main, len(data.train)):,} steps\n{file}: valid"
+    )

@@ -1,0 +1,278 @@
+"""Where the labelled data lives and how it is read: the ``data`` part of an experiment.
+
+Everything here is checked without opening a file; what depends on the content
+(columns, labels, ids) is checked by :mod:`ftft.data`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from ftft.config.values import (
+    ColumnNames,
+    Conditions,
+    SetName,
+    ValueMapping,
+    as_text,
+    expand,
+)
+
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet"]
+
+_FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter")
+_HUB_ONLY = ("config", "split", "revision")
+
+HOLDOUT_NAME = "id"
+"""The name of the development set that is held out of the training data."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSource(_Model):
+    """One labelled file or hub data set, and how to read it.
+
+    Attributes:
+        path: A local CSV, TSV, JSON-lines or Parquet file. ``~`` and environment
+            variables are expanded. Either this or ``hub``.
+        hub: A data set id for ``datasets.load_dataset``, a local data set folder, or a
+            folder written by ``save_to_disk``.
+        config: The hub data set's configuration (such as ``mnli`` of ``glue``).
+        split: Which split; may be left out where there is only one.
+        revision: The commit, tag or branch of the hub data set.
+        text: One or two text columns; a single name is accepted.
+        label: The label column.
+        id: The column with the example ids; without one, ids are made from the content.
+        slices: Columns whose values define slices for per-slice scores.
+        format: The file's format; by default its suffix tells (``.gz`` may follow).
+        quoting: Whether double quotes enclose fields of a CSV or TSV file.
+        header: Whether the first line of a CSV or TSV file names the columns.
+        columns: The names of the columns of a file without header.
+        delimiter: The delimiter, where it is neither the comma of CSV nor the tab of TSV.
+        where: Keep only the rows whose column has the value, or one of the values.
+        labels: Raw label value to class name. Where it is given, a value that is neither
+            one of its keys nor one of its classes is an error.
+        drop_empty: Leave out rows whose text is missing or empty instead of refusing them.
+        limit: Keep this many rows, chosen by a hash of their ids.
+        seed: Changes which rows ``limit`` keeps.
+    """
+
+    path: str | None = None
+    hub: str | None = None
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    text: ColumnNames = Field(min_length=1, max_length=2)
+    label: str = Field(min_length=1)
+    id: str | None = None
+    slices: ColumnNames = []
+    format: FileFormat | None = None
+    quoting: bool = True
+    header: bool = True
+    columns: ColumnNames | None = None
+    delimiter: str | None = None
+    where: Conditions = {}
+    labels: ValueMapping = {}
+    drop_empty: bool = False
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = 0
+
+    @field_validator("path", "hub")
+    @classmethod
+    def _expanded(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is empty")
+        return None if value is None else expand(value)
+
+    @field_validator("text", "label", "id", mode="before")
+    @classmethod
+    def _no_boolean(cls, value: object) -> object:
+        return value if value is None or isinstance(value, list | tuple) else as_text(value)
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        value = "\t" if value == "\\t" else value
+        unfit = value is not None and (value.isalnum() or not value.isascii() or value in '"\r\n')
+        if value is not None and (len(value) != 1 or unfit):
+            raise ValueError("must be one character such as ; or |, no letter, digit or quote")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        if (self.path is None) == (self.hub is None):
+            problems.append("give exactly one of 'path' (a local file) and 'hub' (a data set)")
+        elif self.path is None:
+            problems += self._out_of_place(_FILE_ONLY, "path")
+        else:
+            problems += self._out_of_place(_HUB_ONLY, "hub")
+        if self.label in self.text:
+            problems.append(f"{self.label!r} is named both as 'text' and as 'label'")
+        if self.header and self.columns is not None:
+            problems.append(
+                "'columns' names the columns of a file without header: add header: false"
+            )
+        if not self.header and self.columns is None:
+            problems.append("a file without header (header: false) needs its 'columns' named")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _out_of_place(self, names: tuple[str, ...], place: str) -> list[str]:
+        fields = type(self).model_fields
+        changed = [name for name in names if getattr(self, name) != fields[name].default]
+        return [f"'{name}' goes with '{place}' only" for name in changed]
+
+    @property
+    def place(self) -> str:
+        """The file or data set as a person would name it in a message."""
+        if self.path is not None:
+            return self.path
+        parts = (self.hub, self.config, self.split)
+        return " / ".join(part for part in parts if part)
+
+    def resolved(self, folder: str | Path) -> Self:
+        """Return a copy whose relative path is taken from ``folder``.
+
+        A ``hub`` value counts as a local folder where it starts with a dot; otherwise
+        it may be the id of a data set and is left alone.
+        """
+        if self.path is not None:
+            return self.model_copy(update={"path": os.path.join(folder, self.path)})
+        if self.hub is not None and self.hub.startswith("."):
+            return self.model_copy(update={"hub": os.path.join(folder, self.hub)})
+        return self
+
+
+class EvaluationSet(DataSource):
+    """A development or test set: a data source, what it takes over, and merged classes.
+
+    A set that names neither ``text`` nor ``label`` takes both from the training data
+    (its first source), and with them how such a file is read (``format``, ``quoting``,
+    ``header``, ``columns``, ``delimiter``) as far as the set does not say. Where it gives no
+    ``labels`` it takes the training data's mapping. Example ids, slices, ``where`` and
+    ``limit`` are never taken over.
+
+    Attributes:
+        merge: Model class to evaluation class, where several classes of the model count
+            as one here (HANS: neutral and contradiction are both non-entailment). A class
+            that is not listed stands for itself.
+    """
+
+    text: ColumnNames = Field(default=[], max_length=2)
+    label: str = ""
+    merge: ValueMapping = {}
+
+    def completed(self, train: DataSource) -> EvaluationSet:
+        """Return a copy that has what this set takes over from the training data."""
+        given = self.model_fields_set
+        update: dict[str, Any] = {}
+        if not self.text and not self.label and self.path is not None and train.path is not None:
+            update |= {name: getattr(train, name) for name in _FILE_ONLY if name not in given}
+            if {"header", "columns"} & given:
+                update.pop("header", None)
+                update.pop("columns", None)
+        update |= {} if self.text else {"text": train.text}
+        update |= {} if self.label else {"label": train.label}
+        update |= {} if "labels" in given else {"labels": train.labels}
+        return self.model_copy(update=update)
+
+
+def _as_sources(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Sources = Annotated[list[DataSource], BeforeValidator(_as_sources), Field(min_length=1)]
+EvaluationSets = dict[SetName, EvaluationSet]
+
+
+class DataConfig(_Model):
+    """The data of an experiment: training data, development sets and test sets.
+
+    Attributes:
+        train: The training data: one source, or a list that is joined. Held as a list.
+        classes: The class names in the order of the model's outputs; by default those
+            found in the training data, sorted.
+        holdout: The share of the training rows that becomes the development set ``id``
+            where ``dev`` is empty; without effect otherwise.
+        dev: In-distribution development sets.
+        dev_ood: Out-of-distribution development sets.
+        test: In-distribution test sets.
+        test_ood: Out-of-distribution test sets.
+    """
+
+    train: Sources
+    classes: ColumnNames | None = Field(default=None, min_length=2)
+    holdout: float = Field(default=0.1, ge=0, lt=1)
+    dev: EvaluationSets = {}
+    dev_ood: EvaluationSets = {}
+    test: EvaluationSets = {}
+    test_ood: EvaluationSets = {}
+
+    @field_validator("dev", "dev_ood", "test", "test_ood")
+    @classmethod
+    def _completed(
+        cls, sets: dict[str, EvaluationSet], info: ValidationInfo
+    ) -> dict[str, EvaluationSet]:
+        sources = info.data.get("train")
+        if not sources:  # the training data has its own problem, reported already
+            return sets
+        return {name: chosen.completed(sources[0]) for name, chosen in sets.items()}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = [*self._name_problems(), *self._text_problems()]
+        if not self.dev and self.holdout == 0:
+            problems.append(
+                "there is no development set: give one under 'dev', or a 'holdout' above 0"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _name_problems(self) -> list[str]:
+        names = [name for sets in self.evaluation_sets.values() for name in sets]
+        names += [] if self.dev else [HOLDOUT_NAME]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        return [f"two data sets are called {name!r}: set names must differ" for name in twice]
+
+    def _text_problems(self) -> list[str]:
+        expected = len(self.train[0].text)
+        others = {f"train source {i + 1}": s for i, s in enumerate(self.train)}
+        others |= {name: s for sets in self.evaluation_sets.values() for name, s in sets.items()}
+        return [
+            f"{name} has {len(source.text)} text column(s), the training data {expected}"
+            for name, source in others.items()
+            if len(source.text) != expected
+        ]
+
+    @property
+    def evaluation_sets(self) -> dict[str, dict[str, EvaluationSet]]:
+        """All evaluation sets by role: ``dev``, ``dev_ood``, ``test``, ``test_ood``."""
+        return {
+            "dev": self.dev,
+            "dev_ood": self.dev_ood,
+            "test": self.test,
+            "test_ood": self.test_ood,
+        }
+
+    def resolved(self, folder: str | Path) -> DataConfig:
+        """Return a copy whose relative paths are taken from ``folder``."""
+        update: dict[str, Any] = {"train": [source.resolved(folder) for source in self.train]}
+        for role, sets in self.evaluation_sets.items():
+            update[role] = {name: chosen.resolved(folder) for name, chosen in sets.items()}
+        return self.model_copy(update=update)

@@ -1,0 +1,191 @@
+"""Reading an experiment file: YAML and ``key=value`` overrides to an :class:`Experiment`.
+
+All problems of a file are collected and reported together, each with its key, what
+was expected and, for a misspelt key, the nearest name there is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ftft.config.schema import Experiment
+from ftft.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+
+Check = Callable[[Mapping[str, Any]], Iterable[str]]
+"""A further check of the raw mapping; returns problems as text."""
+
+
+def load_experiment(
+    path: str | os.PathLike[str],
+    overrides: Iterable[str] = (),
+    *,
+    checks: Iterable[Check] = (),
+) -> Experiment:
+    """Read, override and validate an experiment file.
+
+    Args:
+        path: A YAML file.
+        overrides: Texts ``key.path=value``; the value is read as YAML.
+        checks: Further checks of the raw mapping, whose problems are reported together
+            with those of the schema.
+
+    Returns:
+        The experiment. Relative paths in ``data`` are resolved against the file's folder.
+
+    Raises:
+        ConfigError: The file cannot be read or is not a valid experiment. The message
+            lists every problem.
+    """
+    raw = read_yaml(path)
+    for override in overrides:
+        apply_override(raw, override)
+    problems = [problem for check in checks for problem in check(raw)]
+    experiment: Experiment | None = None
+    try:
+        experiment = Experiment.model_validate(raw)
+    except ValidationError as error:
+        problems = [describe(problem) for problem in error.errors()] + problems
+    if problems or experiment is None:
+        raise ConfigError(_report(path, problems))
+    data = experiment.data.resolved(Path(path).absolute().parent)
+    return experiment.model_copy(update={"data": data})
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read one YAML mapping with the safe loader.
+
+    Raises:
+        ConfigError: The file is missing, too large, not UTF-8, not YAML, or not a mapping.
+    """
+    file = Path(path)
+    try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(
+                f"{file}: the experiment file has {size:,} bytes, more than the {MAX_BYTES:,} "
+                "an experiment can need; check that it is the right file."
+            )
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{file}: there is no such experiment file; write one with `ftft init DATA_FILE`, "
+            "or check the path."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{file}: byte {error.start} is not UTF-8 text; an experiment file is YAML saved as "
+            "UTF-8."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}.") from None
+    try:
+        raw = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        where = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"{file}: not valid YAML: {where}.") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f"{file}: expected a mapping of keys such as name, data, reference and main, found "
+            f"{'nothing' if raw is None else type(raw).__name__}."
+        )
+    return raw
+
+
+def apply_override(raw: dict[str, Any], override: str) -> None:
+    """Set one ``key.path=value`` in the raw mapping, in place.
+
+    Raises:
+        ConfigError: The text has no ``=``, the value is not YAML, or the path runs through
+            something that is not a mapping.
+    """
+    key, sign, value = override.partition("=")
+    parts = key.strip().split(".")
+    if not sign or not all(parts):
+        raise ConfigError(
+            f"--set {override}: expected key=value with dots between the levels, as in "
+            "--set selection.fraction=0.25."
+        )
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"--set {override}: the value is not valid YAML: {' '.join(str(error).split())}."
+        ) from None
+    node = raw
+    for depth, part in enumerate(parts[:-1]):
+        child = node.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise ConfigError(
+                f"--set {override}: {'.'.join(parts[: depth + 1])} is not a mapping in the file, "
+                "so nothing can be set below it."
+            )
+        node = child
+    node[parts[-1]] = _number_if_scientific(parsed)
+
+
+def _number_if_scientific(value: Any) -> Any:
+    # YAML 1.1 reads 2e-5 as text because it lacks the dot; people mean the number.
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def describe(problem: Mapping[str, Any]) -> str:
+    """One pydantic problem as one line: key, what is wrong, what to do."""
+    location = tuple(problem["loc"])
+    key = ".".join(str(part) for part in location) or "experiment"
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        known = _keys_at(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}."
+        return f"{key}: unknown key; {hint}"
+    if kind == "missing":
+        return f"{key}: missing; it has to be given."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    shown = "" if kind == "value_error" else f" (found {_shorten(problem.get('input'))})"
+    return f"{key}: {message}{shown}"
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _report(path: str | os.PathLike[str], problems: list[str]) -> str:
+    count = f"{len(problems)} problems" if len(problems) != 1 else "1 problem"
+    return f"{path}: {count}:\n" + "\n".join(f"  - {problem}" for problem in problems)
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    """The keys that the schema knows at a location; empty where it is free."""
+    models: list[type[BaseModel]] = [Experiment]
+    for part in location:
+        below: list[type[BaseModel]] = []
+        for model in models:
+            field = model.model_fields.get(str(part))
+            if field is not None:
+                below += _models_in(field.annotation)
+        # A dictionary of named sets or a list index: the name itself is free.
+        models = below or models
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]

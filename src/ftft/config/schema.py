@@ -1,0 +1,200 @@
+"""What a user may write in an experiment file, as typed, frozen pydantic models.
+
+An :class:`Experiment` says which data, which reference model, which main model,
+how the data map is drawn, which examples are selected, which baselines are run
+beside FTFT, and with which seeds. Every field has a default that follows the
+paper (Du, Gatt and Nguyen, arXiv 2310.06588, section 3 and appendix A) unless its
+description says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ftft.config.data import DataConfig
+
+Strategy = Literal["ambiguous", "hard-to-learn", "easy-to-learn", "random"]
+Baseline = Literal["erm", "erm_es", "random", "dm"]
+Metric = Literal["accuracy", "macro_f1"]
+
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of the experiment: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class FineTuning(Section):
+    """A model and how it is fine-tuned; common to reference and main."""
+
+    model: str = Field(
+        description="Hub id, local folder, or package:NAME/PATH for weights inside an "
+        "installed Python package."
+    )
+    revision: str | None = Field(None, description="Branch, tag or commit on the hub.")
+    layers: PositiveInt | None = Field(
+        None, description="Keep only the first layers of the network; null keeps all."
+    )
+    trust_remote_code: bool = Field(
+        False, description="Run Python code that comes with the model. Off unless you ask."
+    )
+    max_length: Annotated[int, Field(ge=8)] = Field(
+        300, description="Tokens kept of an example, special tokens counted."
+    )
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2e-5
+    batch_size: PositiveInt = Field(
+        32,
+        description="Examples in one optimiser step, over all processes and "
+        "gradient-accumulation steps together.",
+    )
+    eval_batch_size: PositiveInt = 64
+    epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        5, description="Length of training on the full training set."
+    )
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.1, description="Share of the learning-rate horizon spent warming up."
+    )
+    freeze_embeddings: bool = Field(
+        False, description="Leave the embedding layer untrained, which saves its gradient."
+    )
+    training_arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Any further transformers.TrainingArguments field (bf16, report_to, "
+        "deepspeed, fsdp, torch_compile, gradient_accumulation_steps, ...).",
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("is empty; name a hub id, a folder or package:NAME/PATH")
+        return value
+
+    @property
+    def label(self) -> str:
+        """The model's name as tables show it, with the number of layers where it was cut."""
+        return self.model if self.layers is None else f"{self.model} ({self.layers} layers)"
+
+
+class Recording(Section):
+    """Which logits become training dynamics."""
+
+    mode: Literal["training", "evaluation"] = Field(
+        "training",
+        description="training: the logits of the training forward pass itself (no extra "
+        "cost, as in the paper). evaluation: a separate pass over the training set at every "
+        "recording point, counted as cost.",
+    )
+    points_per_epoch: PositiveInt = Field(
+        1, description="Recording points in an epoch; above 1 needs mode: evaluation."
+    )
+
+    @model_validator(mode="after")
+    def _whole_epochs_in_training(self) -> Self:
+        if self.mode == "training" and self.points_per_epoch != 1:
+            raise ValueError(
+                "points_per_epoch must be 1 with mode: training, where an example is seen once "
+                "an epoch; use mode: evaluation for recording points within an epoch"
+            )
+        return self
+
+
+class Reference(FineTuning):
+    """The small model whose training dynamics select the examples."""
+
+    recording: Recording = Recording()
+
+
+class Main(FineTuning):
+    """The large model, trained on the selection; ERM is the same model on everything."""
+
+    evaluations: PositiveInt = Field(
+        12, description="How often development sets are scored over ERM's full length."
+    )
+    budget: Fraction = Field(
+        1 / 3, description="Steps the main model takes at most, as a share of ERM's full length."
+    )
+    horizon: Literal["erm", "budget"] = Field(
+        "erm",
+        description="Where the learning rate reaches zero: after ERM's full number of steps, "
+        "as in the paper, or at the end of the budget.",
+    )
+    patience: PositiveInt | None = Field(
+        2, description="Evaluations without improvement before training stops; null: never."
+    )
+    watch: Literal["id", "ood"] = Field(
+        "id",
+        description="Development sets whose mean score stopping and the choice of weights "
+        "look at. ood is the paper's protocol and needs data.dev_ood.",
+    )
+    keep: Literal["best", "last"] = Field(
+        "best", description="Weights that become the model: best on the watched sets, or last."
+    )
+
+
+class Map(Section):
+    """How the data map is drawn from the dynamics."""
+
+    burn_in: Annotated[int, Field(ge=0)] = Field(
+        0, description="First recording points left out of the statistics."
+    )
+    ddof: Literal[0, 1] = Field(
+        0, description="Degrees of freedom taken off in the variability; the ranking is the same."
+    )
+    region_fraction: Fraction = Field(
+        0.33, description="Share of the training set called ambiguous on the map."
+    )
+
+
+class Selection(Section):
+    """Which examples the main model is trained on."""
+
+    strategy: Strategy = "ambiguous"
+    fraction: Fraction = 0.33
+    keep_label_proportions: bool = False
+
+
+class DataMapBaseline(Section):
+    """Classic dataset cartography: the main model is its own reference."""
+
+    budget: Fraction = Field(
+        1.0, description="Steps of its second training, as a share of ERM's full length."
+    )
+
+
+class Experiment(Section):
+    """A whole experiment, as one file describes it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    output: str | None = Field(None, description="Run folder; runs/NAME if left out.")
+    data: DataConfig
+    metric: Metric = "accuracy"
+    reference: Reference
+    main: Main
+    map: Map = Map()
+    selection: Selection = Selection()
+    baselines: tuple[Baseline, ...] = ("erm",)
+    dm: DataMapBaseline = DataMapBaseline()
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = (0,)
+
+    @field_validator("baselines", "seeds")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        repeated = sorted({str(item) for item in value if value.count(item) > 1})
+        if repeated:
+            raise ValueError(f"names {', '.join(repeated)} more than once; each may stand once")
+        return value
+
+    @model_validator(mode="after")
+    def _watched_sets_exist(self) -> Self:
+        if self.main.watch == "ood" and not self.data.dev_ood:
+            raise ValueError(
+                "main.watch is ood but data.dev_ood names no development set; add one, "
+                "or watch id. Test sets are never watched"
+            )
+        return self

@@ -1,0 +1,113 @@
+"""The commented experiment file that ``ftft init`` writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ftft.config.data import DataSource
+
+_TEMPLATE = """\
+# An experiment for ftft. Run it with: ftft run THIS_FILE
+# Check it first, without training: ftft validate THIS_FILE
+# Paths are relative to this file; ~ and ${{VARIABLES}} are expanded.
+name: {name}
+
+data:
+  train:
+{train}
+  # Found in the file: {labels}
+  # Without a development set of your own, this share of the training rows becomes one.
+  holdout: 0.1
+  # In-distribution test set, scored once, at the end:
+  # test:
+  #   test: {{path: test.csv}}
+  # Out-of-distribution test sets: what robustness is measured on. Columns and labels may differ.
+  # test_ood:
+  #   other: {{path: other.csv, text: {text}, label: {label}}}
+  # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
+  # dev_ood: {{}}
+
+metric: accuracy            # or macro_f1
+
+# The small model, trained on everything; its training dynamics select the examples.
+reference:
+  model: {reference}
+  learning_rate: 2.0e-5
+  epochs: 3
+  max_length: 128           # tokens; the paper takes 300
+
+# The large model, trained on the selection only.
+main:
+  model: {main}
+  learning_rate: 1.0e-5
+  epochs: 3                 # ERM's full length, in epochs over all the data
+  max_length: 128
+  budget: 0.333             # steps FTFT takes at most, as a share of ERM's
+  horizon: erm              # the learning rate falls to zero at ERM's full length, as in the paper
+  patience: 2               # scorings without improvement before it stops; null: never
+  evaluations: 12           # development scorings over ERM's full length
+  # Any transformers.TrainingArguments field:
+  # training_arguments: {{bf16: true, gradient_accumulation_steps: 1, report_to: none}}
+
+map:
+  burn_in: 0                # first epochs left out; try 1 on small data sets
+
+selection:
+  strategy: ambiguous       # or hard-to-learn, easy-to-learn, random
+  fraction: 0.33
+
+# Run beside FTFT for comparison; each costs its own training of the main model.
+baselines: [erm]            # of erm, erm_es (stops early), random, dm (main as reference)
+seeds: [0]
+"""
+
+
+def starter_file(
+    source: DataSource,
+    label_values: Mapping[str, int],
+    reference: str,
+    main: str,
+    name: str | None = None,
+) -> str:
+    """Write a commented experiment file for a training file.
+
+    Args:
+        source: The training data as detected.
+        label_values: Label value to its number of rows.
+        reference: The reference model.
+        main: The main model.
+        name: The experiment's name; from the file where None.
+
+    Returns:
+        YAML, valid as it stands.
+    """
+    values = ", ".join(f"{value} ({count:,})" for value, count in label_values.items())
+    return _TEMPLATE.format(
+        name=_flow(name or _name_from(source.place)),
+        train=_indented(source.model_dump(exclude_defaults=True)),
+        labels=values.replace("\n", " "),
+        text=_flow(list(source.text)),
+        label=_flow(source.label),
+        reference=_flow(reference),
+        main=_flow(main),
+    )
+
+
+def _name_from(place: str) -> str:
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(place).name.split(".")[0]).strip("-._")
+    return stem or "experiment"
+
+
+def _indented(values: dict[str, Any]) -> str:
+    return "\n".join(f"    {key}: {_flow(value)}" for key, value in values.items())
+
+
+def _flow(value: Any) -> str:
+    # Dumped inside a list and unwrapped, so that a bare scalar gets no document end mark.
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.strip()[1:-1]

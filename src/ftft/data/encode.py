@@ -1,0 +1,93 @@
+"""Texts to token ids: a labelled data set as one tokenizer sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.data.task import LabelledDataset
+
+if TYPE_CHECKING:
+    import datasets
+
+MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+INDEX_COLUMN = "example_index"
+
+
+@dataclass(frozen=True)
+class EncodedDataset:
+    """A labelled data set with its token ids.
+
+    Attributes:
+        labelled: The data set itself: ids, labels, slices.
+        rows: Token ids and masks, one row an example, in the order of ``labelled``, with the
+            columns ``labels`` and ``example_index`` (position in ``labelled``).
+        lengths: Tokens in each example, special tokens counted, int64 of shape (N,).
+    """
+
+    labelled: LabelledDataset
+    rows: datasets.Dataset
+    lengths: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labelled)
+
+    def inputs(self) -> datasets.Dataset:
+        """Only what a model's forward pass takes, for scoring."""
+        return self.rows.select_columns(
+            [name for name in MODEL_INPUTS if name in self.rows.column_names]
+        )
+
+    def take(self, example_ids: pa.Array) -> EncodedDataset:
+        """The examples with these ids, in the order of the ids; nothing is tokenised again.
+
+        Raises:
+            DataError: An id is not in the data set.
+        """
+        subset = self.labelled.take(example_ids)
+        positions = pc.index_in(subset.example_ids, value_set=self.labelled.example_ids)
+        where = np.asarray(positions, dtype=np.int64)
+        rows = self.rows.select(where).remove_columns(INDEX_COLUMN)
+        return EncodedDataset(subset, _with_index(rows), self.lengths[where])
+
+
+def encode(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> EncodedDataset:
+    """Tokenise a data set once, without padding.
+
+    Two texts are given to the tokenizer as a pair; what is longer than ``max_length`` is cut,
+    the longer text of a pair first.
+
+    Args:
+        labelled: N examples.
+        tokenizer: A ``transformers`` tokenizer.
+        max_length: Tokens kept of an example.
+
+    Returns:
+        The encoded data set, in the same order.
+    """
+
+    def tokenise(batch: dict[str, list[Any]]) -> dict[str, Any]:
+        texts = [batch[f"text_{column}"] for column in range(labelled.num_texts)]
+        encoded = tokenizer(*texts, truncation=True, max_length=max_length)
+        return {name: encoded[name] for name in MODEL_INPUTS if name in encoded}
+
+    texts = [f"text_{column}" for column in range(labelled.num_texts)]
+    rows = labelled.rows.select_columns(texts).map(
+        tokenise,
+        batched=True,
+        remove_columns=texts,
+        keep_in_memory=len(labelled) <= 100_000,
+        desc=f"tokenise {labelled.name}",
+    )
+    rows = rows.add_column("labels", labelled.labels.tolist())
+    lengths = pc.list_value_length(rows.data.column("input_ids"))
+    return EncodedDataset(labelled, _with_index(rows), np.asarray(lengths, dtype=np.int64))
+
+
+def _with_index(rows: datasets.Dataset) -> datasets.Dataset:
+    return rows.add_column(INDEX_COLUMN, list(range(len(rows))))

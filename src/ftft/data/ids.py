@@ -1,0 +1,77 @@
+"""Example ids: taken from a column or made from the content, unique, assigned once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+def content_ids(texts: Sequence[pa.ChunkedArray], labels: pa.ChunkedArray) -> list[str]:
+    """Make ids from texts and class names: 16 hexadecimal digits, equal for equal rows.
+
+    Args:
+        texts: One or two arrays of N texts.
+        labels: N class names.
+    """
+    columns = [column.to_pylist() for column in (*texts, labels)]
+    return [
+        hashlib.blake2b(
+            "".join(f"{len(cell)}:{cell}" for cell in cells).encode(), digest_size=8
+        ).hexdigest()
+        for cells in zip(*columns, strict=True)
+    ]
+
+
+def number_repeats(ids: Sequence[str]) -> list[str]:
+    """Make ids unique: the second ``x`` becomes ``x-2``, the third ``x-3``."""
+    seen: dict[str, int] = {}
+    numbered = []
+    for example_id in ids:
+        count = seen[example_id] = seen.get(example_id, 0) + 1
+        numbered.append(example_id if count == 1 else f"{example_id}-{count}")
+    return numbered
+
+
+def first_repeat(ids: pa.Array) -> tuple[int, int, int] | None:
+    """Find ids that are not unique.
+
+    Args:
+        ids: N ids.
+
+    Returns:
+        The positions of the first id that is repeated and of its repetition, and how many
+        rows repeat an earlier id; None where all ids differ.
+    """
+    codes = ids.dictionary_encode().indices.to_numpy()
+    repeats = len(codes) - (int(codes.max()) + 1 if len(codes) else 0)
+    if repeats == 0:
+        return None
+    # Codes count up in order of appearance, so a row that repeats an earlier id is one
+    # that does not raise the running maximum.
+    is_repeat = np.diff(np.maximum.accumulate(codes), prepend=-1) == 0
+    second = int(np.flatnonzero(is_repeat)[0])
+    return int(np.flatnonzero(codes == codes[second])[0]), second, repeats
+
+
+def choose_by_hash(ids: Sequence[str], count: int, *, salt: str) -> npt.NDArray[np.bool_]:
+    """Choose ``count`` ids at random, the same ones in any order and on every machine.
+
+    Of two choices with the same salt the larger contains the smaller, and adding other
+    ids changes a choice little.
+
+    Returns:
+        A mask over the N ids with ``min(count, N)`` set, bool of shape (N,).
+    """
+    key = hashlib.blake2b(salt.encode(), digest_size=32).digest()
+    hashes = np.fromiter(
+        (int.from_bytes(hashlib.blake2b(i.encode(), digest_size=8, key=key).digest()) for i in ids),
+        dtype=np.uint64,
+        count=len(ids),
+    )
+    chosen = np.zeros(len(ids), dtype=np.bool_)
+    chosen[np.argsort(hashes, kind="stable")[:count]] = True
+    return chosen

@@ -1,0 +1,149 @@
+"""From raw label values to classes: mapping, merging, and what to do about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import DataSource
+from ftft.data.wording import listed, nearest, short
+from ftft.errors import DataError
+
+# What data sets write where annotators did not agree. None of them becomes a class
+# by itself; one that is meant as a class can be listed in `classes` or in `labels`.
+_NO_GOLD = frozenset({"", "-", "nan", "NaN"})
+
+_MANY_CLASSES = 20
+
+
+def to_classes(
+    values: pa.ChunkedArray,
+    source: DataSource,
+    mapping: dict[str, str],
+    *,
+    known: Collection[str] | None,
+    merge: dict[str, str] | None = None,
+) -> pa.Array:
+    """Turn raw label values into class names.
+
+    Args:
+        values: N raw values; null counts as an empty string.
+        source: Where they come from, for messages.
+        mapping: Raw value to class name; a value that is not in it stands for itself.
+        known: The class names there may be after merging; None: whatever is found, as long
+            as it is in the mapping or there is none.
+        merge: Class name to evaluation class; None for training data.
+
+    Returns:
+        N class names, a string array.
+
+    Raises:
+        DataError: A value is no class; names the values, how many rows have them, the
+            classes, and what to write.
+    """
+    encoded = pc.fill_null(values, "").combine_chunks().dictionary_encode()
+    distinct: list[str] = encoded.dictionary.to_pylist()
+    mapped = [mapping.get(value, value) for value in distinct]
+    classes = [(merge or {}).get(name, name) for name in mapped]
+    if known is not None:
+        fine = [name in known for name in classes]
+    elif mapping:
+        fine = [name in mapping.values() for name in mapped]
+    else:
+        fine = [value not in _NO_GOLD for value in distinct]
+    if not all(fine):
+        accepted = known if known is not None else mapping.values()
+        counts = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
+        raise DataError(_unknown(source, mapping, merge, distinct, counts, fine, [*accepted]))
+    return pa.array(classes, pa.string()).take(encoded.indices)
+
+
+def find_classes(names: pa.ChunkedArray, column: str) -> list[str]:
+    """Return the distinct class names, sorted (as numbers, if all are).
+
+    Raises:
+        DataError: There are so many that the column cannot be the label.
+    """
+    found: list[str] = pc.unique(names).to_pylist()
+    if len(found) > max(_MANY_CLASSES, len(names) // 2):
+        raise DataError(
+            f"the label column {column!r} of the training data has {len(found):,} different values "
+            f"in {len(names):,} rows; is it the right column? If it is, list the 'classes'."
+        )
+    if all(name.lstrip("-").isdecimal() for name in found):
+        return sorted(found, key=int)
+    return sorted(found)
+
+
+def merged_classes(
+    classes: Sequence[str], merge: dict[str, str]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Work out the classes of an evaluation set in which model classes count as one.
+
+    Args:
+        classes: The model's C classes.
+        merge: Model class to evaluation class; a class not in it stands for itself.
+
+    Returns:
+        The evaluation classes, in the order in which model classes lead to them, and for
+        each of the C model classes the index of its evaluation class.
+
+    Raises:
+        DataError: A key is no class of the model, or one single class remains.
+    """
+    for name in merge:
+        if name not in classes:
+            raise DataError(
+                f"'merge' names {name!r}, which is no class of the model."
+                f"{nearest(name, classes)} The classes are: {listed(classes)}."
+            )
+    targets = [merge.get(name, name) for name in classes]
+    names = tuple(dict.fromkeys(targets))
+    if len(names) < 2:
+        raise DataError(f"'merge' makes all classes one ({names[0]!r}); at least two must remain.")
+    return names, tuple(names.index(target) for target in targets)
+
+
+def as_indices(names: pa.Array, classes: Sequence[str]) -> pa.Array:
+    """Turn class names, all of them known, into int64 indices into ``classes``."""
+    return pc.index_in(names, value_set=pa.array(classes, pa.string())).cast(pa.int64())
+
+
+def _unknown(
+    source: DataSource,
+    mapping: dict[str, str],
+    merge: dict[str, str] | None,
+    distinct: list[str],
+    counts: npt.NDArray[np.int64],
+    fine: list[bool],
+    accepted: list[str],
+) -> str:
+    bad = [i for i, is_fine in enumerate(fine) if not is_fine]
+    good = [value for value, is_fine in zip(distinct, fine, strict=True) if is_fine]
+    shown = ", ".join(f"{short(distinct[i])} ({counts[i]:,} rows)" for i in bad[:10])
+    more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
+    parts = [
+        f"{source.place}: column {source.label!r} holds {len(bad):,} value(s) that stand for no "
+        f"class: {shown}{more}."
+    ]
+    if accepted:
+        parts.append(f"The classes are: {listed(dict.fromkeys(accepted))}.")
+    wrong = {distinct[i]: mapping[distinct[i]] for i in bad if distinct[i] in mapping}
+    for value, target in list(wrong.items())[:3]:
+        parts.append(f"'labels' maps {short(value)} to {target!r}.{nearest(target, accepted)}")
+    if not wrong:
+        first = distinct[bad[0]]
+        # A close name only: "entailment" is no help to who has "non-entailment".
+        parts.append(f"Map them, as in labels: {{{short(first)}: CLASS}}.")
+        parts[-1] += nearest(first, accepted, cutoff=0.85)
+        if merge is not None:
+            parts.append("Where several classes of the model count as one here, use 'merge'.")
+    if good and len(good) <= 20:
+        parts.append(
+            f"Or keep the other rows only: where: {{{source.label}: [{', '.join(good)}]}}."
+        )
+    return " ".join(parts)

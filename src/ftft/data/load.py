@@ -1,0 +1,188 @@
+"""From the ``data`` part of an experiment to labelled data sets, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
+from ftft.data.labels import as_indices, find_classes, merged_classes
+from ftft.data.prepare import Prepared, prepare
+from ftft.data.task import LabelledDataset, TaskData, digest
+from ftft.errors import DataError
+
+
+def load_data(config: DataConfig, *, seed: int = 0) -> TaskData:
+    """Read, check and join all the data of an experiment.
+
+    Example ids are assigned here, once: taken from the ``id`` column, or made from texts
+    and class, where the second of two equal rows gets ``-2`` at the end.
+
+    Args:
+        config: What to read; relative paths count from the current folder.
+        seed: Decides which training rows are held out where there is no development set.
+
+    Returns:
+        Training data, development and test sets.
+
+    Raises:
+        DataError: Something cannot be read or does not fit; names the data set, the file and
+            the column, row or value, and says what to do.
+    """
+    train, places = _load_training(config)
+    classes = train.class_names
+    roles = {
+        role: {name: _load_evaluation(role, name, s, classes) for name, s in sets.items()}
+        for role, sets in config.evaluation_sets.items()
+    }
+    if not config.dev:
+        train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
+    _check_classes(train, places)
+    flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
+    return TaskData(
+        train=train,
+        dev=roles["dev"],
+        dev_ood=roles["dev_ood"],
+        test=roles["test"],
+        test_ood=roles["test_ood"],
+        class_names=classes,
+        fingerprint=_fingerprint(train, roles),
+        overlaps=_overlaps(train, flat),
+    )
+
+
+def _load_training(config: DataConfig) -> tuple[LabelledDataset, str]:
+    """Return all training data, nothing held out yet, and the places it comes from."""
+    try:
+        parts = [prepare(source, known=config.classes) for source in config.train]
+        classes = config.classes
+        if classes is None:
+            joined = pa.chunked_array([part.classes for part in parts])
+            classes = find_classes(joined, config.train[0].label)
+        table = _join(parts, classes)
+    except DataError as error:
+        raise DataError(f"training data: {error}") from error
+    places = " and ".join(part.source.place for part in parts)
+    return LabelledDataset.from_table("train", table, classes), places
+
+
+def _load_evaluation(
+    role: str, name: str, source: EvaluationSet, classes: Sequence[str]
+) -> LabelledDataset:
+    try:
+        names, class_of_model_class = merged_classes(classes, source.merge)
+        part = prepare(source, known=names, merge=source.merge)
+        table = _join([part], names)
+    except DataError as error:
+        raise DataError(f"{role} set {name!r}: {error}") from error
+    return LabelledDataset.from_table(
+        name, table, names, model_classes=classes, class_of_model_class=class_of_model_class
+    )
+
+
+def _join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
+    """Put the examples of several sources together, with unique ids, and limit each source."""
+    ids = _assign_ids(parts)
+    slices = dict.fromkeys(column for part in parts for column in part.slices)
+    tables = []
+    start = 0
+    for part in parts:
+        columns = {"example_id": ids.slice(start, len(part))}
+        columns |= {f"text_{i}": column for i, column in enumerate(part.texts)}
+        columns["label"] = as_indices(part.classes, classes)
+        nothing = pa.repeat("", len(part))
+        columns |= {column: part.slices.get(column, nothing) for column in slices}
+        tables.append(_limited(pa.table(columns), part))
+        start += len(part)
+    return pa.concat_tables(tables)
+
+
+def _assign_ids(parts: Sequence[Prepared]) -> pa.Array:
+    """Return the ids of all examples of all parts, in order.
+
+    Raises:
+        DataError: An id column repeats an id.
+    """
+    made = [content_ids(p.texts, pa.chunked_array([p.classes])) for p in parts if p.ids is None]
+    numbered = iter(number_repeats([example_id for ids in made for example_id in ids]))
+    arrays = []
+    for part in parts:
+        if part.ids is not None:
+            arrays += part.ids.chunks
+        else:
+            arrays.append(pa.array([next(numbered) for _ in range(len(part))], pa.string()))
+    ids = pa.concat_arrays(arrays)
+    repeat = first_repeat(ids)
+    if repeat is not None:
+        first, second, count = repeat
+        raise DataError(
+            f"the example id {str(ids[first])[:80]!r} is there twice, in {_place(parts, first)} "
+            f"and in {_place(parts, second)}; {count:,} row(s) repeat an earlier id. Ids must be "
+            "unique: repair the column, or leave 'id' out to have ids made from the content."
+        )
+    return ids
+
+
+def _place(parts: Sequence[Prepared], position: int) -> str:
+    for part in parts:
+        if position < len(part):
+            return f"row {part.rows[position].as_py():,} of {part.source.place}"
+        position -= len(part)
+    raise IndexError(position)
+
+
+def _limited(table: pa.Table, part: Prepared) -> pa.Table:
+    limit = part.source.limit
+    if limit is None or limit >= len(table):
+        return table
+    ids = table.column("example_id").to_pylist()
+    return table.filter(pa.array(choose_by_hash(ids, limit, salt=f"limit {part.source.seed}")))
+
+
+def _hold_out(
+    train: LabelledDataset, share: float, seed: int
+) -> tuple[LabelledDataset, LabelledDataset]:
+    """Split the training data in two: what remains, and the development set."""
+    count = min(max(1, round(share * len(train))), len(train) - 1)
+    held = choose_by_hash(train.example_ids.to_pylist(), count, salt=f"holdout {seed}")
+    remaining = train.table.filter(pa.array(~held))
+    development = train.table.filter(pa.array(held))
+    return (
+        LabelledDataset.from_table("train", remaining, train.class_names),
+        LabelledDataset.from_table(HOLDOUT_NAME, development, train.class_names),
+    )
+
+
+def _check_classes(train: LabelledDataset, places: str) -> None:
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        only = [train.class_names[i] for i in present]
+        raise DataError(
+            f"training data: all {len(train):,} examples of {places} have one class "
+            f"({', '.join(map(repr, only))}); a classifier needs at least two. Check 'label', "
+            "'labels', 'where', 'limit' and 'holdout'."
+        )
+
+
+def _overlaps(train: LabelledDataset, sets: dict[str, LabelledDataset]) -> dict[str, int]:
+    known = _joined_texts(train)
+    return {
+        name: int(pc.sum(pc.is_in(_joined_texts(chosen), value_set=known)).as_py() or 0)
+        for name, chosen in sets.items()
+    }
+
+
+def _joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
+    columns = [data.table.column(f"text_{i}") for i in range(data.num_texts)]
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\0")
+
+
+def _fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:
+    parts = ["train", train.fingerprint]
+    for role, sets in roles.items():
+        parts += [part for name, s in sets.items() for part in (role, name, s.fingerprint)]
+    return digest(parts)

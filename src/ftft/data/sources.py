@@ -1,0 +1,195 @@
+"""From a file or a hub data set to a table of strings: no types guessed, nothing filtered."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import DataSource, FileFormat
+from ftft.data.delimited import Dialect, read_delimited
+from ftft.data.jsonlines import read_json_lines
+from ftft.data.wording import nearest, require_columns
+from ftft.errors import DataError
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+SUFFIXES: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The columns that were asked for, as strings.
+
+    Attributes:
+        columns: Table of string columns; null where the source has no value.
+        place: The file or data set, for messages.
+        value_names: For columns stored as integers with names (``ClassLabel``), the names.
+            The column itself holds the names already; an integer without a name, such as
+            -1, is kept as it is.
+    """
+
+    columns: pa.Table
+    place: str
+    value_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(self.columns.num_rows)
+
+
+def read_source(source: DataSource) -> RawTable:
+    """Read the columns that a source names: texts, label, id, slices and conditions.
+
+    Args:
+        source: Where the data is and how it is read; relative paths count from the
+            current folder.
+
+    Returns:
+        All rows in the order of the source.
+
+    Raises:
+        DataError: The source cannot be read, lacks a column or has no rows.
+    """
+    names = [*source.text, source.label, *source.slices, *source.where]
+    wanted = list(dict.fromkeys([*names, source.id] if source.id is not None else names))
+    table = _read_hub(source, wanted) if source.path is None else _read_file(source, wanted)
+    if len(table) == 0:
+        raise DataError(f"{source.place} has no rows; at least one example was expected.")
+    return table
+
+
+def format_of(path: Path) -> FileFormat:
+    """Tell a file's format from its suffix, ``.gz`` left aside.
+
+    Raises:
+        DataError: The suffix is not known.
+    """
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix.lower() not in SUFFIXES:
+        raise DataError(
+            f"{path}: the suffix does not tell the format; name it with "
+            "'format': csv, tsv, jsonl or parquet."
+        )
+    return SUFFIXES[suffix.lower()]
+
+
+def check_file(path: Path) -> None:
+    """Check that a path is a file.
+
+    Raises:
+        DataError: It does not exist, or is a folder.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; a folder that holds a data set goes under 'hub'.")
+    if not path.is_file():
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise DataError(f"{path} does not exist, nor does the folder {folder}.")
+        names = [entry.name for entry in folder.iterdir()]
+        raise DataError(f"{path} does not exist in {folder}.{nearest(path.name, names)}")
+
+
+def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
+    path = Path(str(source.path))
+    check_file(path)
+    chosen = source.format or format_of(path)
+    with reading(path, chosen):
+        if chosen == "parquet":
+            return _read_parquet(path, wanted)
+        if chosen == "jsonl":
+            return RawTable(read_json_lines(path, wanted), str(path))
+        return RawTable(read_delimited(path, dialect_of(source, chosen), wanted), str(path))
+
+
+@contextmanager
+def reading(path: Path, chosen: str) -> Iterator[None]:
+    """Turn what the operating system, gzip and pyarrow raise into a DataError."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise DataError(f"{path} cannot be read as {chosen}: {reason}") from error
+
+
+def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
+    """Return how a source's CSV or TSV file is written."""
+    delimiter = source.delimiter or ("\t" if chosen == "tsv" else ",")
+    columns = None if source.columns is None else tuple(source.columns)
+    return Dialect(delimiter, source.quoting, columns)
+
+
+def _read_parquet(path: Path, wanted: Sequence[str]) -> RawTable:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        require_columns(wanted, schema.names, str(path))
+        table = file.read(columns=list(wanted))
+    if b"huggingface" not in (schema.metadata or {}):
+        return RawTable(_as_strings(table, wanted, str(path)), str(path))
+
+    from datasets import Features
+
+    return _named(table, wanted, str(path), Features.from_arrow_schema(schema))
+
+
+def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
+    from ftft.data.hub import open_hub
+
+    rows = open_hub(source)
+    require_columns(wanted, rows.column_names, source.place)
+    table = rows.select_columns(list(wanted)).with_format("arrow")[:]
+    return _named(table, wanted, source.place, rows.features)
+
+
+def _named(table: pa.Table, wanted: Sequence[str], place: str, features: Features) -> RawTable:
+    """Give ``ClassLabel`` columns the names of their values."""
+    from datasets import ClassLabel
+
+    strings = _as_strings(table, wanted, place)
+    names = {
+        name: tuple(features[name].names)
+        for name in wanted
+        if isinstance(features[name], ClassLabel)
+    }
+    for name, values in names.items():
+        known = pa.array([str(i) for i in range(len(values))], pa.string())
+        position = pc.index_in(strings.column(name), value_set=known)
+        named = pc.take(pa.array(values, pa.string()), position)
+        column = pc.coalesce(named, strings.column(name))
+        strings = strings.set_column(strings.schema.get_field_index(name), name, column)
+    return RawTable(strings, place, names)
+
+
+def _as_strings(table: pa.Table, wanted: Sequence[str], place: str) -> pa.Table:
+    columns = {}
+    for name in wanted:
+        column = table.column(name)
+        if pa.types.is_nested(column.type):
+            raise DataError(
+                f"{place}: column {name!r} holds values of type {column.type}; "
+                "texts or numbers were expected."
+            )
+        try:
+            columns[name] = column.cast(pa.string())
+        except pa.ArrowException as error:
+            raise DataError(
+                f"{place}: column {name!r} of type {column.type} cannot be read as text ({error})."
+            ) from error
+    return pa.table(columns)

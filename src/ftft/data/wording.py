@@ -1,0 +1,69 @@
+"""Shared wording of data errors: nearest names, row numbers, short value lists.
+
+Values are cut short everywhere: a message never quotes a whole example text.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from ftft.errors import DataError
+
+_MOST = 10
+_LONGEST = 40
+
+
+def short(value: str) -> str:
+    """Quote a value, cut to a length that cannot carry an example text."""
+    return repr(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
+
+
+def listed(values: Iterable[str]) -> str:
+    """Quote the first values, and say how many more there are."""
+    everything = list(values)
+    more = len(everything) - _MOST
+    text = ", ".join(short(value) for value in everything[:_MOST])
+    return f"{text} and {more:,} more" if more > 0 else text
+
+
+def rows_named(rows: Sequence[int]) -> str:
+    """Name rows, counted from 1 without the header: "row 3", "rows 3, 7 and 12 more"."""
+    shown = [f"{row:,}" for row in rows[:5]]
+    more = len(rows) - len(shown)
+    if len(rows) == 1:
+        return f"row {shown[0]}"
+    if more > 0:
+        return f"rows {', '.join(shown)} and {more:,} more"
+    return f"rows {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def nearest(name: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return " Did you mean 'x'?" for the option most like ``name``, or nothing."""
+    choices = {option.strip().lower(): option for option in options}
+    found = difflib.get_close_matches(name.strip().lower(), choices, n=1, cutoff=cutoff)
+    return f" Did you mean {choices[found[0]]!r}?" if found else ""
+
+
+def _one_column(there: Sequence[str]) -> str:
+    joined = len(there) == 1 and any(mark in there[0] for mark in ",;|\t")
+    return " That is one column only: is the 'delimiter' right?" if joined else ""
+
+
+def require_columns(wanted: Iterable[str], there: Sequence[str], place: str) -> None:
+    """Check that every wanted column is there exactly once.
+
+    Raises:
+        DataError: Naming the column, the columns there are and the nearest name.
+    """
+    for name in wanted:
+        if name not in there:
+            raise DataError(
+                f"{place}: there is no column {name!r}.{nearest(name, there)} "
+                f"The columns are: {listed(there)}.{_one_column(there)}"
+            )
+        if there.count(name) > 1:
+            raise DataError(
+                f"{place}: the header names {there.count(name)} columns {name!r}; "
+                "rename one of them, because it is not clear which one is meant."
+            )

@@ -1,0 +1,91 @@
+"""The demo: generated data with a known truth, and what the map's regions hold of it."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from ftft.cartography.datamap import DataMap
+from ftft.data.demo import write_demo
+from ftft.errors import WorkspaceError
+from ftft.workspace import check_writable, write_text
+
+
+@dataclass(frozen=True)
+class RegionTruth:
+    """What one region of the demo's data map holds.
+
+    Attributes:
+        region: Its name.
+        examples: Training examples in it, over all seeds.
+        counterexamples: Of these, those for which the word-overlap shortcut gives the wrong
+            answer.
+        flipped: Of these, those whose label the generator made wrong on purpose.
+    """
+
+    region: str
+    examples: int
+    counterexamples: int
+    flipped: int
+
+
+def prepare_demo(folder: Path, *, failing: bool = False) -> Path:
+    """Write the demo's data and experiment file.
+
+    Args:
+        folder: Where ``data/`` and the experiment file go.
+        failing: Take the experiment whose reference is too weak.
+
+    Returns:
+        The experiment file.
+
+    Raises:
+        WorkspaceError: The folder cannot be written.
+    """
+    check_writable(folder)
+    name = "demo-failing" if failing else "demo"
+    recipe = resources.files("ftft.config") / "recipes" / f"{name}.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_demo(folder / "data")
+    except OSError as error:
+        raise WorkspaceError(f"{folder}: cannot be written: {error.strerror or error}.") from error
+    path = folder / f"{name}.yaml"
+    write_text(path, recipe.read_text(encoding="utf-8"))
+    return path
+
+
+def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTruth]:
+    """Count counter-examples and flipped labels in each region of the demo's maps.
+
+    Args:
+        run: The demo's run folder.
+        data: The folder of the demo's data.
+        seeds: The seeds whose maps are counted, together.
+
+    Returns:
+        A row a region, and one for all examples, last.
+    """
+    with (data / "train.csv").open(encoding="utf-8", newline="") as file:
+        truth = {row["id"]: row for row in csv.DictReader(file)}
+    totals: Counter[str] = Counter()
+    counterexamples: Counter[str] = Counter()
+    flipped: Counter[str] = Counter()
+    for seed in seeds:
+        datamap = DataMap.read(run / "map" / f"seed-{seed}" / "map.parquet")
+        regions = datamap.region.tolist()
+        for example_id, region in zip(datamap.example_ids.to_pylist(), regions, strict=True):
+            for name in (region, "all"):
+                totals[name] += 1
+                counterexamples[name] += truth[example_id]["counterexample"] == "true"
+                flipped[name] += truth[example_id]["flipped"] == "true"
+    order = ("easy-to-learn", "ambiguous", "hard-to-learn", "all")
+    return [
+        RegionTruth(name, totals[name], counterexamples[name], flipped[name])
+        for name in order
+        if totals[name]
+    ]

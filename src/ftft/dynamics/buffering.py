@@ -1,0 +1,104 @@
+"""Batches of logits of any array library, held without waiting for the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ftft.errors import DynamicsError
+
+
+def hold(array: Any) -> Any:
+    """Keep an array for later, without moving it off its device.
+
+    A torch tensor is cut from the graph and copied on its device (the copy is queued
+    like any other operation), so that it may change afterwards: compiled models with
+    CUDA graphs reuse the memory of their outputs. JAX arrays never change and are kept
+    as they are. Everything else becomes a NumPy array of its own.
+    """
+    if is_torch(array):
+        return array.detach().clone()
+    if is_jax(array):
+        return array
+    return np.array(array)
+
+
+def is_torch(array: Any) -> bool:
+    """Whether `array` is a torch tensor, found out without importing torch."""
+    return any(base.__module__.split(".")[0] == "torch" for base in type(array).__mro__)
+
+
+def is_jax(array: Any) -> bool:
+    """Whether `array` is a JAX array, found out without importing JAX."""
+    return any(base.__module__.split(".")[0] in ("jax", "jaxlib") for base in type(array).__mro__)
+
+
+def to_host(arrays: list[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Join held arrays along their first axis and move them to the host in bulk.
+
+    Args:
+        arrays: at least one array of shape (n, …) from `hold`.
+        dtype: the NumPy type of the result: float32, int64, or `np.str_` for ids.
+
+    Returns:
+        One NumPy array of the given type; an object array of strings for `np.str_`.
+
+    Raises:
+        DynamicsError: the arrays do not fit together.
+    """
+    if all(map(is_torch, arrays)):
+        return _torch_to_host(arrays, dtype)
+    if all(map(is_jax, arrays)):
+        import jax
+
+        arrays = jax.device_get(arrays)
+    kind: Any = object if dtype is np.str_ else dtype
+    return np.concatenate([_plain(array, dtype).astype(kind) for array in arrays])
+
+
+def _torch_to_host(tensors: list[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    import torch
+
+    wanted = torch.float32 if dtype is np.float32 else torch.int64
+    devices = {tensor.device for tensor in tensors}
+    if len(devices) > 1:
+        return np.concatenate([_torch_to_host([tensor], dtype) for tensor in tensors])
+    joined: npt.NDArray[Any] = torch.cat([tensor.to(wanted) for tensor in tensors]).cpu().numpy()
+    return joined
+
+
+def _plain(array: Any, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    return _torch_to_host([array], dtype) if is_torch(array) else np.asarray(array)
+
+
+def batch_size(ids: Any, logits: Any, num_classes: int) -> int:
+    """Check the shapes of one batch; nothing is read from the device.
+
+    Args:
+        ids: held ids or indices of shape (n,).
+        logits: held logits of shape (n, C).
+        num_classes: C.
+
+    Returns:
+        n.
+
+    Raises:
+        DynamicsError: the shapes are not (n,) and (n, C).
+    """
+    shape = tuple(logits.shape)
+    if len(shape) != 2 or shape[1] != num_classes:
+        hint = "Give the model's logits at the classes, one row an example."
+        if shape[-1:] == (1,) and num_classes == 2:
+            hint = "A single output z for two classes is recorded as the two logits 0 and z."
+        raise DynamicsError(
+            f"The recorded logits have shape {shape}, expected (examples, {num_classes}): the "
+            f"recorder was made for {num_classes} classes. {hint}"
+        )
+    if tuple(ids.shape) != shape[:1]:
+        raise DynamicsError(
+            f"The recorded ids have shape {tuple(ids.shape)}, but the logits are of {shape[0]} "
+            "examples. Give one id or index for each row of logits."
+        )
+    return int(shape[0])

@@ -1,0 +1,232 @@
+"""What a training run recorded: the logits of every example at every recording point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ftft.dynamics.examples import Labels, check_unique, resolve_classes, to_ids
+from ftft.errors import DynamicsError
+
+Logits: TypeAlias = npt.NDArray[np.float32]
+
+
+# (epoch, start, stop) -> the logits (stop - start, C) of those rows at that recording point.
+LogitsReader: TypeAlias = Callable[[int, int, int], Logits]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingDynamics:
+    """Logits of N examples with C classes at E recording points, read when asked for.
+
+    A recording point is numbered from 0 and is called an epoch throughout: with plain
+    recording there is one an epoch. Only complete points, at which every example was
+    seen, take part; the others are named in `incomplete`.
+
+    Attributes:
+        example_ids: (N,) unique ids, always strings.
+        labels: (N,) int64 gold class indices in [0, C).
+        num_classes: C, at least 2.
+        class_names: the C names.
+        epochs: the complete recording points in ascending order.
+        incomplete: examples seen at each recording point that is left out.
+        points: for each of `epochs`, the epochs of training done by its end (1.0, 2.0, …
+            with one recording point an epoch).
+        meta: free notes of whoever recorded.
+    """
+
+    example_ids: pa.StringArray
+    labels: Labels
+    num_classes: int
+    class_names: tuple[str, ...]
+    epochs: tuple[int, ...]
+    incomplete: dict[int, int]
+    points: tuple[float, ...]
+    reader: LogitsReader = field(repr=False)
+    meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        """The number of examples N."""
+        return len(self.labels)
+
+    def epoch_logits(self, epoch: int) -> Logits:
+        """The logits of all examples at one recording point.
+
+        Args:
+            epoch: one of `epochs` (the number it was recorded under, not a position).
+
+        Returns:
+            float32 array of shape (N, C), in the order of `example_ids`, all finite.
+
+        Raises:
+            DynamicsError: the point is not there, is not complete, or cannot be read.
+        """
+        if epoch not in self.epochs:
+            seen = self.incomplete.get(epoch)
+            state = "was not recorded"
+            if seen is not None:
+                state = f"is not complete (only {seen} of {len(self)} examples were seen)"
+            raise DynamicsError(
+                f"Recording point {epoch} {state}. The complete ones are {list(self.epochs)}; ask "
+                "for one of them or record the missing examples."
+            )
+        return self.reader(epoch, 0, len(self))
+
+    def logits(self) -> Logits:
+        """All logits at once: float32 array of shape (E, N, C).
+
+        Raises:
+            DynamicsError: there is no complete recording point, or one cannot be read.
+        """
+        if not self.epochs:
+            raise DynamicsError(
+                "There is no complete recording point. Record at least one epoch in which every "
+                "example is seen."
+            )
+        return np.stack([self.epoch_logits(epoch) for epoch in self.epochs])
+
+    def rows(self, start: int, stop: int) -> TrainingDynamics:
+        """The examples [start, stop) only, still read lazily.
+
+        Lets dynamics that do not fit into memory be processed part by part: everything
+        computed from the part needs memory of the order of the part.
+
+        Args:
+            start: first row, at least 0.
+            stop: row after the last, at most N and greater than `start`.
+
+        Raises:
+            DynamicsError: the range is empty or outside.
+        """
+        if not 0 <= start < stop <= len(self):
+            raise DynamicsError(
+                f"The rows {start} to {stop} are not a part of {len(self)} examples. Give "
+                f"0 <= start < stop <= {len(self)}."
+            )
+        whole = self.reader
+
+        def part(epoch: int, first: int, last: int) -> Logits:
+            return whole(epoch, start + first, start + last)
+
+        return replace(
+            self,
+            example_ids=self.example_ids.slice(start, stop - start),
+            labels=self.labels[start:stop],
+            reader=part,
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        logits: Any,
+        labels: Any,
+        example_ids: Any = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        points_per_epoch: int = 1,
+        meta: Mapping[str, Any] | None = None,
+    ) -> TrainingDynamics:
+        """Build dynamics from arrays in memory.
+
+        Args:
+            logits: (E, N, C) numbers, or a sequence of E arrays (N, C), in training order.
+            labels: (N,) gold class indices in [0, C).
+            example_ids: (N,) unique strings or integers; "0" to "N-1" where None.
+            class_names: C names; "0" to "C-1" where None.
+            points_per_epoch: recording points in one epoch of training.
+            meta: free notes to keep with the dynamics.
+
+        Raises:
+            DynamicsError: shapes do not fit, logits are not finite, labels are out of
+                range or ids are repeated.
+        """
+        where = "The given arrays"
+        stacked = _stack(logits)
+        num_epochs, num_examples, num_classes = stacked.shape
+        ids = to_ids(np.arange(num_examples) if example_ids is None else example_ids)
+        checked, num_classes, names = resolve_classes(labels, num_classes, class_names, where)
+        if not len(ids) == len(checked) == num_examples or not num_examples:
+            raise DynamicsError(
+                f"{where} do not fit together: logits of {num_examples} examples, {len(checked)} "
+                f"labels and {len(ids)} ids. Give at least one example and as many of each."
+            )
+        check_unique(ids, where)
+        for epoch in range(num_epochs):
+            check_finite(stacked[epoch], ids, f"{where}, recording point {epoch}")
+        return cls(
+            example_ids=ids,
+            labels=checked,
+            num_classes=num_classes,
+            class_names=names,
+            epochs=tuple(range(num_epochs)),
+            incomplete={},
+            points=point_positions(range(num_epochs), points_per_epoch),
+            reader=lambda epoch, start, stop: stacked[epoch, start:stop],
+            meta=dict(meta or {}),
+        )
+
+
+def point_positions(epochs: Sequence[int], points_per_epoch: int) -> tuple[float, ...]:
+    """Epochs of training done by the end of each recording point.
+
+    Raises:
+        DynamicsError: `points_per_epoch` is not a positive integer.
+    """
+    if isinstance(points_per_epoch, bool) or not isinstance(points_per_epoch, int):
+        points_per_epoch = 0
+    if points_per_epoch < 1:
+        raise DynamicsError("The number of recording points an epoch must be an integer above 0.")
+    return tuple((epoch + 1) / points_per_epoch for epoch in epochs)
+
+
+class IdsOfRows:
+    """The ids of some rows, looked up only when a message needs one."""
+
+    def __init__(self, ids: pa.StringArray, rows: npt.NDArray[Any]) -> None:
+        self._ids, self._rows = ids, rows
+
+    def __getitem__(self, position: int) -> Any:
+        """Return the id of one of the rows, as an Arrow scalar."""
+        return self._ids[int(self._rows[position])]
+
+
+def check_finite(logits: Logits, ids: pa.StringArray | IdsOfRows, where: str) -> None:
+    """Raise a `DynamicsError` that names the first example with a NaN or infinite logit.
+
+    Args:
+        logits: (N, C) logits.
+        ids: (N,) ids of the rows.
+        where: the place, for the message.
+    """
+    finite = np.isfinite(logits)
+    if finite.all():
+        return
+    bad = ~finite.all(axis=1)
+    row = int(np.argmax(bad))
+    raise DynamicsError(
+        f"{where}: the logits of example {ids[row].as_py()!r} are {logits[row].tolist()} "
+        f"({int(bad.sum())} examples have NaN or infinite logits). Training has probably "
+        "diverged: lower the learning rate, or use bfloat16 or float32 instead of float16."
+    )
+
+
+def _stack(logits: Any) -> Logits:
+    try:
+        stacked = np.asarray(logits, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DynamicsError(
+            "The logits are not one array of numbers of shape (recording points, examples, "
+            f"classes): {error}. Give every recording point the same examples and classes."
+        ) from error
+    if stacked.ndim != 3 or stacked.shape[2] < 2:
+        raise DynamicsError(
+            f"The logits have shape {stacked.shape}, expected (recording points, examples, "
+            "classes) with at least two classes. A model with a single output z for two classes "
+            "is recorded as the two logits 0 and z."
+        )
+    return stacked

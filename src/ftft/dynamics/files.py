@@ -1,0 +1,74 @@
+"""Files that are either whole or absent: written beside their place, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from ftft.errors import DynamicsError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of `path`; rename it to `path` at the end.
+
+    The temporary file is flushed to the disk before the rename, so a process or a
+    machine that dies leaves the old file or the new one, never a part of one.
+
+    Args:
+        path: where the finished file belongs; its folder is made where it is missing.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        DynamicsError: the folder or the file cannot be written.
+    """
+    # The leading dot and the suffix keep a left-over out of every listing by pattern.
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise DynamicsError(
+            f"{path} cannot be written: {error.strerror or error}. Check that the folder exists, "
+            "is writable and has space left, then run the same command again."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all.
+
+    Raises:
+        DynamicsError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder; some network file systems cannot sync one. The
+    # rename has happened all the same, only its survival of a power cut is less sure.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,158 @@
+"""The header of a dynamics folder: what was recorded, in JSON that a person can read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftft.dynamics.container import point_positions
+from ftft.dynamics.files import write_text
+from ftft.errors import DynamicsError
+
+HEADER_NAME = "header.json"
+FORMAT = "ftft-dynamics"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """What every file of a dynamics folder belongs to.
+
+    Attributes:
+        num_examples: N, at least 1.
+        num_classes: C, at least 2.
+        class_names: the C names.
+        points_per_epoch: recording points in one epoch of training.
+        examples_sha256: fingerprint of ids and labels in their order.
+        positions: epochs of training done by the end of each recording point, where they
+            are not multiples of 1 / points_per_epoch.
+        meta: free notes (anything JSON can hold); not compared when a folder is resumed.
+    """
+
+    num_examples: int
+    num_classes: int
+    class_names: tuple[str, ...]
+    points_per_epoch: int
+    examples_sha256: str
+    positions: tuple[float, ...] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def write(self, folder: Path) -> None:
+        """Write `header.json` into `folder`.
+
+        Raises:
+            DynamicsError: `meta` cannot be written as JSON, or the folder not be written.
+        """
+        content = {"format": FORMAT, "schema": SCHEMA, **self._content()}
+        try:
+            content["sha256"] = _digest(content)
+            text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DynamicsError(
+                f"{folder / HEADER_NAME}: the notes in `meta` cannot be written as JSON: {error}. "
+                "Use only text, finite numbers, true, false, null, lists and dictionaries."
+            ) from error
+        write_text(folder / HEADER_NAME, text + "\n")
+
+    def points(self, epochs: Sequence[int]) -> tuple[float, ...]:
+        """Epochs of training done by the end of each of some recording points."""
+        if self.positions is not None and max(epochs, default=-1) < len(self.positions):
+            return tuple(self.positions[epoch] for epoch in epochs)
+        return point_positions(epochs, self.points_per_epoch)
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "num_examples": self.num_examples,
+            "num_classes": self.num_classes,
+            "class_names": list(self.class_names),
+            "points_per_epoch": self.points_per_epoch,
+            "examples_sha256": self.examples_sha256,
+            "positions": None if self.positions is None else list(self.positions),
+            "meta": dict(self.meta),
+        }
+
+
+def read_header(folder: Path) -> Header:
+    """Read and check `header.json`.
+
+    Raises:
+        DynamicsError: the file is missing, damaged, or of a newer schema.
+    """
+    path = folder / HEADER_NAME
+    content = _load(path)
+    if content.get("format") != FORMAT:
+        raise _damaged(path, f"it does not say `format: {FORMAT}`")
+    schema = content.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise DynamicsError(
+            f"{path} has schema version {schema}; this version of ftft reads up to {SCHEMA}. "
+            "The dynamics were recorded with a newer ftft: update with `pip install -U ftft`."
+        )
+    if schema != SCHEMA:
+        raise _damaged(path, f"its schema version is {schema!r}")
+    expected = content.pop("sha256", None)
+    if expected != _digest(content):
+        raise _damaged(path, "its content does not match its own checksum")
+    try:
+        positions = content["positions"]
+        return Header(
+            num_examples=int(content["num_examples"]),
+            num_classes=int(content["num_classes"]),
+            class_names=tuple(map(str, content["class_names"])),
+            points_per_epoch=int(content["points_per_epoch"]),
+            examples_sha256=str(content["examples_sha256"]),
+            positions=None if positions is None else tuple(map(float, positions)),
+            meta=dict(content["meta"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"a field is missing or has the wrong type ({error})") from error
+
+
+def check_same(folder: Path, found: Header, wanted: Header) -> None:
+    """Raise a `DynamicsError` where a folder was started with other examples or classes."""
+    if found == wanted:
+        return
+    differences = [
+        f"{name} ({getattr(found, name)!r} there, {getattr(wanted, name)!r} now)"
+        for name in ("num_examples", "num_classes", "class_names", "points_per_epoch")
+        if getattr(found, name) != getattr(wanted, name)
+    ] or ["other example ids or labels, or the same in another order"]
+    raise DynamicsError(
+        f"{folder} holds dynamics of something else: {'; '.join(differences)}. Record into a new "
+        "folder, or give exactly the examples that it was started with."
+    )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DynamicsError(
+            f"{path} does not exist, so {path.parent} is not a dynamics folder. Give the folder "
+            "that a recorder wrote to, or import dynamics of another format first."
+        ) from error
+    except OSError as error:
+        raise DynamicsError(
+            f"{path} cannot be read: {error.strerror or error}. Check its permissions."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"it is not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "it does not hold a JSON object")
+    return content
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _damaged(path: Path, problem: str) -> DynamicsError:
+    return DynamicsError(
+        f"{path} is damaged: {problem}. Copy the folder again from where it was recorded, or "
+        "record again."
+    )

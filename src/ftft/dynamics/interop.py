@@ -1,0 +1,304 @@
+"""Dynamics in the formats of other tools.
+
+dynamics_epoch_N.jsonl   allenai/cartography (Swayamdipta et al. 2020): one JSON object
+                         an example with `guid`, `logits_epoch_N` and `gold`
+uid_to_logits.pt         the research code of FTFT: a torch file with a dictionary of
+                         id to (epochs, classes) tensor, without gold labels
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
+from ftft.dynamics.examples import check_unique, to_ids
+from ftft.dynamics.files import atomic_path
+from ftft.errors import DynamicsError
+
+# The code of the paper writes .jsonl and reads .json.
+_EPOCH_FILE = re.compile(r"dynamics_epoch_(\d+)\.jsonl?")
+_ROWS_AT_ONCE = 1 << 16
+
+
+def read_cartography(
+    folder: str | PathLike[str], *, class_names: Sequence[str] | None = None
+) -> TrainingDynamics:
+    """Read the `dynamics_epoch_N.jsonl` files of allenai/cartography.
+
+    The ids of the first epoch set the examples and their order. An epoch that lacks some
+    of them is left out, as incomplete.
+
+    Args:
+        folder: the folder of the files, the one above `training_dynamics`, or one of the
+            files, for that epoch alone.
+        class_names: C names; "0" to "C-1" where None.
+
+    Raises:
+        DynamicsError: no or missing files, a line that is not as expected, or ids or
+            gold labels that differ between epochs.
+    """
+    folder = Path(folder)
+    paths = _epoch_files(folder)
+    arrays: dict[int, Logits] = {}
+    incomplete: dict[int, int] = {}
+    ids, gold = None, None
+    for epoch, path in paths.items():
+        found, logits, labels = _read_epoch(path, epoch)
+        if ids is None or gold is None:
+            ids, gold = found, labels
+        rows = _match(found, ids, path)
+        if not np.array_equal(gold[rows], labels):
+            name = found[int(np.argmax(gold[rows] != labels))].as_py()
+            raise DynamicsError(
+                f"{path}: the gold label of {name!r} differs from that of the first epoch. The "
+                "files come from different runs: put those of one run into a folder."
+            )
+        if len(rows) < len(ids):
+            incomplete[epoch] = len(rows)
+            continue
+        arrays[epoch] = np.empty_like(logits)
+        arrays[epoch][rows] = logits
+    _check_widths(folder, arrays)
+    return _assemble(arrays, incomplete, gold, ids, class_names)
+
+
+def write_cartography(folder: str | PathLike[str], dynamics: TrainingDynamics) -> None:
+    """Write `dynamics_epoch_N.jsonl` files that allenai/cartography and its users read.
+
+    Complete recording points only, numbered from 0. Ids that are all decimal integers are
+    written as numbers, as the original does; logits with the digits that float32 needs.
+
+    Args:
+        folder: where the files go; made where it is missing.
+        dynamics: what to write.
+
+    Raises:
+        DynamicsError: the folder cannot be written, or a recording point not be read.
+    """
+    ids = _json_ids(dynamics.example_ids)
+    gold = pa.array(dynamics.labels).cast(pa.string())
+    for number, epoch in enumerate(dynamics.epochs):
+        logits = dynamics.epoch_logits(epoch)
+        path = Path(folder) / f"dynamics_epoch_{number}.jsonl"
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            for start in range(0, len(dynamics), _ROWS_AT_ONCE):
+                rows = slice(start, start + _ROWS_AT_ONCE)
+                file.write(_json_lines(ids[rows], logits[rows], gold[rows], number))
+
+
+def read_uid_to_logits(
+    path: str | PathLike[str],
+    labels: Mapping[Any, int] | Sequence[int],
+    *,
+    class_names: Sequence[str] | None = None,
+) -> TrainingDynamics:
+    """Read `uid_to_logits.pt` of the FTFT research code.
+
+    The file is loaded with `weights_only`, so it cannot run code. An example that an
+    unfinished epoch did not reach has only zeros there; such an epoch is left out, as
+    incomplete.
+
+    Args:
+        path: the torch file.
+        labels: gold class indices, which the file lacks: by id, or in the file's order.
+        class_names: C names; "0" to "C-1" where None.
+
+    Raises:
+        DynamicsError: the file is not such a dictionary, or labels are missing.
+    """
+    path = Path(path)
+    content = _load_tensors(path)
+    ids = to_ids(list(content))
+    gold = _labels_of(list(content), labels, path)
+    try:
+        stacked = np.stack([tensor.float().numpy() for tensor in content.values()], axis=1)
+    except (ValueError, AttributeError, TypeError, RuntimeError) as error:
+        raise DynamicsError(
+            f"{path}: the values are not tensors of one shape (epochs, classes): {error}. Give the "
+            "file `uid_to_logits.pt` of a finished run."
+        ) from error
+    if stacked.ndim != 3:
+        raise DynamicsError(
+            f"{path}: the tensors have {stacked.ndim - 1} dimensions, expected (epochs, classes). "
+            "Give the file `uid_to_logits.pt` of a finished run."
+        )
+    seen = (stacked != 0).any(axis=2).sum(axis=1)
+    arrays = {epoch: stacked[epoch] for epoch in range(len(stacked)) if seen[epoch] == len(ids)}
+    incomplete = {epoch: int(n) for epoch, n in enumerate(seen) if epoch not in arrays}
+    return _assemble(arrays, incomplete, gold, ids, class_names)
+
+
+def _assemble(
+    arrays: Mapping[int, Logits],
+    incomplete: dict[int, int],
+    labels: Any,
+    ids: pa.StringArray,
+    class_names: Sequence[str] | None,
+) -> TrainingDynamics:
+    if not arrays:
+        raise DynamicsError(
+            f"No epoch is complete: of {len(ids)} examples, the epochs have {incomplete}. Give "
+            "the dynamics of a run that finished at least one epoch."
+        )
+    epochs = tuple(sorted(arrays))
+    dynamics = TrainingDynamics.from_arrays(
+        [arrays[epoch] for epoch in epochs], labels, ids, class_names
+    )
+    by_position = dynamics.reader
+    return replace(
+        dynamics,
+        epochs=epochs,
+        incomplete=incomplete,
+        points=point_positions(epochs, 1),
+        reader=lambda epoch, start, stop: by_position(epochs.index(epoch), start, stop),
+    )
+
+
+def _epoch_files(folder: Path) -> dict[int, Path]:
+    single = _EPOCH_FILE.fullmatch(folder.name)
+    if single and folder.is_file():
+        return {int(single[1]): folder}
+    inner = folder / "training_dynamics"
+    place = inner if inner.is_dir() else folder
+    try:
+        names = sorted(path.name for path in place.iterdir())
+    except OSError as error:
+        raise DynamicsError(
+            f"{place} cannot be listed: {error.strerror or error}. Give the folder that holds "
+            "dynamics_epoch_0.jsonl and its fellows."
+        ) from error
+    matches = [match for match in map(_EPOCH_FILE.fullmatch, names) if match]
+    paths = {int(match[1]): place / match[0] for match in matches}
+    missing = sorted(set(range(max(paths, default=0) + 1)) - set(paths))
+    if missing:
+        raise DynamicsError(
+            f"{place} has no file dynamics_epoch_{missing[0]}.jsonl. Epochs are numbered from 0 "
+            "without gaps; give the folder with all of them."
+        )
+    return dict(sorted(paths.items()))
+
+
+def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
+    column = f"logits_epoch_{epoch}"
+    table = _read_json(path, {column: pa.list_(pa.float64()), "gold": pa.int64()})
+    if "guid" in table.column_names and not (
+        pa.types.is_integer(table.column("guid").type)
+        or pa.types.is_string(table.column("guid").type)
+    ):
+        # Arrow takes ids that look like dates for dates.
+        kinds = {column: pa.list_(pa.float64()), "gold": pa.int64(), "guid": pa.string()}
+        table = _read_json(path, kinds)
+    for name in ("guid", column, "gold"):
+        if name not in table.column_names or table.column(name).null_count:
+            raise DynamicsError(
+                f"{path}: the key {name!r} is missing in a line. Each line must be a JSON object "
+                f'with "guid", "{column}" and "gold".'
+            )
+    lists = table.column(column).combine_chunks()
+    widths = pc.unique(lists.value_lengths()).to_pylist()
+    if len(widths) != 1 or lists.flatten().null_count:
+        raise DynamicsError(
+            f"{path}: the lists in {column} have the lengths {sorted(widths)} or hold nulls; every "
+            "example must have one logit for each class."
+        )
+    logits = lists.flatten().to_numpy().reshape(-1, widths[0]).astype(np.float32)
+    ids = to_ids(table.column("guid"))
+    check_unique(ids, str(path))
+    return ids, logits, table.column("gold").to_numpy()
+
+
+def _read_json(path: Path, kinds: Mapping[str, pa.DataType]) -> pa.Table:
+    options = pj.ParseOptions(explicit_schema=pa.schema(list(kinds.items())))
+    try:
+        return pj.read_json(path, parse_options=options)
+    except (pa.ArrowException, OSError) as error:
+        raise DynamicsError(
+            f"{path} cannot be read as JSON lines: {str(error).strip()}. Each line must be a JSON "
+            "object with an integer or text guid, a list of numbers and an integer gold label."
+        ) from error
+
+
+def _match(found: pa.StringArray, ids: pa.StringArray, path: Path) -> Any:
+    rows = pc.index_in(found, value_set=ids)
+    if rows.null_count:
+        unknown = found.filter(rows.is_null())[0].as_py()
+        raise DynamicsError(
+            f"{path}: the id {unknown!r} is not in the first epoch ({rows.null_count} ids are "
+            "not). The files come from different runs or the first is cut off: put complete files "
+            "of one run into a folder."
+        )
+    return rows.to_numpy()
+
+
+def _check_widths(folder: Path, arrays: Mapping[int, Logits]) -> None:
+    widths = {epoch: array.shape[1] for epoch, array in arrays.items()}
+    if len(set(widths.values())) > 1:
+        raise DynamicsError(
+            f"{folder}: the number of logits an example differs between epochs: {widths}. The "
+            "files come from different runs: put those of one run into a folder."
+        )
+
+
+def _json_ids(ids: pa.StringArray) -> pa.StringArray:
+    if pc.all(pc.match_substring_regex(ids, r"^(0|-?[1-9]\d{0,17})$")).as_py():
+        return ids
+    return pa.array([json.dumps(name) for name in ids.to_pylist()], pa.string())
+
+
+def _json_lines(ids: Any, logits: Logits, gold: Any, epoch: int) -> str:
+    columns = [pa.array(column).cast(pa.string()) for column in logits.T]
+    numbers = pc.binary_join_element_wise(*columns, ",")
+    pieces = ['{"guid":', ids, f',"logits_epoch_{epoch}":[', numbers, '],"gold":', gold, "}\n"]
+    return "".join(pc.binary_join_element_wise(*pieces, "").to_pylist())
+
+
+def _load_tensors(path: Path) -> dict[Any, Any]:
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DynamicsError(f"{path} does not exist. Give the file `uid_to_logits.pt`.") from error
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise DynamicsError(
+            f"{path} cannot be loaded as tensors only: {reason[0]} It is damaged, or holds other "
+            "objects, which are refused because loading them could run code."
+        ) from error
+    if not isinstance(content, dict) or not content:
+        raise DynamicsError(
+            f"{path} holds no dictionary of id to logits. Give the file `uid_to_logits.pt`."
+        )
+    return content
+
+
+def _labels_of(
+    names: Sequence[Any], labels: Mapping[Any, int] | Sequence[int], path: Path
+) -> list[int]:
+    if not isinstance(labels, Mapping):
+        if len(labels) != len(names):
+            raise DynamicsError(
+                f"{path} has {len(names)} examples, but {len(labels)} gold labels were given. Give "
+                "one label an example in the order of the file, or a mapping from id to label."
+            )
+        return [int(label) for label in labels]
+    by_text = {str(name): label for name, label in labels.items()}
+    missing = [name for name in names if str(name) not in by_text]
+    if missing:
+        raise DynamicsError(
+            f"{path}: no gold label was given for the id {missing[0]!r} ({len(missing)} ids lack "
+            "one). Give the labels of all examples of that run."
+        )
+    return [int(by_text[str(name)]) for name in names]

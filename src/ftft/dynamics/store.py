@@ -1,0 +1,210 @@
+"""A folder of training dynamics: `header.json`, `examples.parquet` and the flush files.
+
+    header.json                             schema, sizes, class names, checksum, notes
+    examples.parquet                        example_id (string), label (int64); N rows
+    epoch-000.rank-00.000000.parquet …      index (int32), logits (C × float32)
+
+Any number of processes write flush files, each under its own rank; nothing is ever
+changed in place, so a reader sees whole files only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ftft.dynamics.container import IdsOfRows, Logits, TrainingDynamics, check_finite
+from ftft.dynamics.examples import Labels, fingerprint, to_ids, to_labels
+from ftft.dynamics.files import atomic_path
+from ftft.dynamics.flushes import (
+    Flush,
+    Index,
+    ahead,
+    covered,
+    list_flushes,
+    read_flush,
+    write_flush,
+)
+from ftft.dynamics.header import HEADER_NAME, Header, read_header
+from ftft.errors import DynamicsError
+
+EXAMPLES_NAME = "examples.parquet"
+# Rows in one file where a whole recording point is written at once.
+_ROWS_PER_FILE = 1 << 20
+
+
+def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
+    """Open a dynamics folder.
+
+    Ids, labels and row numbers are read and checked now, logits when they are asked for.
+    Where an example was recorded more than once at a recording point, the latest counts.
+
+    Args:
+        folder: a folder that a `DynamicsRecorder` or `write_dynamics` wrote.
+
+    Raises:
+        DynamicsError: a file is missing, damaged, of a newer schema, or does not belong
+            to the others; or a recording point between others is missing altogether.
+    """
+    folder = Path(folder)
+    header = read_header(folder)
+    ids, labels = read_examples(folder, header)
+    by_epoch = _group(folder)
+    seen = {
+        epoch: int(covered(flushes, header.num_examples).sum())
+        for epoch, flushes in by_epoch.items()
+    }
+    complete = tuple(epoch for epoch, count in seen.items() if count == header.num_examples)
+    return TrainingDynamics(
+        example_ids=ids,
+        labels=labels,
+        num_classes=header.num_classes,
+        class_names=header.class_names,
+        epochs=complete,
+        incomplete={epoch: count for epoch, count in seen.items() if epoch not in complete},
+        points=header.points(complete),
+        reader=_FolderReader(header, ids, by_epoch),
+        meta=header.meta,
+    )
+
+
+def write_dynamics(
+    folder: str | PathLike[str],
+    dynamics: TrainingDynamics,
+    meta: Mapping[str, Any] | None = None,
+) -> None:
+    """Write dynamics as a new folder, complete recording points only, renumbered from 0.
+
+    Args:
+        folder: an absent or empty folder.
+        dynamics: what to write; one recording point is in memory at a time.
+        meta: free notes for the header; those of the dynamics where None.
+
+    Raises:
+        DynamicsError: the folder holds something already or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DynamicsError(
+            f"{folder} is not empty. Dynamics are written to a folder of their own: give a new "
+            "folder, or remove this one first."
+        )
+    header = Header(
+        num_examples=len(dynamics),
+        num_classes=dynamics.num_classes,
+        class_names=dynamics.class_names,
+        points_per_epoch=1,
+        examples_sha256=fingerprint(dynamics.example_ids, dynamics.labels),
+        positions=dynamics.points,
+        meta=dict(dynamics.meta if meta is None else meta),
+    )
+    write_start(folder, header, dynamics.example_ids, dynamics.labels)
+    for number, epoch in enumerate(dynamics.epochs):
+        logits = dynamics.epoch_logits(epoch)
+        for part, start in enumerate(range(0, len(dynamics), _ROWS_PER_FILE)):
+            stop = min(start + _ROWS_PER_FILE, len(dynamics))
+            flush = Flush.named(folder, number, 0, part)
+            write_flush(flush, np.arange(start, stop, dtype=np.int32), logits[start:stop])
+
+
+def write_start(folder: Path, header: Header, ids: pa.StringArray, labels: Labels) -> None:
+    """Write `examples.parquet`, then `header.json`: with the header the folder is valid.
+
+    Raises:
+        DynamicsError: the folder cannot be written.
+    """
+    table = pa.table({"example_id": ids, "label": pa.array(labels)})
+    with atomic_path(folder / EXAMPLES_NAME) as temporary:
+        pq.write_table(table, temporary, use_dictionary=["label"], write_page_checksum=True)
+    header.write(folder)
+
+
+def read_examples(folder: Path, header: Header) -> tuple[pa.StringArray, Labels]:
+    """The ids and labels of a folder, checked against its header.
+
+    Returns:
+        The (N,) ids and the (N,) int64 labels.
+
+    Raises:
+        DynamicsError: the file is missing or damaged or belongs to another header.
+    """
+    path = folder / EXAMPLES_NAME
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns=["example_id", "label"])
+        ids = to_ids(table.column("example_id"))
+        labels = to_labels(table.column("label").to_numpy(), header.num_classes, str(path))
+    except FileNotFoundError as error:
+        raise DynamicsError(
+            f"{path} does not exist, though {HEADER_NAME} does. Copy the folder again from where "
+            "it was recorded, or record again."
+        ) from error
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, DynamicsError) as error:
+        raise _not_original(path, str(error).strip()) from error
+    if len(ids) != header.num_examples or fingerprint(ids, labels) != header.examples_sha256:
+        raise _not_original(path, f"its ids and labels are not those that {HEADER_NAME} names")
+    return ids, labels
+
+
+class _FolderReader:
+    """Reads recording points of a folder: later files win, memory of one point."""
+
+    def __init__(
+        self, header: Header, ids: pa.StringArray, by_epoch: Mapping[int, list[Flush]]
+    ) -> None:
+        self._header = header
+        self._ids = ids
+        self._by_epoch = by_epoch
+
+    def __call__(self, epoch: int, start: int, stop: int) -> Logits:
+        header = self._header
+        result: Logits = np.empty((stop - start, header.num_classes), dtype=np.float32)
+        whole = (start, stop) == (0, header.num_examples)
+
+        def read(flush: Flush) -> tuple[Index, Logits]:
+            index, logits = read_flush(flush, header.num_examples, header.num_classes)
+            check_finite(logits, IdsOfRows(self._ids, index), str(flush.path))
+            return index, logits
+
+        for index, logits in ahead(read, self._by_epoch[epoch]):
+            if not whole:
+                inside = (index >= start) & (index < stop)
+                index, logits = index[inside] - start, logits[inside]
+            _place(result, index, logits)
+        return result
+
+
+def _place(result: Logits, index: Any, logits: Logits) -> None:
+    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
+        result[index[0] : index[-1] + 1] = logits  # a plain copy is several times faster
+        return
+    # A row as one opaque value is written twice as fast as C numbers.
+    row = np.dtype((np.void, result.itemsize * result.shape[1]))
+    result.view(row)[:, 0][index] = np.ascontiguousarray(logits).view(row)[:, 0]
+
+
+def _group(folder: Path) -> dict[int, list[Flush]]:
+    by_epoch: dict[int, list[Flush]] = {}
+    for flush in list_flushes(folder):
+        by_epoch.setdefault(flush.epoch, []).append(flush)
+    missing = sorted(set(range(max(by_epoch, default=-1) + 1)) - set(by_epoch))
+    if missing:
+        raise DynamicsError(
+            f"{folder} has no file of recording point {missing[0]}, though it has later ones "
+            f"({len(missing)} are missing). Points are numbered from 0 without gaps: copy the "
+            "folder again, or record again."
+        )
+    return dict(sorted(by_epoch.items()))
+
+
+def _not_original(path: Path, problem: str) -> DynamicsError:
+    return DynamicsError(
+        f"{path} is damaged or from another run: {problem}. Copy the folder again from where it "
+        "was recorded, or record again."
+    )

@@ -1,0 +1,236 @@
+"""The method, top to bottom.
+
+For every seed: fine-tune the reference on everything and record its dynamics; draw the data
+map; select; fine-tune the main model on the selection; and the baselines that were asked for,
+by the same functions. When all that is done, score the test sets, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ftft.config.schema import Experiment
+from ftft.data.encode import encode
+from ftft.data.load import load_data
+from ftft.data.task import TaskData
+from ftft.errors import ConfigError, FtftError
+from ftft.evaluation.metrics import SetScores
+from ftft.methods import ErmYardstick, MethodRun
+from ftft.results import Results, collect, environment
+from ftft.stages import Say, Stages
+from ftft.training.arguments import full_steps, main_plan, per_device_batch
+from ftft.training.finetune import FineTuned
+from ftft.training.models import load_config, load_finetuned, load_tokenizer
+from ftft.training.scoring import score_sets
+from ftft.training.yardstick import plan_erm_cost
+from ftft.workspace import Stage, Workspace, check_writable, write_json, write_text
+
+
+def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
+    """Run a whole experiment; what was finished before is not run again.
+
+    Args:
+        experiment: What to do.
+        folder: The run folder, made if it is not there.
+        say: Told, in a line, what was done.
+
+    Returns:
+        Every score and cost; also written to ``results.json`` in the run folder.
+
+    Raises:
+        FtftError: The data, a model or the folder is not as it should be. Whatever can be
+            checked is checked before anything is written.
+    """
+    with opened(experiment, folder, say) as stages:
+        runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
+        yardsticks = {seed: erm_yardstick(stages, seed, runs) for seed in experiment.seeds}
+        # Only now, when nothing is left to choose, are the test sets looked at.
+        scores = [stages.score_tests(run.method, run.trained, run.seed) for run in runs]
+        return collect(stages, runs, yardsticks, scores)
+
+
+def check(experiment: Experiment, folder: str) -> TaskData:
+    """Check everything that can be checked without training, and write nothing.
+
+    Args:
+        experiment: What to do.
+        folder: The run folder.
+
+    Returns:
+        The labelled data.
+
+    Raises:
+        FtftError: The folder cannot be written, or a model or the data are not as they should
+            be; all problems together.
+    """
+    checks: list[Callable[[], Any]] = [lambda: check_writable(folder)]
+    for settings in (experiment.reference, experiment.main):
+        checks.append(partial(load_config, settings))
+        checks.append(partial(load_tokenizer, settings))
+        checks.append(partial(per_device_batch, settings))
+    problems: list[FtftError] = []
+    for one in [*checks, lambda: load_data(experiment.data)]:
+        try:
+            outcome = one()
+        except FtftError as error:
+            if str(error) not in map(str, problems):
+                problems.append(error)
+    if len(problems) > 1:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise ConfigError(f"experiment {experiment.name}: {len(problems)} problems:\n{listed}")
+    if problems:
+        raise problems[0]
+    data: TaskData = outcome
+    return data
+
+
+@contextlib.contextmanager
+def opened(experiment: Experiment, folder: str, say: Say = print) -> Iterator[Stages]:
+    """Check data, models and folder, then hold the run folder and give its stages."""
+    data = check(experiment, folder)
+    for name, count in data.overlaps.items():
+        if count:
+            say(f"note: {count:,} texts of the set {name} are also in the training data")
+    workspace = Workspace(folder)
+    with workspace.locked():
+        write_text(workspace.folder / "experiment.yaml", resolved_yaml(experiment, data))
+        yield Stages(experiment, data, workspace, say)
+
+
+def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
+    """The experiment with every default spelt out, and what it was run with."""
+    packages = environment()["packages"]
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+    content = yaml.safe_dump(
+        experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True
+    )
+    return (
+        "# What was asked, with every default spelt out.\n"
+        f"# Run with {versions}.\n# Data fingerprint {data.fingerprint}.\n{content}"
+    )
+
+
+def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
+    """FTFT and the baselines that were asked for, with one seed."""
+    wanted = stages.experiment.baselines
+    reference = stages.reference(seed)
+    datamap = stages.datamap("map", reference, seed)
+    yield ftft(stages, seed, reference, datamap)
+    if "random" in wanted:
+        yield random(stages, seed, datamap)
+    if "erm" in wanted:
+        yield method_run(stages, "erm", seed, stages.erm(seed))
+    if "erm_es" in wanted:
+        yield method_run(stages, "erm_es", seed, stages.erm(seed, stop_early=True))
+    if "dm" in wanted:
+        yield dm(stages, seed)
+
+
+def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
+    """The main model on what the reference's map calls ambiguous."""
+    selection = stages.select("selection", datamap, seed)
+    main = stages.main("main", selection, seed)
+    return method_run(stages, "ftft", seed, main, selection, reference)
+
+
+def random(stages: Stages, seed: int, datamap: Stage) -> MethodRun:
+    """The main model on a random subset of FTFT's size, for FTFT's budget."""
+    selection = stages.select("random-selection", datamap, seed, strategy="random")
+    main = stages.main("random", selection, seed)
+    return method_run(stages, "random", seed, main, selection)
+
+
+def dm(stages: Stages, seed: int) -> MethodRun:
+    """Classic dataset cartography: the main model is its own reference."""
+    erm = stages.erm(seed)
+    datamap = stages.datamap("dm-map", erm, seed)
+    selection = stages.select("dm-selection", datamap, seed)
+    main = stages.main("dm", selection, seed, budget=stages.experiment.dm.budget)
+    return method_run(stages, "dm", seed, main, selection, erm)
+
+
+def method_run(
+    stages: Stages,
+    method: str,
+    seed: int,
+    trained: Stage,
+    selection: Stage | None = None,
+    reference: Stage | None = None,
+) -> MethodRun:
+    """Put together what one method did with one seed."""
+    experiment = stages.experiment
+    return MethodRun(
+        method=method,
+        seed=seed,
+        trained=trained,
+        main=_tuned(trained),
+        main_model=experiment.main.label,
+        reference=None if reference is None else _tuned(reference),
+        reference_model=None
+        if reference is None
+        else (experiment.main if method == "dm" else experiment.reference).label,
+        strategy=None if selection is None else selection.result["strategy"],
+        fraction=1.0 if selection is None else experiment.selection.fraction,
+        selected=len(stages.data.train) if selection is None else selection.result["selected"],
+    )
+
+
+def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYardstick:
+    """What ERM costs with this seed: measured where it was run, else computed."""
+    of_seed = {run.method: run for run in runs if run.seed == seed}
+    settings = stages.experiment.main
+    examples = len(stages.data.train)
+    steps = full_steps(settings, examples)
+    if "erm" in of_seed:
+        return ErmYardstick(steps, of_seed["erm"].main.cost)
+    plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
+    train = stages.encoded(settings, stages.data.train)
+    cost = plan_erm_cost(settings, plan, train, stages.dev(settings), of_seed["ftft"].main.cost)
+    return ErmYardstick(steps, cost)
+
+
+def _tuned(stage: Stage) -> FineTuned:
+    return FineTuned.from_dict(stage.folder, stage.result)
+
+
+def evaluate_model(
+    experiment: Experiment, model: Path, sets: str, output: Path | None = None
+) -> dict[str, SetScores]:
+    """Score a finished model on an experiment's development or test sets.
+
+    Args:
+        experiment: Names the sets, and the main model's batch size, length and precision.
+        model: A model folder that ftft wrote.
+        sets: ``dev`` or ``test``, in-distribution and out-of-distribution both.
+        output: Also write the scores there, as JSON.
+
+    Returns:
+        Set name to scores.
+
+    Raises:
+        ModelError: The folder is not a model, or has other classes than the data.
+        ConfigError: The experiment has no such sets.
+    """
+    _, tokenizer = load_finetuned(model)
+    data = load_data(experiment.data)
+    chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
+    if not chosen:
+        raise ConfigError(
+            f"experiment {experiment.name}: there are no {sets} sets; name some under "
+            f"data.{sets} or data.{sets}_ood."
+        )
+    length = experiment.main.max_length
+    encoded = {
+        name: encode(dataset, tokenizer, max_length=length) for name, dataset in chosen.items()
+    }
+    scores = score_sets(model, experiment.main, encoded)
+    if output is not None:
+        write_json(output, {name: asdict(result) for name, result in scores.items()})
+    return scores

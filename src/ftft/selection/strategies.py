@@ -1,0 +1,231 @@
+"""Which examples the main model trains on.
+
+ambiguous       highest variability               Swayamdipta et al. 2020; FTFT (2023)
+hard-to-learn   lowest confidence                 the same
+easy-to-learn   highest confidence, not ambiguous Swayamdipta et al. 2020
+random          by a hash of seed and id          the baseline of both
+ambiguous+easy  some of each                      Swayamdipta et al. 2020, section 4
+loss-clusters   equally from groups of examples   SmallToLarge, Yang et al. 2024
+                that were learnt alike
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, REGIONS, DataMap, checked_fraction
+from ftft.cartography.ranking import Rows, id_uniform, top, top_set
+from ftft.errors import DynamicsError
+from ftft.selection.clusters import balanced_sample, cluster
+from ftft.selection.quotas import quotas
+from ftft.selection.subset import Selection
+
+RANDOM, MIXED, CLUSTERS = "random", "ambiguous+easy", "loss-clusters"
+STRATEGIES = (AMBIGUOUS, HARD, EASY, RANDOM, MIXED, CLUSTERS)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tier:
+    """Rows picked by one score; a selection lists its tiers one after the other."""
+
+    scores: npt.NDArray[Any]
+    largest: bool
+    rows: Rows
+
+
+# (candidate rows, how many) -> the picks, tier by tier
+_Picker: TypeAlias = Callable[[Rows, int], list[_Tier]]
+
+
+def select(
+    datamap: DataMap,
+    strategy: str = "ambiguous",
+    fraction: float = 0.33,
+    *,
+    seed: int = 0,
+    keep_label_proportions: bool = False,
+    balance_labels: bool = False,
+    exclude_label_errors: float = 0.0,
+    easy_share: float = 0.1,
+    trajectories: npt.NDArray[Any] | None = None,
+    num_clusters: int = 100,
+) -> Selection:
+    """Select exactly `round(fraction * N)` examples of a map.
+
+    `round` is Python's: halves go to the even number. Ties are broken by ascending id,
+    so the selection depends neither on the order of the rows nor on the machine. Rank 0
+    is the most wanted example.
+
+    Args:
+        datamap: the map of N examples.
+        strategy: one of `STRATEGIES`; its score, and the better direction:
+            ambiguous: variability, highest first.
+            hard-to-learn: confidence, lowest first.
+            easy-to-learn: confidence, highest first, of those outside the map's ambiguous
+                region; should these not suffice, ambiguous ones follow in the same order.
+            random: a number in [0, 1) from seed and id, lowest first. A smaller fraction
+                is a part of a larger one.
+            ambiguous+easy: ambiguous ones as above, then `easy_share` easy ones as above.
+            loss-clusters: a number in [0, 1) from seed and id; see `balanced_sample`.
+        fraction: share of N, in (0, 1].
+        seed: for random and loss-clusters.
+        keep_label_proportions: give each label its share of the map (largest remainders).
+        balance_labels: give each label the same number; labels with too few give all,
+            and the others make up for them.
+        exclude_label_errors: leave out this share of N, in [0, 1), before selecting: the
+            examples of lowest area under the margin, which are the likeliest to be
+            mislabelled (Pleiss et al. 2020).
+        easy_share: share of the selection that is easy, for ambiguous+easy, in [0, 1].
+        trajectories: (N, E) losses from `loss_trajectories`, for loss-clusters.
+        num_clusters: for loss-clusters, at least 1.
+
+    Raises:
+        DynamicsError: an unknown strategy, a value out of range, or too few candidates.
+    """
+    fraction = checked_fraction(fraction, "The selected fraction")
+    _check(strategy, seed, keep_label_proportions and balance_labels, easy_share)
+    count = round(fraction * len(datamap))
+    if count == 0:
+        raise DynamicsError(
+            f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the "
+            "fraction, or use more examples."
+        )
+    candidates = _without_label_errors(datamap, exclude_label_errors)
+    if strategy == CLUSTERS:
+        picker = _cluster_picker(datamap, seed, trajectories, num_clusters)
+    else:
+        picker = _score_picker(datamap, strategy, seed, easy_share)
+    groups = _groups(datamap, candidates, count, keep_label_proportions, balance_labels)
+    tiers = _merge([picker(rows, quota) for rows, quota in groups], datamap)
+    options = {
+        "keep_label_proportions": keep_label_proportions or None,
+        "balance_labels": balance_labels or None,
+        "exclude_label_errors": exclude_label_errors or None,
+        "easy_share": easy_share if strategy == MIXED else None,
+        "num_clusters": num_clusters if strategy == CLUSTERS else None,
+    }
+    return Selection(
+        strategy=strategy,
+        fraction=fraction,
+        seed=int(seed),
+        total=len(datamap),
+        example_ids=datamap.example_ids.take(np.concatenate([tier.rows for tier in tiers])),
+        scores=np.concatenate([tier.scores[tier.rows].astype(np.float64) for tier in tiers]),
+        options={name: value for name, value in options.items() if value is not None},
+    )
+
+
+def _check(strategy: str, seed: int, both: bool, easy_share: float) -> None:
+    if strategy not in STRATEGIES:
+        raise DynamicsError(
+            f"There is no selection strategy {strategy!r}. Use one of: {', '.join(STRATEGIES)}."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise DynamicsError(f"The seed of a selection is {seed!r}; it must be an integer.")
+    if both:
+        raise DynamicsError(
+            "keep_label_proportions and balance_labels exclude each other. Set one of them."
+        )
+    if not 0.0 <= easy_share <= 1.0:
+        raise DynamicsError(f"easy_share is {easy_share!r}; it must be from 0 to 1.")
+
+
+def _score_picker(datamap: DataMap, strategy: str, seed: int, easy_share: float) -> _Picker:
+    ids = datamap.example_ids
+
+    def best(scores: npt.NDArray[Any], largest: bool, rows: Rows, count: int) -> _Tier:
+        return _Tier(scores, largest, top(scores, ids, count, largest=largest, rows=rows))
+
+    def easy(rows: Rows, count: int) -> list[_Tier]:
+        is_ambiguous = datamap.region_code[rows] == REGIONS.index(AMBIGUOUS)
+        first = best(datamap.confidence, True, rows[~is_ambiguous], count)
+        left = count - len(first.rows)
+        return [first, best(datamap.confidence, True, rows[is_ambiguous], left)]
+
+    def mixed(rows: Rows, count: int) -> list[_Tier]:
+        wanted = count - round(easy_share * count)
+        first = best(datamap.variability, True, rows, wanted)
+        return [first, *easy(np.setdiff1d(rows, first.rows), count - wanted)]
+
+    if strategy == EASY:
+        return easy
+    if strategy == MIXED:
+        return mixed
+    if strategy == RANDOM:
+        uniform = id_uniform(ids, seed)
+        return lambda rows, count: [best(uniform, False, rows, count)]
+    if strategy == HARD:
+        return lambda rows, count: [best(datamap.confidence, False, rows, count)]
+    return lambda rows, count: [best(datamap.variability, True, rows, count)]
+
+
+def _cluster_picker(
+    datamap: DataMap, seed: int, trajectories: npt.NDArray[Any] | None, num_clusters: int
+) -> _Picker:
+    if trajectories is None or len(trajectories) != len(datamap):
+        given = "none were" if trajectories is None else f"those of {len(trajectories)} were"
+        raise DynamicsError(
+            f"The strategy {CLUSTERS} needs the loss trajectories of all {len(datamap)} examples; "
+            f"{given} given. Pass `trajectories=loss_trajectories(dynamics)`."
+        )
+    uniform = id_uniform(datamap.example_ids, seed)
+    # Laid out by the hash, so that the clusters do not depend on the order of the rows.
+    by_hash = top(uniform, datamap.example_ids, len(datamap), largest=False)
+    members = cluster(trajectories, by_hash, num_clusters, seed)
+
+    def pick(rows: Rows, count: int) -> list[_Tier]:
+        keys = (uniform, datamap.example_ids)
+        chosen = balanced_sample(members[rows], rows, *keys, count)
+        return [_Tier(uniform, False, chosen)]
+
+    return pick
+
+
+def _without_label_errors(datamap: DataMap, share: float) -> Rows:
+    if not 0.0 <= share < 1.0:
+        raise DynamicsError(
+            f"exclude_label_errors is {share!r}; it must be at least 0 and below 1."
+        )
+    if share and np.isnan(datamap.aum).any():
+        raise DynamicsError(
+            "The map has no area under the margin, because it was imported from coordinates, so "
+            "label errors cannot be excluded. Make the map from dynamics, or exclude none."
+        )
+    suspects = top_set(datamap.aum, datamap.example_ids, round(share * len(datamap)), largest=False)
+    keep = np.ones(len(datamap), dtype=np.bool_)
+    keep[suspects] = False
+    return np.flatnonzero(keep)
+
+
+def _groups(
+    datamap: DataMap, candidates: Rows, count: int, proportional: bool, balanced: bool
+) -> list[tuple[Rows, int]]:
+    if not (proportional or balanced):
+        return [(candidates, quotas([1], [len(candidates)], count)[0])]
+    num_classes = len(datamap.class_names)
+    labels = datamap.labels[candidates]
+    sizes = np.bincount(labels, minlength=num_classes).tolist()
+    weights = [1] * num_classes
+    if proportional:
+        weights = np.bincount(datamap.labels, minlength=num_classes).tolist()
+    shares = quotas(weights, sizes, count)
+    return [(candidates[labels == label], share) for label, share in enumerate(shares)]
+
+
+def _merge(groups: list[list[_Tier]], datamap: DataMap) -> list[_Tier]:
+    """Join the picks of several labels, tier by tier, each sorted again by its score."""
+    if len(groups) == 1:
+        return groups[0]
+    merged = []
+    for tiers in zip(*groups, strict=True):
+        first = tiers[0]
+        rows = np.concatenate([tier.rows for tier in tiers])
+        ids = datamap.example_ids
+        ranked = top(first.scores, ids, len(rows), largest=first.largest, rows=rows)
+        merged.append(_Tier(first.scores, first.largest, ranked))
+    return merged

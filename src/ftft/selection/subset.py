@@ -1,0 +1,96 @@
+"""The selected examples, in rank order, and what they were selected by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ftft.cartography.tables import read_table, write_table
+from ftft.errors import DynamicsError
+
+Scores: TypeAlias = npt.NDArray[np.float64]
+
+SCHEMA = 1
+_COLUMNS = {"example_id": pa.string(), "score": pa.float64(), "rank": pa.int64()}
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """K of the N examples of a map, best first.
+
+    Attributes:
+        strategy: name of the strategy.
+        fraction: the share that was asked for, in (0, 1]; K is `round(fraction * N)`.
+        seed: of strategies with chance; the others ignore it.
+        total: N.
+        example_ids: (K,) ids in rank order.
+        scores: float64 (K,), what the strategy ranks by; which direction is better
+            depends on it, see `select`.
+        options: further settings that differ from their defaults.
+    """
+
+    strategy: str
+    fraction: float
+    seed: int
+    total: int
+    example_ids: pa.StringArray
+    scores: Scores
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """The number of selected examples K."""
+        return len(self.scores)
+
+    def to_table(self) -> pa.Table:
+        """The selection as an Arrow table: `example_id, score, rank`, best first."""
+        ranks = np.arange(len(self), dtype=np.int64)
+        columns = [self.example_ids, pa.array(self.scores), pa.array(ranks)]
+        return pa.table(dict(zip(_COLUMNS, columns, strict=True)))
+
+    def write(self, path: str | PathLike[str]) -> None:
+        """Write the selection as a Parquet file, whole or not at all.
+
+        Raises:
+            DynamicsError: the file cannot be written.
+        """
+        settings = {
+            "strategy": self.strategy,
+            "fraction": self.fraction,
+            "seed": self.seed,
+            "total": self.total,
+            "options": dict(self.options),
+        }
+        write_table(path, self.to_table(), "selection", SCHEMA, settings)
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> Selection:
+        """Read a selection that `write` wrote.
+
+        Raises:
+            DynamicsError: the file is missing, damaged, no selection, or of a newer schema.
+        """
+        table, settings = read_table(path, "selection", SCHEMA, _COLUMNS)
+        table = table.sort_by("rank")
+        ranks = table.column("rank").to_numpy()
+        try:
+            if not np.array_equal(ranks, np.arange(len(ranks))):
+                raise ValueError("its ranks are not 0, 1, 2, …")
+            return cls(
+                strategy=str(settings["strategy"]),
+                fraction=float(settings["fraction"]),
+                seed=int(settings["seed"]),
+                total=int(settings["total"]),
+                example_ids=table.column("example_id").combine_chunks(),
+                scores=table.column("score").to_numpy(),
+                options=dict(settings["options"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DynamicsError(
+                f"{path} is damaged: {str(error).strip()}. Make the selection again from its map."
+            ) from error

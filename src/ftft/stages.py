@@ -1,0 +1,209 @@
+"""The stages of an experiment, each run once for a seed and kept in the run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftft.cartography.datamap import DataMap
+from ftft.config.schema import Experiment, FineTuning, Main, Recording
+from ftft.data.encode import EncodedDataset, encode
+from ftft.data.task import LabelledDataset, TaskData
+from ftft.dynamics.store import read_dynamics
+from ftft.evaluation.metrics import SetScores
+from ftft.selection.strategies import select
+from ftft.selection.subset import Selection
+from ftft.training.arguments import Plan, main_plan, reference_plan
+from ftft.training.finetune import DevSets, finetune
+from ftft.training.models import load_tokenizer
+from ftft.training.scoring import score_sets
+from ftft.workspace import Stage, Workspace
+
+Say = Callable[[str], None]
+
+DEFAULT_PATIENCE = 2
+"""Evaluations without improvement after which ERM with early stopping stops, as in the paper."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Everything that can be done in an experiment, as functions from stage to stage.
+
+    Attributes:
+        experiment: What to do.
+        data: The labelled data.
+        workspace: The run folder.
+        say: Told, in a line, what was done.
+    """
+
+    experiment: Experiment
+    data: TaskData
+    workspace: Workspace
+    say: Say
+    _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
+    _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def reference(self, seed: int) -> Stage:
+        """Fine-tune the reference on the whole training set, recording its dynamics."""
+        settings = self.experiment.reference
+        plan = reference_plan(settings, len(self.data.train), seed=seed)
+        return self._finetune("reference", settings, plan, recording=settings.recording)
+
+    def datamap(self, name: str, trained: Stage, seed: int) -> Stage:
+        """Draw the data map from a training's dynamics."""
+        settings = self.experiment.map
+
+        def build(folder: Path) -> dict[str, Any]:
+            dynamics = read_dynamics(trained.folder / "dynamics")
+            datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
+            datamap.write(folder / "map.parquet")
+            return {"examples": len(datamap), "points": len(dynamics.epochs)}
+
+        made_from = {"map": settings.model_dump(), "dynamics": trained.digest}
+        return self._stage(f"{name}/seed-{seed}", made_from, build)
+
+    def select(self, name: str, datamap: Stage, seed: int, *, strategy: str | None = None) -> Stage:
+        """Select the examples that the main model is trained on."""
+        settings = self.experiment.selection.model_dump()
+        settings["strategy"] = strategy or settings["strategy"]
+
+        def build(folder: Path) -> dict[str, Any]:
+            drawn = DataMap.read(datamap.folder / "map.parquet")
+            selection = select(drawn, **settings, seed=seed)
+            selection.write(folder / "selection.parquet")
+            return {"selected": len(selection.example_ids), "strategy": settings["strategy"]}
+
+        made_from = {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
+        if settings["strategy"] != "random":
+            made_from["map"] = datamap.digest
+        return self._stage(f"{name}/seed-{seed}", made_from, build)
+
+    def main(self, name: str, selection: Stage, seed: int, *, budget: float | None = None) -> Stage:
+        """Fine-tune the main model on a selection, for at most the budget."""
+        settings = self.experiment.main
+        plan = main_plan(
+            settings,
+            len(self.data.train),
+            budget=settings.budget if budget is None else budget,
+            patience=settings.patience,
+            seed=seed,
+        )
+        return self._finetune(name, settings, plan, selection=selection)
+
+    def main_on(self, selection: Path, seed: int) -> Stage:
+        """Fine-tune the main model on a selection file from elsewhere."""
+
+        def build(folder: Path) -> dict[str, Any]:
+            chosen.write(folder / "selection.parquet")
+            return {"selected": len(chosen), "strategy": chosen.strategy}
+
+        chosen = Selection.read(selection)
+        ids = chosen.example_ids.to_pylist()
+        stage = self._stage(f"given-selection/seed-{seed}", {"ids": ids}, build)
+        return self.main("given", stage, seed)
+
+    def erm(self, seed: int, *, stop_early: bool = False) -> Stage:
+        """Fine-tune the main model on everything, for its full length unless it stops early."""
+        settings = self.experiment.main
+        patience = (settings.patience or DEFAULT_PATIENCE) if stop_early else None
+        plan = main_plan(settings, len(self.data.train), budget=1.0, patience=patience, seed=seed)
+        # Recording is all but free, and the data-map baseline may be asked for later.
+        recording = None if stop_early else Recording()
+        name = "erm_es" if stop_early else "erm"
+        return self._finetune(name, settings, plan, recording=recording)
+
+    def score_tests(self, method: str, trained: Stage, seed: int) -> dict[str, SetScores]:
+        """Score a finished main model on every test set."""
+        tests = {**self.data.test, **self.data.test_ood}
+        settings = self.experiment.main
+
+        def build(folder: Path) -> dict[str, Any]:
+            encoded = {name: self.encoded(settings, dataset) for name, dataset in tests.items()}
+            scores = score_sets(trained.folder / "model", settings, encoded)
+            return {name: asdict(score) for name, score in scores.items()}
+
+        fingerprints = {name: dataset.fingerprint for name, dataset in tests.items()}
+        made_from = {"model": trained.digest, "sets": fingerprints}
+        stage = self._stage(f"scores/{method}/seed-{seed}", made_from, build)
+        return {name: SetScores(**values) for name, values in stage.result.items()}
+
+    def dev(self, settings: FineTuning) -> DevSets:
+        """The development sets of a model, encoded for it."""
+        sets = {name: self.encoded(settings, one) for name, one in self._dev(settings).items()}
+        return DevSets(sets, self._watched(settings), self.experiment.metric)
+
+    def tokenizer(self, settings: FineTuning) -> Any:
+        """The tokenizer of a model, loaded once."""
+        key = (settings.model, settings.revision)
+        if key not in self._tokenizers:
+            self._tokenizers[key] = load_tokenizer(settings)
+        return self._tokenizers[key]
+
+    def encoded(self, settings: FineTuning, dataset: LabelledDataset) -> EncodedDataset:
+        """A data set as a model's tokenizer sees it, tokenised once."""
+        length = settings.max_length
+        key = (settings.model, settings.revision, length, dataset.name, dataset.fingerprint)
+        if key not in self._encoded:
+            self._encoded[key] = encode(dataset, self.tokenizer(settings), max_length=length)
+        return self._encoded[key]
+
+    def _dev(self, settings: FineTuning) -> dict[str, LabelledDataset]:
+        # The reference's scores are for information; out-of-distribution sets would only cost.
+        ood = self.data.dev_ood if isinstance(settings, Main) else {}
+        return {**self.data.dev, **ood}
+
+    def _watched(self, settings: FineTuning) -> tuple[str, ...]:
+        ood = isinstance(settings, Main) and settings.watch == "ood"
+        return tuple(self.data.dev_ood if ood else self.data.dev)
+
+    def _finetune(
+        self,
+        name: str,
+        settings: FineTuning,
+        plan: Plan,
+        *,
+        selection: Stage | None = None,
+        recording: Recording | None = None,
+    ) -> Stage:
+        def build(folder: Path) -> dict[str, Any]:
+            train = self.encoded(settings, self.data.train)
+            if selection is not None:
+                chosen = Selection.read(selection.folder / "selection.parquet")
+                train = train.take(chosen.example_ids)
+            tuned = finetune(
+                settings,
+                plan,
+                train,
+                self.dev(settings),
+                self.tokenizer(settings),
+                folder,
+                title=f"{name}, seed {plan.seed}",
+                recording=recording,
+            )
+            return tuned.to_dict()
+
+        dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
+        made_from = {
+            # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
+            "settings": settings.model_dump(include=set(FineTuning.model_fields)),
+            "plan": asdict(plan),
+            "train": self.data.train.fingerprint,
+            "selection": None if selection is None else selection.digest,
+            "dev": dev,
+            "watched": self._watched(settings),
+            "metric": self.experiment.metric,
+            "recording": None if recording is None else recording.model_dump(),
+        }
+        return self._stage(f"{name}/seed-{plan.seed}", made_from, build)
+
+    def _stage(
+        self, name: str, made_from: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]
+    ) -> Stage:
+        start = time.perf_counter()
+        stage = self.workspace.stage(name, made_from, build)
+        seconds = time.perf_counter() - start
+        self.say(f"{name}: " + ("done before" if stage.reused else f"done in {seconds:.0f} s"))
+        return stage

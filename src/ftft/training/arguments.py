@@ -1,0 +1,211 @@
+"""From ftft's settings to ``transformers.TrainingArguments``."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from ftft.config.schema import FineTuning, Main
+from ftft.errors import ConfigError
+
+# Fields that ftft sets from its own keys, with the key to use instead.
+OWN_KEYS = {
+    "learning_rate": "learning_rate",
+    "num_train_epochs": "epochs",
+    "per_device_train_batch_size": "batch_size (examples per optimiser step over all processes)",
+    "per_device_eval_batch_size": "eval_batch_size",
+    "warmup_steps": "warmup",
+    "max_steps": "main.budget",
+    "seed": "seeds",
+    "data_seed": "seeds",
+    "eval_steps": "main.evaluations",
+    "metric_for_best_model": "metric and main.watch",
+    "load_best_model_at_end": "main.keep",
+    "output_dir": "output",
+}
+# Fields whose change would break recording, stopping or resuming.
+GOVERNED = {
+    "eval_strategy",
+    "save_strategy",
+    "save_steps",
+    "save_only_model",
+    "save_total_limit",
+    "greater_is_better",
+    "remove_unused_columns",
+    "restore_callback_states_from_checkpoint",
+    "ignore_data_skip",
+    "do_train",
+    "do_eval",
+    "do_predict",
+    "label_names",
+    "prediction_loss_only",
+    "batch_eval_metrics",
+    "eval_do_concat_batches",
+    "auto_find_batch_size",
+    "dataloader_drop_last",
+    "resume_from_checkpoint",
+    "disable_tqdm",
+    "eval_delay",
+    "eval_on_start",
+}
+
+STOP_METRIC = "eval_watched"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long one training runs and what it looks at.
+
+    Attributes:
+        steps: Optimiser steps at most (the budget).
+        horizon: Step at which the learning rate reaches zero.
+        evaluate_every: Steps between scorings of the development sets.
+        patience: Scorings without improvement before it stops; None: it never does.
+        keep: ``best`` or ``last`` weights.
+        seed: Seed of the head's initial weights, the order of the data and dropout.
+    """
+
+    steps: int
+    horizon: int
+    evaluate_every: int
+    patience: int | None
+    keep: str
+    seed: int
+
+
+def full_steps(settings: FineTuning, examples: int) -> int:
+    """Optimiser steps of ``settings.epochs`` epochs over ``examples`` examples; at least 1."""
+    return max(1, round(settings.epochs * -(-examples // settings.batch_size)))
+
+
+def reference_plan(settings: FineTuning, examples: int, *, seed: int) -> Plan:
+    """The reference runs its epochs to the end, scored once an epoch, last weights kept."""
+    steps = full_steps(settings, examples)
+    per_epoch = -(-examples // settings.batch_size)
+    return Plan(steps, steps, min(per_epoch, steps), patience=None, keep="last", seed=seed)
+
+
+def main_plan(
+    settings: Main, examples: int, *, budget: float, patience: int | None, seed: int
+) -> Plan:
+    """The plan of a main model: FTFT's, ERM's or a baseline's.
+
+    Args:
+        settings: The main model's settings.
+        examples: Size of the *full* training set, from which ERM's length follows, whatever
+            the model is then trained on.
+        budget: Steps at most, as a share of ERM's full length, in (0, 1].
+        patience: Scorings without improvement before it stops; None: it never does.
+        seed: The seed.
+    """
+    erm = full_steps(settings, examples)
+    steps = max(1, round(budget * erm))
+    return Plan(
+        steps=steps,
+        horizon=erm if settings.horizon == "erm" else steps,
+        evaluate_every=min(steps, max(1, round(erm / settings.evaluations))),
+        patience=patience,
+        keep=settings.keep,
+        seed=seed,
+    )
+
+
+def check_training_arguments(raw: Mapping[str, Any]) -> list[str]:
+    """Problems of the ``training_arguments`` of reference and main, as text; none is good."""
+    known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    problems = []
+    for section in ("reference", "main"):
+        settings = raw.get(section)
+        given = settings.get("training_arguments") if isinstance(settings, dict) else None
+        for name in given if isinstance(given, dict) else ():
+            problem = _problem(str(name), known, section)
+            if problem:
+                problems.append(f"{section}.training_arguments.{name}: {problem}")
+    return problems
+
+
+def _problem(name: str, known: set[str], section: str) -> str | None:
+    if name in OWN_KEYS:
+        key = OWN_KEYS[name]
+        own = key if "." in key or key in ("seeds", "output") else f"{section}.{key}"
+        return f"ftft sets this itself; use {own}."
+    if name in GOVERNED:
+        return "ftft needs its own value here, for recording, stopping and resuming; leave it out."
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        return f"transformers.TrainingArguments has no such field{hint}"
+    return None
+
+
+def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> TrainingArguments:
+    """The Trainer's arguments for one training.
+
+    The paper's settings (section 3): AdamW with epsilon 1e-6 and no weight decay, linear decay,
+    gradient norm at most 1. ``settings.training_arguments`` come last and win.
+
+    Raises:
+        ConfigError: A value is refused by ``TrainingArguments``, or the batch does not divide
+            over processes and accumulation steps.
+    """
+    extra = settings.training_arguments
+    best = plan.keep == "best"
+    values: dict[str, Any] = {
+        "output_dir": str(folder),
+        "learning_rate": settings.learning_rate,
+        "per_device_train_batch_size": per_device_batch(settings),
+        "per_device_eval_batch_size": settings.eval_batch_size,
+        "max_steps": plan.steps,
+        "warmup_steps": settings.warmup,
+        "lr_scheduler_type": "linear",
+        "adam_epsilon": 1e-6,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "seed": plan.seed,
+        "eval_strategy": "steps",
+        "eval_steps": plan.evaluate_every,
+        "save_strategy": "steps",
+        "save_steps": plan.evaluate_every,
+        "save_total_limit": 1,
+        "load_best_model_at_end": best,
+        "metric_for_best_model": STOP_METRIC,
+        "greater_is_better": True,
+        "restore_callback_states_from_checkpoint": True,
+        "logging_steps": max(1, plan.evaluate_every // 4),
+        "disable_tqdm": True,
+        "report_to": "none",
+        "use_cpu": not torch.accelerator.is_available(),
+    }
+    try:
+        return TrainingArguments(**{**values, **extra})
+    except (ValueError, TypeError, ImportError, KeyError) as error:
+        raise ConfigError(
+            f"training_arguments of model {settings.model}: refused by "
+            f"transformers.TrainingArguments: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def per_device_batch(settings: FineTuning) -> int:
+    """Examples per process and accumulation step, so that a step has ``batch_size`` in all.
+
+    Raises:
+        ConfigError: The batch does not divide.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    accumulation = int(settings.training_arguments.get("gradient_accumulation_steps", 1))
+    per_device, left = divmod(settings.batch_size, processes * accumulation)
+    if left or per_device == 0:
+        raise ConfigError(
+            f"batch_size {settings.batch_size} of model {settings.model} does not divide by "
+            f"{processes} processes times {accumulation} gradient-accumulation steps; choose a "
+            "multiple, since it counts the examples of a whole optimiser step."
+        )
+    return per_device

@@ -1,0 +1,206 @@
+"""What a training costs: operations, tokens and seconds, training and evaluation apart."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import torch
+from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
+
+from ftft.training.flops import FlopCounter, Shape, ShapeCounts, token_count
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One part of a cost.
+
+    Attributes:
+        flops: Floating-point operations, padding included.
+        tokens: Tokens processed, padding included.
+        seconds: Wall-clock seconds.
+    """
+
+    flops: float = 0.0
+    tokens: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(
+            self.flops + other.flops, self.tokens + other.tokens, self.seconds + other.seconds
+        )
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """The cost of one training.
+
+    Attributes:
+        training: Forward and backward passes over training batches, with batch assembly.
+        evaluation: Forward passes over development sets while training, and over the training
+            set where dynamics are recorded in evaluation mode.
+        overhead_seconds: Seconds in the loop that are neither (checkpoints, logging).
+        peak_memory_bytes: Highest memory use: of the accelerator where there is one, else of
+            the whole process, which includes what ran before.
+        estimated: True where the training was not run and the figures are computed.
+    """
+
+    training: Amount
+    evaluation: Amount
+    overhead_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    estimated: bool = False
+
+    @property
+    def total(self) -> Amount:
+        """Training and evaluation together."""
+        return self.training + self.evaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`."""
+        return cls(
+            training=Amount(**values["training"]),
+            evaluation=Amount(**values["evaluation"]),
+            overhead_seconds=values["overhead_seconds"],
+            peak_memory_bytes=values["peak_memory_bytes"],
+            estimated=values["estimated"],
+        )
+
+
+class CostMeter(TrainerCallback, ExportableState):
+    """Counts batch shapes and seconds while a Trainer runs; survives a resume.
+
+    A step costs one dictionary update; operations are worked out from the shapes at the end.
+    """
+
+    def __init__(self) -> None:
+        self.training_shapes: dict[str, int] = {}
+        self.evaluation_shapes: dict[str, int] = {}
+        self.training_seconds = 0.0
+        self.evaluation_seconds = 0.0
+        self.overhead_seconds = 0.0
+        self._mark = time.perf_counter()
+
+    def count_training(self, shape: Shape) -> None:
+        """Count one training batch of (examples, padded length)."""
+        _count(self.training_shapes, shape)
+
+    def count_evaluation(self, shape: Shape) -> None:
+        """Count one scored batch of (examples, padded length)."""
+        _count(self.evaluation_shapes, shape)
+
+    def lap(self) -> float:
+        """Seconds since the last lap. Waits for the device, so call it outside the steps."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        seconds, self._mark = now - self._mark, now
+        return seconds
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        """Start the clock."""
+        self.lap()
+
+    def lap_training(self) -> None:
+        """Everything since the last lap was training."""
+        self.training_seconds += self.lap()
+
+    def lap_evaluation(self) -> None:
+        """Everything since the last lap was evaluation."""
+        self.evaluation_seconds += self.lap()
+
+    def lap_overhead(self) -> None:
+        """Everything since the last lap was neither."""
+        self.overhead_seconds += self.lap()
+
+    def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+        """Stop the clock."""
+        self.lap_overhead()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        kept = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {"args": {}, "attributes": kept}
+
+    def cost(self, flops: FlopCounter) -> TrainingCost:
+        """Work out the cost of what was counted."""
+        training, evaluation = _shapes(self.training_shapes), _shapes(self.evaluation_shapes)
+        return TrainingCost(
+            training=Amount(
+                flops.training(training), float(token_count(training)), self.training_seconds
+            ),
+            evaluation=Amount(
+                flops.inference(evaluation),
+                float(token_count(evaluation)),
+                self.evaluation_seconds,
+            ),
+            overhead_seconds=self.overhead_seconds,
+            peak_memory_bytes=_peak_memory(),
+        )
+
+
+def planned_cost(
+    flops: FlopCounter,
+    training: ShapeCounts,
+    evaluation: ShapeCounts,
+    *,
+    measured: TrainingCost,
+) -> TrainingCost:
+    """The cost of a training that is not run.
+
+    Args:
+        flops: Counter of the model in question.
+        training: Its training batches.
+        evaluation: Its scored batches.
+        measured: A training of the same model that was run; its seconds per operation carry
+            over.
+
+    Returns:
+        Operations and tokens computed, seconds estimated from ``measured``.
+    """
+    return TrainingCost(
+        training=_planned(
+            flops.training(training), float(token_count(training)), measured.training
+        ),
+        evaluation=_planned(
+            flops.inference(evaluation), float(token_count(evaluation)), measured.evaluation
+        ),
+        peak_memory_bytes=measured.peak_memory_bytes,
+        estimated=True,
+    )
+
+
+def _planned(flops: float, tokens: float, measured: Amount) -> Amount:
+    rate = measured.seconds / measured.flops if measured.flops else 0.0
+    return Amount(flops, tokens, flops * rate)
+
+
+def _count(counts: dict[str, int], shape: Shape) -> None:
+    # Text keys, since a checkpoint keeps the counts as JSON.
+    key = f"{shape[0]}x{shape[1]}"
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _shapes(counts: Mapping[str, int]) -> dict[Shape, int]:
+    parsed: dict[Shape, int] = {}
+    for key, count in counts.items():
+        examples, length = key.split("x")
+        parsed[int(examples), int(length)] = count
+    return parsed
+
+
+def _peak_memory() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

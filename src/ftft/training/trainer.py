@@ -1,0 +1,158 @@
+"""The Trainer that fine-tunes reference, main model and baselines alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import SequentialSampler
+from transformers import DataCollatorWithPadding, Trainer
+
+from ftft.data.encode import EncodedDataset
+from ftft.evaluation.metrics import SetScores, predict_classes, score
+from ftft.training.cost import CostMeter
+from ftft.training.recording import RecordDynamics
+
+
+class FineTuner(RecordDynamics, Trainer):
+    """A Trainer with a learning-rate horizon, named development sets and a cost meter.
+
+    Args:
+        horizon: Step at which the learning rate reaches zero, whatever ``max_steps`` is.
+        dev: Development sets by name; all are scored at every evaluation.
+        watched: Names of the sets whose mean score stopping looks at.
+        metric: ``accuracy`` or ``macro_f1``.
+        meter: Counts what the training costs.
+        **kwargs: As for ``transformers.Trainer``.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int,
+        dev: Mapping[str, EncodedDataset],
+        watched: tuple[str, ...],
+        metric: str,
+        meter: CostMeter,
+        tokenizer: Any,
+        train: EncodedDataset | None = None,
+        **kwargs: Any,
+    ) -> None:
+        multiple = 8 if torch.cuda.is_available() else None
+        super().__init__(
+            train_dataset=None if train is None else train.rows,
+            eval_dataset={name: dataset.inputs() for name, dataset in dev.items()},
+            processing_class=tokenizer,
+            data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=multiple),
+            compute_loss_func=self._summed_loss,
+            **kwargs,
+        )
+        self.horizon = horizon
+        self.dev = dict(dev)
+        self.watched = watched
+        self.metric = metric
+        self.add_callback(meter)
+
+    @property
+    def meter(self) -> CostMeter:
+        """The cost meter; after a resume it is a new one with the old counts."""
+        return next(item for item in self.callback_handler.callbacks if isinstance(item, CostMeter))
+
+    def _summed_loss(
+        self,
+        outputs: Any,
+        labels: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        # Models that claim to take num_items_in_batch still return a mean over the
+        # micro-batch; summing and dividing by the whole step's examples is right under
+        # gradient accumulation and several processes alike.
+        logits = outputs["logits"].float()
+        total = torch.nn.functional.cross_entropy(
+            logits, labels, reduction="sum", label_smoothing=self.args.label_smoothing_factor
+        )
+        return total / (len(labels) if num_items_in_batch is None else num_items_in_batch)
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> Any:
+        """Schedule the learning rate over the horizon, not over the steps to be taken."""
+        return super().create_scheduler(self.horizon, optimizer)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Train on one batch, its shape counted."""
+        self.meter.count_training(tuple(inputs["input_ids"].shape))
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Score one batch, its shape counted."""
+        self.meter.count_evaluation(tuple(inputs["input_ids"].shape))
+        return super().prediction_step(model, inputs, *args, **kwargs)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        # The order is ours (by length) and is undone by position, so no sampler may change it.
+        return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+    def logits(self, dataset: EncodedDataset) -> npt.NDArray[np.float32]:
+        """Score a data set in evaluation mode, in batches of like length.
+
+        Args:
+            dataset: N examples.
+
+        Returns:
+            Logits, float32 of shape (N, C), in the order of the data set.
+        """
+        order = np.argsort(-dataset.lengths, kind="stable")
+        loader = self.get_test_dataloader(dataset.inputs().select(order))
+        output = self.evaluation_loop(loader, description="scoring", prediction_loss_only=False)
+        predictions = output.predictions
+        first = predictions[0] if isinstance(predictions, tuple) else predictions
+        logits = np.empty(first.shape, dtype=np.float32)
+        logits[order] = first
+        return logits
+
+    def score(self, dataset: EncodedDataset) -> SetScores:
+        """Metrics on one data set, by slice too."""
+        labelled = dataset.labelled
+        predicted = predict_classes(self.logits(dataset), labelled.class_of_model_class)
+        slices = {
+            name: np.asarray(labelled.rows.with_format("numpy")[f"slice:{name}"][:])
+            for name in labelled.slices
+        }
+        return score(predicted, labelled.labels, slices)
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Score every development set; the watched mean is ``eval_watched``."""
+        self.meter.lap_training()
+        scores = {name: self.score(dataset).metrics for name, dataset in self.dev.items()}
+        metrics = {
+            f"{metric_key_prefix}_{name}_{metric}": value
+            for name, values in scores.items()
+            for metric, value in values.items()
+            if metric != "examples"
+        }
+        metrics[f"{metric_key_prefix}_watched"] = float(
+            np.mean([scores[name][self.metric] for name in self.watched])
+        )
+        self.meter.lap_evaluation()
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.meter.lap_training()
+        if self.recorder is not None:
+            # What a checkpoint says was trained on must be on disk when it is resumed from.
+            self.recorder.flush()
+        super()._save_checkpoint(model, trial)
+        self.meter.lap_overhead()

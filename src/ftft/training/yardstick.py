@@ -1,0 +1,62 @@
+"""The cost of ERM where ERM is not run."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from ftft.config.schema import FineTuning
+from ftft.data.encode import EncodedDataset
+from ftft.training.arguments import Plan, per_device_batch
+from ftft.training.cost import TrainingCost, planned_cost
+from ftft.training.finetune import DevSets
+from ftft.training.flops import FlopCounter, planned_shapes
+from ftft.training.models import freeze_embeddings, load_config
+
+
+def plan_erm_cost(
+    settings: FineTuning,
+    plan: Plan,
+    train: EncodedDataset,
+    dev: DevSets,
+    measured: TrainingCost,
+) -> TrainingCost:
+    """Work out what a training would cost, without running it.
+
+    Args:
+        settings: The main model's settings.
+        plan: ERM's plan: its steps and how often development sets are scored.
+        train: The full training set.
+        dev: The development sets.
+        measured: A training of the same model that was run, for its speed.
+
+    Returns:
+        Operations and tokens of the very batches a run would have, up to the order of the
+        examples; seconds estimated from ``measured``.
+    """
+    config = load_config(settings)
+    config.num_labels = len(train.labelled.class_names)
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(
+            config, trust_remote_code=settings.trust_remote_code
+        )
+    if settings.freeze_embeddings:
+        freeze_embeddings(model)
+    accumulation = int(settings.training_arguments.get("gradient_accumulation_steps", 1))
+    multiple = 8 if torch.cuda.is_available() else 1
+    training = planned_shapes(
+        train.lengths,
+        batch_size=per_device_batch(settings),
+        steps=plan.steps * accumulation,
+        seed=plan.seed,
+        multiple=multiple,
+    )
+    evaluation: dict[tuple[int, int], int] = {}
+    scorings = -(-plan.steps // plan.evaluate_every)
+    for dataset in dev.sets.values():
+        ordered = sorted(dataset.lengths.tolist(), reverse=True)
+        for start in range(0, len(ordered), settings.eval_batch_size):
+            batch = ordered[start : start + settings.eval_batch_size]
+            shape = (len(batch), -(-batch[0] // multiple) * multiple)
+            evaluation[shape] = evaluation.get(shape, 0) + scorings
+    return planned_cost(FlopCounter(model), training, evaluation, measured=measured)

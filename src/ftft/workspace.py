@@ -1,0 +1,192 @@
+"""The run folder: stages that are run once, resumed, or run again when something changed.
+
+A stage is a folder with a ``stage.json`` that says what the stage was made from (its digest)
+and, once it is finished, what came out. The digest covers the settings that matter to the
+stage, the data and the digests of the stages it reads, so a change runs the stage and all
+that follow it again, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftft.errors import WorkspaceError
+
+STAGE_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage.
+
+    Attributes:
+        name: Path of the stage below the run folder, such as ``main/seed-0``.
+        folder: The stage's folder.
+        digest: Digest of everything it was made from, hexadecimal.
+        result: What it said at its end, plain JSON values.
+        reused: True where it had been finished before.
+    """
+
+    name: str
+    folder: Path
+    digest: str
+    result: dict[str, Any]
+    reused: bool
+
+
+class Workspace:
+    """A run folder.
+
+    Args:
+        folder: Made if it is not there.
+
+    Raises:
+        WorkspaceError: The folder cannot be made or written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder).absolute()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        check_writable(self.folder)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process.
+
+        Raises:
+            WorkspaceError: Another process holds it; the message names it.
+        """
+        path = self.folder / ".lock"
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise WorkspaceError(
+                    f"{self.folder}: another run is using this folder (process "
+                    f"{file.read().strip() or 'unknown'}); wait for it, stop it, or choose another "
+                    "folder with --output."
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def stage(
+        self, name: str, made_from: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]
+    ) -> Stage:
+        """Run a stage, or return it where it was finished before from the same things.
+
+        Args:
+            name: Path below the run folder.
+            made_from: Everything the outcome depends on, as plain JSON values.
+            build: Writes files into the folder it is given and returns the stage's result, plain
+                JSON values. If an earlier call with the same ``made_from`` was interrupted, the
+                folder holds what that call left.
+
+        Returns:
+            The finished stage.
+        """
+        folder = self.folder / name
+        digest = digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": made_from})
+        before = _read_stage(folder)
+        if before is not None and before["digest"] == digest and before["status"] == "finished":
+            return Stage(name, folder, digest, before["result"], reused=True)
+        if folder.exists() and (before is None or before["digest"] != digest):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {"schema": STAGE_SCHEMA, "digest": digest, "made_from": made_from}
+        write_json(folder / "stage.json", {**record, "status": "running"})
+        result = dict(build(folder))
+        write_json(folder / "stage.json", {**record, "status": "finished", "result": result})
+        return Stage(name, folder, digest, result, reused=False)
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Check that a run folder can be written, or made, without leaving a trace.
+
+    Raises:
+        WorkspaceError: It cannot.
+    """
+    place = Path(folder).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: str | os.PathLike[str], error: OSError) -> WorkspaceError:
+    return WorkspaceError(
+        f"{folder}: the run folder cannot be written ({error.strerror or error}); choose another "
+        "with --output or the key output, or change its permissions."
+    )
+
+
+def digest_of(values: Any) -> str:
+    """SHA-256 of plain JSON values, independent of the order of keys; hexadecimal."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON so that the file is at any moment either the old or the new one."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically.
+
+    Raises:
+        WorkspaceError: The file cannot be written; what was there before is untouched.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes files private; a result is meant to be read by others too.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def _read_stage(folder: Path) -> dict[str, Any] | None:
+    path = folder / "stage.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(
+            f"{path}: cannot be read as a stage record ({error}); remove the folder "
+            f"{folder} to run this stage again."
+        ) from error
+    if not isinstance(values, dict) or not {"digest", "status"} <= values.keys():
+        raise WorkspaceError(
+            f"{path}: not a stage record; remove the folder {folder} to run this stage again."
+        )
+    return values
