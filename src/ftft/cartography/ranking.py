@@ -119,7 +119,8 @@ def _id_order(ids: pa.StringArray, groups: Rows) -> Rows:
     """
     words = _Words(ids)
     order = np.arange(len(ids))
-    active, position, longest = order, 0, int(words.lengths.max(initial=0))
+    active = order.copy()
+    position, longest = 0, int(words.lengths.max(initial=0))
     while len(active) and position <= longest:
         current = order[active]
         word = words.at(current, position).byteswap()  # now compares as its bytes do

@@ -1,0 +1,106 @@
+"""What tests share: a tiny model and a small labelled data set, made on the spot, no network."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Threads of torch only wait for each other on matrices this small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+WORDS = "the a good bad very not film book was is i you liked hated it and or but dull bright".split()
+
+
+def make_model(folder: Path, *, layers: int = 2, hidden: int = 32) -> Path:
+    """Write a tiny BERT with random weights and a whole-word tokenizer."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+    )
+    set_seed(0)
+    model = BertModel(
+        BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=4,
+            intermediate_size=2 * hidden,
+            max_position_embeddings=64,
+        )
+    )
+    model.save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
+def write_reviews(path: Path, rows: int, *, seed: int = 0, prefix: str = "r") -> Path:
+    """Write a CSV whose label follows from one word, with columns id, text, label, source."""
+    chance = random.Random(seed)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label", "source"])
+        for row in range(rows):
+            label = chance.choice(["neg", "pos"])
+            words = [chance.choice(WORDS[:4:3] + WORDS[4:8]) for _ in range(chance.randint(2, 8))]
+            words.insert(chance.randint(0, len(words)), "liked" if label == "pos" else "hated")
+            source = chance.choice(["web", "print"])
+            writer.writerow([f"{prefix}{row}", " ".join(words), label, source])
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a two-layer BERT and its tokenizer."""
+    return make_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture
+def review_files(tmp_path: Path) -> dict[str, Path]:
+    """Training, development and test files of the review task."""
+    return {
+        "train": write_reviews(tmp_path / "train.csv", 64, seed=0, prefix="t"),
+        "dev": write_reviews(tmp_path / "dev.csv", 24, seed=1, prefix="d"),
+        "test": write_reviews(tmp_path / "test.csv", 24, seed=2, prefix="e"),
+        "ood": write_reviews(tmp_path / "ood.csv", 24, seed=3, prefix="o"),
+    }
+
+
+EXPERIMENT = """\
+name: tiny
+data:
+  train: {{path: train.csv, text: text, label: label, id: id}}
+  dev: {{dev: {{path: dev.csv, id: id}}}}
+  test: {{test: {{path: test.csv, id: id}}}}
+  test_ood: {{ood: {{path: ood.csv, id: id, slices: [source]}}}}
+reference: {{model: {model}, layers: 1, learning_rate: 5.0e-3, epochs: 3, batch_size: 16, max_length: 16}}
+main:
+  {{model: {model}, learning_rate: 5.0e-3, epochs: 3, batch_size: 16, max_length: 16, evaluations: 3}}
+baselines: [erm]
+"""
+
+
+@pytest.fixture
+def experiment_file(tmp_path: Path, tiny_model: Path, review_files: dict[str, Path]) -> Path:
+    """A valid experiment on the review files with the tiny model as reference and main."""
+    path = tmp_path / "experiment.yaml"
+    path.write_text(EXPERIMENT.format(model=tiny_model), encoding="utf-8")
+    return path
