@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import yaml
 
@@ -31,6 +31,8 @@ from ftft.training.models import load_config, load_finetuned, load_tokenizer
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
 from ftft.workspace import Stage, Workspace, check_writable, write_json, write_text
+
+T = TypeVar("T")
 
 
 def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
@@ -70,24 +72,28 @@ def check(experiment: Experiment, folder: str) -> TaskData:
         FtftError: The folder cannot be written, or a model or the data are not as they should
             be; all problems together.
     """
-    checks: list[Callable[[], Any]] = [lambda: check_writable(folder)]
-    for settings in (experiment.reference, experiment.main):
-        checks.append(partial(load_config, settings))
-        checks.append(partial(load_tokenizer, settings))
-        checks.append(partial(per_device_batch, settings))
     problems: list[FtftError] = []
-    for one in [*checks, lambda: load_data(experiment.data)]:
+
+    def attempt(step: Callable[[], T]) -> T | None:
         try:
-            outcome = one()
+            return step()
         except FtftError as error:
+            # Reference and main may name the same missing model; once is enough.
             if str(error) not in map(str, problems):
                 problems.append(error)
+            return None
+
+    attempt(partial(check_writable, folder))
+    for settings in (experiment.reference, experiment.main):
+        attempt(partial(load_config, settings))
+        attempt(partial(load_tokenizer, settings))
+        attempt(partial(per_device_batch, settings))
+    data = attempt(partial(load_data, experiment.data))
     if len(problems) > 1:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise ConfigError(f"experiment {experiment.name}: {len(problems)} problems:\n{listed}")
-    if problems:
+    if problems or data is None:
         raise problems[0]
-    data: TaskData = outcome
     return data
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ftft.dynamics import DynamicsRecorder, read_dynamics
 from ftft.dynamics.flushes import list_flushes
@@ -388,3 +389,25 @@ os.kill(os.getpid(), signal.SIGKILL)
     with recorder(tmp_path) as target:
         record_epoch(target, 1)
         np.testing.assert_array_equal(target.read().logits(), [logits(0), logits(1)])
+
+
+class Operations(TorchDispatchMode):
+    """Notes what runs on tensors; reading a value shows as a copy or a scalar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.add(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_only_queues_copies_and_reads_nothing_from_the_device(tmp_path):
+    values = torch.tensor(logits(0), requires_grad=True) * 1
+    with recorder(tmp_path) as target:
+        target.record(0, torch.tensor([0]), values[[0]])  # the first batch is checked at once
+        with Operations() as operations:
+            for row in range(1, N):
+                target.record(0, torch.arange(N)[row : row + 1], values[row : row + 1])
+    assert operations.names <= {"arange", "slice", "detach", "clone", "alias"}

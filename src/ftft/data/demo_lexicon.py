@@ -81,7 +81,7 @@ SIZES = ("two", "three", "four", "five", "six", "seven", "eight")
 def _read_verbs(table: str) -> tuple[Verb, ...]:
     """Read one verb a line: four forms, then the four forms of a synonym."""
     rows = [line.split() for line in table.strip().splitlines()]
-    return tuple(Verb(*row[:4], synonym=Verb(*row[4:])) for row in rows)
+    return tuple(Verb(a, b, c, d, synonym=Verb(e, f, g, h)) for a, b, c, d, e, f, g, h in rows)
 
 
 NAMES = tuple(_NAMES.split())

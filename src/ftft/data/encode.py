@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import datasets
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from datasets.table import InMemoryTable
 
 from ftft.data.task import LabelledDataset
-
-if TYPE_CHECKING:
-    import datasets
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 INDEX_COLUMN = "example_index"
@@ -52,7 +51,8 @@ class EncodedDataset:
         subset = self.labelled.take(example_ids)
         positions = pc.index_in(subset.example_ids, value_set=self.labelled.example_ids)
         where = np.asarray(positions, dtype=np.int64)
-        rows = self.rows.select(where).remove_columns(INDEX_COLUMN)
+        table = self.rows.with_format("arrow")[where].drop_columns(INDEX_COLUMN)
+        rows = datasets.Dataset(InMemoryTable(table))
         return EncodedDataset(subset, _with_index(rows), self.lengths[where])
 
 

@@ -43,7 +43,11 @@ def to_ids(ids: Any) -> pa.StringArray:
         )
     try:
         array = array.cast(pa.string())
-        return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        if isinstance(array, pa.ChunkedArray):
+            array = (
+                pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
+            )
+        return array
     except pa.ArrowException as error:
         raise DynamicsError(
             f"The example ids cannot be held as text of at most 2 GiB: {error}. Use shorter ids, "
@@ -58,9 +62,7 @@ def _is_text_or_integer(kind: pa.DataType) -> bool:
 
 
 def _as_arrow(ids: Any) -> Any:
-    if isinstance(ids, pa.ChunkedArray):
-        return ids.combine_chunks()
-    if isinstance(ids, pa.Array):
+    if isinstance(ids, pa.Array | pa.ChunkedArray):
         return ids
     if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu" and ids.ndim == 1:
         return pa.array(ids)

@@ -42,10 +42,11 @@ def predict_classes(
     Returns:
         int64 of shape (N,).
     """
-    winners = np.argmax(logits, axis=1).astype(np.int64)
+    winners: IntArray = np.argmax(logits, axis=1).astype(np.int64)
     if class_of_model_class is None:
         return winners
-    return np.asarray(class_of_model_class, dtype=np.int64)[winners]
+    classes: IntArray = np.asarray(class_of_model_class, dtype=np.int64)
+    return classes[winners]
 
 
 def accuracy(predicted: IntArray, gold: IntArray) -> float:

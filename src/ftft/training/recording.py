@@ -61,5 +61,5 @@ class RecordDynamics:
 
 
 def _logits(outputs: Any) -> torch.Tensor:
-    logits = outputs["logits"] if isinstance(outputs, dict) else outputs[1]
+    logits: torch.Tensor = outputs["logits"] if isinstance(outputs, dict) else outputs[1]
     return logits.detach()

@@ -29,6 +29,8 @@ class FineTuner(RecordDynamics, Trainer):
         **kwargs: As for ``transformers.Trainer``.
     """
 
+    control: Any
+
     def __init__(
         self,
         *,

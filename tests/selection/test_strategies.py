@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftft.cartography import (
+    AMBIGUOUS,
+    DataMap,
+    loss_trajectories,
+    read_coordinates,
+    write_coordinates,
+)
+from ftft.dynamics import TrainingDynamics
+from ftft.errors import DynamicsError
+from ftft.selection import STRATEGIES, Selection, select
+
+
+def make_dynamics(examples=200, seed=0, ties=False):
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(4, examples, 3)) * 2
+    logits = np.round(logits / 3) * 3 if ties else logits
+    labels = generator.choice(3, examples, p=[0.6, 0.3, 0.1])
+    ids = [f"id-{i}" for i in generator.permutation(examples)]
+    return TrainingDynamics.from_arrays(logits, labels, ids, ["a", "b", "c"])
+
+
+def permuted(dynamics, order):
+    return TrainingDynamics.from_arrays(
+        dynamics.logits()[:, order],
+        dynamics.labels[order],
+        dynamics.example_ids.take(pa.array(order)),
+        dynamics.class_names,
+    )
+
+
+def expected(datamap, key, count):
+    ids = datamap.example_ids.to_pylist()
+    return [ids[row] for row in sorted(range(len(ids)), key=lambda row: (key(row), ids[row]))][
+        :count
+    ]
+
+
+def label_counts(datamap, selection):
+    names = dict(zip(datamap.example_ids.to_pylist(), datamap.labels, strict=True))
+    return np.bincount([names[name] for name in selection.example_ids.to_pylist()], minlength=3)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("fraction", [0.005, 0.1, 0.33, 0.9, 1])
+def test_the_strategies_of_the_papers_are_sorts(ties, fraction):
+    datamap = DataMap.from_dynamics(make_dynamics(ties=ties))
+    count = round(fraction * 200)
+    not_first = {AMBIGUOUS: 1}
+    for strategy, key, scores in [
+        ("ambiguous", lambda row: -datamap.variability[row], datamap.variability),
+        ("hard-to-learn", lambda row: datamap.confidence[row], datamap.confidence),
+        (
+            "easy-to-learn",
+            lambda row: (not_first.get(datamap.region[row], 0), -datamap.confidence[row]),
+            datamap.confidence,
+        ),
+    ]:
+        selection = select(datamap, strategy, fraction)
+        ids = selection.example_ids.to_pylist()
+        assert ids == expected(datamap, key, count)
+        rows = [datamap.example_ids.index(name).as_py() for name in ids[:3]]
+        np.testing.assert_array_equal(selection.scores[:3], scores[rows])
+    assert (selection.total, selection.fraction, selection.options) == (200, fraction, {})
+
+
+def test_by_hand():
+    # Label 0 with p = (.5, .5), (.9, .9), (.1, .9), (.2, .2), (.6, .8) over two epochs.
+    p = np.array([[0.5, 0.9, 0.1, 0.2, 0.6], [0.5, 0.9, 0.9, 0.2, 0.8]])
+    logits = np.stack([np.log(p / (1 - p)), np.zeros_like(p)], axis=2)
+    datamap = DataMap.from_dynamics(
+        TrainingDynamics.from_arrays(logits, [0] * 5, list("vwxyz")), region_fraction=0.4
+    )
+    picks = {
+        name: "".join(select(datamap, name, 0.6).example_ids.to_pylist()) for name in STRATEGIES[:3]
+    }
+    # Of equal variability (v, w, y), the first id is taken; of equal confidence (v, x), too.
+    assert picks == {"ambiguous": "xzv", "hard-to-learn": "yvx", "easy-to-learn": "wvy"}
+    mixed = select(datamap, "ambiguous+easy", 0.6, easy_share=0.3)
+    assert "".join(mixed.example_ids.to_pylist()) == "xzw"
+    np.testing.assert_allclose(mixed.scores, [0.4, 0.1, 0.9], rtol=1e-6)
+
+
+def test_halves_round_to_even():
+    datamap = DataMap.from_dynamics(make_dynamics(examples=5))
+    assert len(select(datamap, fraction=0.5)) == 2
+    assert len(select(datamap, fraction=0.3)) == 2
+    assert len(select(datamap, fraction=0.7)) == round(3.5)
+
+
+cases = st.fixed_dictionaries(
+    {
+        "strategy": st.sampled_from(STRATEGIES),
+        "fraction": st.floats(0.02, 1.0),
+        "seed": st.integers(0, 3),
+        "labels": st.sampled_from(["as they come", "proportions", "balanced"]),
+        "easy_share": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+        "ties": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(cases, st.randoms(use_true_random=False))
+def test_any_selection_is_exact_and_independent_of_the_order_of_rows(case, random):
+    dynamics = make_dynamics(examples=60, ties=case["ties"])
+    order = list(range(60))
+    random.shuffle(order)
+    results = [
+        select(
+            DataMap.from_dynamics(source),
+            case["strategy"],
+            case["fraction"],
+            seed=case["seed"],
+            keep_label_proportions=case["labels"] == "proportions",
+            balance_labels=case["labels"] == "balanced",
+            easy_share=case["easy_share"],
+            trajectories=loss_trajectories(source),
+            num_clusters=7,
+        )
+        for source in (dynamics, permuted(dynamics, order))
+    ]
+    ids = results[0].example_ids.to_pylist()
+    assert len(ids) == len(set(ids)) == round(case["fraction"] * 60)
+    assert ids == results[1].example_ids.to_pylist()
+    np.testing.assert_array_equal(results[0].scores, results[1].scores)
+
+
+def test_random_depends_on_seed_and_id_only_and_is_nested():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    small, large = (
+        select(datamap, "random", f, seed=1).example_ids.to_pylist() for f in (0.1, 0.4)
+    )
+    assert large[: len(small)] == small
+    assert set(small) != set(select(datamap, "random", 0.1, seed=2).example_ids.to_pylist())
+    part = DataMap.from_dynamics(make_dynamics().rows(0, 100))
+    whole = select(datamap, "random", 1.0, seed=1).example_ids.to_pylist()
+    kept = set(part.example_ids.to_pylist())
+    assert select(part, "random", 1.0, seed=1).example_ids.to_pylist() == [
+        n for n in whole if n in kept
+    ]
+
+
+def test_random_is_fair():
+    datamap = DataMap.from_dynamics(make_dynamics(examples=50))
+    counts: dict[str, int] = {}
+    for seed in range(400):
+        for name in select(datamap, "random", 0.2, seed=seed).example_ids.to_pylist():
+            counts[name] = counts.get(name, 0) + 1
+    # Binomial(400, 0.2): mean 80, standard deviation 8.
+    assert len(counts) == 50
+    assert min(counts.values()) > 48
+    assert max(counts.values()) < 112
+
+
+def test_label_proportions_are_kept_by_largest_remainders():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    sizes = np.bincount(datamap.labels)
+    for strategy in STRATEGIES[:5]:
+        for fraction in (0.1, 0.33, 0.5, 1.0):
+            selection = select(datamap, strategy, fraction, keep_label_proportions=True)
+            count = round(fraction * 200)
+            shares = count * sizes / 200
+            counts = label_counts(datamap, selection)
+            assert counts.sum() == count
+            assert (np.abs(counts - shares) < 1).all()
+            if strategy in ("ambiguous", "random"):
+                sign = -1 if strategy == "ambiguous" else 1
+                assert (np.diff(sign * selection.scores) >= 0).all()
+    assert selection.options == {"keep_label_proportions": True, "easy_share": 0.1}
+
+
+def test_within_a_label_the_best_are_taken():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    selection = select(datamap, "ambiguous", 0.3, balance_labels=True)
+    chosen = np.isin(datamap.example_ids.to_pylist(), selection.example_ids.to_pylist())
+    for label in range(3):
+        of_label = datamap.labels == label
+        taken, left = (
+            datamap.variability[of_label & chosen],
+            datamap.variability[of_label & ~chosen],
+        )
+        assert len(left) == 0 or taken.min() >= left.max()
+
+
+def test_balanced_labels():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    sizes = np.bincount(datamap.labels)
+    assert sizes[2] < 30
+    assert (
+        label_counts(datamap, select(datamap, fraction=0.15, balance_labels=True)).tolist()
+        == [10] * 3
+    )
+    counts = label_counts(datamap, select(datamap, fraction=0.5, balance_labels=True))
+    assert counts[2] == sizes[2]
+    assert abs(counts[0] - counts[1]) <= 1
+    assert counts.sum() == 100
+
+
+def test_suspected_label_errors_are_left_out():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    lowest = set(expected(datamap, lambda row: datamap.aum[row], 20))
+    selection = select(datamap, "hard-to-learn", 0.5, exclude_label_errors=0.1)
+    assert not lowest & set(selection.example_ids.to_pylist())
+    assert len(selection) == 100
+    assert selection.options == {"exclude_label_errors": 0.1}
+    with pytest.raises(DynamicsError, match="190 can be"):
+        select(datamap, "random", 0.96, exclude_label_errors=0.05)
+    full = select(datamap, "random", 0.95, exclude_label_errors=0.05, keep_label_proportions=True)
+    assert len(full) == 190
+
+
+def test_a_mix_has_its_share_of_easy_examples():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    ambiguous = set(datamap.example_ids.filter(pa.array(datamap.region == AMBIGUOUS)).to_pylist())
+    for share in (0.0, 0.1, 0.5, 1.0):
+        selection = select(datamap, "ambiguous+easy", 0.2, easy_share=share)
+        easy = [name for name in selection.example_ids.to_pylist() if name not in ambiguous]
+        assert len(easy) == round(share * 40)
+        assert selection.options == {"easy_share": share}
+
+
+def test_examples_that_were_learnt_alike_are_sampled_equally():
+    # Three kinds of trajectories of very different frequency.
+    kinds = np.repeat([0, 1, 2], [150, 40, 10])
+    base = np.array([[3.0, 3, 3, 3], [0.1, 0.1, 0.1, 0.1], [3, 2, 1, 0.1]])
+    noise = np.random.default_rng(0).normal(size=(200, 4)) * 0.01
+    selection = select(
+        DataMap.from_dynamics(make_dynamics()),
+        "loss-clusters",
+        0.2,
+        trajectories=base[kinds] + noise,
+        num_clusters=3,
+    )
+    ids = make_dynamics().example_ids.to_pylist()
+    counts = np.bincount([kinds[ids.index(name)] for name in selection.example_ids.to_pylist()])
+    assert counts.tolist() == [15, 15, 10]
+    assert (np.diff(selection.scores) >= 0).all()
+
+
+@pytest.mark.parametrize("fraction", [0, 1.5, -0.1, float("nan"), "0.33", None, True])
+def test_a_fraction_out_of_range(fraction):
+    with pytest.raises(DynamicsError, match="above 0 and at most 1"):
+        select(DataMap.from_dynamics(make_dynamics()), "ambiguous", fraction)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strategy": "best"}, "no selection strategy 'best'.*ambiguous"),
+        ({"fraction": 0.001}, "selects none"),
+        ({"seed": 0.5}, "seed"),
+        ({"keep_label_proportions": True, "balance_labels": True}, "exclude each other"),
+        ({"strategy": "ambiguous+easy", "easy_share": 1.1}, "easy_share"),
+        ({"easy_share": float("nan")}, "easy_share"),
+        ({"exclude_label_errors": 1.0}, "exclude_label_errors"),
+        ({"exclude_label_errors": -0.1}, "exclude_label_errors"),
+        ({"strategy": "loss-clusters"}, "none were given"),
+        ({"strategy": "loss-clusters", "trajectories": np.zeros((9, 2))}, "those of 9"),
+        ({"strategy": "loss-clusters", "trajectories": np.full((200, 2), np.nan)}, "not finite"),
+        ({"strategy": "loss-clusters", "trajectories": np.zeros(200)}, "shape"),
+        (
+            {"strategy": "loss-clusters", "trajectories": np.zeros((200, 2)), "num_clusters": 0},
+            "num_clusters",
+        ),
+    ],
+)
+def test_wrong_settings(settings, message):
+    with pytest.raises(DynamicsError, match=message):
+        select(DataMap.from_dynamics(make_dynamics()), **settings)
+
+
+def test_imported_coordinates_have_no_margin_to_exclude_by(tmp_path):
+    write_coordinates(tmp_path / "c.jsonl", DataMap.from_dynamics(make_dynamics()))
+    imported = read_coordinates(tmp_path / "c.jsonl")
+    original = DataMap.from_dynamics(make_dynamics())
+    assert select(imported).example_ids == select(original).example_ids
+    with pytest.raises(DynamicsError, match="imported from coordinates"):
+        select(imported, exclude_label_errors=0.1)
+
+
+def test_writing_and_reading_keeps_everything(tmp_path):
+    datamap = DataMap.from_dynamics(make_dynamics())
+    selection = select(datamap, "ambiguous+easy", 0.25, seed=3, balance_labels=True)
+    path = tmp_path / "a" / "selection.parquet"
+    selection.write(path)
+    table = pq.read_table(path)
+    assert table.column_names == ["example_id", "score", "rank"]
+    assert table["rank"].to_pylist() == list(range(50))
+    found = Selection.read(path)
+    assert found.example_ids == selection.example_ids
+    np.testing.assert_array_equal(found.scores, selection.scores)
+    for name in ("strategy", "fraction", "seed", "total", "options"):
+        assert getattr(found, name) == getattr(selection, name)
+    assert len(found) == 50
+    pq.write_table(table.take([2, 0, 1, *range(3, 50)]), path)
+    assert Selection.read(path).example_ids == selection.example_ids
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(DynamicsError, match="ranks"):
+        Selection.read(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DynamicsError, match="not a readable selection"):
+        Selection.read(path)
