@@ -2,6 +2,7 @@
 
     python benchmarks/dynamics.py --sizes 1e5 1e6 1e7
     python benchmarks/dynamics.py --sizes 1e5 --cartography ~/cartography
+    python benchmarks/dynamics.py --sizes --pairs 7        what recording costs a training
 
 Each measurement is a process of its own on at most two cores, so that its peak memory
 is its own. The input is written first and not counted. The peers read the same numbers
@@ -10,6 +11,9 @@ as the JSON lines of allenai/cartography, up to `--peer-limit` examples:
     pandas         pandas.read_json, then the same statistics vectorised over arrays
     cartography    the published code itself, where `--cartography` names a checkout;
                    its reading and its statistics, which stop short of the selection
+
+With `--pairs`, a small transformer is trained with and without recording, in pairs of
+runs that take turns at going first.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import os
 import platform
 import resource
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -30,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 EPOCHS, CLASSES, FRACTION, CORES = 5, 3, 0.33, 2
 Measured = dict[str, float]
@@ -138,7 +144,7 @@ def pandas_peer(folder: Path, out: Path) -> Measured:
 def cartography_peer(folder: Path, out: Path, checkout: Path) -> Measured:
     """`read_training_dynamics` and `compute_train_dy_metrics` of the published code."""
     # It imports plotting libraries at the top, for other functions.
-    for name in ("seaborn", "matplotlib", "matplotlib.pyplot", "tqdm"):
+    for name in ("seaborn", "matplotlib", "matplotlib.pyplot"):
         try:
             __import__(name)
         except ImportError:
@@ -180,6 +186,67 @@ def _measured(function: Callable[..., Measured], arguments: tuple[Any, ...]) -> 
     return {**seconds, "total": sum(seconds.values()), "peak_gb": peak}
 
 
+def train_once(folder: Path | None, steps: int, batch: int = 32, length: int = 32) -> Measured:
+    """Train a small transformer on random tokens; records where a folder is given."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    from ftft.dynamics import DynamicsRecorder
+
+    torch.manual_seed(0)
+    torch.set_num_threads(CORES)
+    config = BertConfig(
+        vocab_size=4096,
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=512,
+        num_labels=CLASSES,
+    )
+    model = BertForSequenceClassification(config).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    size = steps * batch
+    tokens = torch.randint(0, config.vocab_size, (size, length))
+    labels = torch.randint(0, CLASSES, (size,))
+    recorder = folder and DynamicsRecorder(
+        folder, example_ids=range(size), labels=labels.numpy(), num_classes=CLASSES
+    )
+    inside, start = 0.0, time.perf_counter()
+    for index in torch.randperm(size).split(batch):
+        output = model(input_ids=tokens[index], labels=labels[index])
+        output.loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        if recorder:
+            before = time.perf_counter()
+            recorder.record(0, index, output.logits)
+            inside += time.perf_counter() - before
+    if recorder:
+        before = time.perf_counter()
+        recorder.finish_epoch(0)
+        inside += time.perf_counter() - before
+    return {"training": time.perf_counter() - start, "recording": inside}
+
+
+def bench_recording(pairs: int, steps: int, folder: Path) -> list[float]:
+    """Train in pairs; returns the ratios of the seconds with and without recording."""
+    train_once(None, 3)  # the first run of a process pays for its start
+    ratios = []
+    for pair in range(pairs):
+        places = [folder / f"recorded-{pair}", None]
+        runs = {place is not None: train_once(place, steps) for place in places[:: (-1) ** pair]}
+        on, off = runs[True], runs[False]
+        ratios.append(on["training"] / off["training"])
+        print(
+            f"pair {pair}: {steps} steps, {on['training']:.2f} s with recording and "
+            f"{off['training']:.2f} s without: {ratios[-1] - 1:+.1%}; inside the recorder "
+            f"{on['recording']:.3f} s, {on['recording'] / on['training']:.2%}",
+            flush=True,
+        )
+    print(f"median of {pairs} pairs: {statistics.median(ratios) - 1:+.2%}")
+    return ratios
+
+
 def report(name: str, size: int, measured: Measured) -> None:
     """Print one line: total, rate, memory, then the stages."""
     stages = ", ".join(
@@ -208,6 +275,11 @@ def bench(size: int, folder: Path, peer_limit: int, checkout: Path | None) -> di
             results["cartography"] = in_process(cartography_peer, jsonl, out, checkout)
     for name, measured in results.items():
         report(name, size, measured)
+    if "pandas" in results:
+        ours_ids = pq.read_table(out / "selection.parquet")["example_id"].to_pylist()
+        theirs = pq.read_table(out / "peer.parquet")["guid"].to_pylist()
+        shared = len(set(ours_ids) & set(map(str, theirs))) / len(ours_ids)
+        print(f"{'':12} {shared:.3%} of the selection is that of pandas", flush=True)
     for name in list(results)[1:]:
         ratio = results[name]["total"] / results["ftft"]["total"]
         print(f"{'':12} ftft is {ratio:.0f} times as fast as {name}", flush=True)
@@ -217,10 +289,12 @@ def bench(size: int, folder: Path, peer_limit: int, checkout: Path | None) -> di
 def main() -> None:
     """Parse the arguments, measure, print, and write JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", default=["1e5", "1e6"], help="numbers of examples")
+    parser.add_argument("--sizes", nargs="*", default=["1e5", "1e6"], help="numbers of examples")
     parser.add_argument("--folder", type=Path, help="where to put the data (default: temporary)")
     parser.add_argument("--peer-limit", type=float, default=1e5, help="largest size for the peers")
     parser.add_argument("--cartography", type=Path, help="a checkout of allenai/cartography")
+    parser.add_argument("--pairs", type=int, default=0, help="pairs of training runs")
+    parser.add_argument("--steps", type=int, default=100, help="steps of each training run")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     print(
@@ -228,7 +302,7 @@ def main() -> None:
         f"Python {platform.python_version()}, NumPy {np.__version__}; {EPOCHS} epochs, "
         f"{CLASSES} classes, fraction {FRACTION}"
     )
-    results = {}
+    results: dict[str, Any] = {}
     for text in arguments.sizes:
         size = int(float(text))
         folder = Path(tempfile.mkdtemp(prefix="ftft-bench-", dir=arguments.folder))
@@ -237,6 +311,9 @@ def main() -> None:
             results[str(size)] = bench(size, folder, limit, arguments.cartography)
         finally:
             shutil.rmtree(folder)
+    if arguments.pairs:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+            results["recording"] = bench_recording(arguments.pairs, arguments.steps, Path(name))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

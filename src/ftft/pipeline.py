@@ -8,6 +8,7 @@ by the same functions. When all that is done, score the test sets, once.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -16,16 +17,16 @@ from typing import TypeVar
 
 import yaml
 
-from ftft.config.schema import Experiment
+from ftft.config.schema import Experiment, FineTuning
 from ftft.data.encode import encode
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
-from ftft.errors import ConfigError, FtftError
+from ftft.errors import ConfigError, FtftError, ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.methods import ErmYardstick, MethodRun
 from ftft.results import Results, collect, environment
 from ftft.stages import Say, Stages
-from ftft.training.arguments import full_steps, main_plan, per_device_batch
+from ftft.training.arguments import Plan, full_steps, main_plan, training_arguments
 from ftft.training.finetune import FineTuned
 from ftft.training.models import load_config, load_finetuned, load_tokenizer
 from ftft.training.scoring import score_sets
@@ -84,10 +85,12 @@ def check(experiment: Experiment, folder: str) -> TaskData:
             return None
 
     attempt(partial(check_writable, folder))
+    trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
     for settings in (experiment.reference, experiment.main):
         attempt(partial(load_config, settings))
         attempt(partial(load_tokenizer, settings))
-        attempt(partial(per_device_batch, settings))
+        attempt(partial(check_length, settings))
+        attempt(partial(training_arguments, settings, trial, Path(folder)))
     data = attempt(partial(load_data, experiment.data))
     if len(problems) > 1:
         listed = "\n".join(f"  - {problem}" for problem in problems)
@@ -95,6 +98,22 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     if problems or data is None:
         raise problems[0]
     return data
+
+
+def check_length(settings: FineTuning) -> None:
+    """Check that a model can take as many tokens as it may be given.
+
+    Raises:
+        ModelError: It cannot, or cannot be loaded.
+    """
+    network = getattr(load_config(settings), "max_position_embeddings", None) or math.inf
+    # Relative positions have no limit, and their tokenizers state none.
+    limit = max(network, load_tokenizer(settings).model_max_length)
+    if settings.max_length > limit:
+        raise ModelError(
+            f"model {settings.model}: max_length is {settings.max_length}, but the model takes "
+            f"{limit} tokens at most; lower max_length, or name another model."
+        )
 
 
 @contextlib.contextmanager
@@ -130,7 +149,7 @@ def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
     datamap = stages.datamap("map", reference, seed)
     yield ftft(stages, seed, reference, datamap)
     if "random" in wanted:
-        yield random(stages, seed, datamap)
+        yield random(stages, seed, reference, datamap)
     if "erm" in wanted:
         yield method_run(stages, "erm", seed, stages.erm(seed))
     if "erm_es" in wanted:
@@ -141,14 +160,14 @@ def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
 
 def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
     """The main model on what the reference's map calls ambiguous."""
-    selection = stages.select("selection", datamap, seed)
+    selection = stages.select("selection", datamap, reference, seed)
     main = stages.main("main", selection, seed)
     return method_run(stages, "ftft", seed, main, selection, reference)
 
 
-def random(stages: Stages, seed: int, datamap: Stage) -> MethodRun:
+def random(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
-    selection = stages.select("random-selection", datamap, seed, strategy="random")
+    selection = stages.select("random-selection", datamap, reference, seed, strategy="random")
     main = stages.main("random", selection, seed)
     return method_run(stages, "random", seed, main, selection)
 
@@ -157,7 +176,7 @@ def dm(stages: Stages, seed: int) -> MethodRun:
     """Classic dataset cartography: the main model is its own reference."""
     erm = stages.erm(seed)
     datamap = stages.datamap("dm-map", erm, seed)
-    selection = stages.select("dm-selection", datamap, seed)
+    selection = stages.select("dm-selection", datamap, erm, seed)
     main = stages.main("dm", selection, seed, budget=stages.experiment.dm.budget)
     return method_run(stages, "dm", seed, main, selection, erm)
 
@@ -196,6 +215,8 @@ def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYa
     steps = full_steps(settings, examples)
     if "erm" in of_seed:
         return ErmYardstick(steps, of_seed["erm"].main.cost)
+    if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
+        return ErmYardstick(steps, erm.cost)
     plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
     train = stages.encoded(settings, stages.data.train)
     cost = plan_erm_cost(settings, plan, train, stages.dev(settings), of_seed["ftft"].main.cost)
@@ -223,7 +244,10 @@ def evaluate_model(
     Raises:
         ModelError: The folder is not a model, or has other classes than the data.
         ConfigError: The experiment has no such sets.
+        WorkspaceError: The output cannot be written.
     """
+    if output is not None:
+        check_writable(output.absolute().parent)
     _, tokenizer = load_finetuned(model)
     data = load_data(experiment.data)
     chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
@@ -238,5 +262,6 @@ def evaluate_model(
     }
     scores = score_sets(model, experiment.main, encoded)
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         write_json(output, {name: asdict(result) for name, result in scores.items()})
     return scores

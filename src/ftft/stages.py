@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.schema import Experiment, FineTuning, Main, Recording
 from ftft.data.encode import EncodedDataset, encode
 from ftft.data.task import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
 from ftft.evaluation.metrics import SetScores
-from ftft.selection.strategies import select
+from ftft.selection.strategies import CLUSTERS, select
 from ftft.selection.subset import Selection
 from ftft.training.arguments import Plan, main_plan, reference_plan
 from ftft.training.finetune import DevSets, finetune
@@ -65,14 +66,27 @@ class Stages:
         made_from = {"map": settings.model_dump(), "dynamics": trained.digest}
         return self._stage(f"{name}/seed-{seed}", made_from, build)
 
-    def select(self, name: str, datamap: Stage, seed: int, *, strategy: str | None = None) -> Stage:
-        """Select the examples that the main model is trained on."""
+    def select(
+        self, name: str, datamap: Stage, trained: Stage, seed: int, *, strategy: str | None = None
+    ) -> Stage:
+        """Select the examples that the main model is trained on.
+
+        Args:
+            name: Name of the stage.
+            datamap: The map to select from.
+            trained: The training that the map was drawn from, for what a map does not hold.
+            seed: The seed.
+            strategy: Instead of the experiment's.
+        """
         settings = self.experiment.selection.model_dump()
         settings["strategy"] = strategy or settings["strategy"]
 
         def build(folder: Path) -> dict[str, Any]:
             drawn = DataMap.read(datamap.folder / "map.parquet")
-            selection = select(drawn, **settings, seed=seed)
+            losses = None
+            if settings["strategy"] == CLUSTERS:
+                losses = loss_trajectories(read_dynamics(trained.folder / "dynamics"))
+            selection = select(drawn, **settings, trajectories=losses, seed=seed)
             selection.write(folder / "selection.parquet")
             return {"selected": len(selection.example_ids), "strategy": settings["strategy"]}
 
@@ -93,15 +107,15 @@ class Stages:
         )
         return self._finetune(name, settings, plan, selection=selection)
 
-    def main_on(self, selection: Path, seed: int) -> Stage:
-        """Fine-tune the main model on a selection file from elsewhere."""
+    def main_on(self, selection: Selection, seed: int) -> Stage:
+        """Fine-tune the main model on a selection from elsewhere."""
 
         def build(folder: Path) -> dict[str, Any]:
-            chosen.write(folder / "selection.parquet")
-            return {"selected": len(chosen), "strategy": chosen.strategy}
+            selection.write(folder / "selection.parquet")
+            return {"selected": len(selection), "strategy": selection.strategy}
 
-        chosen = Selection.read(selection)
-        ids = chosen.example_ids.to_pylist()
+        self.data.train.take(selection.example_ids)  # refuses the ids of other data
+        ids = selection.example_ids.to_pylist()
         stage = self._stage(f"given-selection/seed-{seed}", {"ids": ids}, build)
         return self.main("given", stage, seed)
 

@@ -185,7 +185,11 @@ def _read_stage(folder: Path) -> dict[str, Any] | None:
             f"{path}: cannot be read as a stage record ({error}); remove the folder "
             f"{folder} to run this stage again."
         ) from error
-    if not isinstance(values, dict) or not {"digest", "status"} <= values.keys():
+    if (
+        not isinstance(values, dict)
+        or not {"digest", "status"} <= values.keys()
+        or (values["status"] == "finished" and not isinstance(values.get("result"), dict))
+    ):
         raise WorkspaceError(
             f"{path}: not a stage record; remove the folder {folder} to run this stage again."
         )

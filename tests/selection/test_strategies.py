@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +17,7 @@ from ftft.cartography import (
     read_coordinates,
     write_coordinates,
 )
-from ftft.dynamics import TrainingDynamics
+from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.errors import DynamicsError
 from ftft.selection import STRATEGIES, Selection, select
 
@@ -285,6 +288,23 @@ def test_imported_coordinates_have_no_margin_to_exclude_by(tmp_path):
     assert select(imported).example_ids == select(original).example_ids
     with pytest.raises(DynamicsError, match="imported from coordinates"):
         select(imported, exclude_label_errors=0.1)
+
+
+def test_files_to_selection_load_no_heavy_library(tmp_path):
+    write_dynamics(tmp_path / "dynamics", make_dynamics())
+    code = f"""
+import sys
+from ftft.cartography import DataMap
+from ftft.dynamics import read_dynamics
+from ftft.selection import Selection, select
+DataMap.from_dynamics(read_dynamics({str(tmp_path / "dynamics")!r})).write("map.parquet")
+select(DataMap.read("map.parquet")).write("selection.parquet")
+assert len(Selection.read("selection.parquet")) == 66
+print(*{{"torch", "jax", "datasets"}} & {{*sys.modules}})
+"""
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == ""
 
 
 def test_writing_and_reading_keeps_everything(tmp_path):

@@ -132,9 +132,8 @@ def _read(path: Path) -> pa.Table:
 
 
 def _numbers(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.float64]:
-    column = table.column(name)
-    values: npt.NDArray[np.float64] = column.to_numpy()
-    if column.null_count or not np.isfinite(values).all():
+    values: npt.NDArray[np.float64] = table.column(name).to_numpy()
+    if table.column(name).null_count or not np.isfinite(values).all():
         raise DynamicsError(
             f"{path}: {name!r} is missing or not a finite number in a line. Each line must have "
             f"guid, {', '.join(_NUMBERS)}."

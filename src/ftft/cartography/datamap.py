@@ -193,8 +193,7 @@ def checked_fraction(fraction: float, name: str) -> float:
 
 def _check_values(table: pa.Table) -> None:
     for name in ("confidence", "variability", "correctness", "forgetting"):
-        column = table.column(name)
-        if column.null_count or not np.isfinite(column.to_numpy()).all():
+        if table.column(name).null_count or not np.isfinite(table.column(name).to_numpy()).all():
             raise ValueError(f"the {name} of an example is missing or not finite")
 
 

@@ -13,14 +13,19 @@ def main() -> None:
     from ftft.errors import FtftError
 
     debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
+    # Taken at any place: people add it to the end of the command that failed.
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app()
+        app(arguments, prog_name="ftft")
     except FtftError as error:
         if debug:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Typer turns an interrupt into this exit status without a word.
+        if isinstance(end, SystemExit) and end.code != 130:
+            raise
         print(
             "\ninterrupted: nothing that was finished is lost; give the same command again to go "
             "on from the last checkpoint.",

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli import demo, evaluate, init, map, record, run, select, train, validate
+from ftft.cli import (
+    demo,
+    evaluate,
+    export,
+    import_,
+    init,
+    label_errors,
+    map,
+    record,
+    run,
+    select,
+    train,
+    validate,
+)
 
 app = typer.Typer(
     name="ftft",
@@ -53,4 +66,7 @@ app.command("map")(map.map_)
 app.command("select")(select.select_)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("import")(import_.import_)
+app.command("export")(export.export)
+app.command("label-errors")(label_errors.label_errors)
 app.command("demo")(demo.demo)

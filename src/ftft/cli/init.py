@@ -22,8 +22,17 @@ def init(
     name: Annotated[str | None, typer.Option(help="Name; from the file if left out.")] = None,
 ) -> None:
     """Write a commented experiment file for a data file to standard output."""
+    from pydantic import ValidationError
+
+    from ftft.config.load import describe
     from ftft.config.starter import starter_file
     from ftft.data.detect import detect_columns
+    from ftft.errors import ConfigError
 
-    detected = detect_columns(data, text or None, label)
-    typer.echo(starter_file(detected.source(), detected.label_values, reference, main, name))
+    try:
+        detected = detect_columns(data, text or None, label)
+        source = detected.source()
+    except ValidationError as error:
+        problems = [describe(problem).removeprefix("experiment: ") for problem in error.errors()]
+        raise ConfigError(f"{data}: {'; '.join(problems)}") from error
+    typer.echo(starter_file(source, detected.label_values, reference, main, name))

@@ -11,19 +11,35 @@ import typer
 def select_(
     datamap: Annotated[Path, typer.Argument(help="A map.parquet that ftft wrote.")],
     strategy: Annotated[
-        str, typer.Option(help="ambiguous, hard-to-learn, easy-to-learn or random.")
+        str,
+        typer.Option(
+            help="ambiguous, hard-to-learn, easy-to-learn, random, ambiguous+easy or loss-clusters."
+        ),
     ] = "ambiguous",
     fraction: Annotated[float, typer.Option(help="Share of the examples, in (0, 1].")] = 0.33,
-    seed: Annotated[int, typer.Option(help="Seed of a random selection.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of random and loss-clusters.")] = 0,
     keep_label_proportions: Annotated[
         bool, typer.Option(help="Select the same share of every label.")
     ] = False,
+    balance_labels: Annotated[
+        bool, typer.Option(help="Select the same number of every label.")
+    ] = False,
+    exclude_label_errors: Annotated[
+        float, typer.Option(help="Share left out first, as likeliest to be mislabelled.")
+    ] = 0.0,
+    easy_share: Annotated[float, typer.Option(help="Easy share of ambiguous+easy.")] = 0.1,
+    num_clusters: Annotated[int, typer.Option(help="Clusters of loss-clusters.")] = 100,
+    dynamics: Annotated[
+        Path | None, typer.Option(help="The map's dynamics folder, for loss-clusters.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "selection.parquet"
     ),
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
     from ftft.cartography.datamap import DataMap
+    from ftft.cartography.trajectories import loss_trajectories
+    from ftft.dynamics.store import read_dynamics
     from ftft.selection.strategies import select
 
     selection = select(
@@ -32,6 +48,11 @@ def select_(
         fraction,
         seed=seed,
         keep_label_proportions=keep_label_proportions,
+        balance_labels=balance_labels,
+        exclude_label_errors=exclude_label_errors,
+        easy_share=easy_share,
+        num_clusters=num_clusters,
+        trajectories=None if dynamics is None else loss_trajectories(read_dynamics(dynamics)),
     )
     selection.write(output)
     print(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")

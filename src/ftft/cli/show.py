@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -54,9 +54,10 @@ def verdict(summaries: Sequence[MethodSummary]) -> list[str]:
     if erm is None or ftft.ood_mean is None or erm.ood_mean is None:
         return lines
     difference = ftft.ood_mean - erm.ood_mean
-    how = "better than" if difference > 0 else "worse than" if difference < 0 else "equal to"
+    points = f"{abs(difference) * 100:.1f}"
+    how = f"{points} points {'better than' if difference > 0 else 'worse than'}"
     lines.append(
-        f"Its OOD score is {abs(difference) * 100:.1f} points {how} ERM's"
+        f"Its OOD score is {'equal to' if points == '0.0' else how} ERM's"
         + (f" (mean of {ftft.seeds} seeds)." if ftft.seeds > 1 else " (one seed: noise included).")
     )
     return lines
@@ -129,6 +130,17 @@ def show_regions(truth: Sequence[RegionTruth]) -> None:
             f"{row.counterexamples:,} ({row.counterexamples / row.examples:.1%})",
             f"{row.flipped:,} ({row.flipped / row.examples:.1%})",
         )
+    _console().print(table)
+
+
+def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:
+    """Examples whose label is likeliest to be wrong."""
+    table = _table("label-error candidates, the likeliest first")
+    for title in ("example id", "label"):
+        table.add_column(title)
+    table.add_column(by, justify="right")
+    for row in rows:
+        table.add_row(row["example_id"], row["label"], f"{row['score']:.3f}")
     _console().print(table)
 
 

@@ -34,8 +34,10 @@ def train(
 
     from ftft.cli.show import show_training
     from ftft.pipeline import opened
+    from ftft.selection.subset import Selection
 
+    chosen = None if selection is None else Selection.read(selection)
     with opened(experiment, run_folder(experiment, output), say) as stages:
         for seed in experiment.seeds:
-            stage = stages.erm(seed) if selection is None else stages.main_on(selection, seed)
+            stage = stages.erm(seed) if chosen is None else stages.main_on(chosen, seed)
             show_training(stage)

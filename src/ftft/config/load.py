@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -18,9 +19,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ftft.config.schema import Experiment
+from ftft.config.values import as_numbers
 from ftft.errors import ConfigError
 
 MAX_BYTES = 1_000_000
+MAX_VALUES = 100_000
 
 Check = Callable[[Mapping[str, Any]], Iterable[str]]
 """A further check of the raw mapping; returns problems as text."""
@@ -41,7 +44,8 @@ def load_experiment(
             with those of the schema.
 
     Returns:
-        The experiment. Relative paths in ``data`` are resolved against the file's folder.
+        The experiment. Relative paths in ``data``, and models whose name starts with a dot,
+        are resolved against the file's folder.
 
     Raises:
         ConfigError: The file cannot be read or is not a valid experiment. The message
@@ -58,8 +62,7 @@ def load_experiment(
         problems = [describe(problem) for problem in error.errors()] + problems
     if problems or experiment is None:
         raise ConfigError(_report(path, problems))
-    data = experiment.data.resolved(Path(path).absolute().parent)
-    return experiment.model_copy(update={"data": data})
+    return experiment.resolved(Path(path).absolute().parent)
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror or error}.") from None
     try:
-        raw = yaml.safe_load(text)
+        raw = _parsed(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(f"{file}: not valid YAML: {where}.") from None
@@ -100,6 +103,20 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{'nothing' if raw is None else type(raw).__name__}."
         )
     return raw
+
+
+def _parsed(text: str) -> Any:
+    """Parse YAML; a few lines of aliases that stand for millions of values are refused."""
+    content = yaml.safe_load(text)
+    waiting, count = [content], 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return content
 
 
 def apply_override(raw: dict[str, Any], override: str) -> None:
@@ -117,8 +134,8 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
             "--set selection.fraction=0.25."
         )
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        parsed = _parsed(value)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(
             f"--set {override}: the value is not valid YAML: {' '.join(str(error).split())}."
         ) from None
@@ -131,17 +148,7 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
                 "so nothing can be set below it."
             )
         node = child
-    node[parts[-1]] = _number_if_scientific(parsed)
-
-
-def _number_if_scientific(value: Any) -> Any:
-    # YAML 1.1 reads 2e-5 as text because it lacks the dot; people mean the number.
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    node[parts[-1]] = as_numbers(parsed)
 
 
 def describe(problem: Mapping[str, Any]) -> str:
@@ -162,7 +169,7 @@ def describe(problem: Mapping[str, Any]) -> str:
 
 
 def _shorten(value: Any) -> str:
-    text = repr(value)
+    text = reprlib.repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -9,15 +9,23 @@ description says otherwise.
 
 from __future__ import annotations
 
+import math
+import os
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ftft.config.data import DataConfig
+from ftft.config.values import as_numbers, expand
 
-Strategy = Literal["ambiguous", "hard-to-learn", "easy-to-learn", "random"]
+Strategy = Literal[
+    "ambiguous", "hard-to-learn", "easy-to-learn", "random", "ambiguous+easy", "loss-clusters"
+]
 Baseline = Literal["erm", "erm_es", "random", "dm"]
 Metric = Literal["accuracy", "macro_f1"]
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -73,7 +81,31 @@ class FineTuning(Section):
     def _not_blank(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("is empty; name a hub id, a folder or package:NAME/PATH")
+        return expand(value)
+
+    @field_validator("training_arguments", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        return as_numbers(value)
+
+    @field_validator("training_arguments")
+    @classmethod
+    def _sensible(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, item in value.items():
+            if isinstance(item, float) and not math.isfinite(item):
+                raise ValueError(f"{name} is {item}; it must be a finite number")
+        steps = value.get("gradient_accumulation_steps", 1)
+        if type(steps) is not int or steps < 1:
+            raise ValueError(
+                f"gradient_accumulation_steps is {steps!r}; it must be a whole number from 1"
+            )
         return value
+
+    def resolved(self, folder: Path) -> Self:
+        """Return a copy in which a model that starts with a dot is a path from ``folder``."""
+        if not self.model.startswith("."):
+            return self
+        return self.model_copy(update={"model": os.path.normpath(folder / self.model)})
 
     @property
     def label(self) -> str:
@@ -152,11 +184,25 @@ class Map(Section):
 
 
 class Selection(Section):
-    """Which examples the main model is trained on."""
+    """Which examples the main model is trained on; see ``ftft.selection.select``."""
 
     strategy: Strategy = "ambiguous"
     fraction: Fraction = 0.33
-    keep_label_proportions: bool = False
+    keep_label_proportions: bool = Field(False, description="The same share of every label.")
+    balance_labels: bool = Field(False, description="The same number of every label.")
+    exclude_label_errors: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of the examples left out first, as likeliest to be mislabelled."
+    )
+    easy_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Share of the selection that is easy, for ambiguous+easy."
+    )
+    num_clusters: PositiveInt = Field(100, description="Clusters of loss-clusters.")
+
+    @model_validator(mode="after")
+    def _one_way_with_labels(self) -> Self:
+        if self.keep_label_proportions and self.balance_labels:
+            raise ValueError("keep_label_proportions and balance_labels exclude each other")
+        return self
 
 
 class DataMapBaseline(Section):
@@ -170,7 +216,7 @@ class DataMapBaseline(Section):
 class Experiment(Section):
     """A whole experiment, as one file describes it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
     output: str | None = Field(None, description="Run folder; runs/NAME if left out.")
     data: DataConfig
     metric: Metric = "accuracy"
@@ -189,6 +235,18 @@ class Experiment(Section):
         if repeated:
             raise ValueError(f"names {', '.join(repeated)} more than once; each may stand once")
         return value
+
+    @field_validator("output")
+    @classmethod
+    def _expanded(cls, value: str | None) -> str | None:
+        return None if value is None else expand(value)
+
+    def resolved(self, folder: Path) -> Self:
+        """Return a copy whose relative data paths and models are taken from ``folder``."""
+        parts = ("data", "reference", "main")
+        return self.model_copy(
+            update={name: getattr(self, name).resolved(folder) for name in parts}
+        )
 
     @model_validator(mode="after")
     def _watched_sets_exist(self) -> Self:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ from typing import Any
 import yaml
 
 from ftft.config.data import DataSource
+from ftft.config.schema import NAME_PATTERN
+from ftft.errors import ConfigError
+
+MAX_WIDTH = sys.maxsize
 
 _TEMPLATE = """\
 # An experiment for ftft. Run it with: ftft run THIS_FILE
@@ -85,12 +91,21 @@ def starter_file(
 
     Returns:
         YAML, valid as it stands.
+
+    Raises:
+        ConfigError: The name is not one for an experiment.
     """
+    name = name or _name_from(source.place)
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigError(
+            f"{name!r} cannot name an experiment: use at most 100 letters, digits, '_', '-' and "
+            "'.', the first a letter or digit."
+        )
     values = ", ".join(f"{value} ({count:,})" for value, count in label_values.items())
     return _TEMPLATE.format(
-        name=_flow(name or _name_from(source.place)),
+        name=_flow(name),
         train=_indented(source.model_dump(exclude_defaults=True)),
-        labels=values.replace("\n", " "),
+        labels=_one_line(values),
         text=_flow(list(source.text)),
         label=_flow(source.label),
         reference=_flow(reference),
@@ -100,7 +115,7 @@ def starter_file(
 
 def _name_from(place: str) -> str:
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(place).name.split(".")[0]).strip("-._")
-    return stem or "experiment"
+    return stem[:100] or "experiment"
 
 
 def _indented(values: dict[str, Any]) -> str:
@@ -109,5 +124,14 @@ def _indented(values: dict[str, Any]) -> str:
 
 def _flow(value: Any) -> str:
     # Dumped inside a list and unwrapped, so that a bare scalar gets no document end mark.
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10_000)
+    # JSON strings are YAML too, and stay on one line whatever they hold.
+    if isinstance(value, str) and _one_line(value) != value:
+        return json.dumps(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=MAX_WIDTH)
     return text.strip()[1:-1]
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""A progress bar for one training."""
+"""Progress bars: one for a training, one for the scoring of a finished model."""
 
 from __future__ import annotations
 
@@ -50,3 +50,31 @@ class Progress(TrainerCallback):
         """Close the bar."""
         if self._bar is not None:
             self._bar.close()
+
+
+class ScoringProgress(TrainerCallback):
+    """Shows batches done while a finished model is scored, set after set."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_prediction_step(
+        self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any
+    ) -> None:
+        """Move the bar on; the last batch of a set closes it."""
+        if not state.is_world_process_zero:
+            return
+        if self._bar is None:
+            self._bar = tqdm(
+                total=len(eval_dataloader),
+                desc="scoring",
+                unit="batch",
+                dynamic_ncols=True,
+                leave=False,
+                file=sys.stderr,
+                disable=None,
+            )
+        self._bar.update(1)
+        if self._bar.n >= self._bar.total:
+            self._bar.close()
+            self._bar = None

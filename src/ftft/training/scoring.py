@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
@@ -16,6 +16,7 @@ from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.cost import CostMeter
 from ftft.training.models import load_finetuned
+from ftft.training.progress import ScoringProgress
 from ftft.training.trainer import FineTuner
 
 # How a forward pass computes; the rest of training_arguments is about training.
@@ -51,7 +52,9 @@ def score_sets(
             watched=(),
             metric="accuracy",
             meter=CostMeter(),
+            callbacks=[ScoringProgress()],
         )
+        trainer.remove_callback(PrinterCallback)
         return {name: trainer.score(dataset) for name, dataset in sets.items()}
 
 

@@ -1,0 +1,78 @@
+"""``ftft import``: dynamics and maps that other tools wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of dynamics_epoch_N.jsonl or a data-map coordinates .jsonl file "
+            "(allenai/cartography), or uid_to_logits.pt (the FTFT paper's code)."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Dynamics folder, or map file for coordinates."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with the columns id and label (class index), for sources without gold labels."
+        ),
+    ] = None,
+    class_name: Annotated[
+        list[str] | None, typer.Option(help="A class name; once for each class, in order.")
+    ] = None,
+) -> None:
+    """Turn another tool's training dynamics or map coordinates into ftft's."""
+    from ftft.dynamics.interop import read_cartography, read_uid_to_logits
+    from ftft.dynamics.store import write_dynamics
+
+    names = class_name or None
+    gold = None if labels is None else _read_labels(labels)
+    if source.suffix == ".pt":
+        dynamics = read_uid_to_logits(source, gold or {}, class_names=names)
+    elif _is_coordinates(source):
+        from ftft.cartography.coordinates import read_coordinates
+
+        datamap = read_coordinates(source, labels=gold, class_names=names)
+        target = output or Path("map.parquet")
+        datamap.write(target)
+        print(f"data map of {len(datamap):,} examples, written to {target}")
+        return
+    else:
+        dynamics = read_cartography(source, class_names=names)
+    target = output or Path("dynamics")
+    write_dynamics(target, dynamics)
+    print(
+        f"dynamics of {len(dynamics):,} examples, {len(dynamics.epochs)} epochs and "
+        f"{dynamics.num_classes} classes, written to {target}"
+    )
+    for epoch, seen in dynamics.incomplete.items():
+        print(f"left out: epoch {epoch}, which has only {seen:,} examples")
+
+
+def _is_coordinates(source: Path) -> bool:
+    # Both of cartography's files are JSON lines; only dynamics are called by their epoch.
+    return source.is_file() and not source.name.startswith("dynamics_epoch_")
+
+
+def _read_labels(path: Path) -> dict[str, int]:
+    import csv
+
+    from ftft.errors import DataError
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {row["id"]: int(row["label"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"{path}: cannot be read as labels ({type(error).__name__}: {error}); expected a CSV "
+            "with the columns id and label, the label a class index from 0."
+        ) from error

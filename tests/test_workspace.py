@@ -1,0 +1,269 @@
+"""Stages run once, resumed or run again; files whole or absent; one process at a time."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ftft.errors import WorkspaceError
+from ftft.workspace import Workspace, check_writable, digest_of, write_json, write_text
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "run")
+
+
+class Build:
+    """Builds a stage, and remembers what it found in the folder."""
+
+    def __init__(self, result=None, *, fail=None, leave="out.txt"):
+        self.result = {"n": 1} if result is None else result
+        self.fail = fail
+        self.leave = leave
+        self.found = []
+
+    def __call__(self, folder):
+        self.found.append(sorted(path.name for path in folder.iterdir()))
+        (folder / self.leave).write_text("content")
+        if self.fail is not None:
+            raise self.fail
+        return self.result
+
+
+class TestStage:
+    def test_runs_once(self, workspace):
+        build = Build()
+        first = workspace.stage("main/seed-0", {"a": 1}, build)
+        second = workspace.stage("main/seed-0", {"a": 1}, build)
+        assert len(build.found) == 1
+        assert (first.reused, second.reused) == (False, True)
+        assert first.folder == second.folder == workspace.folder / "main/seed-0"
+        assert (first.digest, first.result) == (second.digest, second.result)
+
+    def test_a_later_process_finds_it_too(self, workspace):
+        workspace.stage("a", {"x": [1, 2]}, Build({"score": 0.1}))
+        again = Workspace(workspace.folder).stage("a", {"x": [1, 2]}, Build(fail=AssertionError()))
+        assert again.reused
+        assert again.result == {"score": 0.1}
+
+    def test_order_of_keys_does_not_matter(self, workspace):
+        workspace.stage("a", {"x": 1, "y": {"p": 1, "q": 2}}, Build())
+        assert workspace.stage("a", {"y": {"q": 2, "p": 1}, "x": 1}, Build()).reused
+
+    def test_tuples_and_lists_are_the_same(self, workspace):
+        workspace.stage("a", {"x": (1, 2)}, Build())
+        assert workspace.stage("a", {"x": [1, 2]}, Build()).reused
+
+    def test_changed_runs_again_in_an_empty_folder(self, workspace):
+        workspace.stage("a", {"x": 1}, Build(leave="old.txt"))
+        build = Build({"n": 2})
+        stage = workspace.stage("a", {"x": 2}, build)
+        assert not stage.reused
+        assert stage.result == {"n": 2}
+        assert build.found == [["stage.json"]]
+        assert not (stage.folder / "old.txt").exists()
+
+    def test_changed_back_runs_again_too(self, workspace):
+        for value in (1, 2, 1):
+            assert not workspace.stage("a", {"x": value}, Build()).reused
+
+    def test_the_name_is_part_of_the_digest(self, workspace):
+        first = workspace.stage("a", {"x": 1}, Build())
+        assert first.digest != workspace.stage("b", {"x": 1}, Build()).digest
+
+    def test_others_are_left_alone(self, workspace):
+        workspace.stage("erm/seed-0", {"x": 1}, Build())
+        workspace.stage("erm/seed-1", {"x": 1}, Build())
+        workspace.stage("erm/seed-0", {"x": 2}, Build())
+        assert workspace.stage("erm/seed-1", {"x": 1}, Build()).reused
+
+    @pytest.mark.parametrize("interruption", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)])
+    def test_interrupted_goes_on_with_what_is_there(self, workspace, interruption):
+        with pytest.raises(type(interruption)):
+            workspace.stage("a", {"x": 1}, Build(fail=interruption, leave="checkpoint"))
+        build = Build()
+        assert not workspace.stage("a", {"x": 1}, build).reused
+        assert build.found == [["checkpoint", "stage.json"]]
+        assert workspace.stage("a", {"x": 1}, build).reused
+
+    def test_interrupted_and_changed_starts_afresh(self, workspace):
+        with pytest.raises(RuntimeError):
+            workspace.stage("a", {"x": 1}, Build(fail=RuntimeError(), leave="checkpoint"))
+        build = Build()
+        workspace.stage("a", {"x": 2}, build)
+        assert build.found == [["stage.json"]]
+
+    def test_a_folder_without_a_record_is_not_trusted(self, workspace):
+        folder = workspace.folder / "a"
+        folder.mkdir()
+        (folder / "leftover").write_text("?")
+        build = Build()
+        workspace.stage("a", {"x": 1}, build)
+        assert build.found == [["stage.json"]]
+
+    def test_the_record_says_what_it_was_made_from(self, workspace):
+        stage = workspace.stage("a", {"x": 1, "path": Path("/p")}, Build({"n": 3}))
+        record = json.loads((stage.folder / "stage.json").read_text())
+        assert record == {
+            "schema": 1,
+            "digest": stage.digest,
+            "made_from": {"x": 1, "path": "/p"},
+            "status": "finished",
+            "result": {"n": 3},
+        }
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            b"",
+            b"{",
+            b"\xff\xfe",
+            b"[]",
+            b'{"digest": "x"}',
+            b'{"status": "finished"}',
+            b'{"digest": "x", "status": "finished"}',
+            b'{"digest": "x", "status": "finished", "result": 7}',
+        ],
+    )
+    def test_a_damaged_record_names_the_file_and_the_remedy(self, workspace, record):
+        stage = workspace.stage("main/seed-0", {"x": 1}, Build())
+        (stage.folder / "stage.json").write_bytes(record)
+        with pytest.raises(WorkspaceError) as caught:
+            workspace.stage("main/seed-0", {"x": 1}, Build())
+        assert str(stage.folder / "stage.json") in str(caught.value)
+        assert f"remove the folder {stage.folder}" in str(caught.value)
+        assert (stage.folder / "out.txt").exists()
+
+    def test_a_file_where_the_folder_belongs(self, workspace):
+        (workspace.folder / "a").write_text("in the way")
+        with pytest.raises(WorkspaceError, match=r"a/stage\.json"):
+            workspace.stage("a", {}, Build())
+        assert (workspace.folder / "a").read_text() == "in the way"
+
+    def test_values_that_are_no_json_are_refused_before_anything_is_written(self, workspace):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            workspace.stage("a", {"x": float("nan")}, Build())
+        assert not (workspace.folder / "a").exists()
+
+
+def test_digest_tells_values_apart():
+    values = [{"a": 1}, {"a": 1.5}, {"a": "1"}, {"a": True}, {"a": None}, {"b": 1}, {}, [], "é", "e"]
+    assert len({digest_of(value) for value in values}) == len(values)
+
+
+class TestAtomicWriting:
+    def test_replaces_whole(self, tmp_path):
+        path = tmp_path / "a.json"
+        write_json(path, {"long": "x" * 10_000})
+        write_json(path, {"é": 1})
+        assert path.read_text(encoding="utf-8") == '{\n  "é": 1\n}\n'
+
+    def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
+        path = tmp_path / "a.txt"
+        write_text(path, "old")
+
+        def full(*args):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(WorkspaceError, match=r"a\.txt: cannot be written: No space left"):
+            write_text(path, "new")
+        assert path.read_text() == "old"
+        assert os.listdir(tmp_path) == ["a.txt"]
+
+    def test_an_interruption_too(self, tmp_path, monkeypatch):
+        def interrupted(*args):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_text(tmp_path / "a.txt", "new")
+        assert os.listdir(tmp_path) == []
+
+    def test_what_is_no_json_leaves_the_old_file(self, tmp_path):
+        path = tmp_path / "a.json"
+        write_json(path, {"old": 1})
+        with pytest.raises(TypeError):
+            write_json(path, {("a", "tuple"): 1})
+        assert json.loads(path.read_text()) == {"old": 1}
+
+    def test_others_may_read_the_file_as_far_as_the_umask_says(self, tmp_path):
+        before = os.umask(0o027)
+        try:
+            write_text(tmp_path / "a.txt", "x")
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+    def test_no_folder(self, tmp_path):
+        with pytest.raises(WorkspaceError, match="none/a.txt: cannot be written"):
+            write_text(tmp_path / "none" / "a.txt", "x")
+
+
+class TestUnwritable:
+    # Tests may run as root, whom permissions do not stop: a file stands in the way instead.
+    @pytest.fixture(params=["file", "file/run", "file/deep/er", "/proc/ftft", "/dev/null"])
+    def folder(self, request, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+        return tmp_path / request.param
+
+    def test_is_said_with_the_remedy(self, folder):
+        for attempt in (check_writable, Workspace):
+            with pytest.raises(WorkspaceError) as caught:
+                attempt(folder)
+            assert str(folder) in str(caught.value)
+            assert "choose another with --output" in str(caught.value)
+
+    def test_checking_leaves_no_trace(self, tmp_path):
+        check_writable(tmp_path / "a" / "b" / "c")
+        check_writable(tmp_path)
+        assert os.listdir(tmp_path) == []
+
+
+HOLD = """
+import sys
+from ftft.workspace import Workspace
+with Workspace(sys.argv[1]).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class TestLock:
+    @pytest.fixture
+    def holder(self, workspace):
+        """A real second process that holds the folder."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(workspace.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+        process.communicate()
+
+    def test_a_second_process_is_refused_with_the_first_ones_number(self, workspace, holder):
+        with pytest.raises(WorkspaceError) as caught, workspace.locked():
+            pytest.fail("two processes in one folder")
+        assert str(workspace.folder) in str(caught.value)
+        assert f"(process {holder.pid})" in str(caught.value)
+        assert "--output" in str(caught.value)
+
+    def test_a_killed_process_holds_nothing(self, workspace, holder):
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        with workspace.locked():
+            assert (workspace.folder / ".lock").read_text() == str(os.getpid())
+
+    def test_free_again_after_an_error(self, workspace):
+        with pytest.raises(RuntimeError), workspace.locked():
+            raise RuntimeError
+        with workspace.locked():
+            pass

@@ -1,0 +1,89 @@
+"""A tiny training: 40 reviews and a two-layer BERT, about half a second a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_task import reviews
+
+from ftft.config.schema import FineTuning
+from ftft.data.encode import EncodedDataset, encode
+from ftft.training.arguments import Plan
+from ftft.training.finetune import DevSets, FineTuned, _callbacks, finetune
+from ftft.training.flops import FlopCounter
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny_model: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny_model)
+
+
+@pytest.fixture(scope="session")
+def train(tokenizer: Any) -> EncodedDataset:
+    """40 examples: with a batch of 16, two full batches and one of 8."""
+    return encode(reviews("train", 40), tokenizer, max_length=16)
+
+
+@pytest.fixture(scope="session")
+def dev_set(tokenizer: Any) -> EncodedDataset:
+    return encode(reviews("dev", 12, seed=1), tokenizer, max_length=16)
+
+
+@pytest.fixture(scope="session")
+def dev(dev_set: EncodedDataset) -> DevSets:
+    return DevSets({"dev": dev_set}, ("dev",), "accuracy")
+
+
+@pytest.fixture
+def settings(tiny_model: Path) -> Any:
+    """Make settings of a training of the tiny model."""
+
+    def make(**changes: Any) -> FineTuning:
+        values = {"model": str(tiny_model), "learning_rate": 3e-3, "batch_size": 16}
+        return FineTuning(**(values | {"epochs": 2, "max_length": 16} | changes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def counter_of() -> Any:
+    """Count operations once for all models of one shape; it is most of a tiny run's time."""
+    known: dict[tuple[Any, ...], FlopCounter] = {}
+
+    def counter(model: Any) -> FlopCounter:
+        shapes = ((tuple(p.shape), p.requires_grad) for p in model.parameters())
+        key = (type(model), *shapes)
+        if key not in known:
+            known[key] = FlopCounter(model)
+        return known[key]
+
+    return counter
+
+
+@pytest.fixture
+def tune(
+    settings: Any,
+    train: EncodedDataset,
+    dev: DevSets,
+    tokenizer: Any,
+    tmp_path: Path,
+    counter_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """Fine-tune the tiny model below a folder of the test, with callbacks that look on."""
+    monkeypatch.setattr("ftft.training.finetune.FlopCounter", counter_of)
+
+    def run(to: str, schedule: Plan, *, spies: tuple[Any, ...] = (), **options: Any) -> FineTuned:
+        given = _callbacks
+        monkeypatch.setattr(
+            "ftft.training.finetune._callbacks", lambda *args: [*given(*args), *spies]
+        )
+        chosen = options.pop("settings", None) or settings()
+        data, sets = options.pop("train", train), options.pop("dev", dev)
+        return finetune(chosen, schedule, data, sets, tokenizer, tmp_path / to, **options)
+
+    return run
