@@ -13,7 +13,8 @@ as the JSON lines of allenai/cartography, up to `--peer-limit` examples:
                    its reading and its statistics, which stop short of the selection
 
 With `--pairs`, a small transformer is trained with and without recording, in pairs of
-runs that take turns at going first.
+runs that take turns at going first; on one thread, so that other load on the machine
+counts little, and in processor seconds beside those of the clock.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def cartography_peer(folder: Path, out: Path, checkout: Path) -> Measured:
 
 
 def in_process(function: Callable[..., Measured], *arguments: Any) -> Measured:
-    """Run a measurement in a fresh process; adds its total and peak memory."""
+    """Run a measurement in a fresh process; adds its totals and peak memory."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1, initializer=_limit) as pool:
         return pool.apply(_measured, (function, arguments))
@@ -180,10 +181,13 @@ def _limit() -> None:
 
 
 def _measured(function: Callable[..., Measured], arguments: tuple[Any, ...]) -> Measured:
+    processor = time.process_time()
     seconds = function(*arguments)
+    processor = time.process_time() - processor
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-    return {**seconds, "total": sum(seconds.values()), "peak_gb": peak}
+    total = sum(seconds.values())
+    return {**seconds, "total": total, "processor": processor, "peak_gb": peak}
 
 
 def train_once(folder: Path | None, steps: int, batch: int = 32, length: int = 32) -> Measured:
@@ -194,7 +198,7 @@ def train_once(folder: Path | None, steps: int, batch: int = 32, length: int = 3
     from ftft.dynamics import DynamicsRecorder
 
     torch.manual_seed(0)
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(1)
     config = BertConfig(
         vocab_size=4096,
         hidden_size=128,
@@ -211,7 +215,7 @@ def train_once(folder: Path | None, steps: int, batch: int = 32, length: int = 3
     recorder = folder and DynamicsRecorder(
         folder, example_ids=range(size), labels=labels.numpy(), num_classes=CLASSES
     )
-    inside, start = 0.0, time.perf_counter()
+    inside, start, processor = 0.0, time.perf_counter(), time.process_time()
     for index in torch.randperm(size).split(batch):
         output = model(input_ids=tokens[index], labels=labels[index])
         output.loss.backward()
@@ -225,25 +229,33 @@ def train_once(folder: Path | None, steps: int, batch: int = 32, length: int = 3
         before = time.perf_counter()
         recorder.finish_epoch(0)
         inside += time.perf_counter() - before
-    return {"training": time.perf_counter() - start, "recording": inside}
+    return {
+        "clock": time.perf_counter() - start,
+        "processor": time.process_time() - processor,
+        "recording": inside,
+    }
 
 
-def bench_recording(pairs: int, steps: int, folder: Path) -> list[float]:
+def bench_recording(pairs: int, steps: int, folder: Path) -> dict[str, list[float]]:
     """Train in pairs; returns the ratios of the seconds with and without recording."""
-    train_once(None, 3)  # the first run of a process pays for its start
-    ratios = []
+    train_once(folder / "warm-up", 3)  # the first run of a process pays for its start
+    ratios: dict[str, list[float]] = {"clock": [], "processor": []}
     for pair in range(pairs):
         places = [folder / f"recorded-{pair}", None]
         runs = {place is not None: train_once(place, steps) for place in places[:: (-1) ** pair]}
         on, off = runs[True], runs[False]
-        ratios.append(on["training"] / off["training"])
+        for kind, values in ratios.items():
+            values.append(on[kind] / off[kind])
         print(
-            f"pair {pair}: {steps} steps, {on['training']:.2f} s with recording and "
-            f"{off['training']:.2f} s without: {ratios[-1] - 1:+.1%}; inside the recorder "
-            f"{on['recording']:.3f} s, {on['recording'] / on['training']:.2%}",
+            f"pair {pair}: {steps} steps, {on['clock']:.2f} s with recording and "
+            f"{off['clock']:.2f} s without ({ratios['clock'][-1] - 1:+.1%}); of the processor "
+            f"{on['processor']:.2f} and {off['processor']:.2f} s "
+            f"({ratios['processor'][-1] - 1:+.1%}); inside the recorder {on['recording']:.3f} s "
+            f"({on['recording'] / on['clock']:.2%})",
             flush=True,
         )
-    print(f"median of {pairs} pairs: {statistics.median(ratios) - 1:+.2%}")
+    for kind, values in ratios.items():
+        print(f"median of {pairs} pairs, {kind} seconds: {statistics.median(values) - 1:+.2%}")
     return ratios
 
 
@@ -252,12 +264,12 @@ def report(name: str, size: int, measured: Measured) -> None:
     stages = ", ".join(
         f"{stage} {value:.2f}"
         for stage, value in measured.items()
-        if stage not in ("total", "peak_gb")
+        if stage not in ("total", "processor", "peak_gb")
     )
     rate = size / measured["total"]
     print(
         f"{name:12} {size:>11,} examples {measured['total']:9.2f} s {rate:>12,.0f} /s "
-        f"{measured['peak_gb']:6.2f} GB   ({stages})",
+        f"{measured['peak_gb']:6.2f} GB, {measured['processor']:.1f} s of the processor ({stages})",
         flush=True,
     )
 

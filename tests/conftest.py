@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads of torch only wait for each other on matrices this small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-WORDS = "the a good bad very not film book was is i you liked hated it and or but dull bright".split()
+WORDS = [
+    *("the", "a", "good", "bad", "very", "not", "film", "book", "was", "is"),
+    *("i", "you", "liked", "hated", "it", "and", "or", "but", "dull", "bright"),
+]
 
 
 def make_model(folder: Path, *, layers: int = 2, hidden: int = 32) -> Path:
@@ -73,6 +77,21 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("tiny-model"))
 
 
+@pytest.fixture(scope="session")
+def make_experiment(tiny_model: Path) -> Callable[[Path], Path]:
+    """Write the review task and its experiment into a folder; for fixtures of wider scope."""
+
+    def make(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed, (name, rows) in enumerate(SIZES.items()):
+            write_reviews(folder / f"{name}.csv", rows, seed=seed, prefix=name[0])
+        path = folder / "experiment.yaml"
+        path.write_text(EXPERIMENT.format(model=tiny_model), encoding="utf-8")
+        return path
+
+    return make
+
+
 @pytest.fixture
 def review_files(tmp_path: Path) -> dict[str, Path]:
     """Training, development and test files of the review task."""
@@ -84,6 +103,8 @@ def review_files(tmp_path: Path) -> dict[str, Path]:
     }
 
 
+SIZES = {"train": 64, "dev": 24, "test": 24, "ood": 24}
+
 EXPERIMENT = """\
 name: tiny
 data:
@@ -91,9 +112,12 @@ data:
   dev: {{dev: {{path: dev.csv, id: id}}}}
   test: {{test: {{path: test.csv, id: id}}}}
   test_ood: {{ood: {{path: ood.csv, id: id, slices: [source]}}}}
-reference: {{model: {model}, layers: 1, learning_rate: 5.0e-3, epochs: 3, batch_size: 16, max_length: 16}}
+reference:
+  {{model: {model}, layers: 1, learning_rate: 5.0e-3, epochs: 3, batch_size: 16,
+    max_length: 16}}
 main:
-  {{model: {model}, learning_rate: 5.0e-3, epochs: 3, batch_size: 16, max_length: 16, evaluations: 3}}
+  {{model: {model}, learning_rate: 5.0e-3, epochs: 3, batch_size: 16, max_length: 16,
+    evaluations: 3}}
 baselines: [erm]
 """
 

@@ -83,7 +83,9 @@ class TestStage:
         workspace.stage("erm/seed-0", {"x": 2}, Build())
         assert workspace.stage("erm/seed-1", {"x": 1}, Build()).reused
 
-    @pytest.mark.parametrize("interruption", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)])
+    @pytest.mark.parametrize(
+        "interruption", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)]
+    )
     def test_interrupted_goes_on_with_what_is_there(self, workspace, interruption):
         with pytest.raises(type(interruption)):
             workspace.stage("a", {"x": 1}, Build(fail=interruption, leave="checkpoint"))
@@ -153,7 +155,18 @@ class TestStage:
 
 
 def test_digest_tells_values_apart():
-    values = [{"a": 1}, {"a": 1.5}, {"a": "1"}, {"a": True}, {"a": None}, {"b": 1}, {}, [], "é", "e"]
+    values = [
+        {"a": 1},
+        {"a": 1.5},
+        {"a": "1"},
+        {"a": True},
+        {"a": None},
+        {"b": 1},
+        {},
+        [],
+        "é",
+        "e",
+    ]
     assert len({digest_of(value) for value in values}) == len(values)
 
 
@@ -202,7 +215,7 @@ class TestAtomicWriting:
         assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
 
     def test_no_folder(self, tmp_path):
-        with pytest.raises(WorkspaceError, match="none/a.txt: cannot be written"):
+        with pytest.raises(WorkspaceError, match=r"none/a\.txt: cannot be written"):
             write_text(tmp_path / "none" / "a.txt", "x")
 
 

@@ -139,7 +139,8 @@ def test_documented_defaults_are_the_schemas(tmp_path):
 FILES = {
     "plain.csv": "text,label\n" + "one two three,OFF\nfour five six,NOT\n" * 3,
     "pairs.tsv": "premise\thypothesis\tgold_label\n" + "a b\tc d\tno\ne f\tg h\tyes\n" * 3,
-    "numbers.csv": "id,sentence,label\n" + "".join(f"{i},some words {i},{i % 2}\n" for i in range(6)),
+    "numbers.csv": "id,sentence,label\n"
+    + "".join(f"{i},some words {i},{i % 2}\n" for i in range(6)),
     "bare.csv": "".join(f"some words of text number {i},{i % 3}\n" for i in range(9)),
     "lines.jsonl": "".join(
         json.dumps({"uid": f"u{i}", "review": f"some words {i}", "class": ["on", "off"][i % 2]})

@@ -231,6 +231,8 @@ def test_points_at_fractions_of_an_epoch(tmp_path):
 def test_epochs_count_from_zero(tmp_path):
     with pytest.raises(DynamicsError, match="count from 0"):
         recorder(tmp_path).record(1, [0], logits(0)[[0]])
+    assert recorder(tmp_path).discard_from(1) == 0
+    assert recorder(tmp_path).finish_epoch(1).seen == 0
 
 
 @pytest.mark.parametrize("epoch", [-1, 0.5, True, "0"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,17 @@ from ftft.data.encode import EncodedDataset, encode
 from ftft.training.arguments import Plan
 from ftft.training.finetune import DevSets, FineTuned, _callbacks, finetune
 from ftft.training.flops import FlopCounter
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_collection() -> Iterator[None]:
+    """Keep what torch and transformers import out of garbage collection.
+
+    Every training collects garbage, which takes longer than the tiny training itself.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

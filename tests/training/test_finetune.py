@@ -177,8 +177,8 @@ def test_last_weights_can_be_kept_with_patience(tune, scripted):
 
 
 def test_a_training_learns_and_its_model_folder_scores_the_same(tune, settings, dev_set):
-    chosen = settings(learning_rate=5e-3, eval_batch_size=5)
-    tuned = tune("run", plan(24, 12, keep="best"), settings=chosen)
+    chosen = settings(learning_rate=1e-2, eval_batch_size=5)
+    tuned = tune("run", plan(40, 20, keep="best"), settings=chosen)
     assert tuned.dev_scores["dev"]["accuracy"] == 1.0
     scores = score_sets(tuned.model_folder, chosen, {"dev": dev_set})["dev"]
     assert scores.metrics["accuracy"] == 1.0

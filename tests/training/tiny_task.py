@@ -13,7 +13,7 @@ from ftft.data.task import LabelledDataset
 from ftft.training.arguments import Plan
 
 CLASSES = ("neg", "pos")
-FILLERS = "the a film book was is it and".split()
+FILLERS = ("the", "a", "film", "book", "was", "is", "it", "and")
 
 
 def reviews(name: str, size: int, *, seed: int = 0, flipped: bool = False) -> LabelledDataset:

@@ -1,10 +1,11 @@
 """The demo's data: natural-language inference in plain English, with a known truth.
 
 `generate_demo` makes pairs with `ftft.data.demo_pairs`. In the training and
-in-distribution sets the words of a pair give its label away nine times in ten
-(every word shared: entailment; a negation: contradiction; new words: neutral).
-The others are counter-examples, and marked. In the out-of-distribution sets
-the label is independent of the words. A few training labels are wrong, and
+in-distribution sets the words of a pair give its label away nine times in ten:
+a hypothesis in the premise's own words is entailed, one with a new word is
+neutral, and one that says "not" is contradicted. The others are
+counter-examples, and marked. The out-of-distribution set has no "not", and in
+it the label is independent of the words. A few training labels are wrong, and
 marked. `write_demo` writes the sets as CSV files.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
 from ftft.data.demo_grammar import LABELS, Label
 from ftft.data.demo_pairs import SHORTCUT, SURFACES, Pair, Surface, make_pair
@@ -29,6 +31,9 @@ FILES = {
 
 # A set this many times harder to fill than its size has run out of sentences.
 _PATIENCE = 50
+
+
+Cell: TypeAlias = tuple[Surface, Label]
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,11 @@ def _check(sizes: dict[str, int], rates: dict[str, float]) -> None:
     for name, rate in rates.items():
         if not 0 <= rate <= 1:
             raise DataError(f"demo data: {name} is {rate}, it must lie between 0 and 1")
+    if rates["shortcut_rate"] < 1 / 3:
+        raise DataError(
+            "demo data: shortcut_rate is below 1/3, the share of the denials, "
+            "for which the shortcut always holds"
+        )
 
 
 def _draw(
@@ -159,7 +169,7 @@ def _draw(
 ) -> tuple[DemoRow, ...]:
     """Draw a set of pairs that are not in `seen`, and add them to it."""
     rows: list[DemoRow] = []
-    cells = _cells(size, shortcut_rate, rng)
+    cells = _cells(size, shortcut_rate, name != "test_ood", rng)
     for _ in range(_PATIENCE * size):
         if len(rows) == size:
             return tuple(rows)
@@ -171,15 +181,17 @@ def _draw(
     raise DataError(f"demo data: the grammar has not enough sentences for {size} in {name}")
 
 
-def _cells(size: int, shortcut_rate: float, rng: Random) -> list[tuple[Surface, Label]]:
+def _cells(size: int, shortcut_rate: float, denials: bool, rng: Random) -> list[Cell]:
     """Which surface goes with which label, in random order; surfaces in equal shares."""
-    hold = round(size * shortcut_rate)
-    cells: list[tuple[Surface, Label]] = []
-    for i in range(size):
-        surface = SURFACES[i % len(SURFACES)]
+    surfaces = SURFACES if denials else SURFACES[:2]
+    chosen: list[Surface] = [surfaces[i % len(surfaces)] for i in range(size)]
+    wrong = round(size * (1 - shortcut_rate))
+    cells: list[Cell] = []
+    for i, surface in enumerate(chosen):
         others = [label for label in LABELS if label != SHORTCUT[surface]]
-        other = others[i // len(SURFACES) % len(others)]
-        cells.append((surface, SHORTCUT[surface] if i < hold else other))
+        fails = surface != "denial" and wrong > 0
+        wrong -= fails
+        cells.append((surface, others[i // len(surfaces) % 2] if fails else SHORTCUT[surface]))
     rng.shuffle(cells)
     return cells
 
@@ -194,7 +206,7 @@ def _row(row_id: str, pair: Pair) -> DemoRow:
         true_label=pair.label,
         construction=pair.construction,
         surface=pair.surface,
-        counterexample=SHORTCUT[pair.surface] != pair.label,
+        counterexample=pair.label != SHORTCUT[pair.surface],
         flipped=False,
     )
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Literal
 
 from ftft.data.demo_lexicon import (
-    DETAILS,
+    GIVEN_DETAILS,
     INTRANSITIVE,
     KINDS,
     NAMES,
@@ -125,19 +125,12 @@ def denied(rng: Random, claim: Claim) -> str:
     return active(claim, f"did not {claim.verb.base}")
 
 
-def swapped(claim: Claim) -> tuple[Claim, ...]:
-    """The claim with the roles exchanged, which no clause here decides."""
-    if claim.object is None or claim.quantifier:
+def swapped(rng: Random, claim: Claim) -> tuple[Claim, ...]:
+    """Now and then, the claim with the roles exchanged, which no clause here decides."""
+    if claim.object is None or rng.random() > 0.3:
         return ()
-    return (
-        replace(
-            claim,
-            subject=claim.object,
-            object=claim.subject,
-            status="open",
-            construction="role_swap",
-        ),
-    )
+    swap = replace(claim, subject=claim.object, object=claim.subject)
+    return (replace(swap, status="open", construction="role_swap"),)
 
 
 # --- constructions: each makes a clause and says what it decides --------------------------------
@@ -145,13 +138,13 @@ def swapped(claim: Claim) -> tuple[Claim, ...]:
 
 def _plain(cast: Cast) -> Clause:
     claim = cast.event("plain")
-    return Clause(voiced(cast.rng, claim), (claim, *swapped(claim)))
+    return Clause(voiced(cast.rng, claim), (claim, *swapped(cast.rng, claim)))
 
 
 def _detailed(cast: Cast) -> Clause:
     claim = cast.event("adjunct")
-    detail = cast.rng.choice(DETAILS[cast.rng.choice(("place", "time"))])
-    return Clause(f"{voiced(cast.rng, claim)} {detail}", (claim, *swapped(claim)))
+    detail = cast.rng.choice(GIVEN_DETAILS)
+    return Clause(f"{voiced(cast.rng, claim)} {detail}", (claim, *swapped(cast.rng, claim)))
 
 
 def _negated(cast: Cast) -> Clause:
@@ -195,7 +188,7 @@ def _relative(cast: Cast) -> Clause:
     outer = Claim(head, cast.intransitive(), None, "true", "relative_clause")
     wrong = replace(outer, subject=other, status="open", construction="nearest_noun")
     text = f"{head}, {modifier}, {outer.verb.past}"
-    return Clause(text, (inner, outer, wrong, *swapped(inner)))
+    return Clause(text, (inner, outer, wrong, *swapped(cast.rng, inner)))
 
 
 def _neighbour(cast: Cast) -> Clause:

@@ -70,11 +70,9 @@ complain complained complained complaining grumble grumbled grumbled grumbling
 vanish vanished vanished vanishing disappear disappeared disappeared disappearing
 trip tripped tripped tripping stumble stumbled stumbled stumbling
 """
-DETAILS = {
-    "place": ("in the garden", "near the station", "at the market", "behind the church"),
-    "time": ("on Monday", "at noon", "before dinner", "last winter"),
-    "manner": ("with a smile", "in silence", "by accident", "for money"),
-}
+# Details that a premise may give, and others that only a hypothesis adds.
+GIVEN_DETAILS = ("in the garden", "near the station", "at noon", "on Monday", "last winter")
+ADDED_DETAILS = ("with a smile", "in silence", "by accident", "for money", "behind the church")
 SIZES = ("two", "three", "four", "five", "six", "seven", "eight")
 
 

@@ -11,23 +11,25 @@ from random import Random
 from typing import Literal
 
 from ftft.data.demo_grammar import Cast, Claim, Label, Status, clauses, denied, voiced
-from ftft.data.demo_lexicon import DETAILS, KIND_OF, LEMMA, SIZES
+from ftft.data.demo_lexicon import ADDED_DETAILS, KIND_OF, LEMMA, SIZES
 
-Surface = Literal["overlap", "negation", "new_words"]
+Surface = Literal["overlap", "new_words", "denial"]
 
-SURFACES: tuple[Surface, ...] = ("overlap", "negation", "new_words")
+SURFACES: tuple[Surface, ...] = ("overlap", "new_words", "denial")
 
-#: What the shortcut says: the label a reader would guess from the words alone.
+#: What the shortcut guesses. Of a denial it is always right: only what is true is denied here.
 SHORTCUT: dict[Surface, Label] = {
     "overlap": "entailment",
-    "negation": "contradiction",
     "new_words": "neutral",
+    "denial": "contradiction",
 }
 
-_NEGATIONS = frozenset({"not", "never", "none", "neither", "nor", "no"})
-_FUNCTION_WORDS = frozenset(
-    (*SIZES, "a", "the", "of", "was", "did", "by", "all", "some", "exactly")
-)
+_NEGATIONS = frozenset(("not", "no"))
+_FUNCTION_WORDS = frozenset((*SIZES, "a", "the", "was", "did", "by", "all", "some", "exactly"))
+# How often other words that are new mean the same as the old ones, rather than add a detail.
+_RESTATEMENT_RATE = 0.5
+_DENIED: dict[Status, Label] = {"true": "contradiction", "false": "entailment", "open": "neutral"}
+_TRUTH: dict[Status, Label] = {"true": "entailment", "false": "contradiction", "open": "neutral"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,11 @@ def words(text: str) -> set[str]:
 
 
 def surface_of(premise: str, hypothesis: str) -> Surface:
-    """What kind of words the hypothesis adds to the premise: none, a negation, or others."""
+    """What a reader sees who does not read: a denial, a word the premise has not, or neither."""
+    if words(hypothesis) & _NEGATIONS:
+        return "denial"
     added = words(hypothesis) - words(premise) - _FUNCTION_WORDS
-    if added - _NEGATIONS:
-        return "new_words"
-    # A negation that the premise has too is still seen as one.
-    return "negation" if words(hypothesis) & _NEGATIONS else "overlap"
+    return "new_words" if added else "overlap"
 
 
 def restated(rng: Random, claim: Claim) -> str:
@@ -69,33 +70,17 @@ def restated(rng: Random, claim: Claim) -> str:
     return voiced(rng, claim)
 
 
-def detailed(rng: Random, claim: Claim, premise: str) -> str:
-    """The claim with a detail of a sort of which the premise gives none."""
-    unused = [d for d in DETAILS.values() if not any(detail in premise for detail in d)]
-    return f"{voiced(rng, claim)} {rng.choice(rng.choice(unused))}"
-
-
-def _hypothesis(rng: Random, claim: Claim, premise: str, surface: Surface) -> tuple[str, Label]:
+def _hypothesis(rng: Random, claim: Claim, surface: Surface) -> tuple[str, Label]:
     """One hypothesis about a claim that may have the surface asked for, and its label."""
-    asserted: dict[Status, Label] = {
-        "true": "entailment",
-        "false": "contradiction",
-        "open": "neutral",
-    }
-    label = asserted[claim.status]
+    if surface == "denial":
+        return denied(rng, claim), _DENIED[claim.status]
     if surface == "overlap":
-        return voiced(rng, claim), label
-    if surface == "negation":
-        opposite: dict[Label, Label] = {
-            "entailment": "contradiction",
-            "contradiction": "entailment",
-            "neutral": "neutral",
-        }
-        return denied(rng, claim), opposite[label]
+        return voiced(rng, claim), _TRUTH[claim.status]
     # A wrong number with a detail may be right: two of the five may have slept in the garden.
-    if rng.random() < 0.5 or claim.construction == "number":
-        return restated(rng, claim), label
-    return detailed(rng, claim, premise), "neutral" if claim.status == "true" else label
+    if rng.random() < _RESTATEMENT_RATE or claim.construction == "number":
+        return restated(rng, claim), _TRUTH[claim.status]
+    label = "neutral" if claim.status == "true" else _TRUTH[claim.status]
+    return f"{voiced(rng, claim)} {rng.choice(ADDED_DETAILS)}", label
 
 
 def make_pair(rng: Random, surface: Surface, label: Label, second_sentence_rate: float) -> Pair:
@@ -116,7 +101,7 @@ def make_pair(rng: Random, surface: Surface, label: Label, second_sentence_rate:
         parts = clauses(cast, count)
         premise = " ".join(sentence(part.text) for part in parts)
         claim = rng.choice([claim for part in parts for claim in part.claims])
-        text, follows = _hypothesis(rng, claim, premise, surface)
+        text, follows = _hypothesis(rng, claim, surface)
         hypothesis = sentence(text)
         if follows == label and surface_of(premise, hypothesis) == surface:
             return Pair(premise, hypothesis, label, surface, claim.construction)

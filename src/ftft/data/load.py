@@ -35,6 +35,7 @@ def load_data(config: DataConfig, *, seed: int = 0) -> TaskData:
     """
     train, places = _load_training(config)
     classes = train.class_names
+    _check_classes(train, places)
     roles = {
         role: {name: _load_evaluation(role, name, s, classes) for name, s in sets.items()}
         for role, sets in config.evaluation_sets.items()

@@ -112,14 +112,9 @@ class DynamicsRecorder:
                 "one example, and one label for each id."
             )
         check_unique(self._ids, where)
-        for name, value, least in (("rank", rank, 0), ("buffer_examples", buffer_examples, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise DynamicsError(
-                    f"{where}: {name} is {value!r}, expected an integer >= {least}."
-                )
-        point_positions((), points_per_epoch)
-        self._rank = rank
-        self._capacity = buffer_examples
+        self._rank = _at_least(0, rank, f"{where}: rank")
+        self._capacity = _at_least(1, buffer_examples, f"{where}: buffer_examples")
+        point_positions((), points_per_epoch)  # checks it
         self._header = Header(
             num_examples=len(checked),
             num_classes=num_classes,
@@ -166,7 +161,12 @@ class DynamicsRecorder:
                 at once; ids and values of the first batch at once, of later batches when
                 the buffer is written (checking them earlier would wait for the device).
         """
-        epoch = self._checked_epoch(epoch)
+        epoch = _checked_epoch(epoch)
+        if epoch > 0 and not self._started:
+            raise DynamicsError(
+                f"The first recording in {self._folder} is of epoch {epoch}. Epochs count from 0 "
+                "without gaps: record the first epoch as 0."
+            )
         ids, values = hold(ids_or_indices), hold(logits)
         if ids.ndim == 0 and values.ndim == 1:
             ids, values = ids.reshape(1), values.reshape(1, -1)
@@ -226,7 +226,7 @@ class DynamicsRecorder:
         Raises:
             DynamicsError: as `flush`; or a file of the recording point is damaged.
         """
-        epoch = self._checked_epoch(epoch)
+        epoch = _checked_epoch(epoch)
         self.flush()
         files = [flush for flush in list_flushes(self._folder) if flush.epoch == epoch]
         total = self._header.num_examples
@@ -249,7 +249,7 @@ class DynamicsRecorder:
         Raises:
             DynamicsError: a file cannot be removed.
         """
-        epoch = self._checked_epoch(epoch)
+        epoch = _checked_epoch(epoch)
         for pending in [point for point in self._pending if point >= epoch]:
             self._held -= sum(len(values) for _, values in self._pending.pop(pending))
         doomed = [
@@ -294,15 +294,17 @@ class DynamicsRecorder:
             if error is None:
                 raise
 
-    def _checked_epoch(self, epoch: int) -> int:
-        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
-            raise DynamicsError(f"The epoch is {epoch!r}; it must be an integer from 0.")
-        if epoch > 0 and not self._started:
-            raise DynamicsError(
-                f"The first recording in {self._folder} is of epoch {epoch}. Epochs count from 0 "
-                "without gaps: record the first epoch as 0."
-            )
-        return int(epoch)
+
+def _checked_epoch(epoch: int) -> int:
+    if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
+        raise DynamicsError(f"The epoch is {epoch!r}; it must be an integer from 0.")
+    return int(epoch)
+
+
+def _at_least(least: int, value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise DynamicsError(f"{name} is {value!r}; it must be an integer of at least {least}.")
+    return value
 
 
 def _latest(index: Index, logits: Logits) -> tuple[Index, Logits]:

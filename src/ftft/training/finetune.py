@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from transformers import EarlyStoppingCallback, PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
@@ -120,9 +122,10 @@ def finetune(
     """
     checkpoints = folder / "checkpoints"
     arguments = training_arguments(settings, plan, checkpoints)
-    resume = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    if resume is None:
-        shutil.rmtree(folder / "dynamics", ignore_errors=True)
+    resume = _last_checkpoint(checkpoints)
+    with arguments.main_process_first(local=False):
+        if resume is None and arguments.process_index == 0:
+            shutil.rmtree(folder / "dynamics", ignore_errors=True)
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
     flops = FlopCounter(model)
     recorder = None
@@ -152,11 +155,37 @@ def finetune(
         if recorder is not None:
             recorder.flush()
         trainer.save_model(str(folder / "model"))
+    trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         # A pickle of the arguments, which hold paths of this machine; stage.json says the same.
         (folder / "model" / "training_args.bin").unlink(missing_ok=True)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        _remove(checkpoints)
     return _finetuned(trainer, folder, plan, flops, recorded=recorder is not None)
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last checkpoint that was written to its end, if there is one."""
+
+    def step(path: Path) -> int:
+        return int(path.name.rpartition("-")[2])
+
+    found = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-[0-9]*")
+    for path in sorted(found, key=step, reverse=True):
+        try:
+            # The state is the last file of a checkpoint.
+            json.loads((path / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return str(path)
+    return None
+
+
+def _remove(checkpoints: Path) -> None:
+    # Renamed first: killed half-way, this must leave nothing that looks like a checkpoint.
+    doomed = checkpoints.with_name("checkpoints.done")
+    shutil.rmtree(doomed, ignore_errors=True)
+    checkpoints.replace(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _callbacks(plan: Plan, title: str) -> list[Any]:

@@ -127,6 +127,7 @@ def planned_shapes(
     steps: int,
     seed: int,
     multiple: int = 1,
+    accumulation: int = 1,
 ) -> dict[Shape, int]:
     """Batch shapes that ``steps`` steps over shuffled examples would have.
 
@@ -135,9 +136,10 @@ def planned_shapes(
     Args:
         lengths: Tokens in each example, int64 of shape (N,).
         batch_size: Examples in a batch.
-        steps: Batches.
+        steps: Optimiser steps.
         seed: Seed of the order.
         multiple: Lengths are padded to a multiple of this.
+        accumulation: Batches in an optimiser step; the last of an epoch may have fewer.
 
     Returns:
         Shape to number of batches.
@@ -147,11 +149,11 @@ def planned_shapes(
     left = steps
     while left > 0:
         order = lengths[generator.permutation(len(lengths))]
-        for start in range(0, len(order), batch_size)[:left]:
+        for start in range(0, len(order), batch_size)[: left * accumulation]:
             batch = order[start : start + batch_size]
             shape = (len(batch), int(-(-batch.max() // multiple) * multiple))
             counts[shape] = counts.get(shape, 0) + 1
-        left -= -(-len(lengths) // batch_size)
+        left -= -(-len(lengths) // (batch_size * accumulation))
     return counts
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.config.schema import FineTuning
@@ -74,8 +75,13 @@ def _package_folder(name: str) -> Path:
 
 
 def _verify(weights: Path, expected: str) -> None:
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"{weights}: cannot be read: {error.strerror or error}. Reinstall the package."
+        ) from error
     if found != expected:
         raise ModelError(
             f"{weights}: sha256 is {found}, expected {expected}; the file is damaged or not what "
@@ -156,7 +162,9 @@ def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int)
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    _refuse_missing_layers(model, info["missing_keys"], settings.model)
+    # Weights of another shape than the network's were left out, which is missing too.
+    mismatched = {key for key, *_ in info["mismatched_keys"]}
+    _refuse_missing_layers(model, {*info["missing_keys"], *mismatched}, settings.model)
     if settings.freeze_embeddings:
         freeze_embeddings(model)
     return model
@@ -185,7 +193,8 @@ def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
     if lost:
         raise ModelError(
             f"model {name}: {len(lost)} weights of the network itself are missing from the files "
-            f"(first: {lost[0]}); the checkpoint does not belong to this architecture."
+            f"or have another shape (first: {lost[0]}); the checkpoint does not belong to this "
+            "architecture."
         )
 
 
@@ -207,7 +216,7 @@ def freeze_embeddings(model: Any) -> None:
 def _explained(name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "

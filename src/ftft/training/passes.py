@@ -37,18 +37,19 @@ class RecordingPasses(TrainerCallback):
         self._points_per_epoch = points_per_epoch
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Record where a recording point has just been reached."""
+        """Record where a recording point, or several, have just been reached."""
         batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         steps_per_epoch = -(-len(self._train) // batch)
         reached = state.global_step * self._points_per_epoch // steps_per_epoch
         before = (state.global_step - 1) * self._points_per_epoch // steps_per_epoch
         if reached > before:
-            self._record(reached - 1)
+            self._record(range(before, reached))
 
-    def _record(self, point: int) -> None:
+    def _record(self, points: range) -> None:
         self._trainer.meter.lap_training()
         logits = self._trainer.logits(self._train)
         if self._trainer.is_world_process_zero():
-            self._recorder.record(point, np.arange(len(self._train)), logits)
-            self._recorder.finish_epoch(point)
+            for point in points:
+                self._recorder.record(point, np.arange(len(self._train)), logits)
+                self._recorder.finish_epoch(point)
         self._trainer.meter.lap_evaluation()

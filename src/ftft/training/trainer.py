@@ -56,6 +56,7 @@ class FineTuner(RecordDynamics, Trainer):
         self.dev = dict(dev)
         self.watched = watched
         self.metric = metric
+        self._had_ended = False
         self.add_callback(meter)
 
     @property
@@ -150,6 +151,18 @@ class FineTuner(RecordDynamics, Trainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def _load_callback_state(self) -> None:
+        super()._load_callback_state()
+        # Killed after its last checkpoint, a training has no step left to take, but the
+        # Trainer forgets that and takes one.
+        self._had_ended = self.control.should_training_stop
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        if self._had_ended:
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self.meter.lap_training()

@@ -47,9 +47,10 @@ def plan_erm_cost(
     training = planned_shapes(
         train.lengths,
         batch_size=per_device_batch(settings),
-        steps=plan.steps * accumulation,
+        steps=plan.steps,
         seed=plan.seed,
         multiple=multiple,
+        accumulation=accumulation,
     )
     evaluation: dict[tuple[int, int], int] = {}
     scorings = -(-plan.steps // plan.evaluate_every)

@@ -1,0 +1,215 @@
+"""Every command on a tiny model, from a data file to the table at the end."""
+
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from ftft.cli import main
+from ftft.cli.app import app
+
+COMMANDS = [command.name for command in app.registered_commands]
+
+
+class TestHelp:
+    def test_of_the_whole(self, ftft):
+        outcome = ftft("--help")
+        assert outcome.code == 0
+        assert "Start with `ftft demo`" in outcome.out
+        for command in COMMANDS:
+            assert f"\n  {command} " in outcome.out
+
+    def test_all_the_commands_there_should_be(self):
+        asked = {"init", "validate", "run", "record", "map", "select", "train", "evaluate", "demo"}
+        assert asked <= set(COMMANDS)
+
+    def test_without_a_command(self, ftft):
+        outcome = ftft()
+        assert outcome.code == 2
+        assert "Commands:" in outcome.out + outcome.err
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    @pytest.mark.parametrize("flag", ["--help", "-h"])
+    def test_of_each_command(self, ftft, command, flag):
+        outcome = ftft(command, flag)
+        assert outcome.code == 0
+        assert outcome.out.startswith(f"Usage: ftft {command} ")
+        assert outcome.err == ""
+
+    def test_every_parameter_is_explained(self, monkeypatch):
+        from typer.main import get_command
+
+        for name, command in get_command(app).commands.items():
+            assert command.help, name
+            for parameter in command.params:
+                assert getattr(parameter, "help", None), f"{name}: {parameter.name}"
+
+    def test_version(self, ftft):
+        import ftft as package
+
+        assert ftft("--version").out == f"ftft {package.__version__}\n"
+
+
+def test_from_a_data_file_to_a_finished_model(ftft, tmp_path, tiny_model, review_files):
+    """What the README says: init, validate, run."""
+    started = ftft("init", "train.csv", "--reference", tiny_model, "--main", tiny_model)
+    assert started.code == 0
+    assert started.out.startswith("# An experiment for ftft.")
+    (tmp_path / "experiment.yaml").write_text(started.out)
+    changes = [
+        *("--set", "data.test_ood={ood: {path: ood.csv}}", "--set", "reference.layers=1"),
+        *("--set", "reference.max_length=16", "--set", "main.max_length=16"),
+        *("--set", "main.learning_rate=5e-3", "--set", "main.epochs=2"),
+        *("--set", "reference.epochs=2", "--set", "baselines=[]"),
+    ]
+    valid = ftft("validate", "experiment.yaml", *changes)
+    assert valid.code == 0
+    assert "experiment.yaml: valid" in valid.out
+    assert not (tmp_path / "runs").exists()
+
+    ran = ftft("run", "experiment.yaml", *changes)
+    assert ran.code == 0
+    assert "train: accuracy, mean ± standard deviation in %" in ran.out
+    header = next(line for line in ran.out.splitlines() if "method" in line)
+    for title in ("seeds", "ID (id)", "ood", "FLOPs / ERM", "seconds / ERM"):
+        assert title in header
+    assert "│ FTFT " in ran.out
+    assert "ERM was not run" in ran.out
+    assert f"main models: {tmp_path}/runs/train/main/seed-*/model" in ran.out
+    assert "reference/seed-0: done in" in ran.err
+    assert "done" not in ran.out
+    results = json.loads((tmp_path / "runs/train/results.json").read_text())
+    assert [run["method"] for run in results["runs"]] == ["ftft"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, make_experiment):
+    """A folder with an experiment that was run by the command line, ERM beside it."""
+    folder = tmp_path_factory.mktemp("finished")
+    make_experiment(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["ftft", "run", "experiment.yaml", "-o", "out"])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+    return folder
+
+
+class TestPieces:
+    """The stages as commands of their own, on what a run left."""
+
+    @pytest.fixture(autouse=True)
+    def _here(self, finished, tmp_path):
+        for file in finished.glob("*.*"):
+            shutil.copy(file, tmp_path)
+        shutil.copytree(finished / "out", tmp_path / "out")
+
+    def test_run_again(self, ftft, tmp_path):
+        before = (tmp_path / "out/results.json").read_bytes()
+        again = ftft("run", "experiment.yaml", "--output", "out")
+        assert again.code == 0
+        assert again.err.count("done before") == 7
+        assert "done in" not in again.err
+        assert "│ ERM " in again.out
+        assert (tmp_path / "out/results.json").read_bytes() == before
+
+    def test_the_runs_own_experiment_file_goes_on_in_its_folder(self, ftft):
+        again = ftft("run", "out/experiment.yaml", "-o", "out")
+        assert again.code == 0
+        assert "done in" not in again.err
+
+    def test_record_map_select_train_evaluate(self, ftft, tmp_path):
+        recorded = ftft("record", "experiment.yaml", "-o", "out")
+        assert recorded.code == 0
+        dynamics = recorded.out.strip()
+        assert dynamics == str(tmp_path / "out/reference/seed-0/dynamics")
+
+        drawn = ftft("map", dynamics, "-o", "maps/map.parquet", "--burn-in", 1)
+        assert drawn.code == 0
+        assert "data map of 64 examples" in drawn.out
+        assert "ambiguous" in drawn.out
+        assert pq.read_table("maps/map.parquet").num_rows == 64
+
+        chosen = ftft("select", "maps/map.parquet", "--fraction", 0.25, "-o", "chosen.parquet")
+        assert chosen.code == 0
+        assert chosen.out == "16 of 64 examples (ambiguous), written to chosen.parquet\n"
+
+        trained = ftft(
+            *("train", "experiment.yaml", "--selection", "chosen.parquet", "-o", "out"),
+            *("--set", "main.patience=null"),
+        )
+        assert trained.code == 0
+        model = trained.out.strip()
+        assert model == str(tmp_path / "out/given/seed-0/model")
+        assert "given/seed-0: 4 steps; dev accuracy 0." in trained.err
+
+        scored = ftft("evaluate", "experiment.yaml", model, "--output", "new/scores.json")
+        assert scored.code == 0
+        for part in ("test", "ood", "source = web", "source = print", "macro-F1"):
+            assert part in scored.out
+        scores = json.loads((tmp_path / "new/scores.json").read_text())
+        assert set(scores) == {"test", "ood"}
+        assert scores["ood"]["metrics"]["examples"] == 24
+
+    def test_map_and_select_say_what_the_run_did(self, ftft):
+        ftft("map", "out/reference/seed-0/dynamics", "-o", "map.parquet")
+        ftft("select", "map.parquet", "-o", "selection.parquet")
+        for name in ("map", "selection"):
+            ours = pq.read_table(f"out/{name}/seed-0/{name}.parquet")
+            assert pq.read_table(f"{name}.parquet").equals(ours)
+
+    def test_evaluate_says_what_the_run_said(self, ftft, tmp_path):
+        results = json.loads((tmp_path / "out/results.json").read_text())
+        run = next(run for run in results["runs"] if run["method"] == "ftft")
+        for sets in ("dev", "test"):
+            arguments = ("experiment.yaml", "out/main/seed-0/model", "--sets", sets)
+            assert ftft("evaluate", *arguments, "-o", "scores.json").code == 0
+            scores = json.loads((tmp_path / "scores.json").read_text())
+            for name, values in run["scores"][sets].items():
+                for metric, value in values.items():
+                    assert scores[name]["metrics"][metric] == pytest.approx(value, abs=1e-12)
+
+    def test_train_without_a_selection_is_erm(self, ftft, tmp_path):
+        trained = ftft("train", "experiment.yaml", "-o", "out")
+        assert trained.code == 0
+        assert trained.out.strip() == str(tmp_path / "out/erm/seed-0/model")
+        assert "erm/seed-0: done before" in trained.err
+
+    @pytest.mark.parametrize("strategy", ["ambiguous", "hard-to-learn", "easy-to-learn", "random"])
+    def test_strategies(self, ftft, strategy):
+        arguments = ("--strategy", strategy, "--fraction", 0.5, "--keep-label-proportions")
+        chosen = ftft("select", "out/map/seed-0/map.parquet", *arguments)
+        assert chosen.code == 0
+        assert pq.read_table("selection.parquet").num_rows == 32
+
+    def test_label_errors_and_export(self, ftft, tmp_path):
+        ranked = ftft("label-errors", "out/map/seed-0/map.parquet", "--count", 3, "-o", "e.csv")
+        assert ranked.code == 0
+        assert len((tmp_path / "e.csv").read_text().splitlines()) == 4
+        exported = ftft(
+            *("export", "out/selection/seed-0/selection.parquet", "rows.jsonl"),
+            *("--rows", "experiment.yaml"),
+        )
+        assert exported.code == 0
+        rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+        assert len(rows) == 21
+        assert {"example_id", "text_0"} <= set(rows[0])
+
+    def test_dynamics_there_and_back(self, ftft):
+        dynamics = "out/reference/seed-0/dynamics"
+        assert ftft("export", dynamics, "cartography").code == 0
+        assert ftft("import", "cartography", "-o", "back").code == 0
+        for folder, name in ((dynamics, "a.parquet"), ("back", "b.parquet")):
+            assert ftft("map", folder, "-o", name).code == 0
+        columns = ["example_id", "variability", "correctness"]
+        first, second = (
+            pq.read_table(name, columns=columns) for name in ("a.parquet", "b.parquet")
+        )
+        assert first.sort_by("example_id").equals(second.sort_by("example_id"))
+
+    def test_init_says_where_columns_were_found(self, ftft):
+        text = ftft("init", "train.csv", "--label", "source", "--text", "text").out
+        assert "label: source" in text
+        assert "# Found in the file: " in text
+        assert "web (" in text

