@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftft.errors import WorkspaceError
-from ftft.workspace import Workspace, check_writable, digest_of, write_json, write_text
+from ftft.workspace import Workspace, check_writable, digest_of, write_json
 
 
 @pytest.fixture
@@ -178,17 +178,17 @@ class TestAtomicWriting:
         assert path.read_text(encoding="utf-8") == '{\n  "é": 1\n}\n'
 
     def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
-        path = tmp_path / "a.txt"
-        write_text(path, "old")
+        path = tmp_path / "a.json"
+        write_json(path, "old")
 
         def full(*args):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(WorkspaceError, match=r"a\.txt: cannot be written: No space left"):
-            write_text(path, "new")
-        assert path.read_text() == "old"
-        assert os.listdir(tmp_path) == ["a.txt"]
+        with pytest.raises(WorkspaceError, match=r"a\.json cannot be written: No space left"):
+            write_json(path, "new")
+        assert json.loads(path.read_text()) == "old"
+        assert os.listdir(tmp_path) == ["a.json"]
 
     def test_an_interruption_too(self, tmp_path, monkeypatch):
         def interrupted(*args):
@@ -196,7 +196,7 @@ class TestAtomicWriting:
 
         monkeypatch.setattr(os, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            write_text(tmp_path / "a.txt", "new")
+            write_json(tmp_path / "a.json", "new")
         assert os.listdir(tmp_path) == []
 
     def test_what_is_no_json_leaves_the_old_file(self, tmp_path):
@@ -209,14 +209,15 @@ class TestAtomicWriting:
     def test_others_may_read_the_file_as_far_as_the_umask_says(self, tmp_path):
         before = os.umask(0o027)
         try:
-            write_text(tmp_path / "a.txt", "x")
+            write_json(tmp_path / "a.txt", "x")
         finally:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
 
     def test_no_folder(self, tmp_path):
-        with pytest.raises(WorkspaceError, match=r"none/a\.txt: cannot be written"):
-            write_text(tmp_path / "none" / "a.txt", "x")
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises(WorkspaceError, match=r"file/a\.txt cannot be written"):
+            write_json(tmp_path / "file" / "a.txt", "x")
 
 
 class TestUnwritable:

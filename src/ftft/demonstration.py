@@ -12,7 +12,8 @@ from pathlib import Path
 from ftft.cartography.datamap import DataMap
 from ftft.data.demo import write_demo
 from ftft.errors import WorkspaceError
-from ftft.workspace import check_writable, write_text
+from ftft.files import write_text
+from ftft.workspace import check_writable
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def prepare_demo(folder: Path, *, failing: bool = False) -> Path:
     except OSError as error:
         raise WorkspaceError(f"{folder}: cannot be written: {error.strerror or error}.") from error
     path = folder / f"{name}.yaml"
-    write_text(path, recipe.read_text(encoding="utf-8"))
+    write_text(path, recipe.read_text(encoding="utf-8"), WorkspaceError)
     return path
 
 

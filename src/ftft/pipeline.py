@@ -21,8 +21,9 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.encode import encode
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
-from ftft.errors import ConfigError, FtftError, ModelError
+from ftft.errors import ConfigError, FtftError, ModelError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
+from ftft.files import write_text
 from ftft.methods import ErmYardstick, MethodRun
 from ftft.results import Results, collect, environment
 from ftft.stages import Say, Stages
@@ -31,7 +32,7 @@ from ftft.training.finetune import FineTuned
 from ftft.training.models import load_config, load_finetuned, load_tokenizer
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
-from ftft.workspace import Stage, Workspace, check_writable, write_json, write_text
+from ftft.workspace import Stage, Workspace, check_writable, write_json
 
 T = TypeVar("T")
 
@@ -125,7 +126,9 @@ def opened(experiment: Experiment, folder: str, say: Say = print) -> Iterator[St
             say(f"note: {count:,} texts of the set {name} are also in the training data")
     workspace = Workspace(folder)
     with workspace.locked():
-        write_text(workspace.folder / "experiment.yaml", resolved_yaml(experiment, data))
+        write_text(
+            workspace.folder / "experiment.yaml", resolved_yaml(experiment, data), WorkspaceError
+        )
         yield Stages(experiment, data, workspace, say)
 
 

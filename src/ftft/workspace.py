@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ftft.errors import WorkspaceError
+from ftft.files import write_text
 
 STAGE_SCHEMA = 1
 
@@ -145,33 +146,13 @@ def digest_of(values: Any) -> str:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write JSON so that the file is at any moment either the old or the new one."""
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically.
+    """Write JSON so that the file is at any moment either the old or the new one.
 
     Raises:
         WorkspaceError: The file cannot be written; what was there before is untouched.
     """
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes files private; a result is meant to be read by others too.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WorkspaceError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    text = json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n"
+    write_text(path, text, WorkspaceError)
 
 
 def _read_stage(folder: Path) -> dict[str, Any] | None:

@@ -20,8 +20,8 @@ import pyarrow.json as pj
 
 from ftft.cartography.datamap import DataMap, checked_fraction, region_codes
 from ftft.dynamics.examples import check_unique, resolve_classes, to_ids
-from ftft.dynamics.files import atomic_path
 from ftft.errors import DynamicsError
+from ftft.files import atomic_path
 
 _NEVER_LEARNT = 1000
 _NUMBERS = ("confidence", "variability", "correctness", "forgetfulness")

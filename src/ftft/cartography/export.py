@@ -18,8 +18,8 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from ftft.dynamics.examples import check_unique, to_ids
-from ftft.dynamics.files import atomic_path
 from ftft.errors import DynamicsError
+from ftft.files import atomic_path
 
 FORMATS = ("csv", "parquet", "jsonl", "datasets")
 _BY_SUFFIX = {

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftft.dynamics.files import atomic_path
 from ftft.errors import DynamicsError
+from ftft.files import atomic_path
 
 _KEY = b"ftft"
 _REPEATED = ("label", "region", "correctness", "forgetting")

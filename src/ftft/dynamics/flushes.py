@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftft.dynamics.container import Logits
-from ftft.dynamics.files import atomic_path
 from ftft.errors import DynamicsError
+from ftft.files import atomic_path
 
 Index: TypeAlias = npt.NDArray[np.int32]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ftft.dynamics.container import point_positions
-from ftft.dynamics.files import write_text
 from ftft.errors import DynamicsError
+from ftft.files import write_text
 
 HEADER_NAME = "header.json"
 FORMAT = "ftft-dynamics"

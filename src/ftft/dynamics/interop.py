@@ -24,8 +24,8 @@ import pyarrow.json as pj
 
 from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, to_ids
-from ftft.dynamics.files import atomic_path
 from ftft.errors import DynamicsError
+from ftft.files import atomic_path
 
 # The code of the paper writes .jsonl and reads .json.
 _EPOCH_FILE = re.compile(r"dynamics_epoch_(\d+)\.jsonl?")

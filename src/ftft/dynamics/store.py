@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 
 from ftft.dynamics.container import IdsOfRows, Logits, TrainingDynamics, check_finite
 from ftft.dynamics.examples import Labels, fingerprint, to_ids, to_labels
-from ftft.dynamics.files import atomic_path
 from ftft.dynamics.flushes import (
     Flush,
     Index,
@@ -33,6 +32,7 @@ from ftft.dynamics.flushes import (
 )
 from ftft.dynamics.header import HEADER_NAME, Header, read_header
 from ftft.errors import DynamicsError
+from ftft.files import atomic_path
 
 EXAMPLES_NAME = "examples.parquet"
 # Rows in one file where a whole recording point is written at once.

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, FtftError
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[Path]:
     """Give a temporary path in the folder of `path`; rename it to `path` at the end.
 
     The temporary file is flushed to the disk before the rename, so a process or a
@@ -20,12 +20,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: where the finished file belongs; its folder is made where it is missing.
+        error: what to raise where it cannot be written.
 
     Yields:
         The path to write to.
 
     Raises:
-        DynamicsError: the folder or the file cannot be written.
+        FtftError: the folder or the file cannot be written; of the given class.
     """
     # The leading dot and the suffix keep a left-over out of every listing by pattern.
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
@@ -35,23 +36,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync(temporary)
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise DynamicsError(
-            f"{path} cannot be written: {error.strerror or error}. Check that the folder exists, "
-            "is writable and has space left, then run the same command again."
-        ) from error
+    except OSError as problem:
+        raise error(
+            f"{path} cannot be written: {problem.strerror or problem}. Check that the folder "
+            "exists, is writable and has space left, then run the same command again."
+        ) from problem
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, error: type[FtftError] = DynamicsError) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all.
 
     Raises:
-        DynamicsError: the file cannot be written.
+        FtftError: the file cannot be written; of the given class.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path, error) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
