@@ -184,7 +184,8 @@ def _remove(checkpoints: Path) -> None:
     # Renamed first: killed half-way, this must leave nothing that looks like a checkpoint.
     doomed = checkpoints.with_name("checkpoints.done")
     shutil.rmtree(doomed, ignore_errors=True)
-    checkpoints.replace(doomed)
+    if checkpoints.is_dir():
+        checkpoints.replace(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
