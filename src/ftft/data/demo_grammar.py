@@ -156,9 +156,9 @@ def _negated(cast: Cast) -> Clause:
 
 def _implicative(cast: Cast) -> Clause:
     choices: tuple[tuple[Status, tuple[str, ...]], ...] = (
-        ("true", ("managed to", "remembered to")),
-        ("false", ("failed to", "refused to")),
-        ("open", ("wanted to", "planned to")),
+        ("true", ("managed to", "remembered to", "dared to")),
+        ("false", ("failed to", "refused to", "forgot to")),
+        ("open", ("wanted to", "planned to", "promised to")),
     )
     status, groups = cast.rng.choice(choices)
     claim = cast.event("implicative", status)
@@ -168,8 +168,8 @@ def _implicative(cast: Cast) -> Clause:
 
 def _report(cast: Cast) -> Clause:
     choices: tuple[tuple[Status, tuple[str, ...]], ...] = (
-        ("true", ("knew", "regretted")),
-        ("open", ("claimed", "believed")),
+        ("true", ("knew", "discovered", "regretted")),
+        ("open", ("claimed", "believed", "hoped")),
     )
     status, verbs = cast.rng.choice(choices)
     claim = cast.event("report", status)
@@ -219,6 +219,7 @@ def _second_act(cast: Cast) -> Clause:
         ("instead of", "false"),
         ("without", "false"),
         ("after", "true"),
+        ("while", "true"),
     )
     link, status = cast.rng.choice(links)
     main = Claim(cast.person(), cast.intransitive(), None, "true", "second_act")
@@ -232,6 +233,7 @@ def _conjunction(cast: Cast) -> Clause:
         ("because", "true"),
         ("although", "true"),
         ("if", "open"),
+        ("unless", "open"),
     )
     link, status = cast.rng.choice(links)
     first, second = (cast.event("subordinate_clause", status) for _ in range(2))
@@ -240,8 +242,8 @@ def _conjunction(cast: Cast) -> Clause:
 
 def _adverb(cast: Cast) -> Clause:
     choices: tuple[tuple[Status, tuple[str, ...]], ...] = (
-        ("true", ("certainly", "luckily")),
-        ("open", ("perhaps", "probably")),
+        ("true", ("certainly", "clearly", "luckily")),
+        ("open", ("perhaps", "probably", "supposedly")),
     )
     status, adverbs = cast.rng.choice(choices)
     claim = cast.event("sentence_adverb", status)
