@@ -29,7 +29,12 @@ from ftft.results import Results, collect, environment
 from ftft.stages import Say, Stages
 from ftft.training.arguments import Plan, full_steps, main_plan, training_arguments
 from ftft.training.finetune import FineTuned
-from ftft.training.models import load_config, load_finetuned, load_tokenizer
+from ftft.training.models import (
+    load_config,
+    load_finetuned,
+    load_tokenizer,
+    model_fingerprint,
+)
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
 from ftft.workspace import Stage, Workspace, check_writable, write_json
@@ -88,6 +93,7 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     attempt(partial(check_writable, folder))
     trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
     for settings in (experiment.reference, experiment.main):
+        attempt(partial(model_fingerprint, settings))
         attempt(partial(load_config, settings))
         attempt(partial(load_tokenizer, settings))
         attempt(partial(check_length, settings))

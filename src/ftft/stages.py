@@ -19,7 +19,7 @@ from ftft.selection.strategies import CLUSTERS, select
 from ftft.selection.subset import Selection
 from ftft.training.arguments import Plan, main_plan, reference_plan
 from ftft.training.finetune import DevSets, finetune
-from ftft.training.models import load_tokenizer
+from ftft.training.models import load_tokenizer, model_fingerprint
 from ftft.training.scoring import score_sets
 from ftft.workspace import Stage, Workspace
 
@@ -203,6 +203,7 @@ class Stages:
         made_from = {
             # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
             "settings": settings.model_dump(include=set(FineTuning.model_fields)),
+            "model": model_fingerprint(settings),
             "plan": asdict(plan),
             "train": self.data.train.fingerprint,
             "selection": None if selection is None else selection.digest,

@@ -371,3 +371,10 @@ def test_checks_see_the_overridden_mapping(problem):
         yield f"budget is {raw['main']['budget']}"
 
     assert "  - budget is 0.5" in problem(VALID, "main.budget=0.5", checks=[check])
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("name: a\ndata: {}\nname: b\n")
+    with pytest.raises(ConfigError, match="'name' stands twice in the mapping at line 1"):
+        load_experiment(path)

@@ -335,3 +335,24 @@ def test_a_model_of_other_classes_is_not_scored(tune, settings, tokenizer, dev_s
     other = replace(dev_set, labelled=labelled)
     with pytest.raises(ModelError, match=r"classes are neg, pos, but the data's are pos, neg"):
         score_sets(folder, settings(), {"dev": other})
+
+
+class TestFingerprint:
+    def test_follows_the_weights_and_not_the_place(self, tiny_model, tmp_path):
+        one, two = tmp_path / "one", tmp_path / "two"
+        shutil.copytree(tiny_model, one)
+        shutil.copytree(tiny_model, two)
+        before = model_fingerprint(FineTuning(model=str(one)))
+        assert before == model_fingerprint(FineTuning(model=str(two)))
+        assert "model.safetensors" in before
+        weights = one / "model.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+        assert model_fingerprint(FineTuning(model=str(one))) != before
+
+    def test_a_folder_without_weights_is_refused(self, tiny_model, tmp_path):
+        shutil.copytree(tiny_model, tmp_path / "bare")
+        (tmp_path / "bare" / "model.safetensors").unlink()
+        with pytest.raises(ModelError, match="holds no weights"):
+            model_fingerprint(FineTuning(model=str(tmp_path / "bare")))

@@ -105,9 +105,21 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return raw
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key in keys:
+            if isinstance(key, str) and keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise ValueError(f"the key {key!r} stands twice in the mapping at line {line}")
+        return super().construct_mapping(node, deep=deep)
+
+
 def _parsed(text: str) -> Any:
     """Parse YAML; a few lines of aliases that stand for millions of values are refused."""
-    content = yaml.safe_load(text)
+    content = yaml.load(text, _Loader)
     waiting, count = [content], 0
     while waiting:
         value = waiting.pop()

