@@ -20,9 +20,9 @@ MAPS = BASE | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
 TRAINING = DATA | EVALUATION | {"dynamics", "training"}
 METHODS = EVALUATION | {"training", "workspace"}
-STAGES = TRAINING | MAPS | {"selection", "transfer", "workspace"}
+STAGES = TRAINING | MAPS | {"selection", "transfer", "workspace", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
-PIPELINE = RESULTS | {"results"}
+PIPELINE = RESULTS | {"results", "checks"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
@@ -38,22 +38,24 @@ TABLE = {
     # Its metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
     "workspace": (BASE, set()),
+    "environment": (BASE, {"torch"}),
     "methods": (METHODS, set()),
     "stages": (STAGES, set()),
-    "results": (RESULTS, {"torch"}),
+    "results": (RESULTS, set()),
+    "checks": (TRAINING | {"workspace"}, set()),
     "pipeline": (PIPELINE, {"yaml"}),
     "demonstration": (STAGES, set()),
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"typer", "rich", "pydantic"}),
+    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"typer", "rich", "pydantic", "pyarrow"}),
     "": (PIPELINE | {"pipeline"}, set()),
 }
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic"}),
+    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic", "pyarrow"}),
     "cartography": (set(), {"datasets"}),
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),
-    "results": (set(), {"torch"}),
+    "environment": (set(), {"torch"}),
 }
 
 

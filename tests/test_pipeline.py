@@ -123,7 +123,7 @@ class TestResults:
         run = whole.one(method)
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
-            *("steps", "cost", "scores", "slices", "history"),
+            *("steps", "cost", "scores", "slices", "history", "environment"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]
@@ -487,6 +487,30 @@ class TestOtherProtocols:
         assert mine["reference"] == theirs["reference"]
 
 
+class TestSamplingOfErm:
+    def test_its_computed_cost_follows_the_sampling_strategy(self, tmp_path, make_experiment):
+        """Grouping by length pads less, in a run and in the computed cost alike."""
+        grouped = ["main.training_arguments={train_sampling_strategy: group_by_length}"]
+        file = make_experiment(tmp_path)
+        computed = Run(file, tmp_path / "run", "baselines=[]", *grouped)
+        measured = Run(file, tmp_path / "run", "baselines=[erm]", *grouped)
+        one = computed.one("ftft")["cost"]["relative_to_erm"]["flops"]
+        two = measured.one("ftft")["cost"]["relative_to_erm"]["flops"]
+        assert one == pytest.approx(two, rel=0.03)
+
+
+class TestRandomBaseline:
+    def test_takes_nothing_from_the_map(self, whole, copied):
+        changed = Run(whole.file, copied, *EVERYTHING, "selection.exclude_label_errors=0.2")
+        assert "random-selection/seed-0" in changed.reused
+        assert "selection/seed-0" not in changed.reused
+
+    def test_a_map_that_selects_the_same_trains_nothing_again(self, whole, copied):
+        changed = Run(whole.file, copied, *EVERYTHING, "map.region_fraction=0.5")
+        assert "map/seed-0" not in changed.reused
+        assert "main/seed-0" in changed.reused
+
+
 class TestChecks:
     """Whatever can be checked is checked before anything is written, and all together."""
 
@@ -518,6 +542,9 @@ class TestChecks:
         [
             ("main.layers=99", ModelError, "layers is 99, but the network has 2 layers"),
             ("main.max_length=65", ModelError, "takes 64 tokens at most"),
+            ("map.burn_in=2", ConfigError, "leaves 1 complete recording points"),
+            ("reference.epochs=1.5", ConfigError, "variability needs at least 2"),
+            ("selection.fraction=0.001", ConfigError, "selects none"),
             ("main.training_arguments.optim=foo", ConfigError, "refused by"),
             ("main.training_arguments.lr_scheduler_type=foo", ConfigError, "foo is not a valid"),
             ("data.train.label=txt", DataError, "no column 'txt'"),
@@ -525,6 +552,17 @@ class TestChecks:
     )
     def test_each(self, experiment_file, tmp_path, override, kind, expected):
         assert expected in self.refused(kind, experiment_file, tmp_path, override)
+
+    def test_trainer_arguments_are_checked_without_a_file_too(self, experiment_file, tmp_path):
+        experiment = load_experiment(experiment_file)
+        main = experiment.main.model_copy(update={"training_arguments": {"max_steps": 2}})
+        with pytest.raises(ConfigError, match=r"main\.training_arguments\.max_steps"):
+            check(experiment.model_copy(update={"main": main}), str(tmp_path / "run"))
+
+    def test_several_processes_are_refused(self, experiment_file, tmp_path, monkeypatch):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        with pytest.raises(ConfigError, match="WORLD_SIZE is 2"):
+            check(load_experiment(experiment_file), str(tmp_path / "run"))
 
     def test_a_folder_in_use(self, experiment_file, tmp_path):
         experiment = load_experiment(experiment_file)

@@ -110,13 +110,17 @@ class TestStage:
         assert build.found == [["stage.json"]]
 
     def test_the_record_says_what_it_was_made_from(self, workspace):
-        stage = workspace.stage("a", {"x": 1, "path": Path("/p")}, Build({"n": 3}))
+        build = Build({"n": 3})
+        stage = workspace.stage("a", {"x": 1, "path": Path("/p")}, build, {"python": "3"})
+        assert stage.environment == {"python": "3"}
         record = json.loads((stage.folder / "stage.json").read_text())
         assert record == {
             "schema": 1,
             "digest": stage.digest,
             "made_from": {"x": 1, "path": "/p"},
+            "environment": {"python": "3"},
             "status": "finished",
+            "outputs": record["outputs"],
             "result": {"n": 3},
         }
 
@@ -168,6 +172,46 @@ def test_digest_tells_values_apart():
         "e",
     ]
     assert len({digest_of(value) for value in values}) == len(values)
+
+
+def writing(text, *, fails=False):
+    """A build that writes a model, and may fail afterwards."""
+
+    def build(folder):
+        (folder / "model.txt").write_text(text)
+        if fails:
+            raise RuntimeError("out of memory")
+        return {"text": text}
+
+    return build
+
+
+class TestWhatWasThereBefore:
+    def test_stays_until_its_successor_has_finished(self, workspace):
+        stage = workspace.stage("main/seed-0", {"x": 1}, writing("old"))
+        with pytest.raises(RuntimeError):
+            workspace.stage("main/seed-0", {"x": 2}, writing("new", fails=True))
+        aside = stage.folder.with_name(".seed-0.previous")
+        assert (aside / "model.txt").read_text() == "old"
+        again = workspace.stage("main/seed-0", {"x": 1}, writing("unused"))
+        assert again.reused
+        assert (again.folder / "model.txt").read_text() == "old"
+        assert not aside.exists()
+
+    def test_goes_when_its_successor_has_finished(self, workspace):
+        workspace.stage("main/seed-0", {"x": 1}, writing("old"))
+        stage = workspace.stage("main/seed-0", {"x": 2}, writing("new"))
+        assert (stage.folder / "model.txt").read_text() == "new"
+        assert os.listdir(stage.folder.parent) == ["seed-0"]
+
+    def test_is_refused_where_a_file_is_missing_or_cut(self, workspace):
+        stage = workspace.stage("a", {}, writing("whole"))
+        (stage.folder / "model.txt").write_text("cut")
+        with pytest.raises(WorkspaceError, match=r"a/model\.txt: this file of a finished stage"):
+            workspace.stage("a", {}, writing("unused"))
+        (stage.folder / "model.txt").unlink()
+        with pytest.raises(WorkspaceError, match="remove the folder"):
+            workspace.stage("a", {}, writing("unused"))
 
 
 class TestAtomicWriting:

@@ -113,6 +113,7 @@ def run_record(run: MethodRun, erm: ErmYardstick, test: dict[str, SetScores]) ->
             "kept": run.main.kept_step,
             "erm": erm.steps,
         },
+        "environment": run.trained.environment,
         "cost": cost_record(run, erm),
         "scores": {
             "dev": run.main.dev_scores,

@@ -8,38 +8,32 @@ by the same functions. When all that is done, score the test sets, once.
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import yaml
 
-from ftft.config.schema import Experiment, FineTuning
+from ftft.checks import check
+from ftft.config.schema import Experiment
 from ftft.data.encode import encode
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
-from ftft.errors import ConfigError, FtftError, ModelError, WorkspaceError
+from ftft.environment import environment
+from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
 from ftft.files import write_text
 from ftft.methods import ErmYardstick, MethodRun
-from ftft.results import Results, collect, environment
+from ftft.results import Results, collect
 from ftft.stages import Say, Stages
-from ftft.training.arguments import Plan, full_steps, main_plan, training_arguments
+from ftft.training.arguments import full_steps, main_plan
 from ftft.training.finetune import FineTuned
 from ftft.training.models import (
-    load_config,
     load_finetuned,
-    load_tokenizer,
-    model_fingerprint,
 )
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
 from ftft.workspace import Stage, Workspace, check_writable, write_json
-
-T = TypeVar("T")
 
 
 def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
@@ -63,64 +57,6 @@ def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
         # Only now, when nothing is left to choose, are the test sets looked at.
         scores = [stages.score_tests(run.method, run.trained, run.seed) for run in runs]
         return collect(stages, runs, yardsticks, scores)
-
-
-def check(experiment: Experiment, folder: str) -> TaskData:
-    """Check everything that can be checked without training, and write nothing.
-
-    Args:
-        experiment: What to do.
-        folder: The run folder.
-
-    Returns:
-        The labelled data.
-
-    Raises:
-        FtftError: The folder cannot be written, or a model or the data are not as they should
-            be; all problems together.
-    """
-    problems: list[FtftError] = []
-
-    def attempt(step: Callable[[], T]) -> T | None:
-        try:
-            return step()
-        except FtftError as error:
-            # Reference and main may name the same missing model; once is enough.
-            if str(error) not in map(str, problems):
-                problems.append(error)
-            return None
-
-    attempt(partial(check_writable, folder))
-    trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
-    for settings in (experiment.reference, experiment.main):
-        attempt(partial(model_fingerprint, settings))
-        attempt(partial(load_config, settings))
-        attempt(partial(load_tokenizer, settings))
-        attempt(partial(check_length, settings))
-        attempt(partial(training_arguments, settings, trial, Path(folder)))
-    data = attempt(partial(load_data, experiment.data))
-    if len(problems) > 1:
-        listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise ConfigError(f"experiment {experiment.name}: {len(problems)} problems:\n{listed}")
-    if problems or data is None:
-        raise problems[0]
-    return data
-
-
-def check_length(settings: FineTuning) -> None:
-    """Check that a model can take as many tokens as it may be given.
-
-    Raises:
-        ModelError: It cannot, or cannot be loaded.
-    """
-    network = getattr(load_config(settings), "max_position_embeddings", None) or math.inf
-    # Relative positions have no limit, and their tokenizers state none.
-    limit = max(network, load_tokenizer(settings).model_max_length)
-    if settings.max_length > limit:
-        raise ModelError(
-            f"model {settings.model}: max_length is {settings.max_length}, but the model takes "
-            f"{limit} tokens at most; lower max_length, or name another model."
-        )
 
 
 @contextlib.contextmanager

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, run_record
 from ftft.stages import Stages
 from ftft.workspace import write_json
 
 RESULTS_SCHEMA = 1
-
-_PACKAGES = ("ftft", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
 
 
 @dataclass(frozen=True)
@@ -166,36 +162,3 @@ def _summarise(
         cost_seconds=Spread.of([ratio["seconds"] for ratio in relative]),
         cost_estimated=any(record["cost"]["erm_estimated"] for record in records),
     )
-
-
-def environment() -> dict[str, Any]:
-    """Versions and hardware that the figures were made with."""
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cpu_count": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "packages": {name: _version(name) for name in _PACKAGES},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

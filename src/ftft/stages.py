@@ -14,6 +14,7 @@ from ftft.config.schema import Experiment, FineTuning, Main, Recording
 from ftft.data.encode import EncodedDataset, encode
 from ftft.data.task import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
+from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.selection.strategies import CLUSTERS, select
 from ftft.selection.subset import Selection
@@ -21,7 +22,7 @@ from ftft.training.arguments import Plan, main_plan, reference_plan
 from ftft.training.finetune import DevSets, finetune
 from ftft.training.models import load_tokenizer, model_fingerprint
 from ftft.training.scoring import score_sets
-from ftft.workspace import Stage, Workspace
+from ftft.workspace import Stage, Workspace, digest_of
 
 Say = Callable[[str], None]
 
@@ -76,22 +77,26 @@ class Stages:
             datamap: The map to select from.
             trained: The training that the map was drawn from, for what a map does not hold.
             seed: The seed.
-            strategy: Instead of the experiment's.
+            strategy: ``random`` for the baseline; None for the experiment's own.
         """
         settings = self.experiment.selection.model_dump()
-        settings["strategy"] = strategy or settings["strategy"]
+        if strategy == "random":
+            # The baseline: nothing of the map may enter it, since it is not charged for one.
+            settings |= {"strategy": "random", "exclude_label_errors": 0.0}
+        reads_map = settings["strategy"] != "random" or settings["exclude_label_errors"] > 0
 
         def build(folder: Path) -> dict[str, Any]:
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
-                losses = loss_trajectories(read_dynamics(trained.folder / "dynamics"))
+                dynamics = read_dynamics(trained.folder / "dynamics")
+                losses = loss_trajectories(dynamics)[:, self.experiment.map.burn_in :]
             selection = select(drawn, **settings, trajectories=losses, seed=seed)
             selection.write(folder / "selection.parquet")
-            return {"selected": len(selection.example_ids), "strategy": settings["strategy"]}
+            return _about(selection)
 
         made_from = {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
-        if settings["strategy"] != "random":
+        if reads_map:
             made_from["map"] = datamap.digest
         return self._stage(f"{name}/seed-{seed}", made_from, build)
 
@@ -112,7 +117,7 @@ class Stages:
 
         def build(folder: Path) -> dict[str, Any]:
             selection.write(folder / "selection.parquet")
-            return {"selected": len(selection), "strategy": selection.strategy}
+            return _about(selection)
 
         self.data.train.take(selection.example_ids)  # refuses the ids of other data
         ids = selection.example_ids.to_pylist()
@@ -206,7 +211,8 @@ class Stages:
             "model": model_fingerprint(settings),
             "plan": asdict(plan),
             "train": self.data.train.fingerprint,
-            "selection": None if selection is None else selection.digest,
+            # What is selected, not why: another map that selects the same changes nothing.
+            "selection": None if selection is None else selection.result["content"],
             "dev": dev,
             "watched": self._watched(settings),
             "metric": self.experiment.metric,
@@ -218,7 +224,15 @@ class Stages:
         self, name: str, made_from: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]
     ) -> Stage:
         start = time.perf_counter()
-        stage = self.workspace.stage(name, made_from, build)
+        stage = self.workspace.stage(name, made_from, build, environment())
         seconds = time.perf_counter() - start
         self.say(f"{name}: " + ("done before" if stage.reused else f"done in {seconds:.0f} s"))
         return stage
+
+
+def _about(selection: Selection) -> dict[str, Any]:
+    return {
+        "selected": len(selection),
+        "strategy": selection.strategy,
+        "content": digest_of(selection.example_ids.to_pylist()),
+    }

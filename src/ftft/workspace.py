@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Stage:
         digest: Digest of everything it was made from, hexadecimal.
         result: What it said at its end, plain JSON values.
         reused: True where it had been finished before.
+        environment: Versions and hardware it was run with.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     digest: str
     result: dict[str, Any]
     reused: bool
+    environment: dict[str, Any] = field(default_factory=dict)
 
 
 class Workspace:
@@ -87,9 +89,15 @@ class Workspace:
             yield
 
     def stage(
-        self, name: str, made_from: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]
+        self,
+        name: str,
+        made_from: Mapping[str, Any],
+        build: Callable[[Path], Mapping[str, Any]],
+        environment: Mapping[str, Any] | None = None,
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
+
+        What an earlier call made from other things stays until this one has finished.
 
         Args:
             name: Path below the run folder.
@@ -97,23 +105,77 @@ class Workspace:
             build: Writes files into the folder it is given and returns the stage's result, plain
                 JSON values. If an earlier call with the same ``made_from`` was interrupted, the
                 folder holds what that call left.
+            environment: Versions and hardware, kept with the stage.
 
         Returns:
             The finished stage.
+
+        Raises:
+            WorkspaceError: The record of the stage is damaged, or files of it are missing or
+                changed in size.
         """
         folder = self.folder / name
         digest = digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": made_from})
+        _bring_back(folder, digest)
         before = _read_stage(folder)
         if before is not None and before["digest"] == digest and before["status"] == "finished":
-            return Stage(name, folder, digest, before["result"], reused=True)
-        if folder.exists() and (before is None or before["digest"] != digest):
+            _check_outputs(folder, before)
+            ran_with = before.get("environment", {})
+            return Stage(name, folder, digest, before["result"], True, ran_with)
+        if before is not None and before["digest"] != digest:
+            _set_aside(folder, before)
+        elif before is None and folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        record = {"schema": STAGE_SCHEMA, "digest": digest, "made_from": made_from}
+        record: dict[str, Any] = {
+            "schema": STAGE_SCHEMA,
+            "digest": digest,
+            "made_from": made_from,
+            "environment": dict(environment or {}),
+        }
         write_json(folder / "stage.json", {**record, "status": "running"})
         result = dict(build(folder))
-        write_json(folder / "stage.json", {**record, "status": "finished", "result": result})
-        return Stage(name, folder, digest, result, reused=False)
+        outputs = {
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != "stage.json"
+        }
+        finished = {**record, "status": "finished", "outputs": outputs, "result": result}
+        write_json(folder / "stage.json", finished)
+        shutil.rmtree(_aside(folder), ignore_errors=True)
+        return Stage(name, folder, digest, result, False, record["environment"])
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.previous")
+
+
+def _set_aside(folder: Path, record: Mapping[str, Any]) -> None:
+    """Keep a finished stage until its successor has finished; drop an unfinished one."""
+    if record["status"] == "finished":
+        shutil.rmtree(_aside(folder), ignore_errors=True)
+        folder.replace(_aside(folder))
+    else:
+        shutil.rmtree(folder)
+
+
+def _bring_back(folder: Path, digest: str) -> None:
+    """Where what was set aside is what is wanted after all, put it back."""
+    before = _read_stage(_aside(folder))
+    if before is not None and before["digest"] == digest and before["status"] == "finished":
+        shutil.rmtree(folder, ignore_errors=True)
+        _aside(folder).replace(folder)
+
+
+def _check_outputs(folder: Path, record: Mapping[str, Any]) -> None:
+    for name, size in record.get("outputs", {}).items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            raise WorkspaceError(
+                f"{path}: this file of a finished stage is missing or has another size than when "
+                f"it was written; put it back, or remove the folder {folder} to run the stage "
+                "again."
+            )
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

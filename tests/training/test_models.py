@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny_task import CLASSES, plan
 from transformers import AutoModel, DebertaV2Config, ElectraConfig, ModernBertConfig
 
+from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training import models
 from ftft.training.models import (
@@ -24,6 +25,7 @@ from ftft.training.models import (
     load_finetuned,
     load_model,
     load_tokenizer,
+    model_fingerprint,
     resolve_model,
 )
 
@@ -99,7 +101,7 @@ def test_known_weights_are_checked(package, tiny_model, monkeypatch):
 def test_known_weights_that_are_missing(package, monkeypatch):
     (Path(resolve_model(package)) / "model.safetensors").unlink()
     monkeypatch.setitem(models.KNOWN_WEIGHTS, package, "0" * 64)
-    with pytest.raises(ModelError, match=r"model\.safetensors: cannot be read: No such file"):
+    with pytest.raises(ModelError, match=r"model\.safetensors: the file is missing"):
         resolve_model(package)
 
 

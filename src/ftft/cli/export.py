@@ -30,6 +30,13 @@ def export(
     ] = False,
 ) -> None:
     """Write a data map, a selection or dynamics in a form that other tools read."""
+    from ftft.errors import ConfigError
+
+    if rows is not None and (coordinates or source.is_dir()):
+        raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
+    if coordinates and source.is_dir():
+        raise ConfigError(f"--coordinates is for a map; {source} is a folder.")
+
     from ftft.cartography.coordinates import write_coordinates
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
@@ -41,7 +48,9 @@ def export(
     elif coordinates:
         write_coordinates(output, DataMap.read(source))
     else:
-        export_table(_table(source), output, rows=None if rows is None else _training_rows(rows))
+        table = _table(source)
+        joined = None if rows is None else _training_rows(rows, "label" not in table.column_names)
+        export_table(table, output, rows=joined)
     print(f"written to {output}")
 
 
@@ -61,8 +70,16 @@ def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no type
             raise not_a_map from None
 
 
-def _training_rows(experiment_file: Path):  # type: ignore[no-untyped-def]
+def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-untyped-def]
+    """Ids, texts and slices of the training data; labels, by name, where the table has none."""
+    import pyarrow as pa
+
     from ftft.config.load import load_experiment
     from ftft.data.load import load_data
 
-    return load_data(load_experiment(experiment_file).data).train.table.drop_columns("label")
+    train = load_data(load_experiment(experiment_file).data).train
+    rows = train.table.drop_columns("label")
+    if with_label:
+        names = [train.class_names[label] for label in train.labels]
+        rows = rows.append_column("label", pa.array(names))
+    return rows

@@ -33,7 +33,10 @@ def import_(
     """Turn another tool's training dynamics or map coordinates into ftft's."""
     from ftft.dynamics.interop import read_cartography, read_uid_to_logits
     from ftft.dynamics.store import write_dynamics
+    from ftft.errors import DataError
 
+    if not source.exists():
+        raise DataError(f"{source}: there is no such file or folder to import.")
     names = class_name or None
     gold = None if labels is None else _read_labels(labels)
     if source.suffix == ".pt":

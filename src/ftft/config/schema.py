@@ -102,10 +102,11 @@ class FineTuning(Section):
         return value
 
     def resolved(self, folder: Path) -> Self:
-        """Return a copy in which a model that starts with a dot is a path from ``folder``."""
-        if not self.model.startswith("."):
+        """Return a copy whose model, where it is a folder in ``folder``, is a whole path."""
+        beside = Path(folder) / self.model
+        if not self.model.startswith(".") and not beside.is_dir():
             return self
-        return self.model_copy(update={"model": os.path.normpath(folder / self.model)})
+        return self.model_copy(update={"model": os.path.normpath(beside)})
 
     @property
     def label(self) -> str:

@@ -70,13 +70,14 @@ def encode(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> Enc
     Returns:
         The encoded data set, in the same order.
     """
+    # The function must not hold the data set: `datasets` hashes what it holds.
+    texts = [f"text_{column}" for column in range(labelled.num_texts)]
 
     def tokenise(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        texts = [batch[f"text_{column}"] for column in range(labelled.num_texts)]
-        encoded = tokenizer(*texts, truncation=True, max_length=max_length)
+        columns = [batch[name] for name in texts]
+        encoded = tokenizer(*columns, truncation=True, max_length=max_length)
         return {name: encoded[name] for name in MODEL_INPUTS if name in encoded}
 
-    texts = [f"text_{column}" for column in range(labelled.num_texts)]
     rows = labelled.rows.select_columns(texts).map(
         tokenise,
         batched=True,

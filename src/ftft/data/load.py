@@ -149,7 +149,9 @@ def _hold_out(
 ) -> tuple[LabelledDataset, LabelledDataset]:
     """Split the training data in two: what remains, and the development set."""
     count = min(max(1, round(share * len(train))), len(train) - 1)
-    held = choose_by_hash(train.example_ids.to_pylist(), count, salt=f"holdout {seed}")
+    # By the texts, not the ids, so that equal texts do not stand on both sides.
+    texts = _joined_texts(train).to_pylist()
+    held = choose_by_hash(texts, count, salt=f"holdout {seed}")
     remaining = train.table.filter(pa.array(~held))
     development = train.table.filter(pa.array(held))
     return (

@@ -185,12 +185,16 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
         "use_cpu": not torch.accelerator.is_available(),
     }
     try:
-        return TrainingArguments(**{**values, **extra})
+        arguments = TrainingArguments(**{**values, **extra})
     except (ValueError, TypeError, ImportError, KeyError) as error:
         raise ConfigError(
             f"training_arguments of model {settings.model}: refused by "
             f"transformers.TrainingArguments: {str(error).splitlines()[0]}"
         ) from error
+    # One process drives one GPU. The Trainer would spread it over all that it sees, and each step
+    # would then have more examples than batch_size says.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def per_device_batch(settings: FineTuning) -> int:

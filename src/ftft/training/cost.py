@@ -108,7 +108,9 @@ class CostMeter(TrainerCallback, ExportableState):
         return seconds
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
-        """Start the clock."""
+        """Start the clock, and forget the memory of what ran before."""
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
         self.lap()
 
     def lap_training(self) -> None:

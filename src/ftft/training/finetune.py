@@ -16,6 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.errors import ConfigError
 from ftft.training.arguments import Plan, training_arguments
 from ftft.training.cost import CostMeter, TrainingCost
 from ftft.training.flops import FlopCounter
@@ -133,19 +134,26 @@ def finetune(
         rank = arguments.process_index
         recorder = _recorder(folder / "dynamics", train, settings, plan, recording, rank)
     in_training = recording is not None and recording.mode == "training"
-    trainer = FineTuner(
-        model=model,
-        args=arguments,
-        train=train,
-        tokenizer=tokenizer,
-        horizon=plan.horizon,
-        dev=dev.sets,
-        watched=dev.watched,
-        metric=dev.metric,
-        meter=CostMeter(),
-        recorder=recorder if in_training else None,
-        callbacks=_callbacks(plan, title),
-    )
+    try:
+        trainer = FineTuner(
+            model=model,
+            args=arguments,
+            train=train,
+            tokenizer=tokenizer,
+            horizon=plan.horizon,
+            dev=dev.sets,
+            watched=dev.watched,
+            metric=dev.metric,
+            meter=CostMeter(),
+            recorder=recorder if in_training else None,
+            callbacks=_callbacks(plan, title),
+        )
+    except (RuntimeError, ImportError, ValueError) as error:
+        # Mostly an integration that is named in training_arguments and not installed.
+        raise ConfigError(
+            f"model {settings.model}: transformers.Trainer refuses the settings: "
+            f"{str(error).splitlines()[0]} Check training_arguments."
+        ) from error
     if recorder is not None and recording is not None and not in_training:
         points = recording.points_per_epoch
         trainer.add_callback(RecordingPasses(trainer, recorder, train, points))

@@ -205,7 +205,7 @@ def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int)
     return model
 
 
-def load_finetuned(folder: str | Path) -> tuple[Any, Any]:
+def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """Load a model that ftft wrote, with its tokenizer, from a local folder.
 
     Raises:
@@ -217,8 +217,10 @@ def load_finetuned(folder: str | Path) -> tuple[Any, Any]:
             "`ftft run` or `ftft train` wrote, such as runs/NAME/main/seed-0/model."
         )
     with _explained(str(folder)), quiet():
-        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
-        return model, AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=trust_remote_code
+        )
+        return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
 
 
 def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from ftft.data.encode import INDEX_COLUMN
 from ftft.dynamics.recorder import DynamicsRecorder
-
-INDEX_COLUMN = "example_index"
+from ftft.errors import DynamicsError
 
 
 class RecordDynamics:
@@ -51,7 +51,13 @@ class RecordDynamics:
         loss, outputs = super().compute_loss(  # type: ignore[misc]
             model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
         )
-        if self.recorder is not None and indices is not None and model.training:
+        if self.recorder is not None and model.training:
+            if indices is None:
+                raise DynamicsError(
+                    f"the training set has no column {INDEX_COLUMN}, so nothing can be recorded: "
+                    "add an integer column of that name, the position of each example in the "
+                    "recorder's ids, and let the data collator pass it on."
+                )
             self.recorder.record(self._epoch(), indices, _logits(outputs))
         return (loss, outputs) if return_outputs else loss
 

@@ -39,7 +39,7 @@ def score_sets(
     Raises:
         ModelError: The folder is not a model, or the model has other classes than the sets.
     """
-    model, tokenizer = load_finetuned(model_folder)
+    model, tokenizer = load_finetuned(model_folder, trust_remote_code=settings.trust_remote_code)
     for dataset in sets.values():
         _check_classes(model, dataset, model_folder)
     with tempfile.TemporaryDirectory() as folder:

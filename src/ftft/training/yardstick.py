@@ -31,8 +31,8 @@ def plan_erm_cost(
         measured: A training of the same model that was run, for its speed.
 
     Returns:
-        Operations and tokens of the very batches a run would have, up to the order of the
-        examples; seconds estimated from ``measured``.
+        Operations and tokens of batches drawn as a run would draw them, from another random
+        order; seconds estimated from ``measured``.
     """
     config = load_config(settings)
     config.num_labels = len(train.labelled.class_names)
@@ -51,6 +51,7 @@ def plan_erm_cost(
         seed=plan.seed,
         multiple=multiple,
         accumulation=accumulation,
+        sampling=str(settings.training_arguments.get("train_sampling_strategy", "random")),
     )
     evaluation: dict[tuple[int, int], int] = {}
     scorings = -(-plan.steps // plan.evaluate_every)

@@ -1,0 +1,144 @@
+"""What can be checked before anything is trained or written."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from ftft.config.schema import Experiment, FineTuning
+from ftft.data.load import load_data
+from ftft.data.task import TaskData
+from ftft.errors import ConfigError, FtftError, ModelError
+from ftft.training.arguments import (
+    Plan,
+    check_training_arguments,
+    full_steps,
+    training_arguments,
+)
+from ftft.training.models import load_config, load_tokenizer, model_fingerprint
+from ftft.workspace import check_writable
+
+T = TypeVar("T")
+
+# Tokenizers without a stated limit give a number like 1e30.
+_NO_LIMIT = 10**6
+
+
+def check(experiment: Experiment, folder: str) -> TaskData:
+    """Check everything that can be checked without training, and write nothing.
+
+    Args:
+        experiment: What to do.
+        folder: The run folder.
+
+    Returns:
+        The labelled data.
+
+    Raises:
+        FtftError: The folder cannot be written, or a model, a setting or the data are not as
+            they should be; all problems together.
+    """
+    problems: list[FtftError] = []
+
+    def attempt(step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except FtftError as error:
+            # Reference and main may name the same missing model; once is enough.
+            if str(error) not in map(str, problems):
+                problems.append(error)
+            return None
+
+    # First and alone: looking at anything else would already wait for the other processes.
+    check_processes()
+    attempt(partial(check_writable, folder))
+    attempt(partial(check_arguments, experiment))
+    trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
+    for settings in (experiment.reference, experiment.main):
+        attempt(partial(model_fingerprint, settings))
+        attempt(partial(check_model, settings))
+        attempt(partial(training_arguments, settings, trial, Path(folder)))
+    data = attempt(partial(load_data, experiment.data))
+    if data is not None:
+        attempt(partial(check_selection, experiment, len(data.train)))
+    if problems or data is None:
+        raise _together(experiment.name, problems)
+    return data
+
+
+def check_processes() -> None:
+    """Refuse to be one of several processes: they would all write one run folder."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1:
+        raise ConfigError(
+            f"WORLD_SIZE is {processes}: a run is one process for now; start `ftft` by itself, "
+            "without torchrun or accelerate launch."
+        )
+
+
+def check_arguments(experiment: Experiment) -> None:
+    """Refuse Trainer arguments that ftft governs, also where no file was read."""
+    problems = check_training_arguments(experiment.model_dump(include={"reference", "main"}))
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def check_model(settings: FineTuning) -> None:
+    """Check that a model can be fed with batches of as many tokens as it may be given.
+
+    Raises:
+        ModelError: It cannot, or cannot be loaded.
+    """
+    config, tokenizer = load_config(settings), load_tokenizer(settings)
+    if tokenizer.pad_token is None:
+        raise ModelError(
+            f"model {settings.model}: its tokenizer has no padding token, so texts cannot be put "
+            "into batches; save the tokenizer with one, or name another model."
+        )
+    limit = _longest(config, tokenizer)
+    if settings.max_length > limit:
+        raise ModelError(
+            f"model {settings.model}: max_length is {settings.max_length}, but the model takes "
+            f"{limit} tokens at most; lower max_length, or name another model."
+        )
+
+
+def _longest(config: object, tokenizer: object) -> float:
+    positions = getattr(config, "max_position_embeddings", None) or math.inf
+    relative = getattr(config, "relative_attention", False)
+    if relative and not getattr(config, "position_biased_input", True):
+        # DeBERTa-v3: no absolute positions, hence no limit.
+        positions = math.inf
+    stated = getattr(tokenizer, "model_max_length", math.inf)
+    # RoBERTa's table of positions has two rows more than texts may have tokens.
+    return float(positions) if stated > _NO_LIMIT else max(min(positions, stated), 1)
+
+
+def check_selection(experiment: Experiment, examples: int) -> None:
+    """Check that the map gets enough recording points, and the selection enough examples."""
+    reference = experiment.reference
+    per_epoch = -(-examples // reference.batch_size)
+    epochs = full_steps(reference, examples) // per_epoch
+    points = epochs * reference.recording.points_per_epoch - experiment.map.burn_in
+    if points < 2:
+        raise ConfigError(
+            f"map.burn_in is {experiment.map.burn_in} and reference.epochs is {reference.epochs}: "
+            f"that leaves {max(points, 0)} complete recording points, and variability needs at "
+            "least 2; raise reference.epochs or lower map.burn_in."
+        )
+    if round(experiment.selection.fraction * examples) < 1:
+        raise ConfigError(
+            f"selection.fraction {experiment.selection.fraction} of {examples:,} training examples "
+            "selects none; raise it."
+        )
+
+
+def _together(name: str, problems: Sequence[FtftError]) -> FtftError:
+    if len(problems) == 1:
+        return problems[0]
+    listed = "\n".join(f"  - {problem}" for problem in problems)
+    return ConfigError(f"experiment {name}: {len(problems)} problems:\n{listed}")
