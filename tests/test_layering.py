@@ -45,13 +45,13 @@ TABLE = {
     "checks": (TRAINING | {"workspace"}, set()),
     "pipeline": (PIPELINE, {"yaml"}),
     "demonstration": (STAGES, set()),
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"typer", "rich", "pydantic", "pyarrow"}),
+    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"typer", "rich", "pydantic", "pyarrow", "datasets"}),
     "": (PIPELINE | {"pipeline"}, set()),
 }
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic", "pyarrow"}),
+    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic", "pyarrow", "datasets"}),
     "cartography": (set(), {"datasets"}),
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),

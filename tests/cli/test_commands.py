@@ -213,3 +213,32 @@ class TestPieces:
         assert "label: source" in text
         assert "# Found in the file: " in text
         assert "web (" in text
+
+
+def test_init_to_a_file_elsewhere_keeps_the_path_right(ftft, tmp_path, tiny_model, review_files):
+    models = ("--reference", tiny_model, "--main", tiny_model)
+    assert ftft("init", "train.csv", *models, "-o", "conf/x.yaml").code == 0
+    short = ("--set", "reference.max_length=16", "--set", "main.max_length=16")
+    assert ftft("validate", "conf/x.yaml", *short).code == 0
+    again = ftft("init", "train.csv", *models, "-o", "conf/x.yaml")
+    assert again.code == 2
+    assert "is there already" in again.err
+
+
+def test_an_exported_selection_has_texts_and_labels(ftft, tmp_path, experiment_file):
+    assert ftft("record", "experiment.yaml", "--output", "run").code == 0
+    assert ftft("map", "run/reference/seed-0/dynamics").code == 0
+    assert ftft("select", "map.parquet").code == 0
+    joined = ftft("export", "selection.parquet", "chosen.csv", "--rows", "experiment.yaml")
+    assert joined.code == 0
+    header, first, *_ = (tmp_path / "chosen.csv").read_text().splitlines()
+    assert header.replace('"', "") == "example_id,score,rank,text_0,label"
+    assert first.replace('"', "").split(",")[-1] in ("neg", "pos")
+    refused = ftft("export", "run/reference/seed-0/dynamics", "out", "--rows", "experiment.yaml")
+    assert refused.code == 2
+
+
+def test_importing_what_is_not_there(ftft):
+    outcome = ftft("import", "nofile.jsonl")
+    assert outcome.code == 2
+    assert "nofile.jsonl: there is no such file or folder" in outcome.err

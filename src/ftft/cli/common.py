@@ -31,6 +31,11 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     from ftft.config.load import load_experiment
     from ftft.training.arguments import check_training_arguments
 
+    if not sys.stderr.isatty():
+        # As our own bars do: in a log they are noise.
+        import datasets
+
+        datasets.disable_progress_bars()
     return load_experiment(file, overrides or [], checks=[check_training_arguments])
 
 

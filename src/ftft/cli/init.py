@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +21,25 @@ def init(
     ] = "microsoft/deberta-v3-small",
     main: Annotated[str, typer.Option(help="Main model (large).")] = "microsoft/deberta-v3-large",
     name: Annotated[str | None, typer.Option(help="Name; from the file if left out.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; the data's path is taken from there."
+        ),
+    ] = None,
 ) -> None:
-    """Write a commented experiment file for a data file to standard output."""
+    """Write a commented experiment file for a data file, to standard output or a file.
+
+    Paths in an experiment file count from its folder. On standard output the data's path is
+    written as you gave it, so that it fits a file in the current folder.
+    """
     from pydantic import ValidationError
 
     from ftft.config.load import describe
     from ftft.config.starter import starter_file
     from ftft.data.detect import detect_columns
     from ftft.errors import ConfigError
+    from ftft.files import write_text
 
     try:
         detected = detect_columns(data, text or None, label)
@@ -35,4 +47,13 @@ def init(
     except ValidationError as error:
         problems = [describe(problem).removeprefix("experiment: ") for problem in error.errors()]
         raise ConfigError(f"{data}: {'; '.join(problems)}") from error
-    typer.echo(starter_file(source, detected.label_values, reference, main, name))
+    if output is None:
+        typer.echo(starter_file(source, detected.label_values, reference, main, name))
+        return
+    if output.exists():
+        raise ConfigError(f"{output}: is there already; choose another name, or remove it first.")
+    beside = os.path.relpath(data.absolute(), output.absolute().parent)
+    source = source.model_copy(update={"path": beside})
+    text_of_file = starter_file(source, detected.label_values, reference, main, name)
+    write_text(output, text_of_file, ConfigError)
+    print(f"written to {output}")
