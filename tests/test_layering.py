@@ -45,7 +45,10 @@ TABLE = {
     "checks": (TRAINING | {"workspace"}, set()),
     "pipeline": (PIPELINE, {"yaml"}),
     "demonstration": (STAGES, set()),
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"typer", "rich", "pydantic", "pyarrow", "datasets"}),
+    "cli": (
+        PIPELINE | {"pipeline", "demonstration"},
+        {"typer", "rich", "pydantic", "pyarrow", "datasets"},
+    ),
     "": (PIPELINE | {"pipeline"}, set()),
 }
 

@@ -10,10 +10,16 @@ from importlib import resources
 from pathlib import Path
 
 from ftft.cartography.datamap import DataMap
-from ftft.data.demo import write_demo
+from ftft.data.demo import generate_demo, write_demo
 from ftft.errors import WorkspaceError
 from ftft.files import write_text
 from ftft.workspace import check_writable
+
+TRAIN = 1200
+"""Training pairs of the demo: few enough for ERM to take minutes on two cores."""
+
+FLIPPED = 0.05
+"""Share of the demo's training labels that are made wrong."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,14 @@ def prepare_demo(folder: Path, *, failing: bool = False) -> Path:
     check_writable(folder)
     name = "demo-failing" if failing else "demo"
     recipe = resources.files("ftft.config") / "recipes" / f"{name}.yaml"
+    text = recipe.read_text(encoding="utf-8")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_demo(folder / "data")
+        write_demo(folder / "data", generate_demo(train=TRAIN, flip_rate=FLIPPED))
     except OSError as error:
         raise WorkspaceError(f"{folder}: cannot be written: {error.strerror or error}.") from error
     path = folder / f"{name}.yaml"
-    write_text(path, recipe.read_text(encoding="utf-8"), WorkspaceError)
+    write_text(path, text, WorkspaceError)
     return path
 
 

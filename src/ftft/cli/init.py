@@ -23,9 +23,7 @@ def init(
     name: Annotated[str | None, typer.Option(help="Name; from the file if left out.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="File to write; the data's path is taken from there."
-        ),
+        typer.Option("--output", "-o", help="File to write; the data's path is taken from there."),
     ] = None,
 ) -> None:
     """Write a commented experiment file for a data file, to standard output or a file.
