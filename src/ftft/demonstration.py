@@ -15,11 +15,9 @@ from ftft.errors import WorkspaceError
 from ftft.files import write_text
 from ftft.workspace import check_writable
 
-TRAIN = 1200
-"""Training pairs of the demo: few enough for ERM to take minutes on two cores."""
-
+# Few enough training pairs for ERM to take minutes on two cores.
+SIZES = {"train": 1200, "dev": 400, "test": 800}
 FLIPPED = 0.05
-"""Share of the demo's training labels that are made wrong."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def prepare_demo(folder: Path, *, failing: bool = False) -> Path:
     text = recipe.read_text(encoding="utf-8")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_demo(folder / "data", generate_demo(train=TRAIN, flip_rate=FLIPPED))
+        write_demo(folder / "data", generate_demo(**SIZES, flip_rate=FLIPPED))
     except OSError as error:
         raise WorkspaceError(f"{folder}: cannot be written: {error.strerror or error}.") from error
     path = folder / f"{name}.yaml"

@@ -1,6 +1,7 @@
 """The demo's data: the rates it promises, and its labels against an independent reading."""
 
 import csv
+import hashlib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +13,17 @@ from ftft.data.demo import FILES, DemoData, DemoRow, generate_demo, write_demo
 from ftft.data.demo_lexicon import ADDED_DETAILS
 from ftft.errors import DataError
 
+FALSE_SIGNALS = {"not", "never", "failed", "refused", "forgot"}
+OPEN_SIGNALS = {"wanted", "planned", "promised", "claimed", "believed", "hoped"}
+OPEN_SIGNALS |= {"perhaps", "probably", "supposedly", "if", "unless"}
 ASSERTED = {"true": "entailment", "false": "contradiction", "open": "neutral"}
+# Starts of the files' SHA-256. A change here changes every figure given for the demo.
+PINNED = {
+    "train": "7f3595b78eb3",
+    "dev": "79d7cd11d450",
+    "test_id": "77b37a18efb4",
+    "test_ood": "9b6e5716f090",
+}
 GUESS = {"overlap": "entailment", "new_words": "neutral", "denial": "contradiction"}
 
 
@@ -31,9 +42,16 @@ def test_same_seed_same_data_other_seed_other_data() -> None:
     assert generate_demo(seed=6, train=60, dev=10, test=20) != first
 
 
-def test_the_data_are_pinned() -> None:
-    row = generate_demo(seed=0, train=3, dev=3, test=3).test_ood[0]
-    assert (row.premise, row.hypothesis, row.label) == PINNED
+def test_the_default_data_are_the_same_everywhere(tmp_path: Path) -> None:
+    paths = write_demo(tmp_path)
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
+    assert {name: digest[:12] for name, digest in digests.items()} == PINNED
+
+
+def test_two_sentences_in_every_premise_when_asked() -> None:
+    data = generate_demo(seed=2, train=60, dev=10, test=60, second_sentence_rate=1.0)
+    assert all(row.premise.count(".") == 2 for row in all_rows(data))
+    assert overlap_accuracy(data.test_ood) <= 0.45
 
 
 def test_evaluation_sets_do_not_depend_on_the_training_size(data: DemoData) -> None:
@@ -51,7 +69,7 @@ def test_rates(data: DemoData) -> None:
     assert sum(row.counterexample for row in data.train) == 150
     assert sum(row.counterexample for row in data.test_id) == 60
     assert sum(row.counterexample for row in data.test_ood) == 400
-    assert sum(row.flipped for row in data.train) == 45
+    assert sum(row.flipped for row in data.train) == 75
     assert not any(row.flipped for row in (*data.dev, *data.test_id, *data.test_ood))
 
 
@@ -138,10 +156,9 @@ def status_from_words(row: DemoRow) -> str | None:
         return quantifier_status(row)
     if row.construction == "number":
         return "true" if row.premise.split()[1] in row.hypothesis.split() else "false"
-    if words & {"not", "never", "failed", "refused"}:
+    if words & FALSE_SIGNALS:
         return "false"
-    signals = {"wanted", "planned", "claimed", "believed", "perhaps", "probably", "if"}
-    return "open" if words & signals else "true"
+    return "open" if words & OPEN_SIGNALS else "true"
 
 
 def coordination_status(row: DemoRow, words: set[str]) -> str | None:

@@ -76,12 +76,12 @@ class DemoData:
 def generate_demo(
     *,
     seed: int = 0,
-    train: int = 4000,
-    dev: int = 400,
-    test: int = 800,
+    train: int = 1200,
+    dev: int = 200,
+    test: int = 600,
     shortcut_rate: float = 0.9,
     ood_shortcut_rate: float = 1 / 3,
-    flip_rate: float = 0.03,
+    flip_rate: float = 0.05,
     second_sentence_rate: float = 0.0,
 ) -> DemoData:
     """Make the demo's data, the same for the same arguments on every machine.

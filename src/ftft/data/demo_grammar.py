@@ -38,7 +38,7 @@ class Claim:
         object: Who is acted upon; None after an intransitive verb.
         status: Whether the premise makes it true, false, or leaves it open.
         construction: The pattern of English that decides the status.
-        quantifier: "all" or "exactly three of" and the like, before a plural subject.
+        quantifier: "all", "some", "exactly three", before a plural subject.
     """
 
     subject: str
@@ -78,7 +78,8 @@ class Cast:
 
     def group(self) -> str:
         """People of a kind not mentioned before, in the plural."""
-        return self._kinds.pop() + "s"
+        kind = self._kinds.pop()
+        return {"child": "children"}.get(kind, kind + "s")
 
     def intransitive(self) -> Verb:
         """An intransitive verb not used before."""
