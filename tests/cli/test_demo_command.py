@@ -41,7 +41,7 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
         "seeds": "[0, 1]",
     }
     for part in ("reference", "main"):
-        changes |= {f"{part}.epochs": 3, f"{part}.max_length": 16}
+        changes |= {f"{part}.epochs": 4, f"{part}.max_length": 16}
     arguments = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     outcome = ftft("demo", "-o", "here", *arguments)
     assert outcome.code == 0, outcome.err
