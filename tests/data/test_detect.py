@@ -119,7 +119,7 @@ def test_sorted_labels(write):
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("x.csv", "", "no delimiter"),
+        ("x.csv", "", "is empty"),
         ("x.csv", "text,label\n", "has no rows"),
         ("x.jsonl", "", "has no rows"),
         ("x.csv", "a,b\n1\n", "no delimiter"),
