@@ -51,16 +51,24 @@ def verdict(summaries: Sequence[MethodSummary]) -> list[str]:
     lines = [f"FTFT cost {ftft.cost_flops.mean:.0%} of ERM's FLOPs, the reference counted in."]
     if ftft.cost_estimated:
         lines.append("ERM was not run: its FLOPs are computed, its seconds estimated.")
-    if erm is None or ftft.ood_mean is None or erm.ood_mean is None:
-        return lines
-    difference = ftft.ood_mean - erm.ood_mean
-    points = f"{abs(difference) * 100:.1f}"
-    how = f"{points} points {'better than' if difference > 0 else 'worse than'}"
-    lines.append(
-        f"Its OOD score is {'equal to' if points == '0.0' else how} ERM's"
-        + (f" (mean of {ftft.seeds} seeds)." if ftft.seeds > 1 else " (one seed: noise included).")
-    )
+    seeds = f"mean of {ftft.seeds} seeds" if ftft.seeds > 1 else "one seed: noise included"
+    if erm is not None and (compared := _compared(ftft, erm)):
+        lines.append(f"Its OOD score is {compared} ERM's ({seeds}).")
+    subset = by_method.get("random")
+    if subset is not None and (compared := _compared(ftft, subset)):
+        lines.append(f"It is {compared} that of a random subset of its size and budget.")
     return lines
+
+
+def _compared(one: MethodSummary, other: MethodSummary) -> str | None:
+    """How the first one's OOD score stands to the other's; None where there is none."""
+    if one.ood_mean is None or other.ood_mean is None:
+        return None
+    difference = one.ood_mean - other.ood_mean
+    points = f"{abs(difference) * 100:.1f}"
+    if points == "0.0":
+        return "equal to"
+    return f"{points} points {'better than' if difference > 0 else 'worse than'}"
 
 
 def _cells(summary: MethodSummary, with_mean: bool) -> list[str]:
