@@ -40,9 +40,9 @@ TABLE = {
     "workspace": (BASE, set()),
     "environment": (BASE, {"torch"}),
     "methods": (METHODS, set()),
-    "stages": (STAGES, set()),
+    "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),
-    "checks": (TRAINING | {"workspace"}, set()),
+    "checks": (TRAINING | {"workspace"}, {"numpy"}),
     "pipeline": (PIPELINE, {"yaml"}),
     "demonstration": (STAGES, set()),
     "cli": (

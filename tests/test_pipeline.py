@@ -564,6 +564,22 @@ class TestChecks:
         with pytest.raises(ConfigError, match="WORLD_SIZE is 2"):
             check(load_experiment(experiment_file), str(tmp_path / "run"))
 
+    def test_a_class_of_few_examples_is_told(self, experiment_file, tmp_path):
+        path = tmp_path / "train.csv"
+        path.write_text(path.read_text().replace(",pos,", ",pso,", 1))
+        override = ["data.classes=[neg, pos, pso]"]
+        said = []
+        with opened(load_experiment(experiment_file, override), str(tmp_path / "run"), said.append):
+            pass
+        assert any("few training examples: pso (1)" in line for line in said)
+
+    def test_a_model_that_learnt_nothing_is_told(self, experiment_file, tmp_path):
+        still = ["main.learning_rate=1e-12", "baselines=[]", "main.budget=0.1"]
+        run = Run(experiment_file, tmp_path / "run", *still)
+        told = "\n".join(run.said)
+        assert "of at most 1 steps, weights of step 1; accuracy dev" in told
+        assert "no better than always answering with the most frequent class" in told
+
     def test_a_folder_in_use(self, experiment_file, tmp_path):
         experiment = load_experiment(experiment_file)
         with opened(experiment, str(tmp_path / "run"), print):

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
@@ -23,6 +25,9 @@ from ftft.training.models import load_config, load_tokenizer, model_fingerprint
 from ftft.workspace import check_writable
 
 T = TypeVar("T")
+
+# A class with fewer examples than both is worth a word.
+_FEW, _FEW_SHARE = 10, 0.02
 
 # Tokenizers without a stated limit give a number like 1e30.
 _NO_LIMIT = 10**6
@@ -68,6 +73,27 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     if problems or data is None:
         raise _together(experiment.name, problems)
     return data
+
+
+def notes(data: TaskData) -> list[str]:
+    """What is not wrong with the data but should be known, a line each."""
+    lines = [
+        f"note: {count:,} texts of the set {name} are also in the training data"
+        for name, count in data.overlaps.items()
+        if count
+    ]
+    counts = np.bincount(data.train.labels, minlength=len(data.class_names))
+    rare = [
+        f"{name} ({count})"
+        for name, count in zip(data.class_names, counts, strict=True)
+        if count < min(_FEW, _FEW_SHARE * len(data.train))
+    ]
+    if rare:
+        lines.append(
+            f"note: of some classes there are few training examples: {', '.join(rare)}; if these "
+            "are slips of the pen, give data.classes or a labels mapping"
+        )
+    return lines
 
 
 def check_processes() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from ftft.checks import check
+from ftft.checks import check, notes
 from ftft.config.schema import Experiment
 from ftft.data.encode import encode
 from ftft.data.load import load_data
@@ -63,9 +63,8 @@ def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
 def opened(experiment: Experiment, folder: str, say: Say = print) -> Iterator[Stages]:
     """Check data, models and folder, then hold the run folder and give its stages."""
     data = check(experiment, folder)
-    for name, count in data.overlaps.items():
-        if count:
-            say(f"note: {count:,} texts of the set {name} are also in the training data")
+    for note in notes(data):
+        say(note)
     workspace = Workspace(folder)
     with workspace.locked():
         write_text(

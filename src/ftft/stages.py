@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.schema import Experiment, FineTuning, Main, Recording
@@ -218,7 +220,30 @@ class Stages:
             "metric": self.experiment.metric,
             "recording": None if recording is None else recording.model_dump(),
         }
-        return self._stage(f"{name}/seed-{plan.seed}", made_from, build)
+        stage = self._stage(f"{name}/seed-{plan.seed}", made_from, build)
+        if not stage.reused:
+            self._tell(stage, settings, plan)
+        return stage
+
+    def _tell(self, stage: Stage, settings: FineTuning, plan: Plan) -> None:
+        """Say how a training went, and where it learnt nothing."""
+        result, metric = stage.result, self.experiment.metric
+        scores = ", ".join(
+            f"{name} {values[metric]:.3f}" for name, values in result["dev_scores"].items()
+        )
+        self.say(
+            f"  {result['steps']:,} of at most {plan.steps:,} steps, weights of step "
+            f"{result['kept_step']:,}; {metric.replace('_', '-')} {scores}"
+        )
+        for name, dataset in self._dev(settings).items():
+            counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
+            most = counts.max() / counts.sum()
+            if result["dev_scores"][name]["accuracy"] <= most:
+                self.say(
+                    f"  note: on {name} this model is no better than always answering with the "
+                    f"most frequent class (accuracy {most:.3f}); train it longer or with another "
+                    "learning rate"
+                )
 
     def _stage(
         self, name: str, made_from: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]

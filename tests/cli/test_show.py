@@ -53,7 +53,9 @@ def test_erm_not_run():
 
 def test_the_random_subset_is_named_too():
     lines = verdict([summary("erm", ood=(0.85,)), summary("random", ood=(0.745,)), summary()])
-    assert lines[-1] == "It is 5.5 points better than that of a random subset of its size and budget."
+    assert (
+        lines[-1] == "It is 5.5 points better than that of a random subset of its size and budget."
+    )
 
 
 def test_no_out_of_distribution_set():

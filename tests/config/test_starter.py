@@ -70,7 +70,9 @@ def test_the_commented_lines_are_valid_when_uncommented(tmp_path, column):
     lines = [
         line.replace("# ", "", 1)
         for line in text.split("\n")
-        if line.strip().startswith(("# test", "#   test", "#   other", "# training_arguments"))
+        if line.strip().startswith(
+            ("# test", "#   test", "#   other", "#     ", "# training_arguments")
+        )
     ]
     uncommented = "\n".join(lines)
     assert yaml.safe_load(uncommented)["test_ood"]["other"]["text"] == [column]

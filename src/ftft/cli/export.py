@@ -37,6 +37,12 @@ def export(
     if coordinates and source.is_dir():
         raise ConfigError(f"--coordinates is for a map; {source} is a folder.")
 
+    if source.is_dir() and output.suffix:
+        raise ConfigError(
+            f"{output}: dynamics are exported as a folder of files, one an epoch; give the name of "
+            "a folder, without an ending."
+        )
+
     from ftft.cartography.coordinates import write_coordinates
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table

@@ -40,8 +40,14 @@ def select_(
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics
-    from ftft.selection.strategies import select
+    from ftft.errors import ConfigError
+    from ftft.selection.strategies import CLUSTERS, select
 
+    if strategy == CLUSTERS and dynamics is None:
+        raise ConfigError(
+            f"--strategy {CLUSTERS} clusters losses, which a map does not hold: add --dynamics "
+            "with the folder that the map was drawn from."
+        )
     selection = select(
         DataMap.read(datamap),
         strategy,

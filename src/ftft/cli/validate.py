@@ -11,12 +11,14 @@ def validate(
     """Check an experiment file, its data and its models, without training anything."""
     experiment = open_experiment(file, overrides)
 
-    from ftft.checks import check
+    from ftft.checks import check, notes
     from ftft.cli.show import show_data
     from ftft.training.arguments import full_steps, main_plan
 
     data = check(experiment, run_folder(experiment, output))
     show_data(data)
+    for note in notes(data):
+        print(note)
     main = experiment.main
     plan = main_plan(main, len(data.train), budget=main.budget, patience=main.patience, seed=0)
     print(

@@ -29,12 +29,18 @@ data:
   # Found in the file: {labels}
   # Without a development set of your own, this share of the training rows becomes one.
   holdout: 0.1
+  # dev:
+  #   dev: {{path: dev.csv}}
   # In-distribution test set, scored once, at the end:
   # test:
   #   test: {{path: test.csv}}
   # Out-of-distribution test sets: what robustness is measured on. Columns and labels may differ.
   # test_ood:
-  #   other: {{path: other.csv, text: {text}, label: {label}}}
+  #   other:
+  #     path: other.csv
+  #     text: {text}
+  #     label: {label}
+  #     labels: {{"their name": "our name"}}   # quote yes, no, on and off: YAML reads them as true
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
