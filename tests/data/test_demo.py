@@ -234,4 +234,4 @@ def test_writing_replaces_and_leaves_nothing_behind_when_it_fails(
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        generate_demo(**settings)  # type: ignore[arg-type]
+        generate_demo(**settings)  # type: ignore[arg-type]  # bad values on purpose

@@ -76,7 +76,7 @@ def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no type
             raise not_a_map from None
 
 
-def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-untyped-def]
+def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-untyped-def]  # as above
     """Ids, texts and slices of the training data; labels, by name, where the table has none."""
     import pyarrow as pa
 

@@ -32,6 +32,8 @@ class RecordDynamics:
         super().__init__(*args, **kwargs)
         self.recorder = recorder
 
+    # A mixin's super() is the user's Trainer, which the type checker cannot know: hence the
+    # ignored lines below.
     def _set_signature_columns_if_needed(self) -> None:
         # Without this the Trainer drops the column: no model's forward takes it.
         super()._set_signature_columns_if_needed()  # type: ignore[misc]
