@@ -487,16 +487,16 @@ class TestOtherProtocols:
         assert mine["reference"] == theirs["reference"]
 
 
-class TestSamplingOfErm:
-    def test_its_computed_cost_follows_the_sampling_strategy(self, tmp_path, make_experiment):
-        """Grouping by length pads less, in a run and in the computed cost alike."""
-        grouped = ["main.training_arguments={train_sampling_strategy: group_by_length}"]
+class TestCostOfErmThatIsNotRun:
+    @pytest.mark.parametrize("batching", ["like-length", "shuffled"])
+    def test_it_is_that_of_erm_where_it_is_run(self, tmp_path, make_experiment, batching):
         file = make_experiment(tmp_path)
-        computed = Run(file, tmp_path / "run", "baselines=[]", *grouped)
-        measured = Run(file, tmp_path / "run", "baselines=[erm]", *grouped)
+        given = f"main.batching={batching}"
+        computed = Run(file, tmp_path / "run", "baselines=[]", given)
+        measured = Run(file, tmp_path / "run", "baselines=[erm]", given)
         one = computed.one("ftft")["cost"]["relative_to_erm"]["flops"]
         two = measured.one("ftft")["cost"]["relative_to_erm"]["flops"]
-        assert one == pytest.approx(two, rel=0.03)
+        assert one == pytest.approx(two, rel=1e-9)
 
 
 class TestRandomBaseline:

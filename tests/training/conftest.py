@@ -57,6 +57,7 @@ def settings(tiny_model: Path) -> Any:
 
     def make(**changes: Any) -> FineTuning:
         values = {"model": str(tiny_model), "learning_rate": 3e-3, "batch_size": 16}
+        values |= {"precision": "fp32"}
         return FineTuning(**(values | {"epochs": 2, "max_length": 16} | changes))
 
     return make

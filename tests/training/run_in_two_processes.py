@@ -21,8 +21,9 @@ from ftft.training.finetune import DevSets, FineTuned, finetune
 def train(model: str, folder: Path, examples: int, **changes: Any) -> FineTuned:
     """Two epochs without dropout."""
     tokenizer = AutoTokenizer.from_pretrained(model)
+    given = {"precision": "fp32"} | changes
     settings = FineTuning(
-        model=model, batch_size=16, learning_rate=1e-3, max_length=16, warmup=0.0, **changes
+        model=model, batch_size=16, learning_rate=1e-3, max_length=16, warmup=0.0, **given
     )
     data = encode(reviews("train", examples), tokenizer, max_length=16)
     dev = {"dev": encode(reviews("dev", 13, seed=1), tokenizer, max_length=16)}

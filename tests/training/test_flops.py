@@ -257,9 +257,14 @@ def real_shapes(lengths: np.ndarray, batch_size: int, steps: int) -> dict[tuple[
     return counts
 
 
+def planned(lengths, batch_size, steps, **changes):
+    given = {"batching": "like-length", "micro_batch": batch_size, "seed": 0} | changes
+    return planned_shapes(lengths, batch_size=batch_size, steps=steps, **given)
+
+
 def test_planned_shapes_have_the_steps_and_the_partial_batches():
     lengths = np.random.default_rng(0).integers(5, 60, size=100)
-    shapes = planned_shapes(lengths, batch_size=32, steps=10, seed=0)  # 4 batches an epoch
+    shapes = planned(lengths, 32, 10)  # 4 batches an epoch
     assert sum(shapes.values()) == 10
     assert sum(count for (size, _), count in shapes.items() if size == 4) == 2
     assert sum(size * count for (size, _), count in shapes.items()) == 2 * 100 + 2 * 32
@@ -267,18 +272,18 @@ def test_planned_shapes_have_the_steps_and_the_partial_batches():
 
 def test_planned_shapes_of_whole_epochs_cover_every_token():
     lengths = np.full(50, 7)
-    assert planned_shapes(lengths, batch_size=16, steps=8, seed=3) == {(16, 7): 6, (2, 7): 2}
+    assert planned(lengths, 16, 8, seed=3) == {(16, 7): 6, (2, 7): 2}
 
 
 def test_planned_shapes_pad_to_a_multiple():
     lengths = np.array([3, 9, 17, 8])
-    shapes = planned_shapes(lengths, batch_size=1, steps=4, seed=0, multiple=8)
+    shapes = planned(lengths, 1, 4, multiple=8)
     assert shapes == {(1, 8): 2, (1, 16): 1, (1, 24): 1}
 
 
 def test_planned_shapes_are_the_same_for_the_same_seed_only():
     lengths = np.random.default_rng(0).integers(5, 60, size=100)
-    shapes = [planned_shapes(lengths, batch_size=8, steps=20, seed=seed) for seed in (0, 0, 1)]
+    shapes = [planned(lengths, 8, 20, seed=seed) for seed in (0, 0, 1)]
     assert shapes[0] == shapes[1] != shapes[2]
 
 
@@ -287,10 +292,10 @@ def test_planned_tokens_are_those_of_a_real_loader(batch_size):
     torch.manual_seed(0)
     lengths = np.random.default_rng(1).gamma(3, 12, size=1000).astype(np.int64) + 2
     steps = 5 * -(-1000 // batch_size) + 3
-    planned = planned_shapes(lengths, batch_size=batch_size, steps=steps, seed=0)
+    shapes = planned(lengths, batch_size, steps, batching="shuffled")
     real = real_shapes(lengths, batch_size, steps)
-    assert sum(planned.values()) == sum(real.values()) == steps
-    assert token_count(planned) == pytest.approx(token_count(real), rel=0.03)
+    assert sum(shapes.values()) == sum(real.values()) == steps
+    assert token_count(shapes) == pytest.approx(token_count(real), rel=0.03)
 
 
 def test_a_network_that_cannot_run_without_values_is_approximated():
@@ -311,7 +316,13 @@ def test_a_network_that_cannot_run_without_values_is_approximated():
 
 def test_batches_grouped_by_length_pad_less():
     lengths = np.random.default_rng(0).integers(5, 60, 512)
-    plan = {"batch_size": 16, "steps": 32, "seed": 0}
-    shuffled = token_count(planned_shapes(lengths, **plan))
-    grouped = token_count(planned_shapes(lengths, **plan, sampling="group_by_length"))
+    shuffled = token_count(planned(lengths, 16, 32, batching="shuffled"))
+    grouped = token_count(planned(lengths, 16, 32))
     assert lengths.sum() <= grouped < 0.8 * shuffled
+
+
+def test_accumulated_batches_are_planned_one_by_one():
+    lengths = np.arange(8)
+    shapes = planned(lengths, 4, 2, micro_batch=2)
+    assert sum(shapes.values()) == 4
+    assert {size for size, _ in shapes} == {2}

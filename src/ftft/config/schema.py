@@ -24,6 +24,8 @@ Strategy = Literal[
 ]
 Baseline = Literal["erm", "erm_es", "random", "dm"]
 Metric = Literal["accuracy", "macro_f1"]
+Batching = Literal["like-length", "shuffled"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
@@ -70,10 +72,20 @@ class FineTuning(Section):
     freeze_embeddings: bool = Field(
         False, description="Leave the embedding layer untrained, which saves its gradient."
     )
+    batching: Batching = Field(
+        "like-length",
+        description="like-length: shuffled batches of examples of like length, which pad little. "
+        "shuffled: a plain shuffle.",
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Mixed precision of matrix products. auto: bf16 where the machine has "
+        "instructions for it, else fp32.",
+    )
     training_arguments: dict[str, Any] = Field(
         default_factory=dict,
-        description="Any further transformers.TrainingArguments field (bf16, report_to, "
-        "deepspeed, fsdp, torch_compile, gradient_accumulation_steps, ...).",
+        description="Any further transformers.TrainingArguments field (report_to, deepspeed, "
+        "fsdp, torch_compile, gradient_accumulation_steps, ...).",
     )
 
     @field_validator("model")

@@ -64,7 +64,7 @@ main:
   patience: 2               # scorings without improvement before it stops; null: never
   evaluations: 12           # development scorings over ERM's full length
   # Any transformers.TrainingArguments field:
-  # training_arguments: {{bf16: true, gradient_accumulation_steps: 1, report_to: none}}
+  # training_arguments: {{gradient_accumulation_steps: 1, report_to: none}}
 
 map:
   burn_in: 0                # first epochs left out; try 1 on small data sets

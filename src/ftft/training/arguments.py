@@ -15,6 +15,7 @@ from transformers import TrainingArguments
 
 from ftft.config.schema import FineTuning, Main
 from ftft.errors import ConfigError
+from ftft.training.precision import resolve_precision
 
 # Fields that ftft sets from its own keys, with the key to use instead.
 OWN_KEYS = {
@@ -30,6 +31,9 @@ OWN_KEYS = {
     "metric_for_best_model": "metric and main.watch",
     "load_best_model_at_end": "main.keep",
     "output_dir": "output",
+    "bf16": "precision",
+    "fp16": "precision",
+    "train_sampling_strategy": "batching",
 }
 # Fields whose change would break recording, stopping or resuming.
 GOVERNED = {
@@ -158,6 +162,7 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
     """
     extra = settings.training_arguments
     best = plan.keep == "best"
+    precision = resolve_precision(settings.precision)
     values: dict[str, Any] = {
         "output_dir": str(folder),
         "learning_rate": settings.learning_rate,
@@ -180,6 +185,10 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
         "greater_is_better": True,
         "restore_callback_states_from_checkpoint": True,
         "logging_steps": max(1, plan.evaluate_every // 4),
+        # Looking at the loss in every step would make a GPU wait in every step.
+        "logging_nan_inf_filter": False,
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
         "disable_tqdm": True,
         "report_to": "none",
         "use_cpu": not torch.accelerator.is_available(),

@@ -17,8 +17,10 @@ from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.errors import ConfigError
+from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, training_arguments
 from ftft.training.cost import CostMeter, TrainingCost
+from ftft.training.embedding import reuse_embedding_gradient
 from ftft.training.flops import FlopCounter
 from ftft.training.models import load_model, quiet
 from ftft.training.passes import RecordingPasses
@@ -50,6 +52,7 @@ class FineTuned:
         dynamics_folder: The recorded dynamics; None where none were recorded.
         steps: Optimiser steps taken.
         kept_step: Step whose weights were kept.
+        precision: What matrix products were computed in: ``fp32``, ``bf16`` or ``fp16``.
         cost: What it cost.
         dev_scores: Set to metric to value, of the kept weights.
         history: Development scores at every evaluation, oldest first: the step and
@@ -60,6 +63,7 @@ class FineTuned:
     dynamics_folder: Path | None
     steps: int
     kept_step: int
+    precision: str
     cost: TrainingCost
     dev_scores: dict[str, dict[str, float]]
     history: list[dict[str, float]]
@@ -69,6 +73,7 @@ class FineTuned:
         return {
             "steps": self.steps,
             "kept_step": self.kept_step,
+            "precision": self.precision,
             "cost": self.cost.to_dict(),
             "dev_scores": self.dev_scores,
             "history": self.history,
@@ -83,6 +88,7 @@ class FineTuned:
             dynamics_folder=dynamics if dynamics.is_dir() else None,
             steps=values["steps"],
             kept_step=values["kept_step"],
+            precision=values["precision"],
             cost=TrainingCost.from_dict(values["cost"]),
             dev_scores=values["dev_scores"],
             history=values["history"],
@@ -129,6 +135,10 @@ def finetune(
             shutil.rmtree(folder / "dynamics", ignore_errors=True)
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
     flops = FlopCounter(model)
+    if arguments.device.type == "cpu":
+        keep_freed_memory()
+        if arguments.world_size == 1 and not arguments.torch_compile:
+            reuse_embedding_gradient(model)
     recorder = None
     if recording is not None:
         rank = arguments.process_index
@@ -141,6 +151,7 @@ def finetune(
             train=train,
             tokenizer=tokenizer,
             horizon=plan.horizon,
+            batching=settings.batching,
             dev=dev.sets,
             watched=dev.watched,
             metric=dev.metric,
@@ -243,6 +254,7 @@ def _finetuned(
         dynamics_folder=folder / "dynamics" if recorded else None,
         steps=trainer.state.global_step,
         kept_step=kept,
+        precision="bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",
         cost=trainer.meter.cost(flops),
         dev_scores=scores,
         history=history,

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers.trainer_pt_utils import get_length_grouped_indices
+
+from ftft.config.schema import Batching
+from ftft.training.batching import epoch_order
 
 Shape = tuple[int, int]
 """Examples and padded tokens per example of one batch."""
@@ -152,59 +154,37 @@ def _meta_copy(model: Any) -> Any:
 def planned_shapes(
     lengths: np.ndarray[Any, np.dtype[np.int64]],
     *,
+    batching: Batching,
     batch_size: int,
+    micro_batch: int,
     steps: int,
     seed: int,
     multiple: int = 1,
-    accumulation: int = 1,
-    sampling: str = "random",
 ) -> dict[Shape, int]:
-    """Batch shapes that ``steps`` steps would have.
-
-    Used for the cost of a training that is not run (ERM's).
+    """The batch shapes of a training that is not run (ERM's): those that a run would have.
 
     Args:
         lengths: Tokens in each example, int64 of shape (N,).
-        batch_size: Examples in a batch.
+        batching: ``like-length`` or ``shuffled``.
+        batch_size: Examples in an optimiser step.
+        micro_batch: Examples in one forward pass, ``batch_size`` or a part of it.
         steps: Optimiser steps.
         seed: Seed of the order.
         multiple: Lengths are padded to a multiple of this.
-        accumulation: Batches in an optimiser step; the last of an epoch may have fewer.
-        sampling: The Trainer's ``train_sampling_strategy``: ``group_by_length`` puts examples of
-            like length into a batch, which pads less; ``sequential`` keeps the order; anything
-            else is taken as a shuffle.
 
     Returns:
         Shape to number of batches.
     """
-    generator = torch.Generator().manual_seed(seed)
     counts: dict[Shape, int] = {}
-    left = steps
-    while left > 0:
-        order = lengths[_order(lengths, batch_size * accumulation, sampling, generator)]
-        for start in range(0, len(order), batch_size)[: left * accumulation]:
-            batch = order[start : start + batch_size]
+    per_epoch = -(-len(lengths) // batch_size)
+    for epoch in range(-(-steps // per_epoch)):
+        order = epoch_order(batching, lengths, batch_size, seed=seed, epoch=epoch)
+        left = (steps - epoch * per_epoch) * batch_size
+        for start in range(0, min(len(order), left), micro_batch):
+            batch = lengths[order[start : start + micro_batch]]
             shape = (len(batch), int(-(-batch.max() // multiple) * multiple))
             counts[shape] = counts.get(shape, 0) + 1
-        left -= -(-len(lengths) // (batch_size * accumulation))
     return counts
-
-
-def _order(
-    lengths: np.ndarray[Any, np.dtype[np.int64]],
-    batch_size: int,
-    sampling: str,
-    generator: torch.Generator,
-) -> list[int]:
-    if sampling == "group_by_length":
-        grouped: list[int] = get_length_grouped_indices(
-            lengths.tolist(), batch_size, generator=generator
-        )
-        return grouped
-    if sampling == "sequential":
-        return list(range(len(lengths)))
-    shuffled: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
-    return shuffled
 
 
 def token_count(shapes: ShapeCounts) -> int:

@@ -16,11 +16,12 @@ from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.cost import CostMeter
 from ftft.training.models import load_finetuned
+from ftft.training.precision import resolve_precision
 from ftft.training.progress import ScoringProgress
 from ftft.training.trainer import FineTuner
 
 # How a forward pass computes; the rest of training_arguments is about training.
-_PRECISION = ("bf16", "fp16", "tf32", "bf16_full_eval", "fp16_full_eval", "use_cpu")
+_PRECISION = ("tf32", "bf16_full_eval", "fp16_full_eval", "use_cpu")
 
 
 def score_sets(
@@ -69,14 +70,17 @@ def _check_classes(model: Any, dataset: EncodedDataset, folder: Path) -> None:
 
 
 def _arguments(settings: FineTuning, folder: str) -> TrainingArguments:
-    precision = {
+    given = {
         name: value for name, value in settings.training_arguments.items() if name in _PRECISION
     }
+    precision = resolve_precision(settings.precision)
     values: dict[str, Any] = {
         "output_dir": folder,
         "per_device_eval_batch_size": settings.eval_batch_size,
         "disable_tqdm": True,
         "report_to": "none",
         "use_cpu": not torch.accelerator.is_available(),
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
     }
-    return TrainingArguments(**{**values, **precision})
+    return TrainingArguments(**{**values, **given})

@@ -11,8 +11,10 @@ import torch
 from torch.utils.data import SequentialSampler
 from transformers import DataCollatorWithPadding, Trainer
 
+from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
 from ftft.evaluation.metrics import SetScores, predict_classes, score
+from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.cost import CostMeter
 from ftft.training.recording import RecordDynamics
 
@@ -22,6 +24,7 @@ class FineTuner(RecordDynamics, Trainer):
 
     Args:
         horizon: Step at which the learning rate reaches zero, whatever ``max_steps`` is.
+        batching: ``like-length`` or ``shuffled``.
         dev: Development sets by name; all are scored at every evaluation.
         watched: Names of the sets whose mean score stopping looks at.
         metric: ``accuracy`` or ``macro_f1``.
@@ -35,6 +38,7 @@ class FineTuner(RecordDynamics, Trainer):
         self,
         *,
         horizon: int,
+        batching: Batching = "like-length",
         dev: Mapping[str, EncodedDataset],
         watched: tuple[str, ...],
         metric: str,
@@ -53,6 +57,8 @@ class FineTuner(RecordDynamics, Trainer):
             **kwargs,
         )
         self.horizon = horizon
+        self.train_lengths = None if train is None else train.lengths
+        self.batching: Batching = batching
         self.dev = dict(dev)
         self.watched = watched
         self.metric = metric
@@ -94,6 +100,21 @@ class FineTuner(RecordDynamics, Trainer):
         """Score one batch, its shape counted."""
         self.meter.count_evaluation(tuple(inputs["input_ids"].shape))
         return super().prediction_step(model, inputs, *args, **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
+        lengths = self.train_lengths
+        assert lengths is not None, "a trainer that only scores has no order of training"
+        arguments = self.args
+        batch_size = (
+            arguments.train_batch_size
+            * arguments.gradient_accumulation_steps
+            * arguments.world_size
+        )
+
+        def order(epoch: int) -> npt.NDArray[np.int64]:
+            return epoch_order(self.batching, lengths, batch_size, seed=arguments.seed, epoch=epoch)
+
+        return EpochSampler(order, len(lengths), self._epoch)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         # The order is ours (by length) and is undone by position, so no sampler may change it.

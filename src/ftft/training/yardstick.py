@@ -31,8 +31,8 @@ def plan_erm_cost(
         measured: A training of the same model that was run, for its speed.
 
     Returns:
-        Operations and tokens of batches drawn as a run would draw them, from another random
-        order; seconds estimated from ``measured``.
+        Operations and tokens of the batches that a run would have; seconds estimated from
+        ``measured``.
     """
     config = load_config(settings)
     config.num_labels = len(train.labelled.class_names)
@@ -42,16 +42,15 @@ def plan_erm_cost(
         )
     if settings.freeze_embeddings:
         freeze_embeddings(model)
-    accumulation = int(settings.training_arguments.get("gradient_accumulation_steps", 1))
     multiple = 8 if torch.cuda.is_available() else 1
     training = planned_shapes(
         train.lengths,
-        batch_size=per_device_batch(settings),
+        batching=settings.batching,
+        batch_size=settings.batch_size,
+        micro_batch=per_device_batch(settings),
         steps=plan.steps,
         seed=plan.seed,
         multiple=multiple,
-        accumulation=accumulation,
-        sampling=str(settings.training_arguments.get("train_sampling_strategy", "random")),
     )
     evaluation: dict[tuple[int, int], int] = {}
     scorings = -(-plan.steps // plan.evaluate_every)
