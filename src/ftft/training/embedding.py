@@ -22,7 +22,7 @@ def reuse_embedding_gradient(model: Any) -> bool:
     Returns:
         False where there is nothing to do: the embeddings are frozen, or are no plain table.
     """
-    table: Any = model.get_input_embeddings()
+    table = model.get_input_embeddings()
     if type(table) is not torch.nn.Embedding or not table.weight.requires_grad:
         return False
     table.sparse = True
@@ -37,5 +37,5 @@ def reuse_embedding_gradient(model: Any) -> bool:
         buffer.index_add_(0, gradient._indices()[0], gradient._values())
         weight.grad = buffer
 
-    table.weight.register_post_accumulate_grad_hook(densify)
+    table.weight.register_post_accumulate_grad_hook(densify)  # type: ignore[no-untyped-call]
     return True
