@@ -45,6 +45,17 @@ SETS: dict[str, dict[str, Any]] = {
         },
         "classes": ["entailment", "neutral", "contradiction"],
     },
+    "sst2": {
+        "train": {
+            "path": "sentiment/sst2_train.tsv",
+            "quoting": False,
+            "header": False,
+            "columns": ["text", "label"],
+            "text": "text",
+            "label": "label",
+            "labels": {"1": "positive", "0": "negative"},
+        },
+    },
 }
 # What is compared with what, from an arm of the peer to an arm of ftft.
 PAIRS = (("plain-fp32", "ftft-fp32"), ("plain-bf16", "ftft-bf16"))
@@ -307,7 +318,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", default=os.environ.get("FTFT_DATA"))
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=["olid", "mnli_dev"])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--scores", type=int, nargs="*", help="seeds to compare scores over")
     parser.add_argument("--sizes", type=float, nargs="*", help="sizes of generated data")

@@ -68,11 +68,11 @@ def counter_of() -> Any:
     """Count operations once for all models of one shape; it is most of a tiny run's time."""
     known: dict[tuple[Any, ...], FlopCounter] = {}
 
-    def counter(model: Any) -> FlopCounter:
+    def counter(model: Any, **options: Any) -> FlopCounter:
         shapes = ((tuple(p.shape), p.requires_grad) for p in model.parameters())
-        key = (type(model), *shapes)
+        key = (type(model), *options.items(), *shapes)
         if key not in known:
-            known[key] = FlopCounter(model)
+            known[key] = FlopCounter(model, **options)
         return known[key]
 
     return counter

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import peft
 import pytest
 import torch
 from transformers import (
@@ -27,6 +28,7 @@ from ftft.training.flops import FlopCounter, planned_shapes, token_count
 from ftft.training.models import freeze_embeddings
 
 TOLERANCE = 0.02
+TARGETS = ["query", "value"]
 UNSEEN = [(1, 5), (7, 33), (4, 96)]
 
 
@@ -326,3 +328,40 @@ def test_accumulated_batches_are_planned_one_by_one():
     shapes = planned(lengths, 4, 2, micro_batch=2)
     assert sum(shapes.values()) == 4
     assert {size for size, _ in shapes} == {2}
+
+
+@pytest.mark.parametrize("make", [bert, electra, deberta])
+def test_recomputed_activations_cost_the_layers_once_more(make):
+    config, shape = make(5), (4, 40)
+    model = network(config)
+    plain, recomputing = FlopCounter(model), FlopCounter(model, recomputing=True)
+    assert recomputing.batch(shape).forward == plain.batch(shape).forward
+    again = recomputing.batch(shape).training - plain.batch(shape).training
+    assert again == pytest.approx(config.num_hidden_layers * layer(config, *shape), rel=TOLERANCE)
+    assert not model.is_gradient_checkpointing
+
+
+def test_an_adapter_is_counted_with_what_it_leaves_frozen():
+    """LoRA on queries and values; only the adapters and the head have weight gradients."""
+    config, rank, (examples, length) = bert(5), 4, (4, 96)
+    config.num_hidden_layers = 3
+    adapted = peft.get_peft_model(
+        network(config), peft.LoraConfig(task_type="SEQ_CLS", r=rank, target_modules=TARGETS)
+    )
+    tokens, hidden, inner = examples * length, config.hidden_size, config.intermediate_size
+    square, feed = 2 * tokens * hidden * hidden, 2 * tokens * hidden * inner
+    narrow = 2 * tokens * hidden * rank  # down, and up again
+    attention = 2 * 2 * examples * length**2 * hidden
+    head = 2 * examples * hidden * config.num_labels
+    expected_forward = forward(config, examples, length) + 3 * 2 * 2 * narrow
+    # Output, feed-forward and attention pass the gradient on; down and up take theirs too.
+    passed = square + 2 * feed + 2 * attention
+    # Below are frozen embeddings: no gradient for them, nor for the keys made of them.
+    first = passed - attention // 2 + 2 * (1 + 2) * narrow
+    later = passed + 3 * square + 2 * (2 + 2) * narrow
+    pooler = 2 * examples * hidden * hidden
+    backward = first + 2 * later + pooler + 2 * head
+    counted = FlopCounter(adapted).batch((examples, length))
+    assert counted.forward == pytest.approx(expected_forward, rel=1e-6)
+    assert counted.training == pytest.approx(expected_forward + backward, rel=1e-6)
+    assert counted.training < 0.75 * FlopCounter(network(config)).batch((examples, length)).training

@@ -206,6 +206,12 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
     return arguments
 
 
+def recomputes(settings: FineTuning) -> bool:
+    """Whether activations are computed a second time in the backward pass, to save memory."""
+    names = ("gradient_checkpointing", "activation_checkpointing")
+    return any(bool(settings.training_arguments.get(name)) for name in names)
+
+
 def per_device_batch(settings: FineTuning) -> int:
     """Examples per process and accumulation step, so that a step has ``batch_size`` in all.
 

@@ -18,7 +18,7 @@ from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.errors import ConfigError
 from ftft.training.allocator import keep_freed_memory
-from ftft.training.arguments import Plan, training_arguments
+from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.cost import CostMeter, TrainingCost
 from ftft.training.embedding import reuse_embedding_gradient
 from ftft.training.flops import FlopCounter
@@ -134,7 +134,7 @@ def finetune(
         if resume is None and arguments.process_index == 0:
             shutil.rmtree(folder / "dynamics", ignore_errors=True)
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
-    flops = FlopCounter(model)
+    flops = FlopCounter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
         keep_freed_memory()
         if arguments.world_size == 1 and not arguments.torch_compile:

@@ -52,14 +52,19 @@ class FlopCounter:
     tokens for attention, and twice the forward pass again for the backward pass.
 
     Args:
-        model: A ``transformers`` model. Its weights are neither copied nor changed.
+        model: A ``transformers`` model, or one with adapters of PEFT. Its weights are neither
+            copied nor changed.
+        recomputing: Whether activations are computed a second time in the backward pass
+            (gradient checkpointing), which is counted.
 
     Attributes:
         counted: False where the operations are approximated.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, recomputing: bool = False) -> None:
         self._model = _meta_copy(model).train()
+        if recomputing:
+            self._model.gradient_checkpointing_enable()
         self._direct = cache(self._count)
         self.counted = True
         try:

@@ -7,7 +7,7 @@ from transformers import AutoModelForSequenceClassification
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
-from ftft.training.arguments import Plan, per_device_batch
+from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, planned_shapes
@@ -60,4 +60,5 @@ def plan_erm_cost(
             batch = ordered[start : start + settings.eval_batch_size]
             shape = (len(batch), -(-batch[0] // multiple) * multiple)
             evaluation[shape] = evaluation.get(shape, 0) + scorings
-    return planned_cost(FlopCounter(model), training, evaluation, measured=measured)
+    counter = FlopCounter(model, recomputing=recomputes(settings))
+    return planned_cost(counter, training, evaluation, measured=measured)
