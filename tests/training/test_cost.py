@@ -91,11 +91,13 @@ def test_meter_survives_a_checkpoint():
     for shape in [(16, 9), (16, 9), (8, 5)]:
         meter.count_training(shape)
     meter.count_evaluation((64, 30))
+    meter.gather()
     meter.lap_training()
     meter.lap_overhead()
     kept = json.loads(json.dumps(meter.state()))
     again = CostMeter.from_state(kept)
     again.count_training((8, 5))
+    again.gather()
     assert again.training_shapes == {"16x9": 2, "8x5": 2}
     assert again.evaluation_shapes == {"64x30": 1}
     assert again.training_seconds == meter.training_seconds > 0

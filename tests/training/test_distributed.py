@@ -1,4 +1,4 @@
-"""Two processes on one machine train and record as one does."""
+"""Two and four processes on one machine train and record as one does."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from run_in_two_processes import train
-from tiny_task import weights
+from run_in_processes import SIZES, train
+from tiny_task import reviews, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from ftft.data.encode import encode
 from ftft.dynamics.flushes import list_flushes
 from ftft.dynamics.store import read_dynamics
+from ftft.training.finetune import FineTuned
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +33,16 @@ def plain_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture(scope="module")
-def two(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that two processes wrote."""
-    folder = tmp_path_factory.mktemp("two")
+@pytest.fixture(scope="module", params=[2, 4])
+def many(
+    request: pytest.FixtureRequest, plain_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int, Path]:
+    """A number of processes, and the folder that they wrote."""
+    folder = tmp_path_factory.mktemp(f"by-{request.param}")
     here = Path(__file__).parent
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    script = [str(here / "run_in_two_processes.py"), str(plain_model), str(folder)]
+    processes = ["--nproc-per-node", str(request.param)]
+    launcher = ["-m", "torch.distributed.run", "--standalone", *processes]
+    script = [str(here / "run_in_processes.py"), str(plain_model), str(folder)]
     done = subprocess.run(
         [sys.executable, *launcher, *script],
         env=os.environ | {"PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"},
@@ -46,7 +51,14 @@ def two(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder
+    return request.param, folder
+
+
+@pytest.fixture(scope="module")
+def alone(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, FineTuned]:
+    """What one process makes of the same."""
+    folder = tmp_path_factory.mktemp("alone")
+    return {size: train(str(plain_model), folder / str(size), size) for size in SIZES}
 
 
 def result(folder: Path, rank: int) -> dict[str, Any]:
@@ -54,36 +66,53 @@ def result(folder: Path, rank: int) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("examples", [48, 37])  # the last batch of an epoch is full, or is not
-def test_each_example_is_recorded_once_an_epoch(two, examples):
-    dynamics = read_dynamics(two / f"{examples}" / "dynamics")
+@pytest.mark.parametrize("examples", SIZES)
+def test_each_example_is_recorded_once_an_epoch(many, examples):
+    processes, folder = many
+    dynamics = read_dynamics(folder / f"{examples}" / "dynamics")
     assert dynamics.epochs == (0, 1)
     assert dynamics.incomplete == {}
     assert len(dynamics) == examples
-    assert {flush.rank for flush in list_flushes(two / f"{examples}" / "dynamics")} == {0, 1}
+    flushes = list_flushes(folder / f"{examples}" / "dynamics")
+    assert {flush.rank for flush in flushes} == set(range(processes))
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(two, plain_model, tmp_path):
-    alone = train(str(plain_model), tmp_path, 48)
-    together = result(two, 0)["48"]
-    assert (together["steps"], together["kept_step"]) == (alone.steps, alone.kept_step)
-    assert together["history"] == alone.history
-    found, expected = weights(two / "48" / "model"), weights(alone.model_folder)
+@pytest.mark.parametrize("examples", SIZES)
+def test_they_train_as_one_does(many, alone, examples):
+    """The same batches in the same order; a batch that does not go round is not filled with old."""
+    _, folder = many
+    one, together = alone[examples], result(folder, 0)[str(examples)]
+    assert (together["steps"], together["kept_step"]) == (one.steps, one.kept_step)
+    assert together["history"] == one.history
+    found, expected = weights(folder / f"{examples}" / "model"), weights(one.model_folder)
     for name, weight in expected.items():
         torch.testing.assert_close(found[name], weight, atol=1e-4, rtol=0, msg=name)
     np.testing.assert_allclose(
-        read_dynamics(two / "48" / "dynamics").logits(),
-        read_dynamics(alone.dynamics_folder).logits(),
+        read_dynamics(folder / f"{examples}" / "dynamics").logits(),
+        read_dynamics(one.dynamics_folder).logits(),
         atol=1e-4,
     )
 
 
 @pytest.mark.slow
-def test_all_processes_say_the_same(two):
-    for examples in ("48", "37"):
-        one, other = (result(two, rank)[examples] for rank in (0, 1))
-        assert one["history"] == other["history"]
-        assert one["dev_scores"] == other["dev_scores"]
-        assert (one["steps"], one["kept_step"]) == (other["steps"], other["kept_step"])
-    assert sorted(path.name for path in (two / "48").iterdir()) == ["dynamics", "model"]
+def test_their_cost_is_that_of_all_of_them(many, alone, tokenizer):
+    """Every token of two epochs, and no more padding than the larger batches of one process."""
+    _, folder = many
+    lengths = encode(reviews("train", 48), tokenizer, max_length=16).lengths
+    one, together = alone[48].cost.training, result(folder, 0)["48"]["cost"]["training"]
+    assert 2 * lengths.sum() <= together["tokens"] <= one.tokens
+    assert together["flops"] == pytest.approx(one.flops * together["tokens"] / one.tokens, rel=0.1)
+
+
+@pytest.mark.slow
+def test_all_processes_say_the_same(many):
+    processes, folder = many
+    for examples in map(str, SIZES):
+        one, *others = (result(folder, rank)[examples] for rank in range(processes))
+        for other in others:
+            assert one["history"] == other["history"]
+            assert one["dev_scores"] == other["dev_scores"]
+            assert (one["steps"], one["kept_step"]) == (other["steps"], other["kept_step"])
+            assert one["cost"]["training"]["flops"] == other["cost"]["training"]["flops"]
+    assert sorted(path.name for path in (folder / "48").iterdir()) == ["dynamics", "model"]

@@ -253,8 +253,10 @@ def test_logits_are_in_the_order_of_the_data_set(trainer, train):
 
 def test_scoring_pads_like_with_like(trainer, train):
     trainer.args.per_device_eval_batch_size = 8
+    trainer.meter.gather()
     before = dict(trainer.meter.evaluation_shapes)
     trainer.logits(train)
+    trainer.meter.gather()
     added = {
         shape: count - before.get(shape, 0)
         for shape, count in trainer.meter.evaluation_shapes.items()

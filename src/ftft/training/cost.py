@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
+from accelerate.utils import gather_object
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
@@ -81,11 +82,15 @@ class CostMeter(TrainerCallback, ExportableState):
     """Counts batch shapes and seconds while a Trainer runs; survives a resume.
 
     A step costs one dictionary update; operations are worked out from the shapes at the end.
+    Batches are those of all processes together, once they are gathered; seconds are those of the
+    clock, not summed over processes.
     """
 
     def __init__(self) -> None:
         self.training_shapes: dict[str, int] = {}
         self.evaluation_shapes: dict[str, int] = {}
+        # Counted by this process and not gathered yet.
+        self._new: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self.training_seconds = 0.0
         self.evaluation_seconds = 0.0
         self.overhead_seconds = 0.0
@@ -93,11 +98,18 @@ class CostMeter(TrainerCallback, ExportableState):
 
     def count_training(self, shape: Shape) -> None:
         """Count one training batch of (examples, padded length)."""
-        _count(self.training_shapes, shape)
+        _count(self._new[0], shape)
 
     def count_evaluation(self, shape: Shape) -> None:
         """Count one scored batch of (examples, padded length)."""
-        _count(self.evaluation_shapes, shape)
+        _count(self._new[1], shape)
+
+    def gather(self) -> None:
+        """Add up what all processes have counted; all of them must call this together."""
+        for training, evaluation in gather_object([self._new]):
+            _add(self.training_shapes, training)
+            _add(self.evaluation_shapes, evaluation)
+        self._new = ({}, {})
 
     def lap(self) -> float:
         """Seconds since the last lap. Waits for the device, so call it outside the steps."""
@@ -135,7 +147,8 @@ class CostMeter(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": kept}
 
     def cost(self, flops: FlopCounter) -> TrainingCost:
-        """Work out the cost of what was counted."""
+        """Work out the cost of what was counted; all processes must call this together."""
+        self.gather()
         training, evaluation = _shapes(self.training_shapes), _shapes(self.evaluation_shapes)
         return TrainingCost(
             training=Amount(
@@ -191,6 +204,11 @@ def _count(counts: dict[str, int], shape: Shape) -> None:
     # Text keys, since a checkpoint keeps the counts as JSON.
     key = f"{shape[0]}x{shape[1]}"
     counts[key] = counts.get(key, 0) + 1
+
+
+def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
+    for key, count in more.items():
+        counts[key] = counts.get(key, 0) + count
 
 
 def _shapes(counts: Mapping[str, int]) -> dict[Shape, int]:

@@ -60,8 +60,17 @@ class RecordDynamics:
                     "add an integer column of that name, the position of each example in the "
                     "recorder's ids, and let the data collator pass it on."
                 )
-            self.recorder.record(self._epoch(), indices, _logits(outputs))
+            self._record(self.recorder, indices, _logits(outputs))
         return (loss, outputs) if return_outputs else loss
+
+    def _record(
+        self, recorder: DynamicsRecorder, indices: torch.Tensor, logits: torch.Tensor
+    ) -> None:
+        if self.args.world_size > 1:  # type: ignore[attr-defined]
+            # Rows that only fill up a batch, so that every process has one, are no examples.
+            real = indices >= 0
+            indices, logits = indices[real], logits[real]
+        recorder.record(self._epoch(), indices, logits)
 
     def _epoch(self) -> int:
         # state.epoch counts finished steps, so within epoch e it lies in [e, e + 1).

@@ -14,7 +14,7 @@ from transformers import DataCollatorWithPadding, Trainer
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
 from ftft.evaluation.metrics import SetScores, predict_classes, score
-from ftft.training.batching import EpochSampler, epoch_order
+from ftft.training.batching import EpochSampler, epoch_order, with_filler
 from ftft.training.cost import CostMeter
 from ftft.training.recording import RecordDynamics
 
@@ -48,8 +48,9 @@ class FineTuner(RecordDynamics, Trainer):
         **kwargs: Any,
     ) -> None:
         multiple = 8 if torch.cuda.is_available() else None
+        processes = kwargs["args"].world_size
         super().__init__(
-            train_dataset=None if train is None else train.rows,
+            train_dataset=None if train is None else with_filler(train, processes),
             eval_dataset={name: dataset.inputs() for name, dataset in dev.items()},
             processing_class=tokenizer,
             data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=multiple),
@@ -105,16 +106,16 @@ class FineTuner(RecordDynamics, Trainer):
         lengths = self.train_lengths
         assert lengths is not None, "a trainer that only scores has no order of training"
         arguments = self.args
-        batch_size = (
-            arguments.train_batch_size
-            * arguments.gradient_accumulation_steps
-            * arguments.world_size
-        )
+        at_once = arguments.train_batch_size * arguments.world_size
+        batch_size = at_once * arguments.gradient_accumulation_steps
 
         def order(epoch: int) -> npt.NDArray[np.int64]:
             return epoch_order(self.batching, lengths, batch_size, seed=arguments.seed, epoch=epoch)
 
-        return EpochSampler(order, len(lengths), self._epoch)
+        # Every process needs a batch at a time, or it would wait for ever, or be given examples
+        # of the epoch's first batch again.
+        fillers = -len(lengths) % at_once if arguments.world_size > 1 else 0
+        return EpochSampler(order, len(lengths), self._epoch, fillers=fillers)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         # The order is ours (by length) and is undone by position, so no sampler may change it.
@@ -187,6 +188,7 @@ class FineTuner(RecordDynamics, Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self.meter.lap_training()
+        self.meter.gather()
         if self.recorder is not None:
             # What a checkpoint says was trained on must be on disk when it is resumed from.
             self.recorder.flush()

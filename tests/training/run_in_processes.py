@@ -1,6 +1,6 @@
-"""What each of two processes runs in ``test_distributed.py``, started by torchrun.
+"""What each process runs in ``test_distributed.py``, started by torchrun.
 
-Usage: torchrun --nproc-per-node 2 run_in_two_processes.py MODEL FOLDER
+Usage: torchrun --nproc-per-node 2 run_in_processes.py MODEL FOLDER
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from transformers import AutoTokenizer
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import encode
 from ftft.training.finetune import DevSets, FineTuned, finetune
+
+# In batches of 16: all full; or the last one of 5 or of 1, which do not go round.
+SIZES = (48, 37, 33)
 
 
 def train(model: str, folder: Path, examples: int, **changes: Any) -> FineTuned:
@@ -34,7 +37,7 @@ def train(model: str, folder: Path, examples: int, **changes: Any) -> FineTuned:
 
 if __name__ == "__main__":
     model, folder = sys.argv[1], Path(sys.argv[2])
-    tuned = {examples: train(model, folder / f"{examples}", examples) for examples in (48, 37)}
+    tuned = {examples: train(model, folder / f"{examples}", examples) for examples in SIZES}
     result = {examples: one.to_dict() for examples, one in tuned.items()}
     from accelerate import PartialState
 
