@@ -282,7 +282,7 @@ class TestFile:
         assert "aliases stand for more than" in problem("\n".join(lines))
 
     def test_an_alias_within_itself(self, problem):
-        assert "aliases stand for more than" in problem(VALID + "map: &a {burn_in: *a}\n")
+        assert "nested more than 50 levels" in problem(VALID + "map: &a {burn_in: *a}\n")
 
 
 class TestOverrides:

@@ -124,7 +124,10 @@ def reading(path: Path, chosen: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         reason = str(error).strip().partition("\n")[0][:200]
-        raise DataError(f"{path} cannot be read as {chosen}: {reason}") from error
+        raise DataError(
+            f"{path} cannot be read as {chosen}: {reason}. Check that the file is whole and of "
+            "that format; the key 'format' names another."
+        ) from error
 
 
 def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
@@ -154,8 +157,10 @@ def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
 
     rows = open_hub(source)
     require_columns(wanted, rows.column_names, source.place)
-    table = rows.select_columns(list(wanted)).with_format("arrow")[:]
-    return _named(table, wanted, source.place, rows.features)
+    # A saved data set is mapped into memory, so damage shows when rows are looked at.
+    with reading(Path(source.place), "a data set"):
+        table = rows.select_columns(list(wanted)).with_format("arrow")[:]
+        return _named(table, wanted, source.place, rows.features)
 
 
 def _named(table: pa.Table, wanted: Sequence[str], place: str, features: Features) -> RawTable:

