@@ -92,9 +92,11 @@ def read_or_refuse(read: Callable[[], Any]) -> bool:
     try:
         read()
     except FtftError as error:
-        assert len(str(error)) > 20
-        return False
-    return True
+        message = str(error)
+    else:
+        return True
+    assert len(message) > 20
+    return False
 
 
 def flipped(content: bytes, position: int, bit: int) -> bytes:

@@ -272,7 +272,7 @@ def test_a_key_that_a_merge_brings_does_not_stand_twice(tmp_path):
     )
     text = instead("reference: {model: owner/small}", inner) + "map: {<<: *a}\n"
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(ConfigError, match="map.mode: unknown key"):
+    with pytest.raises(ConfigError, match=r"map\.mode: unknown key"):
         load(tmp_path)
 
 

@@ -55,6 +55,13 @@ def parquet(**columns):
     return write
 
 
+def saved_set(at, damage):
+    from datasets import Dataset
+
+    Dataset.from_list(RECORDS).save_to_disk(at / "set")
+    damage(next((at / "set").glob("*.arrow")))
+
+
 def parquet_bytes():
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(RECORDS), sink)
@@ -123,6 +130,11 @@ DELIMITED = [
          ("train.csv does not exist", "mean 'tarin.csv'"), also={}),
     Case("a folder", lambda at: (at / "train.csv").mkdir(),
          ("train.csv is a folder", "goes under 'hub'"), also={}),
+    Case("a saved set that is cut off",
+         lambda at: saved_set(at, lambda path: path.write_bytes(path.read_bytes()[:300])),
+         ("set", "cannot be read", "Copy the folder again"), also={"path": None, "hub": "./set"}),
+    Case("a saved set without its rows", lambda at: saved_set(at, lambda path: path.unlink()),
+         ("set", "cannot be read", "save_to_disk"), also={"path": None, "hub": "./set"}),
     Case("a hub folder without data", lambda at: (at / "set").mkdir(),
          ("set", "cannot be loaded", "Check the name"), also={"path": None, "hub": "./set"}),
     Case("a saved set that is damaged",
@@ -245,7 +257,7 @@ def place(tmp_path):
 
 
 anywhere = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -268,8 +280,10 @@ def test_cut_files_are_read_or_refused(place, name, share):
 
 
 PIECES = st.sampled_from(
-    [b",", b";", b"\t", b'"', b'""', b"\n", b"\r\n", b"\r", b"\0", b"\xff", b"\xef\xbb\xbf", b"{"]
-    + [b"}", b"[", b"null", b"NaN", b"\\", b"\\ud800", b"=1+1", b"a", b" ", "é".encode()]
+    [
+        *(b",", b";", b"\t", b'"', b'""', b"\n", b"\r\n", b"\r", b"\0", b"\xff", b"\xef\xbb\xbf"),
+        *(b"{", b"}", b"[", b"null", b"NaN", b"\\", b"\\ud800", b"=1+1", b"a", b" ", "é".encode()),
+    ]
 )
 
 

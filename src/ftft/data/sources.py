@@ -33,6 +33,13 @@ SUFFIXES: dict[str, FileFormat] = {
 }
 
 
+# What a damaged file raises depends on where the damage is.
+_READ_ERRORS = (
+    *(OSError, EOFError, zlib.error, pa.ArrowException),
+    *(ValueError, KeyError, MemoryError, OverflowError),
+)
+
+
 @dataclass(frozen=True)
 class RawTable:
     """The columns that were asked for, as strings.
@@ -122,7 +129,7 @@ def reading(path: Path, chosen: str) -> Iterator[None]:
     """Turn what the operating system, gzip and pyarrow raise into a DataError."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+    except _READ_ERRORS as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise DataError(
             f"{path} cannot be read as {chosen}: {reason}. Check that the file is whole and of "
@@ -193,6 +200,7 @@ def _as_strings(table: pa.Table, wanted: Sequence[str], place: str) -> pa.Table:
             )
         try:
             columns[name] = column.cast(pa.string())
+            columns[name].validate(full=True)  # Parquet does not see to it that texts are UTF-8
         except pa.ArrowException as error:
             raise DataError(
                 f"{place}: column {name!r} of type {column.type} cannot be read as text ({error})."
