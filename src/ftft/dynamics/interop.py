@@ -223,8 +223,10 @@ def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
 def _read_json(path: Path, kinds: Mapping[str, pa.DataType]) -> pa.Table:
     options = pj.ParseOptions(explicit_schema=pa.schema(list(kinds.items())))
     try:
-        return pj.read_json(path, parse_options=options)
-    except (pa.ArrowException, OSError) as error:
+        table = pj.read_json(path, parse_options=options)
+        table.validate(full=True)  # texts that are not UTF-8 are read as if they were
+        return table
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
             f"{path} cannot be read as JSON lines: {str(error).strip()}. Each line must be a JSON "
             "object with an integer or text guid, a list of numbers and an integer gold label."

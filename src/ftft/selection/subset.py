@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ftft.cartography.tables import read_table, write_table
+from ftft.dynamics.examples import check_unique
 from ftft.errors import DynamicsError
 
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -83,12 +84,14 @@ class Selection:
                 raise ValueError("an id, a score or a rank is missing")
             if not np.array_equal(ranks, np.arange(len(ranks))):
                 raise ValueError("its ranks are not 0, 1, 2, …")
+            ids = table.column("example_id").combine_chunks()
+            check_unique(ids, str(path))
             return cls(
                 strategy=str(settings["strategy"]),
                 fraction=float(settings["fraction"]),
                 seed=int(settings["seed"]),
                 total=int(settings["total"]),
-                example_ids=table.column("example_id").combine_chunks(),
+                example_ids=ids,
                 scores=table.column("score").to_numpy(),
                 options=dict(settings["options"]),
             )
