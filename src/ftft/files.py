@@ -59,7 +59,14 @@ def check_free(
     Raises:
         FtftError: a folder is there, or a file that may not be replaced; of the given class.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as problem:
+        raise error(
+            f"{str(path)[:100]} cannot be written: {problem.strerror or problem}. Give another "
+            "name."
+        ) from problem
+    if is_folder:
         raise error(
             f"{path} is a folder, but a file is to be written there; give the name of a file, or "
             "remove the folder first."

@@ -240,9 +240,9 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         WorkspaceError: It cannot.
     """
     place = Path(folder).absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
     try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:

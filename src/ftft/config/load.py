@@ -11,6 +11,7 @@ import difflib
 import itertools
 import os
 import reprlib
+import stat
 import types
 import typing
 from collections import Counter
@@ -77,7 +78,13 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     file = Path(path)
     try:
-        size = file.stat().st_size
+        about = file.stat()
+        size = about.st_size
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
+            raise ConfigError(
+                f"{file}: cannot be read: it is not a file. Give the experiment file, a YAML file "
+                "that you may read."
+            )
         if size > MAX_BYTES:
             raise ConfigError(
                 f"{file}: the experiment file has {size:,} bytes, more than the {MAX_BYTES:,} "

@@ -102,9 +102,15 @@ def check_file(path: Path) -> None:
     Raises:
         DataError: It does not exist, or is a folder.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise DataError(
+            f"{str(path)[:100]} cannot be read: {error.strerror or error}. Name a data file."
+        ) from error
+    if is_folder:
         raise DataError(f"{path} is a folder; a folder that holds a data set goes under 'hub'.")
-    if not path.is_file():
+    if not is_file:
         folder = path.absolute().parent
         if not folder.is_dir():
             raise DataError(f"{path} does not exist, nor does the folder {folder}.")

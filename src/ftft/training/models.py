@@ -49,9 +49,15 @@ def resolve_model(name: str) -> str:
     """
     if name.startswith(PACKAGE_PREFIX):
         return str(_package_folder(name))
-    local = Path(name).expanduser()
-    if local.is_dir():
-        return str(local)
+    try:
+        local = Path(name).expanduser()
+        if local.is_dir():
+            return str(local)
+    except (OSError, RuntimeError) as error:
+        raise ModelError(
+            f"model {name[:100]}: no folder can be called that ({error.__class__.__name__}); give "
+            "a folder with a config.json or a hub id."
+        ) from error
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(
             f"model {name}: there is no such folder; give a folder with a config.json, a hub id "
@@ -182,11 +188,23 @@ def load_tokenizer(settings: FineTuning) -> Any:
         ModelError: It cannot be loaded.
     """
     with _explained(settings.model):
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             resolve_model(settings.model),
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
         )
+        return _with_words(tokenizer, settings.model)
+
+
+def _with_words(tokenizer: Any, name: str) -> Any:
+    """Refuse the empty tokenizer that transformers makes up where its files are missing."""
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise ModelError(
+            f"model {name}: its tokenizer knows no words, only {len(tokenizer)} special tokens; "
+            "the tokenizer's files (tokenizer.json, vocab.txt or the like) were expected beside "
+            "config.json. Copy them there."
+        )
+    return tokenizer
 
 
 def load_config(settings: FineTuning) -> Any:
@@ -280,6 +298,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
             output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        _with_words(tokenizer, str(folder))
     if info["missing_keys"]:
         lost = sorted(info["missing_keys"])
         raise ModelError(
@@ -324,6 +343,8 @@ def _explained(name: str) -> Iterator[None]:
     # Any exception: what transformers raises for a damaged folder has no common base.
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "trust_remote_code" in str(error):
+            first += " Read that code; if you trust it, set trust_remote_code: true."
         raise ModelError(
             f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "
             "network and your access, and that it has safetensors; for a folder, that it holds "
