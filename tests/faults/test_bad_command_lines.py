@@ -186,7 +186,11 @@ VALUES = [
     case("select map.parquet --easy-share 2 --strategy ambiguous+easy -o a.parquet", "2.0", "must"),
     case("select map.parquet --exclude-label-errors 1 -o a.parquet", "1.0", "must"),
     case("select map.parquet --exclude-label-errors -1 -o a.parquet", "-1.0", "must"),
-    case("select map.parquet --exclude-label-errors 0.9 -o a.parquet", "only 6 can be", "exclude fewer"),
+    case(
+        "select map.parquet --exclude-label-errors 0.9 -o a.parquet",
+        "only 6 can be",
+        "exclude fewer",
+    ),
     case(
         "select map.parquet --keep-label-proportions --balance-labels -o a.parquet",
         *("label", "exclude each other"),
