@@ -13,7 +13,7 @@ from pathlib import Path
 from ftft.cartography.datamap import DataMap
 from ftft.data.demo import generate_demo, write_demo
 from ftft.errors import WorkspaceError
-from ftft.files import check_free, write_text
+from ftft.files import atomic_path, check_free
 from ftft.workspace import check_writable
 
 # Few enough training pairs for ERM to take minutes on two cores.
@@ -61,20 +61,21 @@ def prepare_demo(folder: Path, *, failing: bool = False, overwrite: bool = False
     path = folder / f"{name}.yaml"
     with tempfile.TemporaryDirectory() as place:
         fresh = write_demo(place, generate_demo(**SIZES, flip_rate=FLIPPED))
-        files = {folder / "data" / new.name: new.read_text("utf-8") for new in fresh.values()}
-    files[path] = text
+        files = {folder / "data" / new.name: new.read_bytes() for new in fresh.values()}
+    files[path] = text.encode()
     # All of them first: a refusal leaves nothing half-replaced.
-    changed = {target: text for target, text in files.items() if not _holds(target, text)}
+    changed = {target: new for target, new in files.items() if not _holds(target, new)}
     for target in changed:
         check_free(target, overwrite=overwrite, error=WorkspaceError)
     for target, content in changed.items():
-        write_text(target, content, WorkspaceError)
+        with atomic_path(target, WorkspaceError) as temporary:
+            temporary.write_bytes(content)
     return path
 
 
-def _holds(path: Path, text: str) -> bool:
+def _holds(path: Path, content: bytes) -> bool:
     try:
-        return path.read_bytes() == text.encode()
+        return path.read_bytes() == content
     except OSError:
         return False
 

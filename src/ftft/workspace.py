@@ -287,6 +287,7 @@ def _read_stage(folder: Path) -> dict[str, Any] | None:
         not isinstance(values, dict)
         or not {"digest", "status"} <= values.keys()
         or (values["status"] == "finished" and not isinstance(values.get("result"), dict))
+        or not isinstance(values.get("outputs", {}), dict)
     ):
         raise WorkspaceError(
             f"{path}: not a stage record; remove the folder {folder} to run this stage again."

@@ -229,7 +229,7 @@ class TestFile:
             load_experiment(tmp_path / "none.yaml")
 
     def test_folder(self, tmp_path):
-        with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        with pytest.raises(ConfigError, match="cannot be read: it is not a file"):
             load_experiment(tmp_path)
 
     def test_below_a_file(self, write):

@@ -9,7 +9,7 @@ _BIDI = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"
 
 
 def inert(text: str) -> str:
-    """Write control characters out, such as ESC, out as Python would; line breaks stay.
+    """Write control characters, such as ESC, out as Python would; line breaks stay.
 
     Ids, class names, texts and file names come from files that others wrote; an escape
     sequence in one could recolour, rewrite or clear what is on the screen.

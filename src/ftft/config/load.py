@@ -154,31 +154,37 @@ def _parsed(text: str) -> Any:
     A few lines of aliases that stand for millions of values, or for thousands of levels,
     are refused.
     """
-    return _plain(yaml.load(text, _Loader), itertools.count(1), 0)
+    return _plain(yaml.load(text, _Loader), itertools.count(1), ())
 
 
-def _plain(value: Any, counter: Iterator[int], depth: int) -> Any:
+def _plain(value: Any, counter: Iterator[int], path: tuple[str, ...]) -> Any:
     if next(counter) > MAX_VALUES:
         raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")
-    if depth > MAX_DEPTH:
+    if len(path) > MAX_DEPTH:
         raise ValueError(f"its values are nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
-        return {_scalar(key): _plain(item, counter, depth + 1) for key, item in value.items()}
+        return {
+            _scalar(key, path): _plain(item, counter, (*path, str(key)))
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_plain(item, counter, depth + 1) for item in value]
-    return _scalar(value)
+        return [_plain(item, counter, (*path, str(n))) for n, item in enumerate(value)]
+    return _scalar(value, path)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: Any, path: tuple[str, ...]) -> Any:
     """A value as it is, unless no experiment can hold it."""
+    place = f" (at {'.'.join(path)})" if path else ""
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError(f"{_shorten(value)} holds half a surrogate pair, which is no character")
+        raise ValueError(
+            f"{_shorten(value)}{place} holds half a surrogate pair, which is no character"
+        )
     if value is not None and not isinstance(value, str | int | float):
         # A bare 2020-01-01 is a date to YAML; the rest takes a tag such as !!binary.
         shown = value if isinstance(value, datetime.date) else _shorten(value)
         raise ValueError(
-            f"{shown} is read as a {type(value).__name__}; put a text in quotes, and write plain "
-            "texts, numbers, lists and mappings only"
+            f"{shown}{place} is read as a {type(value).__name__}; put a text in quotes, and "
+            "write plain texts, numbers, lists and mappings only"
         )
     return value
 
