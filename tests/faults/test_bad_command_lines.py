@@ -340,7 +340,12 @@ def test_a_lock_that_is_a_link_is_not_written_through(here, ftft, tmp_path):
 
 
 def test_the_command_itself_in_a_process_of_its_own(prepared):
-    lines = (["run", "nowhere.yaml"], ["select", "train.csv", "-o", "a"], ["bogus"])
+    lines = (
+        ["run", "nowhere.yaml"],
+        ["select", "train.csv", "-o", "a"],
+        ["bogus"],
+        ["run", "run", "\udcff"],
+    )
     for line in lines:
         process = subprocess.run(
             [sys.executable, "-c", "from ftft.cli import main; main()", *line],
@@ -374,7 +379,6 @@ WORDS = st.sampled_from(
             "-",
             "\x1b[2J",
             "é",
-            "\udcff",
         ),
     ]
 )

@@ -214,7 +214,8 @@ def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
             f"{path}: the lists in {column} have the lengths {sorted(widths)} or hold nulls; every "
             "example must have one logit for each class."
         )
-    logits = lists.flatten().to_numpy().reshape(-1, widths[0]).astype(np.float32)
+    with np.errstate(over="ignore"):  # infinite logits are refused, by id, further on
+        logits = lists.flatten().to_numpy().reshape(-1, widths[0]).astype(np.float32)
     ids = to_ids(table.column("guid"))
     check_unique(ids, str(path))
     return ids, logits, table.column("gold").to_numpy()
