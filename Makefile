@@ -19,7 +19,8 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_layering.py
+	$(BIN)/python -m pytest tests/test_layering.py tests/test_security.py
+	$(BIN)/python scripts/audit.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("ftft needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import random
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,34 @@ def experiment_file(tmp_path: Path, tiny_model: Path, review_files: dict[str, Pa
     path = tmp_path / "experiment.yaml"
     path.write_text(EXPERIMENT.format(model=tiny_model), encoding="utf-8")
     return path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The command line, called in this process: exit status and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ftft(monkeypatch, capsys, tmp_path):
+    """Call ``ftft ARGUMENTS`` in an empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FTFT_DEBUG", raising=False)
+
+    from ftft.cli import main
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ftft", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call

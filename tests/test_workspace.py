@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -108,6 +109,14 @@ class TestStage:
         build = Build()
         workspace.stage("a", {"x": 1}, build)
         assert build.found == [["stage.json"]]
+
+    def test_nor_is_it_lost(self, workspace):
+        for number in (1, 2):
+            shutil.rmtree(workspace.folder / "a", ignore_errors=True)
+            (workspace.folder / "a").mkdir()
+            (workspace.folder / "a" / "mine").write_text(f"{number}")
+            workspace.stage("a", {"x": 1}, Build())
+            assert (workspace.folder / f"a.unknown-{number}" / "mine").read_text() == f"{number}"
 
     def test_the_record_says_what_it_was_made_from(self, workspace):
         build = Build({"n": 3})

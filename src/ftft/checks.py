@@ -22,7 +22,7 @@ from ftft.training.arguments import (
     training_arguments,
 )
 from ftft.training.models import load_config, load_tokenizer, model_fingerprint
-from ftft.workspace import check_writable
+from ftft.workspace import check_foreign, check_writable
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     # First and alone: looking at anything else would already wait for the other processes.
     check_processes()
     attempt(partial(check_writable, folder))
+    attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
     trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
     for settings in (experiment.reference, experiment.main):
@@ -98,8 +99,8 @@ def notes(data: TaskData) -> list[str]:
 
 def check_processes() -> None:
     """Refuse to be one of several processes: they would all write one run folder."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes > 1:
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes != "1":
         raise ConfigError(
             f"WORLD_SIZE is {processes}: a run is one process for now; start `ftft` by itself, "
             "without torchrun or accelerate launch."

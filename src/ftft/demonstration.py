@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from ftft.cartography.datamap import DataMap
 from ftft.data.demo import generate_demo, write_demo
 from ftft.errors import WorkspaceError
-from ftft.files import write_text
+from ftft.files import atomic_path, check_free
 from ftft.workspace import check_writable
 
 # Few enough training pairs for ERM to take minutes on two cores.
@@ -38,31 +39,45 @@ class RegionTruth:
     flipped: int
 
 
-def prepare_demo(folder: Path, *, failing: bool = False) -> Path:
+def prepare_demo(folder: Path, *, failing: bool = False, overwrite: bool = False) -> Path:
     """Write the demo's data and experiment file.
 
     Args:
         folder: Where ``data/`` and the experiment file go.
         failing: Take the experiment whose reference is too weak.
+        overwrite: Replace files of these names that hold something else; otherwise they
+            are refused.
 
     Returns:
         The experiment file.
 
     Raises:
-        WorkspaceError: The folder cannot be written.
+        WorkspaceError: The folder cannot be written, or a file that is there would be lost.
     """
     check_writable(folder)
     name = "demo-failing" if failing else "demo"
     recipe = resources.files("ftft.config") / "recipes" / f"{name}.yaml"
     text = recipe.read_text(encoding="utf-8")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_demo(folder / "data", generate_demo(**SIZES, flip_rate=FLIPPED))
-    except OSError as error:
-        raise WorkspaceError(f"{folder}: cannot be written: {error.strerror or error}.") from error
     path = folder / f"{name}.yaml"
-    write_text(path, text, WorkspaceError)
+    with tempfile.TemporaryDirectory() as place:
+        fresh = write_demo(place, generate_demo(**SIZES, flip_rate=FLIPPED))
+        files = {folder / "data" / new.name: new.read_bytes() for new in fresh.values()}
+    files[path] = text.encode()
+    # All of them first: a refusal leaves nothing half-replaced.
+    changed = {target: new for target, new in files.items() if not _holds(target, new)}
+    for target in changed:
+        check_free(target, overwrite=overwrite, error=WorkspaceError)
+    for target, content in changed.items():
+        with atomic_path(target, WorkspaceError) as temporary:
+            temporary.write_bytes(content)
     return path
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTruth]:

@@ -46,6 +46,37 @@ def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[
             temporary.unlink(missing_ok=True)
 
 
+def check_free(
+    path: Path, *, overwrite: bool = False, error: type[FtftError] = DynamicsError
+) -> None:
+    """Check that a file can be written to `path` without losing one that is there.
+
+    Args:
+        path: where the file is to be written.
+        overwrite: whether a file that is there may be replaced; a folder never is.
+        error: what to raise.
+
+    Raises:
+        FtftError: a folder is there, or a file that may not be replaced; of the given class.
+    """
+    try:
+        is_folder = path.is_dir()
+    except OSError as problem:
+        raise error(
+            f"{str(path)[:100]} cannot be written: {problem.strerror or problem}. Give another "
+            "name."
+        ) from problem
+    if is_folder:
+        raise error(
+            f"{path} is a folder, but a file is to be written there; give the name of a file, or "
+            "remove the folder first."
+        )
+    if not overwrite and os.path.lexists(path):
+        raise error(
+            f"{path} is there already; give another name, or add --overwrite to replace it."
+        )
+
+
 def write_text(path: Path, text: str, error: type[FtftError] = DynamicsError) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all.
 

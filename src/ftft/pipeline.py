@@ -22,7 +22,7 @@ from ftft.data.task import TaskData
 from ftft.environment import environment
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
-from ftft.files import write_text
+from ftft.files import check_free, write_text
 from ftft.methods import ErmYardstick, MethodRun
 from ftft.results import Results, collect
 from ftft.stages import Say, Stages
@@ -33,7 +33,13 @@ from ftft.training.models import (
 )
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
-from ftft.workspace import Stage, Workspace, check_writable, write_json
+from ftft.workspace import (
+    EXPERIMENT_TITLE,
+    Stage,
+    Workspace,
+    check_writable,
+    write_json,
+)
 
 
 def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
@@ -81,8 +87,8 @@ def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
         experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True
     )
     return (
-        "# What was asked, with every default spelt out.\n"
-        f"# Run with {versions}.\n# Data fingerprint {data.fingerprint}.\n{content}"
+        f"{EXPERIMENT_TITLE}# Run with {versions}.\n"
+        f"# Data fingerprint {data.fingerprint}.\n{content}"
     )
 
 
@@ -172,7 +178,12 @@ def _tuned(stage: Stage) -> FineTuned:
 
 
 def evaluate_model(
-    experiment: Experiment, model: Path, sets: str, output: Path | None = None
+    experiment: Experiment,
+    model: Path,
+    sets: str,
+    output: Path | None = None,
+    *,
+    overwrite: bool = False,
 ) -> dict[str, SetScores]:
     """Score a finished model on an experiment's development or test sets.
 
@@ -181,6 +192,7 @@ def evaluate_model(
         model: A model folder that ftft wrote.
         sets: ``dev`` or ``test``, in-distribution and out-of-distribution both.
         output: Also write the scores there, as JSON.
+        overwrite: Replace a file that is there; otherwise it is refused.
 
     Returns:
         Set name to scores.
@@ -191,6 +203,7 @@ def evaluate_model(
         WorkspaceError: The output cannot be written.
     """
     if output is not None:
+        check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
     _, tokenizer = load_finetuned(model)
     data = load_data(experiment.data)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -18,12 +19,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ftft.errors import WorkspaceError
 from ftft.files import write_text
 
 STAGE_SCHEMA = 1
+
+EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
+"""The first line of the experiment.yaml that a run writes, by which it knows it again."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Workspace:
             WorkspaceError: Another process holds it; the message names it.
         """
         path = self.folder / ".lock"
-        with path.open("a+", encoding="utf-8") as file:
+        with _opened_lock(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -124,9 +128,12 @@ class Workspace:
             return Stage(name, folder, digest, before["result"], True, ran_with)
         if before is not None and before["digest"] != digest:
             _set_aside(folder, before)
-        elif before is None and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            if before is None:
+                _keep_unknown(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
         record: dict[str, Any] = {
             "schema": STAGE_SCHEMA,
             "digest": digest,
@@ -146,6 +153,48 @@ class Workspace:
         return Stage(name, folder, digest, result, False, record["environment"])
 
 
+def _opened_lock(path: Path) -> TextIO:
+    try:
+        # A link is not followed: what it points to would be emptied.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        return os.fdopen(os.open(path, flags, 0o666), "r+", encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path}: cannot be opened as the lock of the run folder ({error.strerror or error}); "
+            "remove it, or choose another folder with --output."
+        ) from error
+
+
+def _keep_unknown(folder: Path) -> None:
+    """Move away what is in a stage's place and has no record: it may not be ftft's."""
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    names = (folder.with_name(f"{folder.name}.unknown-{n}") for n in itertools.count(1))
+    folder.replace(next(name for name in names if not os.path.lexists(name)))
+
+
+def check_foreign(folder: str | os.PathLike[str]) -> None:
+    """Check that a run folder holds no file that ftft did not write and would replace.
+
+    Raises:
+        WorkspaceError: It does.
+    """
+    experiment, results = Path(folder) / "experiment.yaml", Path(folder) / "results.json"
+    try:
+        with experiment.open("rb") as file:
+            start = file.read(len(EXPERIMENT_TITLE.encode()))
+    except OSError:
+        start = b""
+    if start == EXPERIMENT_TITLE.encode():
+        return
+    for path in (experiment, results):
+        if os.path.lexists(path):
+            raise WorkspaceError(
+                f"{path}: is there already and was not written by a run in this folder, which "
+                "would replace it; choose another run folder with --output or the key output."
+            )
+
+
 def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.previous")
 
@@ -155,8 +204,14 @@ def _set_aside(folder: Path, record: Mapping[str, Any]) -> None:
     if record["status"] == "finished":
         shutil.rmtree(_aside(folder), ignore_errors=True)
         folder.replace(_aside(folder))
-    else:
+        return
+    try:
         shutil.rmtree(folder)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{folder}: an unfinished stage cannot be removed ({error.strerror or error}); remove "
+            "it yourself, or choose another run folder with --output."
+        ) from error
 
 
 def _bring_back(folder: Path, digest: str) -> None:
@@ -185,9 +240,9 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         WorkspaceError: It cannot.
     """
     place = Path(folder).absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
     try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -223,7 +278,7 @@ def _read_stage(folder: Path) -> dict[str, Any] | None:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(
             f"{path}: cannot be read as a stage record ({error}); remove the folder "
             f"{folder} to run this stage again."
@@ -232,6 +287,7 @@ def _read_stage(folder: Path) -> dict[str, Any] | None:
         not isinstance(values, dict)
         or not {"digest", "status"} <= values.keys()
         or (values["status"] == "finished" and not isinstance(values.get("result"), dict))
+        or not isinstance(values.get("outputs", {}), dict)
     ):
         raise WorkspaceError(
             f"{path}: not a stage record; remove the folder {folder} to run this stage again."

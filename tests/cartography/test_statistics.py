@@ -258,7 +258,7 @@ def test_trajectories():
     [
         ({"burn_in": 2}, "At least 2 complete.*there are 3.*first 2"),
         ({"burn_in": 99}, "At least 2"),
-        ({"burn_in": 1, "ddof": 2}, "At least 3"),
+        ({"burn_in": 1, "ddof": 2}, "0 or 1"),
         ({"burn_in": -1}, "burn_in is -1"),
         ({"burn_in": 0.5}, "burn_in is 0.5"),
         ({"burn_in": True}, "burn_in is True"),

@@ -246,10 +246,16 @@ class TestMapAndSelect:
 
     def test_files_of_another_kind(self, ftft, tmp_path, datamap):
         assert ftft("select", datamap, "--fraction", 0.5).code == 0
-        check_refusal(ftft("select", "selection.parquet"), ["selection.parquet", "not a map"])
+        again = ("selection.parquet", "-o", "again.parquet")
+        check_refusal(ftft("select", *again), ["selection.parquet", "not a map"])
         (tmp_path / "junk.parquet").write_bytes(b"PAR1 and then nothing")
-        check_refusal(ftft("select", "junk.parquet"), ["junk.parquet is not a readable map"])
-        check_refusal(ftft("select", "none.parquet"), ["none.parquet does not exist"])
+        check_refusal(
+            ftft("select", "junk.parquet", "-o", "a.parquet"),
+            ["junk.parquet is not a readable map"],
+        )
+        check_refusal(
+            ftft("select", "none.parquet", "-o", "a.parquet"), ["none.parquet does not exist"]
+        )
 
     def test_a_selection_of_other_data(self, ftft, tmp_path, experiment_file, datamap):
         ftft("select", datamap, "--fraction", 0.5)

@@ -164,8 +164,8 @@ class TestPieces:
         run = next(run for run in results["runs"] if run["method"] == "ftft")
         for sets in ("dev", "test"):
             arguments = ("experiment.yaml", "out/main/seed-0/model", "--sets", sets)
-            assert ftft("evaluate", *arguments, "-o", "scores.json").code == 0
-            scores = json.loads((tmp_path / "scores.json").read_text())
+            assert ftft("evaluate", *arguments, "-o", f"{sets}.json").code == 0
+            scores = json.loads((tmp_path / f"{sets}.json").read_text())
             for name, values in run["scores"][sets].items():
                 for metric, value in values.items():
                     assert scores[name]["metrics"][metric] == pytest.approx(value, abs=1e-12)

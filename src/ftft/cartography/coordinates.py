@@ -24,7 +24,9 @@ from ftft.errors import DynamicsError
 from ftft.files import atomic_path
 
 _NEVER_LEARNT = 1000
-_NUMBERS = ("confidence", "variability", "correctness", "forgetfulness")
+# What is read, and the highest value it can have; the lowest is 0. Numbers of epochs have
+# no limit but what can be counted; the others get what rounding may add.
+_NUMBERS = {"confidence": 1.001, "variability": 1.001, "correctness": 1e6, "forgetfulness": 1e6}
 
 
 def write_coordinates(path: str | PathLike[str], datamap: DataMap) -> None:
@@ -118,25 +120,27 @@ def _read(path: Path) -> pa.Table:
     schema = pa.schema([(name, pa.float64()) for name in _NUMBERS])
     try:
         table = pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)  # texts that are not UTF-8 are read as if they were
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
             f"{path} cannot be read as JSON lines: {str(error).strip()}. Give the coordinates that "
             "allenai/cartography wrote."
         ) from error
-    if "guid" not in table.column_names:
+    if "guid" not in table.column_names or table.column("guid").null_count:
         raise DynamicsError(
-            f"{path}: no line has the key 'guid'. Give the coordinates that allenai/cartography "
-            "wrote."
+            f"{path}: the key 'guid' is missing in a line, or in all. Give the coordinates "
+            "that allenai/cartography wrote."
         )
     return table
 
 
 def _numbers(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.float64]:
     values: npt.NDArray[np.float64] = table.column(name).to_numpy()
-    if table.column(name).null_count or not np.isfinite(values).all():
+    # Written so that NaN fails it.
+    if table.column(name).null_count or not ((values >= 0) & (values <= _NUMBERS[name])).all():
         raise DynamicsError(
-            f"{path}: {name!r} is missing or not a finite number in a line. Each line must have "
-            f"guid, {', '.join(_NUMBERS)}."
+            f"{path}: {name!r} is missing in a line or not a number from 0 to "
+            f"{_NUMBERS[name]:,.0f}. Each line must have guid, {', '.join(_NUMBERS)}."
         )
     return values
 

@@ -16,7 +16,7 @@ from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
-from ftft.dynamics.examples import Labels
+from ftft.dynamics.examples import Labels, check_unique
 from ftft.errors import DynamicsError
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
@@ -163,8 +163,10 @@ class DataMap:
         try:
             class_names = tuple(settings["class_names"])
             _check_values(table)
+            ids = table.column("example_id").combine_chunks()
+            check_unique(ids, str(path))
             return cls(
-                example_ids=table.column("example_id").combine_chunks(),
+                example_ids=ids,
                 labels=_codes(class_names, table, "label").astype(np.int64),
                 class_names=class_names,
                 **{name: table.column(name).to_numpy() for name in _STATISTICS},
@@ -174,7 +176,7 @@ class DataMap:
                 ddof=int(settings["ddof"]),
                 region_fraction=float(settings["region_fraction"]),
             )
-        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
                 f"{path} is damaged: {str(error).strip()}. Make the map again from its dynamics."
             ) from error
@@ -192,6 +194,8 @@ def checked_fraction(fraction: float, name: str) -> float:
 
 
 def _check_values(table: pa.Table) -> None:
+    if table.column("example_id").null_count:
+        raise ValueError("the id of an example is missing")
     for name in ("confidence", "variability", "correctness", "forgetting"):
         if table.column(name).null_count or not np.isfinite(table.column(name).to_numpy()).all():
             raise ValueError(f"the {name} of an example is missing or not finite")

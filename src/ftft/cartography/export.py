@@ -29,8 +29,8 @@ _BY_SUFFIX = {
     ".json": "jsonl",
     "": "datasets",
 }
-# What a spreadsheet takes for a formula at the start of a cell.
-_FORMULA = r"^[=+\-@\t\r\n]"
+# What a spreadsheet takes for a formula at the start of a cell, in full width too.
+_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
 
 def export_table(

@@ -72,7 +72,9 @@ def statistics(dynamics: TrainingDynamics, burn_in: int = 0, ddof: int = 0) -> S
             range, or a point cannot be read.
     """
     check_count("ddof", ddof)
-    epochs = epochs_used(dynamics, burn_in, least=max(2, ddof + 1))
+    if ddof > 1:
+        raise DynamicsError(f"ddof is {ddof}; it must be 0 or 1.")
+    epochs = epochs_used(dynamics, burn_in, least=2)
     sums = _Sums(len(dynamics))
     for epoch in epochs:
         sums.points += 1

@@ -15,6 +15,11 @@ from ftft.errors import DynamicsError
 from ftft.files import atomic_path
 
 _KEY = b"ftft"
+# What Arrow and JSON raise for a damaged file depends on where the damage is.
+_READ_ERRORS = (
+    *(pa.ArrowException, OSError, ValueError, KeyError, TypeError),
+    *(MemoryError, OverflowError, RecursionError),
+)
 _REPEATED = ("label", "region", "correctness", "forgetting")
 
 
@@ -62,6 +67,8 @@ def read_table(
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             settings = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))
+            if not isinstance(settings, dict):
+                raise ValueError("its settings are not a JSON object")
             if settings.get("kind") == kind and int(settings["schema"]) > schema:
                 raise DynamicsError(
                     f"{path} has schema version {settings['schema']}; this version of ftft reads "
@@ -72,7 +79,7 @@ def read_table(
                 return table.select(list(columns)).cast(pa.schema(list(columns.items()))), settings
     except FileNotFoundError as error:
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+    except _READ_ERRORS as error:
         raise DynamicsError(
             f"{path} is not a readable {kind}: {str(error).strip()}. Make it again."
         ) from error

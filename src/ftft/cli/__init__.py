@@ -10,6 +10,7 @@ import traceback
 def main() -> None:
     """Run the command line and exit: 0 on success, 2 on bad input, 130 when interrupted."""
     from ftft.cli.app import app
+    from ftft.cli.inert import inert
     from ftft.errors import FtftError
 
     debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
@@ -20,7 +21,7 @@ def main() -> None:
     except FtftError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {inert(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer turns an interrupt into this exit status without a word.
@@ -37,8 +38,8 @@ def main() -> None:
             raise
         first = str(error).strip().splitlines()[0] if str(error).strip() else ""
         print(
-            f"error: unexpected {type(error).__name__}: {first}\nThis is a defect in ftft or in a "
-            "library it uses; run the command again with --debug to see where.",
+            f"error: unexpected {type(error).__name__}: {inert(first)}\nThis is a defect in ftft "
+            "or in a library it uses; run the command again with --debug to see where.",
             file=sys.stderr,
         )
         raise SystemExit(1) from None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftft.cli.inert import inert
+
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
 
@@ -23,6 +25,11 @@ Overrides = Annotated[
 OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Run folder; the file's output, else runs/NAME."),
+]
+
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace a file that is there; a folder never is."),
 ]
 
 
@@ -46,4 +53,9 @@ def run_folder(experiment: Experiment, output: Path | None) -> str:
 
 def say(line: str) -> None:
     """Tell the user what was done, apart from results, which go to standard output."""
-    print(line, file=sys.stderr, flush=True)
+    print(inert(line), file=sys.stderr, flush=True)
+
+
+def tell(line: str) -> None:
+    """Print a line to standard output; it may hold names from files."""
+    print(inert(line))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overrides, say
+from ftft.cli.common import Overrides, Overwrite, say
 
 
 def demo(
@@ -18,6 +18,7 @@ def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for data, experiment file and run.")
     ] = Path("demo"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Run the whole method on generated sentence pairs, ERM beside it, in a few minutes.
 
@@ -26,7 +27,7 @@ def demo(
     """
     from ftft.demonstration import prepare_demo, region_truth
 
-    file = prepare_demo(output, failing=failing)
+    file = prepare_demo(output, failing=failing, overwrite=overwrite)
 
     from ftft.cli.common import open_experiment
     from ftft.cli.show import show_regions, show_results

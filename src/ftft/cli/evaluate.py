@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import ExperimentFile, Overrides, open_experiment
+from ftft.cli.common import ExperimentFile, Overrides, Overwrite, open_experiment
 
 
 class Role(StrEnum):
@@ -28,6 +28,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write the scores as JSON.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score a finished model on an experiment's test or development sets, by slice too."""
     experiment = open_experiment(file, overrides)
@@ -35,4 +36,4 @@ def evaluate(
     from ftft.cli.show import show_scores
     from ftft.pipeline import evaluate_model
 
-    show_scores(evaluate_model(experiment, model, sets.value, output))
+    show_scores(evaluate_model(experiment, model, sets.value, output, overwrite=overwrite))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ftft.cli.common import Overwrite, tell
+
 
 def export(
     source: Annotated[
@@ -28,6 +30,7 @@ def export(
     coordinates: Annotated[
         bool, typer.Option("--coordinates", help="A map as allenai/cartography's coordinates.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a data map, a selection or dynamics in a form that other tools read."""
     from ftft.errors import ConfigError
@@ -48,7 +51,15 @@ def export(
     from ftft.cartography.export import export_table
     from ftft.dynamics.interop import write_cartography
     from ftft.dynamics.store import read_dynamics
+    from ftft.files import check_free
 
+    if output.suffix:
+        check_free(output, overwrite=overwrite)
+    elif output.is_dir() and any(output.iterdir()):
+        raise ConfigError(
+            f"{output}: is a folder that is not empty; an export to a folder needs a new one, "
+            "since it would be mixed with what is there."
+        )
     if source.is_dir():
         write_cartography(output, read_dynamics(source))
     elif coordinates:
@@ -57,7 +68,7 @@ def export(
         table = _table(source)
         joined = None if rows is None else _training_rows(rows, "label" not in table.column_names)
         export_table(table, output, rows=joined)
-    print(f"written to {output}")
+    tell(f"written to {output}")
 
 
 def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no types

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ftft.cli.common import Overwrite, tell
+
 
 def import_(
     source: Annotated[
@@ -29,11 +31,13 @@ def import_(
     class_name: Annotated[
         list[str] | None, typer.Option(help="A class name; once for each class, in order.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Turn another tool's training dynamics or map coordinates into ftft's."""
     from ftft.dynamics.interop import read_cartography, read_uid_to_logits
     from ftft.dynamics.store import write_dynamics
     from ftft.errors import DataError
+    from ftft.files import check_free
 
     if not source.exists():
         raise DataError(f"{source}: there is no such file or folder to import.")
@@ -44,21 +48,22 @@ def import_(
     elif _is_coordinates(source):
         from ftft.cartography.coordinates import read_coordinates
 
-        datamap = read_coordinates(source, labels=gold, class_names=names)
         target = output or Path("map.parquet")
+        check_free(target, overwrite=overwrite)
+        datamap = read_coordinates(source, labels=gold, class_names=names)
         datamap.write(target)
-        print(f"data map of {len(datamap):,} examples, written to {target}")
+        tell(f"data map of {len(datamap):,} examples, written to {target}")
         return
     else:
         dynamics = read_cartography(source, class_names=names)
     target = output or Path("dynamics")
     write_dynamics(target, dynamics)
-    print(
+    tell(
         f"dynamics of {len(dynamics):,} examples, {len(dynamics.epochs)} epochs and "
         f"{dynamics.num_classes} classes, written to {target}"
     )
     for epoch, seen in dynamics.incomplete.items():
-        print(f"left out: epoch {epoch}, which has only {seen:,} examples")
+        tell(f"left out: epoch {epoch}, which has only {seen:,} examples")
 
 
 def _is_coordinates(source: Path) -> bool:
@@ -73,9 +78,17 @@ def _read_labels(path: Path) -> dict[str, int]:
 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return {row["id"]: int(row["label"]) for row in csv.DictReader(file)}
+            rows = [(row["id"], int(row["label"])) for row in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(
             f"{path}: cannot be read as labels ({type(error).__name__}: {error}); expected a CSV "
             "with the columns id and label, the label a class index from 0."
         ) from error
+    labels: dict[str, int] = {}
+    for number, (example_id, label) in enumerate(rows, start=1):
+        if labels.setdefault(example_id, label) != label:
+            raise DataError(
+                f"{path}, row {number:,}: the id {example_id!r} has the label {label}, but "
+                f"{labels[example_id]} in an earlier row; give each id one label."
+            )
+    return labels

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ftft.cli.common import Overwrite, tell
+
 
 def init(
     data: Annotated[Path, typer.Argument(help="The training data: CSV, TSV, JSON lines, Parquet.")],
@@ -25,6 +27,7 @@ def init(
         Path | None,
         typer.Option("--output", "-o", help="File to write; the data's path is taken from there."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a commented experiment file for a data file, to standard output or a file.
 
@@ -37,7 +40,7 @@ def init(
     from ftft.config.starter import starter_file
     from ftft.data.detect import detect_columns
     from ftft.errors import ConfigError
-    from ftft.files import write_text
+    from ftft.files import check_free, write_text
 
     try:
         detected = detect_columns(data, text or None, label)
@@ -48,10 +51,9 @@ def init(
     if output is None:
         typer.echo(starter_file(source, detected.label_values, reference, main, name))
         return
-    if output.exists():
-        raise ConfigError(f"{output}: is there already; choose another name, or remove it first.")
+    check_free(output, overwrite=overwrite, error=ConfigError)
     beside = os.path.relpath(data.absolute(), output.absolute().parent)
     source = source.model_copy(update={"path": beside})
     text_of_file = starter_file(source, detected.label_values, reference, main, name)
     write_text(output, text_of_file, ConfigError)
-    print(f"written to {output}")
+    tell(f"written to {output}")

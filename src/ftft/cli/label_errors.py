@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ftft.cli.common import Overwrite
+
 
 def label_errors(
     datamap: Annotated[Path, typer.Argument(help="A map.parquet that ftft wrote.")],
@@ -16,6 +18,7 @@ def label_errors(
         Path | None,
         typer.Option("--output", "-o", help="Also write them (.csv, .parquet, .jsonl)."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Rank examples by how likely their label is wrong, the likeliest first.
 
@@ -25,7 +28,10 @@ def label_errors(
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import label_error_candidates
     from ftft.cli.show import show_candidates
+    from ftft.files import check_free
 
+    if output is not None:
+        check_free(output, overwrite=overwrite)
     drawn = DataMap.read(datamap)
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     if output is not None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ftft.cli.common import Overwrite, tell
+
 
 def map_(
     dynamics: Annotated[Path, typer.Argument(help="A dynamics folder.")],
@@ -20,15 +22,18 @@ def map_(
     region_fraction: Annotated[
         float, typer.Option(help="Share of the examples called ambiguous.")
     ] = 0.33,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw the data map of recorded dynamics: confidence, variability and more, by example."""
     from ftft.cartography.datamap import DataMap
     from ftft.cli.show import show_map
     from ftft.dynamics.store import read_dynamics
+    from ftft.files import check_free
 
+    check_free(output, overwrite=overwrite)
     datamap = DataMap.from_dynamics(
         read_dynamics(dynamics), burn_in=burn_in, ddof=ddof, region_fraction=region_fraction
     )
     datamap.write(output)
     show_map(datamap)
-    print(f"written to {output}")
+    tell(f"written to {output}")

@@ -9,6 +9,7 @@ from ftft.cli.common import (
     open_experiment,
     run_folder,
     say,
+    tell,
 )
 
 
@@ -23,4 +24,4 @@ def record(file: ExperimentFile, overrides: Overrides = None, output: OutputFold
 
     with opened(experiment, run_folder(experiment, output), say) as stages:
         for seed in experiment.seeds:
-            print(stages.reference(seed).folder / "dynamics")
+            tell(str(stages.reference(seed).folder / "dynamics"))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ftft.cli.common import Overwrite, tell
+
 
 def select_(
     datamap: Annotated[Path, typer.Argument(help="A map.parquet that ftft wrote.")],
@@ -35,14 +37,17 @@ def select_(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "selection.parquet"
     ),
+    overwrite: Overwrite = False,
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
+    from ftft.files import check_free
     from ftft.selection.strategies import CLUSTERS, select
 
+    check_free(output, overwrite=overwrite)
     if strategy == CLUSTERS and dynamics is None:
         raise ConfigError(
             f"--strategy {CLUSTERS} clusters losses, which a map does not hold: add --dynamics "
@@ -61,4 +66,4 @@ def select_(
         trajectories=None if dynamics is None else loss_trajectories(read_dynamics(dynamics)),
     )
     selection.write(output)
-    print(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
+    tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")

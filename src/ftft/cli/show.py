@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ftft.cli.common import say, tell
+from ftft.cli.inert import inert
+
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
     from ftft.data.task import TaskData
@@ -34,14 +37,14 @@ def show_results(results: Results) -> None:
     for title in ("FLOPs / ERM", "seconds / ERM"):
         table.add_column(title, justify="right")
     for summary in results.summaries:
-        table.add_row(*_cells(summary, len(ood_sets) > 1))
+        _add(table, *_cells(summary, len(ood_sets) > 1))
     console = _console()
     console.print(table)
     for line in verdict(results.summaries):
         console.print(line, soft_wrap=True)
-    console.print(f"results: {results.path}", soft_wrap=True)
+    console.print(inert(f"results: {results.path}"), soft_wrap=True)
     models = results.path.parent / "main"
-    console.print(f"main models: {models}/seed-*/model", soft_wrap=True)
+    console.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
 
 
 def verdict(summaries: Sequence[MethodSummary]) -> list[str]:
@@ -97,12 +100,12 @@ def show_data(data: TaskData) -> None:
         table.add_column(title)
     for title in ("examples", "texts also in training"):
         table.add_column(title, justify="right")
-    table.add_row("train", "train", ", ".join(data.class_names), f"{len(data.train):,}", "")
+    _add(table, "train", "train", ", ".join(data.class_names), f"{len(data.train):,}", "")
     for role, sets in data.evaluation_sets.items():
         for name, dataset in sets.items():
             classes = ", ".join(dataset.class_names)
             shared = data.overlaps.get(name, 0)
-            table.add_row(name, role, classes, f"{len(dataset):,}", f"{shared:,}")
+            _add(table, name, role, classes, f"{len(dataset):,}", f"{shared:,}")
     _console().print(table)
 
 
@@ -115,7 +118,8 @@ def show_map(datamap: DataMap) -> None:
     regions = datamap.region
     for region, count in sorted(Counter(regions.tolist()).items()):
         inside = regions == region
-        table.add_row(
+        _add(
+            table,
             region,
             f"{count:,}",
             f"{count / len(datamap):.1%}",
@@ -132,7 +136,8 @@ def show_regions(truth: Sequence[RegionTruth]) -> None:
     for title in ("examples", "shortcut counter-examples", "flipped labels"):
         table.add_column(title, justify="right")
     for row in truth:
-        table.add_row(
+        _add(
+            table,
             row.region,
             f"{row.examples:,}",
             f"{row.counterexamples:,} ({row.counterexamples / row.examples:.1%})",
@@ -148,7 +153,7 @@ def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:
         table.add_column(title)
     table.add_column(by, justify="right")
     for row in rows:
-        table.add_row(row["example_id"], row["label"], f"{row['score']:.3f}")
+        _add(table, row["example_id"], row["label"], f"{row['score']:.3f}")
     _console().print(table)
 
 
@@ -158,8 +163,8 @@ def show_training(stage: Stage) -> None:
         f"{name} " + ", ".join(f"{metric} {value:.3f}" for metric, value in values.items())
         for name, values in stage.result["dev_scores"].items()
     )
-    print(f"{stage.name}: {stage.result['steps']:,} steps; {scores}", file=sys.stderr)
-    print(stage.folder / "model")
+    say(f"{stage.name}: {stage.result['steps']:,} steps; {scores}")
+    tell(str(stage.folder / "model"))
 
 
 def show_scores(scores: Mapping[str, SetScores]) -> None:
@@ -170,10 +175,10 @@ def show_scores(scores: Mapping[str, SetScores]) -> None:
     for title in ("examples", "accuracy", "macro-F1"):
         table.add_column(title, justify="right")
     for name, result in scores.items():
-        table.add_row(name, "", *_metric_cells(result.metrics))
+        _add(table, name, "", *_metric_cells(result.metrics))
         for column, values in result.slices.items():
             for value, metrics in values.items():
-                table.add_row("", f"{column} = {value}", *_metric_cells(metrics))
+                _add(table, "", f"{column} = {value}", *_metric_cells(metrics))
     _console().print(table)
 
 
@@ -185,6 +190,11 @@ def _metric_cells(metrics: Mapping[str, float]) -> list[str]:
     ]
 
 
+def _add(table: Table, *cells: str) -> None:
+    # Ids, class names and slice values are whatever the data hold.
+    table.add_row(*map(inert, cells))
+
+
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left")
 
@@ -192,4 +202,4 @@ def _table(title: str) -> Table:
 def _console() -> Console:
     # A pipe or a log has no width of its own; 80 columns would cut the tables.
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
-    return Console(width=piped, highlight=False, markup=False)
+    return Console(width=piped, highlight=False, markup=False, emoji=False)

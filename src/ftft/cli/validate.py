@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ftft.cli.common import ExperimentFile, OutputFolder, Overrides, open_experiment, run_folder
+from ftft.cli.common import (
+    ExperimentFile,
+    OutputFolder,
+    Overrides,
+    open_experiment,
+    run_folder,
+    tell,
+)
 
 
 def validate(
@@ -18,10 +25,10 @@ def validate(
     data = check(experiment, run_folder(experiment, output))
     show_data(data)
     for note in notes(data):
-        print(note)
+        tell(note)
     main = experiment.main
     plan = main_plan(main, len(data.train), budget=main.budget, patience=main.patience, seed=0)
-    print(
+    tell(
         f"reference {experiment.reference.label}: "
         f"{full_steps(experiment.reference, len(data.train)):,} steps\n"
         f"main {main.label}: at most {plan.steps:,} of ERM's "

@@ -6,12 +6,16 @@ was expected and, for a misspelt key, the nearest name there is.
 
 from __future__ import annotations
 
+import datetime
 import difflib
+import itertools
 import os
 import reprlib
+import stat
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from ftft.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000
+MAX_DEPTH = 50
 
 Check = Callable[[Mapping[str, Any]], Iterable[str]]
 """A further check of the raw mapping; returns problems as text."""
@@ -73,7 +78,13 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     file = Path(path)
     try:
-        size = file.stat().st_size
+        about = file.stat()
+        size = about.st_size
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
+            raise ConfigError(
+                f"{file}: cannot be read: it is not a file. Give the experiment file, a YAML file "
+                "that you may read."
+            )
         if size > MAX_BYTES:
             raise ConfigError(
                 f"{file}: the experiment file has {size:,} bytes, more than the {MAX_BYTES:,} "
@@ -91,44 +102,91 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
             "UTF-8."
         ) from None
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}.") from None
+        raise ConfigError(
+            f"{file}: cannot be read: {error.strerror or error}. Give the experiment file, a YAML "
+            "file that you may read."
+        ) from None
     try:
         raw = _parsed(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"{file}: not valid YAML: {where}.") from None
+        raise ConfigError(
+            f"{file}: not valid YAML: {where}. Correct it there; `ftft init DATA_FILE` writes a "
+            "valid file to start from."
+        ) from None
     if not isinstance(raw, dict):
         raise ConfigError(
             f"{file}: expected a mapping of keys such as name, data, reference and main, found "
-            f"{'nothing' if raw is None else type(raw).__name__}."
+            f"{'nothing' if raw is None else type(raw).__name__}. `ftft init DATA_FILE` writes one "
+            "to start from."
         )
     return raw
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also refuses a key that stands twice in one mapping."""
+    """The safe loader; refuses a key that stands twice, and merges that grow without bound."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        for key in keys:
-            if isinstance(key, str) and keys.count(key) > 1:
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        # Here and not when values are made: by then `<<` has put other mappings' keys in.
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, count in counts.items():
+            if count > 1 and key != "<<":
                 line = node.start_mark.line + 1
                 raise ValueError(f"the key {key!r} stands twice in the mapping at line {line}")
-        return super().construct_mapping(node, deep=deep)
+        return node
+
+    def flatten_mapping(self, node: Any) -> None:
+        for key, value in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                mappings = [part for part in parts if isinstance(part, yaml.MappingNode)]
+                for part in mappings:
+                    self.flatten_mapping(part)
+                if sum(len(part.value) for part in mappings) > MAX_VALUES:
+                    raise ValueError(f"its merges stand for more than {MAX_VALUES:,} values")
+        super().flatten_mapping(node)
 
 
 def _parsed(text: str) -> Any:
-    """Parse YAML; a few lines of aliases that stand for millions of values are refused."""
-    content = yaml.load(text, _Loader)
-    waiting, count = [content], 0
-    while waiting:
-        value = waiting.pop()
-        count += 1
-        if count > MAX_VALUES:
-            raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")
-        if isinstance(value, dict | list):
-            waiting += value.values() if isinstance(value, dict) else value
-    return content
+    """Parse YAML to plain values, none of which is shared between two places.
+
+    A few lines of aliases that stand for millions of values, or for thousands of levels,
+    are refused.
+    """
+    return _plain(yaml.load(text, _Loader), itertools.count(1), ())
+
+
+def _plain(value: Any, counter: Iterator[int], path: tuple[str, ...]) -> Any:
+    if next(counter) > MAX_VALUES:
+        raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")
+    if len(path) > MAX_DEPTH:
+        raise ValueError(f"its values are nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, dict):
+        return {
+            _scalar(key, path): _plain(item, counter, (*path, str(key)))
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_plain(item, counter, (*path, str(n))) for n, item in enumerate(value)]
+    return _scalar(value, path)
+
+
+def _scalar(value: Any, path: tuple[str, ...]) -> Any:
+    """A value as it is, unless no experiment can hold it."""
+    place = f" (at {'.'.join(path)})" if path else ""
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError(
+            f"{_shorten(value)}{place} holds half a surrogate pair, which is no character"
+        )
+    if value is not None and not isinstance(value, str | int | float):
+        # A bare 2020-01-01 is a date to YAML; the rest takes a tag such as !!binary.
+        shown = value if isinstance(value, datetime.date) else _shorten(value)
+        raise ValueError(
+            f"{shown}{place} is read as a {type(value).__name__}; put a text in quotes, and "
+            "write plain texts, numbers, lists and mappings only"
+        )
+    return value
 
 
 def apply_override(raw: dict[str, Any], override: str) -> None:
@@ -138,25 +196,26 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
         ConfigError: The text has no ``=``, the value is not YAML, or the path runs through
             something that is not a mapping.
     """
+    shown = override if len(override) <= 100 else override[:100] + "…"
     key, sign, value = override.partition("=")
     parts = key.strip().split(".")
     if not sign or not all(parts):
         raise ConfigError(
-            f"--set {override}: expected key=value with dots between the levels, as in "
+            f"--set {shown}: expected key=value with dots between the levels, as in "
             "--set selection.fraction=0.25."
         )
     try:
         parsed = _parsed(value)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(
-            f"--set {override}: the value is not valid YAML: {' '.join(str(error).split())}."
+            f"--set {shown}: the value is not valid YAML: {' '.join(str(error).split())}."
         ) from None
     node = raw
     for depth, part in enumerate(parts[:-1]):
         child = node.setdefault(part, {})
         if not isinstance(child, dict):
             raise ConfigError(
-                f"--set {override}: {'.'.join(parts[: depth + 1])} is not a mapping in the file, "
+                f"--set {shown}: {'.'.join(parts[: depth + 1])} is not a mapping in the file, "
                 "so nothing can be set below it."
             )
         node = child

@@ -89,6 +89,8 @@ def expand(location: str) -> str:
             )
         return value
 
+    if "\0" in location:
+        raise ValueError(f"{location!r} holds a NUL character, which no file name can")
     return os.path.expanduser(_VARIABLE.sub(value_of, location))
 
 

@@ -44,7 +44,10 @@ def _from_disk(source: DataSource) -> Any:
     try:
         return load_from_disk(source.hub)
     except Exception as error:
-        raise DataError(f"{source.hub}: cannot be read ({_reason(error)}).") from error
+        raise DataError(
+            f"{source.hub}: cannot be read ({_reason(error)}). Copy the folder again, or write it "
+            "again with save_to_disk."
+        ) from error
 
 
 def _load(source: DataSource) -> Any:

@@ -33,6 +33,13 @@ SUFFIXES: dict[str, FileFormat] = {
 }
 
 
+# What a damaged file raises depends on where the damage is.
+_READ_ERRORS = (
+    *(OSError, EOFError, zlib.error, pa.ArrowException),
+    *(ValueError, KeyError, MemoryError, OverflowError),
+)
+
+
 @dataclass(frozen=True)
 class RawTable:
     """The columns that were asked for, as strings.
@@ -95,9 +102,15 @@ def check_file(path: Path) -> None:
     Raises:
         DataError: It does not exist, or is a folder.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise DataError(
+            f"{str(path)[:100]} cannot be read: {error.strerror or error}. Name a data file."
+        ) from error
+    if is_folder:
         raise DataError(f"{path} is a folder; a folder that holds a data set goes under 'hub'.")
-    if not path.is_file():
+    if not is_file:
         folder = path.absolute().parent
         if not folder.is_dir():
             raise DataError(f"{path} does not exist, nor does the folder {folder}.")
@@ -122,9 +135,12 @@ def reading(path: Path, chosen: str) -> Iterator[None]:
     """Turn what the operating system, gzip and pyarrow raise into a DataError."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+    except _READ_ERRORS as error:
         reason = str(error).strip().partition("\n")[0][:200]
-        raise DataError(f"{path} cannot be read as {chosen}: {reason}") from error
+        raise DataError(
+            f"{path} cannot be read as {chosen}: {reason}. Check that the file is whole and of "
+            "that format; the key 'format' names another."
+        ) from error
 
 
 def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
@@ -154,8 +170,10 @@ def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
 
     rows = open_hub(source)
     require_columns(wanted, rows.column_names, source.place)
-    table = rows.select_columns(list(wanted)).with_format("arrow")[:]
-    return _named(table, wanted, source.place, rows.features)
+    # A saved data set is mapped into memory, so damage shows when rows are looked at.
+    with reading(Path(source.place), "a data set"):
+        table = rows.select_columns(list(wanted)).with_format("arrow")[:]
+        return _named(table, wanted, source.place, rows.features)
 
 
 def _named(table: pa.Table, wanted: Sequence[str], place: str, features: Features) -> RawTable:
@@ -188,6 +206,7 @@ def _as_strings(table: pa.Table, wanted: Sequence[str], place: str) -> pa.Table:
             )
         try:
             columns[name] = column.cast(pa.string())
+            columns[name].validate(full=True)  # Parquet does not see to it that texts are UTF-8
         except pa.ArrowException as error:
             raise DataError(
                 f"{place}: column {name!r} of type {column.type} cannot be read as text ({error})."

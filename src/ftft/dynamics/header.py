@@ -95,11 +95,11 @@ def read_header(folder: Path) -> Header:
     if schema != SCHEMA:
         raise _damaged(path, f"its schema version is {schema!r}")
     expected = content.pop("sha256", None)
-    if expected != _digest(content):
-        raise _damaged(path, "its content does not match its own checksum")
     try:
+        if expected != _digest(content):
+            raise ValueError("its content does not match its own checksum")
         positions = content["positions"]
-        return Header(
+        header = Header(
             num_examples=int(content["num_examples"]),
             num_classes=int(content["num_classes"]),
             class_names=tuple(map(str, content["class_names"])),
@@ -108,8 +108,20 @@ def read_header(folder: Path) -> Header:
             positions=None if positions is None else tuple(map(float, positions)),
             meta=dict(content["meta"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, f"a field is missing or has the wrong type ({error})") from error
+        _check_sizes(header)
+    except KeyError as error:
+        raise _damaged(path, f"the field {error} is missing") from error
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    return header
+
+
+def _check_sizes(header: Header) -> None:
+    # Whoever changes the header by hand can put the checksum right as well.
+    if header.num_examples < 1 or header.num_classes < 2 or header.points_per_epoch < 1:
+        raise ValueError("it needs at least 1 example, 2 classes and 1 recording point an epoch")
+    if len(header.class_names) != header.num_classes:
+        raise ValueError(f"it names {len(header.class_names)} of {header.num_classes} classes")
 
 
 def check_same(folder: Path, found: Header, wanted: Header) -> None:

@@ -8,8 +8,8 @@ uid_to_logits.pt         the research code of FTFT: a torch file with a dictiona
 
 from __future__ import annotations
 
+import itertools
 import json
-import pickle
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -181,10 +181,11 @@ def _epoch_files(folder: Path) -> dict[int, Path]:
         ) from error
     matches = [match for match in map(_EPOCH_FILE.fullmatch, names) if match]
     paths = {int(match[1]): place / match[0] for match in matches}
-    missing = sorted(set(range(max(paths, default=0) + 1)) - set(paths))
-    if missing:
+    # Counted, not listed: a file name may hold any number.
+    if max(paths, default=0) + 1 > len(paths):
+        first = next(epoch for epoch in itertools.count() if epoch not in paths)
         raise DynamicsError(
-            f"{place} has no file dynamics_epoch_{missing[0]}.jsonl. Epochs are numbered from 0 "
+            f"{place} has no file dynamics_epoch_{first}.jsonl. Epochs are numbered from 0 "
             "without gaps; give the folder with all of them."
         )
     return dict(sorted(paths.items()))
@@ -213,7 +214,8 @@ def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
             f"{path}: the lists in {column} have the lengths {sorted(widths)} or hold nulls; every "
             "example must have one logit for each class."
         )
-    logits = lists.flatten().to_numpy().reshape(-1, widths[0]).astype(np.float32)
+    with np.errstate(over="ignore"):  # infinite logits are refused, by id, further on
+        logits = lists.flatten().to_numpy().reshape(-1, widths[0]).astype(np.float32)
     ids = to_ids(table.column("guid"))
     check_unique(ids, str(path))
     return ids, logits, table.column("gold").to_numpy()
@@ -222,8 +224,10 @@ def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
 def _read_json(path: Path, kinds: Mapping[str, pa.DataType]) -> pa.Table:
     options = pj.ParseOptions(explicit_schema=pa.schema(list(kinds.items())))
     try:
-        return pj.read_json(path, parse_options=options)
-    except (pa.ArrowException, OSError) as error:
+        table = pj.read_json(path, parse_options=options)
+        table.validate(full=True)  # texts that are not UTF-8 are read as if they were
+        return table
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
             f"{path} cannot be read as JSON lines: {str(error).strip()}. Each line must be a JSON "
             "object with an integer or text guid, a list of numbers and an integer gold label."
@@ -271,11 +275,13 @@ def _load_tensors(path: Path) -> dict[Any, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DynamicsError(f"{path} does not exist. Give the file `uid_to_logits.pt`.") from error
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+    # Any exception: what torch raises for a damaged file depends on where the damage is.
+    except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DynamicsError(
-            f"{path} cannot be loaded as tensors only: {reason[0]} It is damaged, or holds other "
-            "objects, which are refused because loading them could run code."
+            f"{path} cannot be loaded as tensors only: {reason[0][:300]} It is damaged, or holds "
+            "other objects, which are refused because loading them could run code; give the file "
+            "`uid_to_logits.pt` of a finished run."
         ) from error
     if not isinstance(content, dict) or not content:
         raise DynamicsError(

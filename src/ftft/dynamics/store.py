@@ -10,6 +10,7 @@ changed in place, so a reader sees whole files only.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -193,11 +194,13 @@ def _group(folder: Path) -> dict[int, list[Flush]]:
     by_epoch: dict[int, list[Flush]] = {}
     for flush in list_flushes(folder):
         by_epoch.setdefault(flush.epoch, []).append(flush)
-    missing = sorted(set(range(max(by_epoch, default=-1) + 1)) - set(by_epoch))
+    # Counted, not listed: a file name may hold any number.
+    missing = max(by_epoch, default=-1) + 1 - len(by_epoch)
     if missing:
+        first = next(epoch for epoch in itertools.count() if epoch not in by_epoch)
         raise DynamicsError(
-            f"{folder} has no file of recording point {missing[0]}, though it has later ones "
-            f"({len(missing)} are missing). Points are numbered from 0 without gaps: copy the "
+            f"{folder} has no file of recording point {first}, though it has later ones "
+            f"({missing} are missing). Points are numbered from 0 without gaps: copy the "
             "folder again, or record again."
         )
     return dict(sorted(by_epoch.items()))

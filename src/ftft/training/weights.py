@@ -1,0 +1,64 @@
+"""The files of a model's weights: safetensors, which hold numbers and cannot run code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from ftft.errors import ModelError
+
+WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
+# Weights that are unpickled, which can run code, or that another framework reads.
+_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
+
+
+def check_weights(folder: Path, name: str) -> None:
+    """Check that a folder holds whole safetensors files; no tensor is read.
+
+    Raises:
+        ModelError: It holds none, only weights of another format, or damaged ones.
+    """
+    if (folder / WEIGHTS).is_file():
+        _check_header(folder / WEIGHTS, name)
+    elif (folder / SHARDS).is_file():
+        for shard in _shards(folder, name):
+            _check_header(shard, name)
+    else:
+        others = sorted(path.name for path in folder.iterdir() if path.suffix in _OTHER_WEIGHTS)
+        if others:
+            raise ModelError(
+                f"model {name}: the folder holds its weights as {', '.join(others[:3])} only, and "
+                f"ftft reads safetensors only, which cannot run code; a {WEIGHTS} was expected. "
+                "Convert the file where you trust it, with safetensors.torch.save_file."
+            )
+        raise ModelError(
+            f"model {name}: the folder holds no weights; a {WEIGHTS} was expected beside "
+            "config.json."
+        )
+
+
+def _shards(folder: Path, name: str) -> list[Path]:
+    try:
+        content = json.loads((folder / SHARDS).read_bytes())
+        names = sorted(set(content["weight_map"].values()))
+        if any(Path(shard).name != shard for shard in names):
+            raise ValueError("it names files outside the folder")
+        return [folder / shard for shard in names]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"model {name}: {folder / SHARDS} is no index of weights ({error}); a JSON object "
+            "whose weight_map names the files was expected. Copy the model again."
+        ) from error
+
+
+def _check_header(path: Path, name: str) -> None:
+    try:
+        with safe_open(path, "numpy") as file:
+            file.keys()
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"model {name}: {path} is missing, damaged or cut off ({error}); a whole safetensors "
+            "file was expected. Copy or download the model again."
+        ) from error

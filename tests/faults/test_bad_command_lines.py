@@ -1,0 +1,425 @@
+"""Malformed command lines: status 2, one message, no traceback, nothing written or lost."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import test_bad_configs
+import test_bad_data
+import test_bad_dynamics
+import test_bad_models
+from corpus import Case, check_command, parametrised, snapshot, untouched
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ftft.cartography.datamap import DataMap
+from ftft.dynamics import TrainingDynamics, write_dynamics
+from ftft.dynamics.interop import write_cartography
+from ftft.selection.strategies import select
+
+LONG = "x" * 300
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, make_experiment):
+    """A folder with everything that a command may be given."""
+    at = tmp_path_factory.mktemp("prepared")
+    make_experiment(at)
+    with (at / "train.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    gold = [("neg", "pos").index(row["label"]) for row in rows]
+    dynamics = TrainingDynamics.from_arrays(
+        np.random.default_rng(0).normal(size=(3, len(rows), 2)),
+        *(gold, [row["id"] for row in rows], ["neg", "pos"]),
+    )
+    write_dynamics(at / "dynamics", dynamics)
+    datamap = DataMap.from_dynamics(dynamics)
+    datamap.write(at / "map.parquet")
+    select(datamap, "ambiguous", 0.5).write(at / "selection.parquet")
+    write_cartography(at / "theirs", dynamics)
+    (at / "empty").mkdir()
+    (at / "mine").mkdir()
+    (at / "mine/experiment.yaml").write_text("name: mine\n")
+    (at / "results").mkdir()
+    (at / "results/results.json").write_text("{}")
+    (at / "notes.txt").write_text("mine")
+    (at / "labels.csv").write_text("id,label\nt0,0\nt0,1\n")
+    (at / "words.csv").write_text("id,label\nt0,zero\n")
+    (at / "demo/data").mkdir(parents=True)
+    (at / "demo/data/train.csv").write_text("mine")
+    (at / "loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo(at / "pipe.yaml")
+    return at
+
+
+@pytest.fixture
+def here(prepared, ftft, monkeypatch):
+    """The command line in that folder, which all tests share because nothing may change it."""
+    monkeypatch.chdir(prepared)
+    return prepared
+
+
+def case(line, *words):
+    """A command line as in a shell, and what the message must hold."""
+    return Case(line[:100], lambda at: None, words, line.split(" ") if line else [])
+
+
+USAGE = [
+    case("bogus", "No such command 'bogus'", "Usage"),
+    case("Run experiment.yaml", "No such command 'Run'", "Usage"),
+    case("--bogus", "No such option", "Usage"),
+    case("run", "Missing argument 'file'", "Usage"),
+    case("run a.yaml b.yaml", "unexpected extra argument", "b.yaml"),
+    case("run experiment.yaml --fraction 0.3", "No such option", "--fraction"),
+    case("run experiment.yaml --set", "--set", "requires an argument"),
+    case("run experiment.yaml --output", "--output", "requires an argument"),
+    case("map", "Missing argument 'dynamics'", "Usage"),
+    case("map dynamics --burn-in one", "--burn-in", "valid integer"),
+    case("map dynamics --region-fraction third", "--region-fraction", "valid number"),
+    case("map dynamics --ddof 1.5", "--ddof", "valid integer"),
+    case("select", "Missing argument 'datamap'", "Usage"),
+    case("select map.parquet --fraction half", "--fraction", "valid number"),
+    case("select map.parquet --seed x", "--seed", "valid integer"),
+    case("select map.parquet --num-clusters 1.5", "--num-clusters", "valid integer"),
+    case("label-errors map.parquet --count many", "--count", "valid integer"),
+    case("evaluate experiment.yaml", "Missing argument 'model'", "Usage"),
+    case("evaluate experiment.yaml m --sets train", "'train' is not one of", "'dev', 'test'"),
+    case("export map.parquet", "Missing argument 'output'", "Usage"),
+    case("import", "Missing argument 'source'", "Usage"),
+    case("init", "Missing argument 'data'", "Usage"),
+    case("demo --failing=yes", "--failing", "value"),
+]
+FILES = [
+    case("run nowhere.yaml", "nowhere.yaml", "ftft init"),
+    case("run empty", "empty", "Give the experiment file"),
+    case("run train.csv", "train.csv", "expected a mapping"),
+    case("run map.parquet", "map.parquet", "not UTF-8"),
+    case("run loop.yaml", "loop.yaml", "cannot be read"),
+    case("run pipe.yaml", "pipe.yaml", "it is not a file"),
+    case("run /dev/zero", "/dev/zero", "it is not a file"),
+    case(f"run {LONG}.yaml", "xxx", "cannot be read"),
+    case("run notes.txt/experiment.yaml", "experiment.yaml", "cannot be read"),
+    case("validate nowhere.yaml", "nowhere.yaml", "ftft init"),
+    case("record nowhere.yaml", "nowhere.yaml", "ftft init"),
+    case("train nowhere.yaml", "nowhere.yaml", "ftft init"),
+    case("evaluate nowhere.yaml model", "nowhere.yaml", "ftft init"),
+    case("train experiment.yaml --selection nowhere.parquet", "nowhere.parquet", "Give the file"),
+    case("train experiment.yaml --selection map.parquet", "map.parquet", "not a selection"),
+    case("train experiment.yaml --selection empty", "empty", "Make it again"),
+    case("train experiment.yaml --selection train.csv", "train.csv", "Make it again"),
+    case("evaluate experiment.yaml nowhere", "nowhere", "give the folder that"),
+    case("evaluate experiment.yaml empty", "empty", "no config.json"),
+    case("evaluate experiment.yaml train.csv", "train.csv", "no config.json"),
+    case("map nowhere -o a.parquet", "nowhere/header.json", "Give the folder"),
+    case("map empty -o a.parquet", "empty is not a dynamics folder", "Give the folder"),
+    case("map map.parquet -o a.parquet", "map.parquet/header.json", "permissions"),
+    case(f"map {LONG} -o a.parquet", "xxx", "cannot be read"),
+    case("select nowhere -o a.parquet", "nowhere does not exist", "Give the file"),
+    case("select empty -o a.parquet", "empty", "Make it again"),
+    case("select train.csv -o a.parquet", "train.csv", "not a readable map"),
+    case("select selection.parquet -o a.parquet", "selection.parquet", "not a map"),
+    case("select map.parquet --dynamics nowhere -o a.parquet", "nowhere", "Give the folder"),
+    case("label-errors nowhere", "nowhere does not exist", "Give the file"),
+    case("label-errors selection.parquet", "selection.parquet", "not a map"),
+    case("export nowhere a.csv", "nowhere does not exist", "Give the file"),
+    case("export train.csv a.csv", "train.csv", "not a readable map"),
+    case("export empty out", "empty", "not a dynamics folder"),
+    case("export map.parquet a.csv --rows nowhere.yaml", "nowhere.yaml", "ftft init"),
+    case("export dynamics out --rows experiment.yaml", "--rows", "leave it out"),
+    case("export dynamics out --coordinates", "dynamics is a folder", "--coordinates"),
+    case("export selection.parquet a.jsonl --coordinates", "selection.parquet", "not a map"),
+    case("export map.parquet a.jsonl --coordinates --rows e.yaml", "--rows", "leave it out"),
+    case("import nowhere", "nowhere", "no such file or folder"),
+    case("import empty", "empty", "dynamics_epoch_0.jsonl"),
+    case("import train.csv -o a.parquet", "train.csv", "JSON lines"),
+    case("import nowhere.pt", "nowhere.pt", "no such file or folder"),
+    case("import notes.txt -o a.parquet", "notes.txt", "JSON lines"),
+    case("import theirs --labels nowhere.csv", "nowhere.csv", "columns id and label"),
+    case("import theirs --labels train.csv", "train.csv", "columns id and label"),
+    case("import theirs --labels words.csv", "words.csv", "class index from 0"),
+    case("import theirs --labels labels.csv", "labels.csv, row 2", "give each id one label"),
+    case("import theirs --class-name a --class-name a", "['a', 'a']", "different name"),
+    case("import theirs --class-name a", "a", "class"),
+    case("init nowhere.csv", "nowhere.csv", "does not exist"),
+    case("init empty", "empty is a folder", "hub"),
+    case("init notes.txt", "notes.txt", "at least two"),
+    case(f"init {LONG}.csv", "xxx", "Name a data file"),
+    case("init train.csv --label nothing", "no column 'nothing'", "The columns are"),
+    case("init train.csv --text nothing", "no column 'nothing'", "The columns are"),
+    case("init train.csv --text id --text text --text source", "text", "at most 2"),
+    case("init train.csv --text text --label text", "'text'", "and as 'label'"),
+    case("init train.csv --name ../up", "'../up' cannot name", "use at most 100"),
+]
+VALUES = [
+    case("run experiment.yaml --set nonsense", "--set nonsense", "expected key=value"),
+    case("run experiment.yaml --set =", "--set =", "expected key=value"),
+    case("run experiment.yaml --set a.b=1", "a: unknown key", "known here"),
+    case("run experiment.yaml --set name.x=1", "name is not a mapping", "--set"),
+    case("run experiment.yaml --set data.train.path=no.csv", "no.csv", "does not exist in"),
+    case("run experiment.yaml --set main.layers=9", "layers is 9", "has 2 layers"),
+    case("run experiment.yaml --set main.max_length=999", "max_length is 999", "64 tokens"),
+    case("run experiment.yaml --set reference.epochs=1", "reference.epochs", "at least 2"),
+    case("run experiment.yaml --set map.burn_in=9", "map.burn_in is 9", "lower map.burn_in"),
+    case("run experiment.yaml --set selection.fraction=0.001", "selects none", "raise it"),
+    case("run experiment.yaml --set main.model=/nowhere", "/nowhere", "no such folder"),
+    case("run experiment.yaml --set main.model=package:../x", "package", "is not installed"),
+    case("map dynamics --burn-in -1 -o a.parquet", "burn_in", "-1"),
+    case("map dynamics --burn-in 3 -o a.parquet", "burn_in", "3"),
+    case("map dynamics --ddof 2 -o a.parquet", "ddof", "2"),
+    case("map dynamics --ddof -1 -o a.parquet", "ddof", "-1"),
+    case("map dynamics --region-fraction 0 -o a.parquet", "region_fraction is 0.0", "0.33"),
+    case("map dynamics --region-fraction inf -o a.parquet", "region_fraction is inf", "0.33"),
+    case("map dynamics --region-fraction nan -o a.parquet", "region_fraction is nan", "0.33"),
+    case("select map.parquet --fraction 0 -o a.parquet", "fraction is 0.0", "0.33"),
+    case("select map.parquet --fraction 1.1 -o a.parquet", "fraction is 1.1", "0.33"),
+    case("select map.parquet --fraction -1 -o a.parquet", "fraction is -1.0", "0.33"),
+    case("select map.parquet --fraction nan -o a.parquet", "fraction is nan", "0.33"),
+    case("select map.parquet --fraction 1e-9 -o a.parquet", "selects none", "Raise"),
+    case("select map.parquet --strategy best -o a.parquet", "'best'", "Use one of"),
+    case("select map.parquet --strategy loss-clusters -o a.parquet", "--dynamics", "folder"),
+    case("select map.parquet --easy-share 2 --strategy ambiguous+easy -o a.parquet", "2.0", "must"),
+    case("select map.parquet --exclude-label-errors 1 -o a.parquet", "1.0", "must"),
+    case("select map.parquet --exclude-label-errors -1 -o a.parquet", "-1.0", "must"),
+    case(
+        "select map.parquet --exclude-label-errors 0.9 -o a.parquet",
+        "only 6 can be",
+        "exclude fewer",
+    ),
+    case(
+        "select map.parquet --keep-label-proportions --balance-labels -o a.parquet",
+        *("label", "exclude each other"),
+    ),
+    case(
+        "select map.parquet --strategy loss-clusters --dynamics dynamics --num-clusters 0 -o a.pq",
+        *("num_clusters is 0", "above 0"),
+    ),
+    case("label-errors map.parquet --count 0", "0 label-error candidates", "from 1 to 64"),
+    case("label-errors map.parquet --count -5", "-5 label-error candidates", "from 1 to 64"),
+    case("label-errors map.parquet --by loss", "'loss'", "Use one of"),
+    case("label-errors map.parquet -o a.xls", "a.xls", "End the name in .csv"),
+    case("export map.parquet a.xls", "a.xls", "End the name in .csv"),
+    case("export dynamics out.csv", "out.csv", "name of a folder"),
+]
+OUTPUTS = [
+    case("map dynamics", "map.parquet is there already", "--overwrite"),
+    case("map dynamics -o train.csv", "train.csv is there already", "--overwrite"),
+    case("map dynamics -o empty", "empty is a folder", "name of a file"),
+    case("map dynamics -o empty --overwrite", "empty is a folder", "name of a file"),
+    case("map dynamics -o loop.yaml", "loop.yaml is there already", "--overwrite"),
+    case("map dynamics -o notes.txt/map.parquet", "notes.txt/map.parquet", "cannot be written"),
+    case("map dynamics -o /proc/ftft/map.parquet", "/proc/ftft/map.parquet", "is writable"),
+    case(f"map dynamics -o {LONG}", "xxx", "cannot be written"),
+    case("select map.parquet", "selection.parquet is there already", "--overwrite"),
+    case("select map.parquet -o map.parquet", "map.parquet is there already", "--overwrite"),
+    case("select map.parquet -o notes.txt/s.parquet", "notes.txt/s.parquet", "cannot be written"),
+    case("label-errors map.parquet -o train.csv", "train.csv is there already", "--overwrite"),
+    case("label-errors map.parquet -o notes.txt/e.csv", "notes.txt/e.csv", "cannot be written"),
+    case("export map.parquet train.csv", "train.csv is there already", "--overwrite"),
+    case("export map.parquet mine", "mine", "is not empty"),
+    case("export map.parquet mine --overwrite", "mine", "needs a new one"),
+    case("export map.parquet empty", "empty exists already", "new folder"),
+    case("export map.parquet notes.txt/a.csv", "notes.txt/a.csv", "cannot be written"),
+    case("export map.parquet notes.txt/a.csv --coordinates", "notes.txt/a.csv", "is writable"),
+    case("export dynamics theirs", "theirs", "is not empty"),
+    case("export dynamics notes.txt/a", "notes.txt/a", "cannot be written"),
+    case("import theirs", "dynamics is not empty", "new folder"),
+    case("import theirs -o mine", "mine is not empty", "remove this one first"),
+    case("import theirs -o notes.txt", "notes.txt", "cannot be written"),
+    case("import theirs -o notes.txt/d", "notes.txt/d", "cannot be written"),
+    case("init train.csv -o experiment.yaml", "experiment.yaml is there already", "--overwrite"),
+    case("init train.csv -o empty", "empty is a folder", "name of a file"),
+    case("init train.csv -o notes.txt/e.yaml", "notes.txt/e.yaml", "cannot be written"),
+    case("evaluate experiment.yaml m -o train.csv", "train.csv is there already", "--overwrite"),
+    case("evaluate experiment.yaml m -o empty", "empty is a folder", "name of a file"),
+    case("evaluate experiment.yaml m -o notes.txt/s.json", "notes.txt", "cannot be written"),
+    case("demo", "demo/data/train.csv is there already", "--overwrite"),
+    case("demo -o notes.txt/demo", "notes.txt/demo", "cannot be written"),
+    *(
+        case(f"{command} experiment.yaml -o {place}", *words)
+        for command in ("run", "validate", "record", "train")
+        for place, words in {
+            ".": ("experiment.yaml: is there already", "choose another run folder"),
+            "mine": ("mine/experiment.yaml: is there already", "choose another run folder"),
+            "results": ("results/results.json: is there already", "choose another run folder"),
+            "notes.txt": ("notes.txt", "cannot be written"),
+            "notes.txt/run": ("notes.txt/run", "cannot be written"),
+            LONG: ("xxx", "cannot be written"),
+        }.items()
+    ),
+]  # fmt: skip
+CASES = [*USAGE, *FILES, *VALUES, *OUTPUTS]
+
+
+@parametrised(CASES)
+def test_is_refused(here, ftft, case):
+    with untouched(here):
+        check_command(ftft(*case.also), case.words)
+
+
+def test_debug_shows_where_and_nothing_else_does(here, ftft):
+    for line in ("run nowhere.yaml", "map empty -o a.parquet", "init notes.txt"):
+        assert "Traceback (most recent call last)" in ftft(*line.split(), "--debug").err
+        assert "Traceback" not in ftft(*line.split()).err
+
+
+@pytest.mark.parametrize("count", ["2", "many", "", "0", "-1"])
+def test_an_environment_of_several_processes(here, ftft, monkeypatch, count):
+    monkeypatch.setenv("WORLD_SIZE", count)
+    with untouched(here):
+        check_command(
+            ftft("run", "experiment.yaml"), (f"WORLD_SIZE is {count}", "without torchrun")
+        )
+
+
+class TestOverwrite:
+    """Given by name it replaces a file, and only then."""
+
+    @pytest.fixture(autouse=True)
+    def _copy(self, prepared, tmp_path, ftft):
+        for name in ("map.parquet", "selection.parquet", "train.csv", "experiment.yaml"):
+            shutil.copy(prepared / name, tmp_path)
+        for name in ("dynamics", "demo"):
+            shutil.copytree(prepared / name, tmp_path / name)
+
+    @pytest.mark.parametrize(
+        ("line", "written"),
+        [
+            ("map dynamics --burn-in 1", "map.parquet"),
+            ("select map.parquet --fraction 0.1", "selection.parquet"),
+            ("label-errors map.parquet -o train.csv", "train.csv"),
+            ("export map.parquet train.csv", "train.csv"),
+            ("export map.parquet train.csv --coordinates", "train.csv"),
+            ("init train.csv -o experiment.yaml", "experiment.yaml"),
+        ],
+    )
+    def test_replaces_one_file(self, ftft, tmp_path, line, written):
+        before = snapshot(tmp_path)
+        assert ftft(*line.split()).code == 2
+        assert snapshot(tmp_path) == before
+        outcome = ftft(*line.split(), "--overwrite")
+        assert outcome.code == 0, outcome.err
+        after = snapshot(tmp_path)
+        assert after.keys() == before.keys()
+        assert [name for name in before if after[name] != before[name]] == [written]
+
+    def test_a_link_is_replaced_not_written_through(self, ftft, tmp_path):
+        (tmp_path / "link.parquet").symlink_to("train.csv")
+        before = (tmp_path / "train.csv").read_bytes()
+        assert ftft("map", "dynamics", "-o", "link.parquet").code == 2
+        assert ftft("map", "dynamics", "-o", "link.parquet", "--overwrite").code == 0
+        assert (tmp_path / "train.csv").read_bytes() == before
+        assert not (tmp_path / "link.parquet").is_symlink()
+
+    def test_the_demo_keeps_what_was_changed(self, tmp_path):
+        from ftft.demonstration import prepare_demo
+        from ftft.errors import WorkspaceError
+
+        prepare_demo(tmp_path / "new")
+        (tmp_path / "new/demo.yaml").write_text("edited")
+        before = snapshot(tmp_path / "new")
+        with pytest.raises(WorkspaceError, match=r"demo\.yaml is there already"):
+            prepare_demo(tmp_path / "new")
+        assert snapshot(tmp_path / "new") == before
+        prepare_demo(tmp_path / "new", overwrite=True)
+        assert (tmp_path / "new/demo.yaml").read_text() != "edited"
+
+
+def test_a_lock_that_is_a_link_is_not_written_through(here, ftft, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "run/.lock").symlink_to(tmp_path / "precious")
+    with untouched(tmp_path):
+        outcome = ftft("run", "experiment.yaml", "-o", tmp_path / "run")
+        check_command(outcome, (".lock: cannot be opened", "remove it"))
+
+
+def test_the_command_itself_in_a_process_of_its_own(prepared):
+    lines = (
+        ["run", "nowhere.yaml"],
+        ["select", "train.csv", "-o", "a"],
+        ["bogus"],
+        ["run", "run", "\udcff"],
+    )
+    for line in lines:
+        process = subprocess.run(
+            [sys.executable, "-c", "from ftft.cli import main; main()", *line],
+            cwd=prepared,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert process.returncode == 2
+        assert process.stdout == ""
+        assert "Traceback" not in process.stderr
+
+
+WORDS = st.sampled_from(
+    [
+        *("run", "map", "select", "init", "export", "import", "label-errors", "evaluate", "train"),
+        *("validate", "dynamics", "map.parquet", "selection.parquet", "train.csv", "theirs"),
+        *("experiment.yaml", "nowhere", "empty", "notes.txt", "-o", "--output", "--set", "--rows"),
+        *("--fraction", "--burn-in", "--count", "--by", "--labels", "--text", "--label", "--name"),
+        *(
+            "0",
+            "-1",
+            "1e9",
+            "nan",
+            "",
+            " ",
+            "=",
+            "a=b",
+            "name=",
+            "--",
+            "-",
+            "\x1b[2J",
+            "é",
+        ),
+    ]
+)
+
+
+@settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(WORDS, max_size=6))
+def test_any_words_end_in_a_message(here, ftft, words):
+    before = snapshot(here)
+    outcome = ftft(*words)
+    assert outcome.code in (0, 2), outcome.err
+    assert "Traceback" not in outcome.err
+    assert "\x1b" not in outcome.out + outcome.err
+    after = snapshot(here)
+    assert {name: after.get(name) for name in before} == before
+    for name in sorted(after.keys() - before.keys(), reverse=True):
+        place = here / name
+        place.rmdir() if place.is_dir() else place.unlink()
+
+
+def test_the_corpus_holds_more_than_two_hundred_inputs():
+    """Written by hand, each different from the others; generated ones come on top."""
+    modules = {
+        "configs": [test_bad_configs.CASES],
+        "data": [test_bad_data.DELIMITED, test_bad_data.STRUCTURED, test_bad_data.EVALUATION],
+        "dynamics": [test_bad_dynamics.CASES],
+        "models": [test_bad_models.CASES, test_bad_models.FINISHED],
+        "command lines": [CASES],
+    }
+    names = [
+        (module, case.name)
+        for module, lists in modules.items()
+        for cases in lists
+        for case in cases
+    ]
+    counts = {module: sum(map(len, lists)) for module, lists in modules.items()}
+    print(f"malformed inputs written by hand: {sum(counts.values())} {counts}")
+    assert len(set(names)) == len(names)
+    assert len(names) >= 200
+    assert all(count >= 40 for count in counts.values())

@@ -1,0 +1,376 @@
+"""Malformed experiment files and overrides: one message with every problem, no other exception."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import yaml
+from corpus import Case, check_refused, parametrised, read_or_refuse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftft.config.load import MAX_BYTES, load_experiment
+from ftft.errors import ConfigError
+from ftft.training.arguments import check_training_arguments
+
+VALID = """\
+name: small
+data:
+  train: {path: train.csv, text: text, label: label}
+  test_ood: {other: {path: other.csv}}
+reference: {model: owner/small}
+main: {model: owner/large}
+"""
+FILE = "experiment.yaml"
+
+
+def text_case(name, text, *words):
+    content = text if isinstance(text, bytes) else text.encode()
+    return Case(name, lambda at: (at / FILE).write_bytes(content), words, also=())
+
+
+def instead(old, new):
+    assert VALID.count(old) == 1, old
+    return VALID.replace(old, new)
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+MERGES = "a: &a {x0: 1, y0: 2}\n" + "".join(
+    f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 9)}], x{new}: 1}}\n"
+    for old, new in zip("abcdefghijkl", "bcdefghijklm", strict=True)
+)
+DEEP = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 2000))
+
+TEXTS = [
+    text_case("empty", "", FILE, "expected a mapping", "ftft init"),
+    text_case("comments only", "# nothing\n", FILE, "expected a mapping"),
+    text_case("a list", "- name: x\n", FILE, "expected a mapping", "found list"),
+    text_case("a word", "experiment\n", FILE, "expected a mapping", "found str"),
+    text_case("a number", "12\n", FILE, "expected a mapping", "found int"),
+    text_case("two documents", VALID + "---\n" + VALID, FILE, "single document"),
+    text_case("a brace not closed", VALID + "map: {burn_in: 1\n", FILE, "not valid YAML", "line"),
+    text_case("a quote not closed", VALID + 'output: "x\n', FILE, "not valid YAML", "line"),
+    text_case("a tab as indentation", "name: x\ndata:\n\ttrain: y\n", FILE, "line 3", "Correct it"),
+    text_case("wrong indentation", VALID + " map: 3\n", FILE, "not valid YAML", "line 7"),
+    text_case("an unknown alias", VALID + "map: *nowhere\n", FILE, "nowhere", "undefined alias"),
+    text_case("a key twice", VALID + "name: other\n", FILE, "'name' stands twice", "line 1"),
+    text_case(
+        "a key twice, nested",
+        instead("{model: owner/small}", "{model: a, model: b}"),
+        *(FILE, "'model' stands twice", "line 5"),
+    ),
+    text_case("a python object", VALID + "map: !!python/object:os.system {}\n", FILE, "python"),
+    text_case(
+        "a python call", VALID + "map: !!python/object/apply:os.system [x]\n", FILE, "line 7"
+    ),
+    text_case("an unknown tag", VALID + "map: !mine {}\n", FILE, "!mine", "line 7"),
+    text_case(
+        "binary",
+        VALID + "output: !!binary aGk=\n",
+        FILE,
+        "(at output) is read as a bytes",
+        "plain texts",
+    ),
+    text_case("a set", VALID + "baselines: !!set {erm}\n", FILE, "read as a set", "plain texts"),
+    text_case(
+        "a date",
+        VALID + "output: 2026-01-01\n",
+        FILE,
+        "2026-01-01 (at output)",
+        "put a text in quotes",
+    ),
+    text_case("a date that is none", VALID + "output: 2026-13-41\n", FILE, "not valid YAML"),
+    text_case("a list as key", VALID + "? [a, b]\n: 1\n", FILE, "unhashable", "line 7"),
+    text_case("a number as key", VALID + "1: 2\n", FILE, "1", "string"),
+    text_case("aliases for millions", VALID + LAUGHS, FILE, "aliases stand for more than 100,000"),
+    text_case("merges for millions", VALID + MERGES, FILE, "merges stand for more than 100,000"),
+    text_case("an alias in itself", VALID + "map: &m {burn_in: *m}\n", FILE, "nested", "50 levels"),
+    text_case("a merge of itself", VALID + "map: &m {<<: *m}\n", FILE, "not valid YAML"),
+    text_case("nested by aliases", VALID + DEEP, FILE, "nested more than 50 levels deep"),
+    text_case("nested brackets", VALID + f"map: {'[' * 60}{']' * 60}\n", FILE, "50 levels deep"),
+    text_case("many brackets", VALID + "map: " + "[" * 5000, FILE, "not valid YAML"),
+    text_case("too large", VALID + "#" * MAX_BYTES, FILE, "bytes", "right file"),
+    text_case(
+        "latin-1", VALID.encode() + b"output: caf\xe9\n", FILE, "not UTF-8", "saved as UTF-8"
+    ),
+    text_case("UTF-16", VALID.encode("utf-16"), FILE, "not UTF-8"),
+    text_case("a NUL byte", VALID + "output: a\0b\n", FILE, "not valid YAML", "#x0000"),
+    text_case("an escape byte", VALID + "output: \x1b[2J\n", FILE, "not valid YAML"),
+    text_case("half a surrogate", VALID + 'output: "\\ud800"\n', FILE, "(at output)", "surrogate"),
+    text_case("JSON cut off", '{"name": "x", "data": {', FILE, "not valid YAML"),
+    text_case("a picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", FILE, "not UTF-8"),
+    text_case("zeros", b"\0" * 100, FILE, "not valid YAML"),
+    text_case("no name", instead("name: small\n", ""), FILE, "name: missing", "has to be given"),
+    text_case(
+        "no data", "name: a\nreference: {model: a}\nmain: {model: b}\n", FILE, "data: missing"
+    ),
+    text_case(
+        "no models", "name: a\ndata: {train: {path: a}}\n", "reference: missing", "main: missing"
+    ),
+    Case(
+        "a folder", lambda at: (at / FILE).mkdir(), (FILE, "cannot be read", "YAML file"), also=()
+    ),
+    Case("no file", lambda at: None, (FILE, "no such experiment file", "ftft init"), also=()),
+]
+
+
+def override(setting, *words):
+    return Case(setting[:120], lambda at: (at / FILE).write_text(VALID), words, also=(setting,))
+
+
+OVERRIDES = [
+    override("name=", "name", "valid string"),
+    override("name=a b", "name", "match pattern"),
+    override("name=../up", "name", "match pattern"),
+    override("name=..", "name", "match pattern"),
+    override("name=/etc", "name", "match pattern"),
+    override("name=.hidden", "name", "match pattern"),
+    override('name="a\\nb"', "name", "match pattern"),
+    override('name="ab\\n"', "name", "match pattern"),
+    override(f"name={'x' * 101}", "name", "match pattern"),
+    override("name=[a]", "name", "string"),
+    override("name=on", "name", "string"),
+    override("output=3", "output", "string"),
+    override("output=$NOT_SET_ANYWHERE/x", "output", "NOT_SET_ANYWHERE", "export"),
+    override('output="a\\0b"', "output", "NUL"),
+    override("data=3", "data", "dictionary"),
+    override("data.train=[]", "data.train", "at least 1"),
+    override("data.train=3", "data.train", "dictionary"),
+    override("data.train={path: a, text: b}", "data.train", "label", "missing"),
+    override("data.train={path: a, label: b}", "data.train", "text", "missing"),
+    override("data.train={text: a, label: b}", "data.train", "path", "exactly one"),
+    override("data.train.hub=x", "data.train", "exactly one of 'path'"),
+    override("data.train.split=x", "data.train", "'split' goes with 'hub' only"),
+    override("data.train.path=", "data.train", "exactly one"),
+    override('data.train.path=" "', "data.train", "is empty"),
+    override('data.train.path="a\\0b"', "data.train", "NUL"),
+    override("data.train.path=${NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE", "is not set"),
+    override("data.train.text=[]", "data.train", "text", "at least 1"),
+    override("data.train.text=[a, b, c]", "data.train", "text", "at most 2"),
+    override("data.train.text=[a, a]", "data.train", "named more than once"),
+    override("data.train.text=label", "data.train", "both as 'text' and as 'label'"),
+    override("data.train.text=true", "data.train", "boolean", "quotes"),
+    override("data.train.label=no", "data.train", "boolean", "quotes"),
+    override("data.train.format=xls", "data.train", "format", "'csv'"),
+    override("data.train.delimiter=ab", "data.train", "delimiter", "one character"),
+    override("data.train.delimiter=x", "data.train", "delimiter", "no letter"),
+    override("data.train.header=false", "data.train", "needs its 'columns' named"),
+    override("data.train.columns=[a, b]", "data.train", "add header: false"),
+    override("data.train.limit=0", "data.train", "limit", "greater than or equal to 1"),
+    override("data.train.limit=many", "data.train", "limit", "integer"),
+    override("data.train.labels=[a]", "data.train", "labels", "dictionary"),
+    override('data.train.labels={1: a, "1": b}', "--set", "'1' stands twice"),
+    override("data.train.labels={yes: a}", "boolean", "quotes"),
+    override("data.train.where={a: []}", "data.train", "where", "at least 1"),
+    override("data.train.pth=x", "data.train", "pth: unknown key", "did you mean path?"),
+    override("data.classes=[a]", "data.classes", "at least 2"),
+    override("data.classes=[a, a]", "data.classes", "named more than once"),
+    override("data.classes=[yes, no]", "data.classes", "boolean"),
+    override("data.holdout=1", "data.holdout", "less than 1"),
+    override("data.holdout=-0.1", "data.holdout", "greater than or equal to 0"),
+    override("data.holdout=.nan", "data.holdout", "nan"),
+    override("data.holdout=0", "data", "no development set", "'holdout' above 0"),
+    override("data.dev={a/b: {path: x}}", "'a/b' cannot name a data set", "use letters"),
+    override("data.dev={../x: {path: x}}", "cannot name a data set", "use letters"),
+    override("data.dev={.x: {path: x}}", "cannot name a data set", "no '.' at the start"),
+    override("data.test={other: {path: x}}", "two data sets are called 'other'", "must differ"),
+    override("data.test={id: {path: x}}", "two data sets are called 'id'", "must differ"),
+    override("data.test={t: {path: x, text: [a, b]}}", "2 text column", "the training data 1"),
+    override("data.trian={}", "data.trian: unknown key", "did you mean train?"),
+    override("metric=f1", "metric", "'accuracy' or 'macro_f1'"),
+    override("reference.model=", "reference.model", "string"),
+    override('reference.model=" "', "reference.model", "name a hub id"),
+    override('main.model="a\\0b"', "main.model", "NUL"),
+    override("reference.layers=0", "reference.layers", "greater than or equal to 1"),
+    override("reference.layers=1.5", "reference.layers", "integer"),
+    override("reference.max_length=7", "reference.max_length", "greater than or equal to 8"),
+    override("reference.learning_rate=0", "reference.learning_rate", "greater than 0"),
+    override("reference.learning_rate=.inf", "reference.learning_rate", "finite"),
+    override("reference.learning_rate=fast", "reference.learning_rate", "number"),
+    override("reference.batch_size=0", "reference.batch_size", "greater than or equal to 1"),
+    override(f"seeds=[{'9' * 5000}]", "--set seeds", "not valid YAML"),
+    override("reference.epochs=-1", "reference.epochs", "greater than 0"),
+    override("reference.warmup=1", "reference.warmup", "less than 1"),
+    override("reference.trust_remote_code=perhaps", "trust_remote_code", "boolean"),
+    override("reference.budget=0.5", "reference.budget: unknown key", "known here"),
+    override("reference.recording.mode=never", "recording.mode", "'training' or 'evaluation'"),
+    override("reference.recording.points_per_epoch=2", "recording", "use mode: evaluation"),
+    override("main.budget=0", "main.budget", "greater than 0"),
+    override("main.budget=1.01", "main.budget", "less than or equal to 1"),
+    override("main.patience=0", "main.patience", "greater than or equal to 1"),
+    override("main.keep=worst", "main.keep", "'best' or 'last'"),
+    override("main.watch=test", "main.watch", "'id' or 'ood'"),
+    override("main.watch=ood", "main.watch", "names no development set"),
+    override("main.training_arguments=[]", "main.training_arguments", "dictionary"),
+    override("main.training_arguments={1: 2}", "main.training_arguments", "string"),
+    override("main.training_arguments.optimm=x", "optimm", "did you mean optim?"),
+    override("main.training_arguments.output_dir=/x", "output_dir", "use output."),
+    override("main.training_arguments.weight_decay=.inf", "weight_decay", "finite number"),
+    override("main.training_arguments.save_steps=1", "save_steps", "main.training_arguments"),
+    override("main.training_arguments.gradient_accumulation_steps=x", "whole number from 1", "'x'"),
+    override("map.burn_in=-1", "map.burn_in", "greater than or equal to 0"),
+    override("map.ddof=2", "map.ddof", "0 or 1"),
+    override("map.region_fraction=0", "map.region_fraction", "greater than 0"),
+    override("selection.strategy=best", "selection.strategy", "'ambiguous'"),
+    override("selection.fraction=two", "selection.fraction", "number"),
+    override("selection.exclude_label_errors=1", "exclude_label_errors", "less than 1"),
+    override("selection.easy_share=1.1", "selection.easy_share", "less than or equal to 1"),
+    override("selection.num_clusters=0", "num_clusters", "greater than or equal to 1"),
+    override(
+        "selection={keep_label_proportions: true, balance_labels: true}", "selection", "exclude"
+    ),
+    override("baselines=[erm, erm]", "baselines", "each may stand once"),
+    override("baselines=[best]", "baselines", "'erm', 'erm_es', 'random' or 'dm'"),
+    override("dm.budget=2", "dm.budget", "less than or equal to 1"),
+    override("seeds=[]", "seeds", "at least 1"),
+    override("seeds=[-1]", "seeds", "greater than or equal to 0"),
+    override(f"seeds=[{2**32}]", "seeds", "less than 4294967296"),
+    override("seeds=[0.5]", "seeds", "integer"),
+    override("sedes=[0]", "sedes: unknown key", "did you mean seeds?"),
+    override("", "--set", "expected key=value"),
+    override("name", "--set name", "expected key=value"),
+    override("=3", "--set =3", "expected key=value"),
+    override("main..model=3", "--set main..model=3", "expected key=value"),
+    override(".name=3", "--set .name=3", "dots between the levels"),
+    override("name.first=3", "--set name.first=3", "name is not a mapping"),
+    override("main={model: a", "--set main={model: a", "not valid YAML"),
+    override("main=*nowhere", "--set main=*nowhere", "undefined alias"),
+    override("main=!!python/name:os.system x", "--set", "not valid YAML"),
+    override("main={model: a, model: b}", "--set", "'model' stands twice"),
+    override(f"map={'[' * 60}{']' * 60}", "--set", "50 levels deep"),
+]
+CASES = [*TEXTS, *OVERRIDES]
+
+
+def load(folder, overrides=()):
+    return load_experiment(folder / FILE, overrides, checks=[check_training_arguments])
+
+
+@parametrised(CASES)
+def test_is_refused(tmp_path, case):
+    case.damage(tmp_path)
+    check_refused(lambda: load(tmp_path, case.also), tmp_path, case.words)
+
+
+def test_what_the_cases_change_is_right_before(tmp_path):
+    (tmp_path / FILE).write_text(VALID)
+    assert load(tmp_path).name == "small"
+
+
+def test_all_problems_are_told_together(tmp_path):
+    (tmp_path / FILE).write_text(VALID)
+    settings = [case.also[0] for case in OVERRIDES if case.name.startswith(("map.", "metric="))]
+    with pytest.raises(ConfigError, match="5 problems") as caught:
+        load(tmp_path, [*settings, "dm.budget=2"])
+    for key in ("map.burn_in", "map.ddof", "map.region_fraction", "metric", "dm.budget"):
+        assert key in str(caught.value)
+
+
+def test_values_behind_one_alias_are_set_apart(tmp_path):
+    text = instead("reference: {model: owner/small}", "reference: &r {model: owner/small}")
+    (tmp_path / FILE).write_text(text.replace("{model: owner/large}", "*r"))
+    experiment = load(tmp_path, ["reference.epochs=7"])
+    assert (experiment.reference.epochs, experiment.main.epochs) == (7, 5)
+
+
+def test_a_key_that_a_merge_brings_does_not_stand_twice(tmp_path):
+    # The inner mapping is merged elsewhere before its own values are made.
+    inner = (
+        "reference: {model: owner/small, recording: &a {<<: {mode: training}, mode: evaluation}}"
+    )
+    text = instead("reference: {model: owner/small}", inner) + "map: {<<: *a}\n"
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(ConfigError, match=r"map\.mode: unknown key"):
+        load(tmp_path)
+
+
+# --- generated
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=10**30, max_value=10**40),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["", " ", "\0", "x" * 10_000, "../..", "$X", "${", "~", "1e5", "\u202e", "é\n"]
+    ),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=3),
+    st.recursive(st.none(), lambda inner: st.lists(inner, max_size=2), max_leaves=20),
+)
+
+
+def places(value, path=()):
+    """Every place in nested mappings and lists."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    if isinstance(value, dict | list):
+        for key, item in items:
+            yield from (
+                places(item, (*path, key)) if isinstance(item, dict | list) else [(*path, key)]
+            )
+
+
+FULL = VALID + (
+    "metric: accuracy\nmap: {burn_in: 1}\nselection: {fraction: 0.3, strategy: random}\n"
+    "baselines: [erm, dm]\nseeds: [0, 1]\ndm: {budget: 0.5}\n"
+)
+PLACES = [place for place in places(yaml.safe_load(FULL)) if place]
+
+
+def mutated(place, action, value):
+    """The full experiment with one place dropped, replaced, renamed or added to."""
+    content = yaml.safe_load(FULL)
+    node = content
+    for key in place[:-1]:
+        node = node[key]
+    if action == "drop":
+        del node[place[-1]]
+    elif action == "replace":
+        node[place[-1]] = value
+    elif isinstance(node, dict):
+        node[str(value)[:50]] = node.pop(place[-1]) if action == "rename" else value
+    else:
+        node.append(value)
+    return content
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(PLACES), st.sampled_from(["drop", "replace", "rename", "add"]), ODD)
+def test_a_mutated_experiment_is_read_or_refused(tmp_path_factory, place, action, value):
+    folder = tmp_path_factory.getbasetemp()
+    text = yaml.safe_dump(mutated(place, action, value), allow_unicode=True)
+    (folder / FILE).write_bytes(text.encode("utf-8", "surrogatepass"))
+    read_or_refuse(lambda: load(folder))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=30), st.integers(0, len(VALID)), st.integers(0, 20))
+def test_mutated_bytes_are_read_or_refused(tmp_path_factory, inserted, position, removed):
+    folder = tmp_path_factory.getbasetemp()
+    content = VALID.encode()
+    (folder / FILE).write_bytes(content[:position] + inserted + content[position + removed :])
+    read_or_refuse(lambda: load(folder))
+
+
+KEYS = sorted({".".join(map(str, place)) for place in PLACES})
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(KEYS), st.text(max_size=30))
+def test_any_override_is_read_or_refused(tmp_path_factory, key, value):
+    folder = tmp_path_factory.getbasetemp()
+    (folder / FILE).write_text(FULL)
+    read_or_refuse(lambda: load(folder, [f"{key}={value}"]))
+
+
+def test_odd_numbers_do_not_pass_as_fractions(tmp_path):
+    (tmp_path / FILE).write_text(VALID)
+    for value in (math.nan, math.inf, -math.inf):
+        assert not read_or_refuse(lambda v=value: load(tmp_path, [f"main.budget={v}"]))
