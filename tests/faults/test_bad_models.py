@@ -326,7 +326,7 @@ NAMES = {
     "package:email": ("package email has no folder", "config.json"),
     "./nowhere": ("./nowhere", "give a folder with a config.json"),
     "a/b/c": ("model a/b/c", "there is no such folder"),
-    "../../etc": ("model ../../etc", "there is no such folder"),
+    "../../no-such-folder": ("model ../../no-such-folder", "there is no such folder"),
     "owner/no-such-model": ("model owner/no-such-model", "Check the name"),
     "not a name!": ("model not a name!", "Check the name"),
     "owner/name:tag": ("model owner/name:tag", "Check the name"),

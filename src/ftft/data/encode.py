@@ -17,6 +17,9 @@ from ftft.data.task import LabelledDataset
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 INDEX_COLUMN = "example_index"
 
+# What cross-entropy and the Trainer's count of examples leave out.
+IGNORED_LABEL = -100
+
 
 @dataclass(frozen=True)
 class EncodedDataset:
@@ -41,6 +44,17 @@ class EncodedDataset:
         return self.rows.select_columns(
             [name for name in MODEL_INPUTS if name in self.rows.column_names]
         )
+
+    def rows_with_filler(self) -> datasets.Dataset:
+        """The rows and, after them, a filler for batches of which there are too few.
+
+        Its label is the one that the loss ignores and that is not counted among the examples of a
+        step, so it changes no gradient, and its index is -1, which keeps it out of dynamics.
+        """
+        shortest = self.rows.select([int(self.lengths.argmin())])
+        filler = shortest.remove_columns(["labels", INDEX_COLUMN])
+        filler = filler.add_column("labels", [IGNORED_LABEL]).add_column(INDEX_COLUMN, [-1])
+        return datasets.concatenate_datasets([self.rows, filler])
 
     def take(self, example_ids: pa.Array) -> EncodedDataset:
         """The examples with these ids, in the order of the ids; nothing is tokenised again.

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import datasets
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from ftft.config.schema import Batching
-from ftft.data.encode import INDEX_COLUMN, EncodedDataset
-
-# What cross-entropy and the Trainer's count of examples leave out.
-IGNORED_LABEL = -100
 
 # Batches that are sorted together. More pad less (by 6% at 50, where a plain shuffle of tweets or
 # of sentence pairs pads by 130 to 170%), fewer leave more of the order to chance.
@@ -110,18 +105,3 @@ class EpochSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         yield from self._order(self._epoch()).tolist()
         yield from [self._size] * self._fillers
-
-
-def with_filler(train: EncodedDataset, processes: int) -> datasets.Dataset:
-    """The rows of a training set and, where there are several processes, a filler after them.
-
-    The last batches of an epoch may not go round all processes. The filler stands in: its label
-    is the one that the loss ignores and that is not counted among the examples of a step, so it
-    changes no gradient, and its negative index keeps it out of the dynamics.
-    """
-    if processes == 1 or len(train) == 0:
-        return train.rows
-    shortest = train.rows.select([int(train.lengths.argmin())])
-    filler = shortest.remove_columns(["labels", INDEX_COLUMN])
-    filler = filler.add_column("labels", [IGNORED_LABEL]).add_column(INDEX_COLUMN, [-1])
-    return datasets.concatenate_datasets([train.rows, filler])

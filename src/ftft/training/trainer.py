@@ -14,7 +14,7 @@ from transformers import DataCollatorWithPadding, Trainer
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
 from ftft.evaluation.metrics import SetScores, predict_classes, score
-from ftft.training.batching import EpochSampler, epoch_order, with_filler
+from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.cost import CostMeter
 from ftft.training.recording import RecordDynamics
 
@@ -48,9 +48,11 @@ class FineTuner(RecordDynamics, Trainer):
         **kwargs: Any,
     ) -> None:
         multiple = 8 if torch.cuda.is_available() else None
-        processes = kwargs["args"].world_size
+        rows = None if train is None else train.rows
+        if train is not None and kwargs["args"].world_size > 1:
+            rows = train.rows_with_filler()
         super().__init__(
-            train_dataset=None if train is None else with_filler(train, processes),
+            train_dataset=rows,
             eval_dataset={name: dataset.inputs() for name, dataset in dev.items()},
             processing_class=tokenizer,
             data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=multiple),
