@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overrides, say
+from ftft.cli.common import ForcedStages, Overrides, say
 
 
 def demo(
@@ -18,6 +18,7 @@ def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for data, experiment file and run.")
     ] = Path("demo"),
+    force_stage: ForcedStages = None,
 ) -> None:
     """Run the whole method on generated sentence pairs, ERM beside it, in a few minutes.
 
@@ -34,6 +35,6 @@ def demo(
 
     experiment = open_experiment(file, overrides)
     folder = output / experiment.name
-    results = run(experiment, str(folder), say)
+    results = run(experiment, str(folder), say, force_stage or ())
     show_regions(region_truth(folder, output / "data", experiment.seeds))
     show_results(results)

@@ -42,7 +42,9 @@ def select_(
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
     from ftft.selection.strategies import CLUSTERS, select
+    from ftft.workspace import check_artifact
 
+    check_artifact(datamap)
     if strategy == CLUSTERS and dynamics is None:
         raise ConfigError(
             f"--strategy {CLUSTERS} clusters losses, which a map does not hold: add --dynamics "
