@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import ftft.workspace
-
 from ftft.errors import WorkspaceError
 from ftft.records import digest_of, write_json
 from ftft.workspace import Workspace, check_artifact, check_writable

@@ -8,9 +8,10 @@ also after a power cut, and a damaged one is noticed before it is used.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ def seal(folder: Path, dynamics: Path | None) -> None:
             files[path.relative_to(folder).as_posix()] = sha256_of(path)
     flushes = [] if dynamics is None else [flush.path.name for flush in list_flushes(dynamics)]
     sync_folder(folder.parent)
-    text = json.dumps({"files": files, "dynamics": flushes}, indent=2)
+    content = {"files": files, "dynamics": flushes}
+    text = json.dumps({**content, "sha256": _checksum(content)}, indent=2)
     write_text(folder / SEAL_NAME, text + "\n", WorkspaceError)
 
 
@@ -180,9 +182,13 @@ def _best_step(folder: Path) -> Any:
 
 def _sealed(folder: Path) -> dict[str, Any]:
     values = json.loads((folder / SEAL_NAME).read_text(encoding="utf-8"))
-    if not isinstance(values, dict) or not isinstance(values.get("files"), dict):
-        raise ValueError("not a list of checksums")
+    if not isinstance(values, dict) or values.pop("sha256", None) != _checksum(values):
+        raise ValueError("its content does not match its own checksum")
     return values
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _steps(folder: Path) -> list[int]:
