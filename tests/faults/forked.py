@@ -64,7 +64,7 @@ class Changes:
 
     def audit(self, event: str, details: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = details
+            path, _, flags = details
             if not flags & (os.O_WRONLY | os.O_RDWR):
                 return
         elif event in CHANGES:
