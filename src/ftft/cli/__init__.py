@@ -47,25 +47,28 @@ def main() -> None:
             raise
         print(f"\n{_told(Stopped(signal.SIGINT), arguments)}", file=sys.stderr)
         raise SystemExit(130) from None
-    except OSError as error:
-        if debug or error.errno not in _DISK:
-            raise
-        print(
-            f"error: {error.filename or 'a file'}: cannot be written: {error.strerror}. Make room "
-            "on the disk, then give the same command again: it goes on from where it was.",
-            file=sys.stderr,
-        )
-        raise SystemExit(2) from None
     except Exception as error:
         if debug:
             raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        print(
-            f"error: unexpected {type(error).__name__}: {first}\nThis is a defect in ftft or in a "
-            "library it uses; run the command again with --debug to see where.",
-            file=sys.stderr,
+        print(f"error: {_unforeseen(error)}", file=sys.stderr)
+        raise SystemExit(2 if _no_room(error) else 1) from None
+
+
+def _no_room(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _DISK
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and _no_room(error):
+        return (
+            f"{error.filename or 'a file'}: cannot be written: {error.strerror}. Make room on the "
+            "disk, then give the same command again: it goes on from where it was."
         )
-        raise SystemExit(1) from None
+    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    return (
+        f"unexpected {type(error).__name__}: {first}\nThis is a defect in ftft or in a library it "
+        "uses; run the command again with --debug to see where."
+    )
 
 
 def _told(stop: Stopped, arguments: Sequence[str]) -> str:
@@ -75,11 +78,13 @@ def _told(stop: Stopped, arguments: Sequence[str]) -> str:
         parts.append(f"finished are {', '.join(stop.finished)}")
     if stop.stage:
         parts.append(f"{stop.stage} {stop.saved or 'goes on from its last checkpoint'}")
-    return f"{'; '.join(parts)}; go on with: {shlex.join(['ftft', *_without_force(arguments)])}"
+    if stop.stage or stop.finished:
+        # What was forced is marked in the run folder; forced again, it would start anew.
+        arguments = _without_force(arguments)
+    return f"{'; '.join(parts)}; go on with: {shlex.join(['ftft', *arguments])}"
 
 
 def _without_force(arguments: Sequence[str]) -> list[str]:
-    # What was forced is marked in the run folder; forced again, it would start anew.
     kept: list[str] = []
     for before, one in zip(["", *arguments], arguments, strict=False):
         if not one.startswith("--force-stage") and before != "--force-stage":
