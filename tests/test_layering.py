@@ -14,13 +14,14 @@ FILES = sorted(ROOT.rglob("*.py"))
 MOST_LINES = 350
 
 BASE = {"errors", "files"}
+FOLDER = BASE | {"locking", "records", "workspace"}
 CONFIG = BASE | {"config"}
 DATA = CONFIG | {"data"}
 MAPS = BASE | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
-TRAINING = DATA | EVALUATION | {"dynamics", "training"}
-METHODS = EVALUATION | {"training", "workspace"}
-STAGES = TRAINING | MAPS | {"selection", "transfer", "workspace", "environment"}
+TRAINING = DATA | EVALUATION | {"dynamics", "training", "stopping"}
+METHODS = EVALUATION | FOLDER | {"training"}
+STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
 
@@ -37,12 +38,15 @@ TABLE = {
     "evaluation": (EVALUATION, {"numpy"}),
     # Its metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
-    "workspace": (BASE, set()),
+    "stopping": (set(), set()),
+    "locking": (BASE, set()),
+    "records": (BASE, set()),
+    "workspace": (FOLDER, set()),
     "environment": (BASE, {"torch"}),
     "methods": (METHODS, set()),
     "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),
-    "checks": (TRAINING | {"workspace"}, {"numpy"}),
+    "checks": (TRAINING | FOLDER, {"numpy"}),
     "pipeline": (PIPELINE, {"yaml"}),
     "demonstration": (STAGES, set()),
     "cli": (

@@ -100,7 +100,9 @@ class TestResults:
         assert keys(values) == {"schema", "experiment", "metric", "data", "environment", "runs"}
         assert (values["schema"], values["experiment"]) == (1, "tiny")
         assert values["metric"] == "accuracy"
-        assert keys(values["data"]) == {"fingerprint", "train_examples", "classes", "sets"}
+        assert keys(values["data"]) == {
+            *("fingerprint", "train_examples", "classes", "sets", "holdout_seed")
+        }
         assert values["data"]["train_examples"] == 64
         assert values["data"]["classes"] == ["neg", "pos"]
         assert values["data"]["sets"] == {
@@ -123,7 +125,7 @@ class TestResults:
         run = whole.one(method)
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
-            *("steps", "cost", "scores", "slices", "history", "environment"),
+            *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]

@@ -2,17 +2,21 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+import ftft.workspace
 from ftft.errors import WorkspaceError
-from ftft.workspace import Workspace, check_writable, digest_of, write_json
+from ftft.records import digest_of, write_json
+from ftft.workspace import Workspace, check_artifact, check_writable
 
 
 @pytest.fixture
@@ -124,13 +128,15 @@ class TestStage:
         assert stage.environment == {"python": "3"}
         record = json.loads((stage.folder / "stage.json").read_text())
         assert record == {
-            "schema": 1,
+            "schema": 2,
             "digest": stage.digest,
             "made_from": {"x": 1, "path": "/p"},
+            "read": {},
             "environment": {"python": "3"},
             "status": "finished",
-            "outputs": record["outputs"],
+            "outputs": {"out.txt": {"bytes": 7, "sha256": sha256(b"content").hexdigest()}},
             "result": {"n": 3},
+            "sha256": record["sha256"],
         }
 
     @pytest.mark.parametrize(
@@ -152,6 +158,7 @@ class TestStage:
         with pytest.raises(WorkspaceError) as caught:
             workspace.stage("main/seed-0", {"x": 1}, Build())
         assert str(stage.folder / "stage.json") in str(caught.value)
+        assert "--force-stage main/seed-0" in str(caught.value)
         assert f"remove the folder {stage.folder}" in str(caught.value)
         assert (stage.folder / "out.txt").exists()
 
@@ -213,14 +220,173 @@ class TestWhatWasThereBefore:
         assert (stage.folder / "model.txt").read_text() == "new"
         assert os.listdir(stage.folder.parent) == ["seed-0"]
 
-    def test_is_refused_where_a_file_is_missing_or_cut(self, workspace):
+    def test_a_damaged_one_is_in_nobodys_way(self, workspace):
+        stage = workspace.stage("a", {"x": 1}, writing("old"))
+        with pytest.raises(RuntimeError):
+            workspace.stage("a", {"x": 2}, writing("new", fails=True))
+        (stage.folder.with_name(".a.previous") / "stage.json").write_text("{")
+        assert workspace.stage("a", {"x": 2}, writing("new")).result == {"text": "new"}
+        assert sorted(os.listdir(workspace.folder)) == ["a"]
+
+
+def flip(path, position=0):
+    """Change one bit, and neither size nor time."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+class TestDamage:
+    """A finished stage is used only where every file is as it was written."""
+
+    @pytest.mark.parametrize(
+        ("damage", "problem"),
+        [
+            (flip, "does not match its checksum"),
+            (lambda path: path.write_text("cut"), "has 3 bytes instead of 5"),
+            (lambda path: path.unlink(), "is missing"),
+        ],
+    )
+    def test_is_refused_with_file_stage_and_remedy(self, workspace, damage, problem):
+        stage = workspace.stage("main/seed-0", {}, writing("whole"))
+        damage(stage.folder / "model.txt")
+        again = Workspace(workspace.folder)
+        with pytest.raises(WorkspaceError) as caught:
+            again.stage("main/seed-0", {}, writing("unused"))
+        said = str(caught.value)
+        assert said.startswith(f"{stage.folder / 'model.txt'}: this file of the finished stage")
+        assert f"main/seed-0 {problem}" in said
+        assert "give --force-stage main/seed-0" in said
+
+    def test_any_flipped_byte_of_the_record_is_noticed(self, workspace):
+        stage = workspace.stage("a", {"x": 1}, writing("whole"))
+        path = stage.folder / "stage.json"
+        whole = path.read_bytes()
+        noticed = 0
+        for position in range(len(whole)):
+            if whole[position : position + 1].isspace():
+                continue  # white space between tokens says nothing
+            flip(path, position)
+            with pytest.raises(WorkspaceError, match=r"stage\.json"):
+                Workspace(workspace.folder).stage("a", {"x": 1}, writing("unused"))
+            path.write_bytes(whole)
+            noticed += 1
+        assert noticed > 300
+        assert Workspace(workspace.folder).stage("a", {"x": 1}, writing("unused")).reused
+
+    def test_what_is_read_is_checked_when_it_is_read(self, workspace):
+        first = workspace.stage("a", {}, writing("whole"))
+        flip(first.folder / "model.txt")
+        with pytest.raises(WorkspaceError, match="--force-stage a to build"):
+            workspace.stage("b", {}, writing("from it"), reads=(first,))
+        assert not (workspace.folder / "b").exists()
+
+    def test_a_single_artifact_is_checked_too(self, workspace):
+        stage = workspace.stage("main/seed-0", {}, writing("whole"))
+        check_artifact(stage.folder / "model.txt")
+        flip(stage.folder / "model.txt")
+        with pytest.raises(WorkspaceError, match="--force-stage main/seed-0"):
+            check_artifact(stage.folder / "model.txt")
+        check_artifact(workspace.folder / "elsewhere.txt")
+
+
+class TestForced:
+    def test_runs_again_and_keeps_the_old_one_until_then(self, workspace):
+        stage = workspace.stage("main/seed-0", {}, writing("old"))
+        workspace.force("main/seed-0")
+        assert (stage.folder.with_name(".seed-0.previous") / "model.txt").read_text() == "old"
+        again = workspace.stage("main/seed-0", {}, writing("new"))
+        assert (again.reused, again.result) == (False, {"text": "new"})
+        assert os.listdir(stage.folder.parent) == ["seed-0"]
+
+    @pytest.mark.parametrize("file", ["model.txt", "stage.json"])
+    def test_replaces_a_damaged_one(self, workspace, file):
+        stage = workspace.stage("a", {}, writing("old"))
+        (stage.folder / file).write_text("{")
+        workspace.force("a")
+        assert not stage.folder.with_name(".a.previous").exists()
+        assert workspace.stage("a", {}, writing("new")).result == {"text": "new"}
+
+    def test_interrupted_it_goes_on_without_being_forced_again(self, workspace):
+        workspace.stage("a", {}, writing("old"))
+        workspace.force("a")
+        with pytest.raises(RuntimeError):
+            workspace.stage("a", {}, writing("half", fails=True))
+        found = []
+
+        def build(folder):
+            found.append((folder / "model.txt").read_text())
+            return writing("new")(folder)
+
+        assert Workspace(workspace.folder).stage("a", {}, build).result == {"text": "new"}
+        assert found == ["half"]
+
+    def test_forced_while_unfinished_it_starts_afresh(self, workspace):
+        workspace.stage("a", {}, writing("old"))
+        workspace.force("a")
+        with pytest.raises(RuntimeError):
+            workspace.stage("a", {}, writing("half", fails=True))
+        workspace.force("a")
+        assert not (workspace.folder / "a/model.txt").exists()
+        assert (workspace.folder / ".a.previous/model.txt").read_text() == "old"
+
+    def test_what_was_never_run_is_run(self, workspace):
+        workspace.force("a")
+        assert not workspace.stage("a", {}, writing("new")).reused
+
+    @pytest.mark.parametrize(("content", "reused"), [("old", True), ("new", False)])
+    def test_what_reads_it_is_run_again_where_it_came_out_differently(
+        self, workspace, content, reused
+    ):
+        first = workspace.stage("a", {}, writing("old"))
+        workspace.stage("b", {}, writing("from it"), reads=(first,))
+        workspace.force("a")
+        again = workspace.stage("a", {}, writing(content))
+        assert workspace.stage("b", {}, writing("from it"), reads=(again,)).reused == reused
+
+
+class TestScratch:
+    """Checkpoints stay until the record says that the stage is finished."""
+
+    def build(self, folder):
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints/state").write_text("x")
+        return writing("whole")(folder)
+
+    def test_is_removed_at_the_end(self, workspace):
+        stage = workspace.stage("a", {}, self.build)
+        assert sorted(os.listdir(stage.folder)) == ["model.txt", "stage.json"]
+        assert list(stage.outputs) == ["model.txt"]
+
+    def test_is_there_until_the_record_is_written(self, workspace, monkeypatch):
+        seen = []
+
+        def record(folder, values):
+            seen.append((values["status"], sorted(os.listdir(folder))))
+            given(folder, values)
+
+        given = ftft.workspace.write_record
+        monkeypatch.setattr("ftft.workspace.write_record", record)
+        workspace.stage("a", {}, self.build)
+        assert seen[1] == ("finished", ["checkpoints", "model.txt", "stage.json"])
+
+    def test_a_rest_of_it_is_removed_later(self, workspace):
         stage = workspace.stage("a", {}, writing("whole"))
-        (stage.folder / "model.txt").write_text("cut")
-        with pytest.raises(WorkspaceError, match=r"a/model\.txt: this file of a finished stage"):
-            workspace.stage("a", {}, writing("unused"))
-        (stage.folder / "model.txt").unlink()
-        with pytest.raises(WorkspaceError, match="remove the folder"):
-            workspace.stage("a", {}, writing("unused"))
+        (stage.folder / "checkpoints").mkdir()
+        assert Workspace(workspace.folder).stage("a", {}, writing("unused")).reused
+        assert not (stage.folder / "checkpoints").exists()
+
+
+def test_left_over_temporary_files_are_removed(workspace):
+    stage = workspace.stage("a", {}, writing("whole"))
+    left = [workspace.folder / ".results.json.1f.tmp", stage.folder / ".map.parquet.2e.tmp"]
+    for path in left:
+        path.write_text("half")
+    with workspace.locked():
+        assert not any(path.exists() for path in left)
+        assert Workspace(workspace.folder).stage("a", {}, writing("unused")).reused
 
 
 class TestAtomicWriting:
@@ -320,14 +486,16 @@ class TestLock:
         with pytest.raises(WorkspaceError) as caught, workspace.locked():
             pytest.fail("two processes in one folder")
         assert str(workspace.folder) in str(caught.value)
-        assert f"(process {holder.pid})" in str(caught.value)
+        assert f"(process {holder.pid} on {platform.node()}, since 2" in str(caught.value)
+        assert f"-c {workspace.folder})" in str(caught.value)  # the command
         assert "--output" in str(caught.value)
 
     def test_a_killed_process_holds_nothing(self, workspace, holder):
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         with workspace.locked():
-            assert (workspace.folder / ".lock").read_text() == str(os.getpid())
+            mine = (workspace.folder / ".lock").read_text()
+        assert mine.startswith(f"process {os.getpid()} on {platform.node()}, since 2")
 
     def test_free_again_after_an_error(self, workspace):
         with pytest.raises(RuntimeError), workspace.locked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -33,9 +34,9 @@ def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
+        sync_file(temporary)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as problem:
         raise error(
             f"{path} cannot be written: {problem.strerror or problem}. Check that the folder "
@@ -87,7 +88,29 @@ def write_text(path: Path, text: str, error: type[FtftError] = DynamicsError) ->
         temporary.write_text(text, encoding="utf-8")
 
 
-def _sync(path: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process had begun to write below `folder` and never renamed."""
+    for path in folder.rglob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, read in blocks; hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file's content is on the disk, so that it survives a power cut.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -95,7 +118,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can do that."""
     # Windows cannot open a folder; some network file systems cannot sync one. The
     # rename has happened all the same, only its survival of a power cut is less sure.
     with contextlib.suppress(OSError):

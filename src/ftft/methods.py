@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,22 @@ METHOD_NAMES = {
     "dm": "DM (data map of the main model)",
     "ftft": "FTFT",
 }
+
+_STAGES = {
+    "ftft": ("reference", "map", "selection", "main"),
+    "random": ("random-selection", "random"),
+    "erm": ("erm",),
+    "erm_es": ("erm_es",),
+    "dm": ("erm", "dm-map", "dm-selection", "dm"),
+}
+
+
+def stage_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """The stages of an experiment, each with its seed, such as ``main/seed-0``."""
+    methods = [method for method in _STAGES if method == "ftft" or method in baselines]
+    kinds = dict.fromkeys(kind for method in methods for kind in _STAGES[method])
+    kinds |= dict.fromkeys(f"scores/{method}" for method in methods)
+    return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]
 
 
 @dataclass(frozen=True)
@@ -97,11 +114,20 @@ def cost_record(run: MethodRun, erm: ErmYardstick) -> dict[str, Any]:
     return record
 
 
+def seeds_used(run: MethodRun) -> dict[str, int]:
+    """Every random choice of a run, by what it decides, with its seed."""
+    seeds = dict.fromkeys(("head_weights", "data_order", "dropout"), run.seed)
+    if run.strategy is not None:
+        seeds["selection"] = run.seed
+    return seeds
+
+
 def run_record(run: MethodRun, erm: ErmYardstick, test: dict[str, SetScores]) -> dict[str, Any]:
     """One entry of ``results.json``'s ``runs``."""
     return {
         "method": run.method,
         "seed": run.seed,
+        "seeds": seeds_used(run),
         "reference": run.reference_model,
         "main": run.main_model,
         "strategy": run.strategy,

@@ -23,7 +23,8 @@ from ftft.environment import environment
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
 from ftft.files import check_free, write_text
-from ftft.methods import ErmYardstick, MethodRun
+from ftft.methods import ErmYardstick, MethodRun, stage_names
+from ftft.records import write_json
 from ftft.results import Results, collect
 from ftft.stages import Say, Stages
 from ftft.training.arguments import full_steps, main_plan
@@ -37,18 +38,22 @@ from ftft.workspace import (
     EXPERIMENT_TITLE,
     Stage,
     Workspace,
+    check_artifact,
     check_writable,
-    write_json,
 )
 
 
-def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
+def run(
+    experiment: Experiment, folder: str, say: Say = print, force: Sequence[str] = ()
+) -> Results:
     """Run a whole experiment; what was finished before is not run again.
 
     Args:
         experiment: What to do.
         folder: The run folder, made if it is not there.
         say: Told, in a line, what was done.
+        force: Stages to run again though they are finished or damaged: ``main/seed-0``, or
+            ``main`` for all seeds.
 
     Returns:
         Every score and cost; also written to ``results.json`` in the run folder.
@@ -57,7 +62,8 @@ def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
         FtftError: The data, a model or the folder is not as it should be. Whatever can be
             checked is checked before anything is written.
     """
-    with opened(experiment, folder, say) as stages:
+    names = stage_names(experiment.baselines, experiment.seeds)
+    with opened(experiment, folder, say, chosen_stages(force, names)) as stages:
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         yardsticks = {seed: erm_yardstick(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
@@ -65,9 +71,32 @@ def run(experiment: Experiment, folder: str, say: Say = print) -> Results:
         return collect(stages, runs, yardsticks, scores)
 
 
+def chosen_stages(asked: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The stages that are meant, where ``main`` means ``main`` of every seed.
+
+    Raises:
+        ConfigError: There is no such stage.
+    """
+    chosen: dict[str, None] = {}
+    for one in asked:
+        meant = [name for name in names if f"{name}/".startswith(f"{one.strip('/')}/")]
+        if not meant:
+            raise ConfigError(
+                f"--force-stage {one}: there is no such stage here; the stages are "
+                f"{', '.join(names)} (without /seed-N: of every seed)."
+            )
+        chosen |= dict.fromkeys(meant)
+    return list(chosen)
+
+
 @contextlib.contextmanager
-def opened(experiment: Experiment, folder: str, say: Say = print) -> Iterator[Stages]:
-    """Check data, models and folder, then hold the run folder and give its stages."""
+def opened(
+    experiment: Experiment, folder: str, say: Say = print, force: Sequence[str] = ()
+) -> Iterator[Stages]:
+    """Check data, models and folder, then hold the run folder and give its stages.
+
+    The stages named in ``force`` are run again, though they are finished or damaged.
+    """
     data = check(experiment, folder)
     for note in notes(data):
         say(note)
@@ -76,6 +105,8 @@ def opened(experiment: Experiment, folder: str, say: Say = print) -> Iterator[St
         write_text(
             workspace.folder / "experiment.yaml", resolved_yaml(experiment, data), WorkspaceError
         )
+        for name in force:
+            workspace.force(name)
         yield Stages(experiment, data, workspace, say)
 
 
@@ -200,11 +231,12 @@ def evaluate_model(
     Raises:
         ModelError: The folder is not a model, or has other classes than the data.
         ConfigError: The experiment has no such sets.
-        WorkspaceError: The output cannot be written.
+        WorkspaceError: The output cannot be written, or the model is damaged.
     """
     if output is not None:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
+    check_artifact(model)
     _, tokenizer = load_finetuned(model)
     data = load_data(experiment.data)
     chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft.data.load import HOLDOUT_SEED
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, run_record
+from ftft.records import write_json
 from ftft.stages import Stages
-from ftft.workspace import write_json
 
 RESULTS_SCHEMA = 1
 
@@ -112,6 +113,7 @@ def collect(
         "data": {
             "fingerprint": data.fingerprint,
             "train_examples": len(data.train),
+            "holdout_seed": None if experiment.data.dev else HOLDOUT_SEED,
             "classes": list(data.class_names),
             "sets": {
                 role: {name: len(dataset) for name, dataset in getattr(data, role).items()}

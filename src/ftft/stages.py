@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from ftft.data.task import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
+from ftft.records import digest_of
 from ftft.selection.strategies import CLUSTERS, select
 from ftft.selection.subset import Selection
+from ftft.stopping import Stopped
 from ftft.training.arguments import Plan, main_plan, reference_plan
 from ftft.training.finetune import DevSets, finetune
 from ftft.training.models import load_tokenizer, model_fingerprint
 from ftft.training.scoring import score_sets
-from ftft.workspace import Stage, Workspace, digest_of
+from ftft.workspace import Stage, Workspace
 
 Say = Callable[[str], None]
 
@@ -49,6 +51,7 @@ class Stages:
     say: Say
     _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
     _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    _finished: dict[str, None] = field(default_factory=dict)
 
     def reference(self, seed: int) -> Stage:
         """Fine-tune the reference on the whole training set, recording its dynamics."""
@@ -67,7 +70,7 @@ class Stages:
             return {"examples": len(datamap), "points": len(dynamics.epochs)}
 
         made_from = {"map": settings.model_dump(), "dynamics": trained.digest}
-        return self._stage(f"{name}/seed-{seed}", made_from, build)
+        return self._stage(f"{name}/seed-{seed}", made_from, build, reads=(trained,))
 
     def select(
         self, name: str, datamap: Stage, trained: Stage, seed: int, *, strategy: str | None = None
@@ -88,6 +91,7 @@ class Stages:
         reads_map = settings["strategy"] != "random" or settings["exclude_label_errors"] > 0
 
         def build(folder: Path) -> dict[str, Any]:
+            datamap.check()
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
@@ -98,9 +102,11 @@ class Stages:
             return _about(selection)
 
         made_from = {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
-        if reads_map:
-            made_from["map"] = datamap.digest
-        return self._stage(f"{name}/seed-{seed}", made_from, build)
+        if not reads_map:
+            return self._stage(f"{name}/seed-{seed}", made_from, build)
+        made_from["map"] = datamap.digest
+        reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
+        return self._stage(f"{name}/seed-{seed}", made_from, build, reads=reads)
 
     def main(self, name: str, selection: Stage, seed: int, *, budget: float | None = None) -> Stage:
         """Fine-tune the main model on a selection, for at most the budget."""
@@ -148,7 +154,7 @@ class Stages:
 
         fingerprints = {name: dataset.fingerprint for name, dataset in tests.items()}
         made_from = {"model": trained.digest, "sets": fingerprints}
-        stage = self._stage(f"scores/{method}/seed-{seed}", made_from, build)
+        stage = self._stage(f"scores/{method}/seed-{seed}", made_from, build, reads=(trained,))
         return {name: SetScores(**values) for name, values in stage.result.items()}
 
     def dev(self, settings: FineTuning) -> DevSets:
@@ -192,6 +198,7 @@ class Stages:
         def build(folder: Path) -> dict[str, Any]:
             train = self.encoded(settings, self.data.train)
             if selection is not None:
+                selection.check()
                 chosen = Selection.read(selection.folder / "selection.parquet")
                 train = train.take(chosen.example_ids)
             tuned = finetune(
@@ -203,6 +210,7 @@ class Stages:
                 folder,
                 title=f"{name}, seed {plan.seed}",
                 recording=recording,
+                say=self.say,
             )
             return tuned.to_dict()
 
@@ -246,10 +254,20 @@ class Stages:
                 )
 
     def _stage(
-        self, name: str, made_from: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]
+        self,
+        name: str,
+        made_from: Mapping[str, Any],
+        build: Callable[[Path], Mapping[str, Any]],
+        *,
+        reads: Sequence[Stage] = (),
     ) -> Stage:
         start = time.perf_counter()
-        stage = self.workspace.stage(name, made_from, build, environment())
+        try:
+            stage = self.workspace.stage(name, made_from, build, environment(), reads)
+        except Stopped as stop:
+            stop.stage, stop.finished = name, tuple(self._finished)
+            raise
+        self._finished.setdefault(name)
         seconds = time.perf_counter() - start
         self.say(f"{name}: " + ("done before" if stage.reused else f"done in {seconds:.0f} s"))
         return stage

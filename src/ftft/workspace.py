@@ -3,28 +3,35 @@
 A stage is a folder with a ``stage.json`` that says what the stage was made from (its digest)
 and, once it is finished, what came out. The digest covers the settings that matter to the
 stage, the data and the digests of the stages it reads, so a change runs the stage and all
-that follow it again, and nothing else.
+that follow it again, and nothing else. Checksums say whether what it wrote is still what it
+wrote.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import itertools
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ftft.errors import WorkspaceError
-from ftft.files import write_text
-
-STAGE_SCHEMA = 1
+from ftft.files import remove_leftovers
+from ftft.locking import held
+from ftft.records import (
+    RECORD_NAME,
+    SCRATCH,
+    STAGE_SCHEMA,
+    check_outputs,
+    digest_of,
+    finish_outputs,
+    read_record,
+    write_record,
+)
 
 EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
 """The first line of the experiment.yaml that a run writes, by which it knows it again."""
@@ -41,6 +48,7 @@ class Stage:
         result: What it said at its end, plain JSON values.
         reused: True where it had been finished before.
         environment: Versions and hardware it was run with.
+        outputs: File below the folder to ``bytes`` and ``sha256``.
     """
 
     name: str
@@ -49,6 +57,20 @@ class Stage:
     result: dict[str, Any]
     reused: bool
     environment: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """Digest of all that it wrote, hexadecimal."""
+        return digest_of(self.outputs)
+
+    def check(self) -> None:
+        """Check that what it wrote is still what it wrote.
+
+        Raises:
+            WorkspaceError: A file is missing or changed.
+        """
+        check_outputs(self.folder, self.name, {"outputs": self.outputs})
 
 
 class Workspace:
@@ -68,6 +90,7 @@ class Workspace:
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         check_writable(self.folder)
+        self._checked: set[str] = set()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -76,20 +99,8 @@ class Workspace:
         Raises:
             WorkspaceError: Another process holds it; the message names it.
         """
-        path = self.folder / ".lock"
-        with _opened_lock(path) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise WorkspaceError(
-                    f"{self.folder}: another run is using this folder (process "
-                    f"{file.read().strip() or 'unknown'}); wait for it, stop it, or choose another "
-                    "folder with --output."
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with held(self.folder):
+            remove_leftovers(self.folder)
             yield
 
     def stage(
@@ -98,6 +109,7 @@ class Workspace:
         made_from: Mapping[str, Any],
         build: Callable[[Path], Mapping[str, Any]],
         environment: Mapping[str, Any] | None = None,
+        reads: Sequence[Stage] = (),
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
 
@@ -108,61 +120,108 @@ class Workspace:
             made_from: Everything the outcome depends on, as plain JSON values.
             build: Writes files into the folder it is given and returns the stage's result, plain
                 JSON values. If an earlier call with the same ``made_from`` was interrupted, the
-                folder holds what that call left.
+                folder holds what that call left. Its folder ``checkpoints`` is removed at the end.
             environment: Versions and hardware, kept with the stage.
+            reads: Stages whose files are read: they are checked before, and where they were built
+                again and came out differently, so is this one.
 
         Returns:
             The finished stage.
 
         Raises:
-            WorkspaceError: The record of the stage is damaged, or files of it are missing or
-                changed in size.
+            WorkspaceError: The record of the stage is damaged, files of it or of a stage it reads
+                are missing or changed, or the folder cannot be written.
         """
         folder = self.folder / name
-        digest = digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": made_from})
-        _bring_back(folder, digest)
-        before = _read_stage(folder)
-        if before is not None and before["digest"] == digest and before["status"] == "finished":
-            _check_outputs(folder, before)
-            ran_with = before.get("environment", {})
-            return Stage(name, folder, digest, before["result"], True, ran_with)
-        if before is not None and before["digest"] != digest:
-            _set_aside(folder, before)
-        try:
-            if before is None:
-                _keep_unknown(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
         record: dict[str, Any] = {
             "schema": STAGE_SCHEMA,
-            "digest": digest,
+            "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": made_from}),
             "made_from": made_from,
+            "read": {stage.name: stage.content for stage in reads},
             "environment": dict(environment or {}),
         }
-        write_json(folder / "stage.json", {**record, "status": "running"})
+        with _writing(folder):
+            before = _go_on_with(folder, name, record)
+        if before is not None:
+            return self._finished(folder, name, before)
+        for stage in reads:
+            stage.check()
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_record(folder, {**record, "status": "running"})
         result = dict(build(folder))
-        outputs = {
-            path.relative_to(folder).as_posix(): path.stat().st_size
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != "stage.json"
-        }
-        finished = {**record, "status": "finished", "outputs": outputs, "result": result}
-        write_json(folder / "stage.json", finished)
-        shutil.rmtree(_aside(folder), ignore_errors=True)
-        return Stage(name, folder, digest, result, False, record["environment"])
+        outputs = finish_outputs(folder)
+        write_record(folder, {**record, "status": "finished", "outputs": outputs, "result": result})
+        self._checked.add(name)
+        for done in (_aside(folder), folder / SCRATCH):
+            shutil.rmtree(done, ignore_errors=True)
+        return Stage(name, folder, record["digest"], result, False, record["environment"], outputs)
+
+    def force(self, name: str) -> None:
+        """Have a stage run again, though it is finished or damaged.
+
+        A finished stage that is not damaged stays until its successor has finished.
+
+        Raises:
+            WorkspaceError: The folder cannot be written.
+        """
+        folder = self.folder / name
+        try:
+            record = read_record(folder, name)
+            if record is not None and record["status"] == "finished":
+                check_outputs(folder, name, record)
+        except WorkspaceError:
+            record = None
+        with _writing(folder):
+            if record is not None and record["status"] == "finished":
+                _set_aside(folder, record)
+            elif folder.is_dir():
+                shutil.rmtree(folder)
+            if record is not None:
+                # Says that the stage is to be run, so that what was set aside stays there.
+                folder.mkdir(parents=True)
+                kept = ("schema", "digest", "made_from", "read", "environment")
+                marker = {key: record[key] for key in kept if key in record}
+                write_record(folder, {**marker, "schema": STAGE_SCHEMA, "status": "running"})
+
+    def _finished(self, folder: Path, name: str, record: Mapping[str, Any]) -> Stage:
+        # Several methods may share a stage; once a process is enough.
+        if name not in self._checked:
+            check_outputs(folder, name, record)
+            self._checked.add(name)
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # killed before it was removed
+        return Stage(
+            name,
+            folder,
+            record["digest"],
+            record["result"],
+            True,
+            record.get("environment", {}),
+            record["outputs"],
+        )
 
 
-def _opened_lock(path: Path) -> TextIO:
-    try:
-        # A link is not followed: what it points to would be emptied.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        return os.fdopen(os.open(path, flags, 0o666), "r+", encoding="utf-8")
-    except OSError as error:
-        raise WorkspaceError(
-            f"{path}: cannot be opened as the lock of the run folder ({error.strerror or error}); "
-            "remove it, or choose another folder with --output."
-        ) from error
+def _go_on_with(folder: Path, name: str, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Leave in the folder what can be gone on with; return the record of a finished stage."""
+    before = read_record(folder, name)
+    if before is None or not _same(before, wanted):
+        # Where what was set aside is what is wanted after all, put it back.
+        previous = _previous(folder, name)
+        if previous is not None and _same(previous, wanted):
+            shutil.rmtree(folder, ignore_errors=True)
+            _aside(folder).replace(folder)
+            before = previous
+    if before is None:
+        _keep_unknown(folder)
+        return None
+    if _same(before, wanted):
+        return before if before["status"] == "finished" else None
+    _set_aside(folder, before)
+    return None
+
+
+def _same(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return bool(record["digest"] == wanted["digest"] and record.get("read", {}) == wanted["read"])
 
 
 def _keep_unknown(folder: Path) -> None:
@@ -199,6 +258,14 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.previous")
 
 
+def _previous(folder: Path, name: str) -> dict[str, Any] | None:
+    try:
+        record = read_record(_aside(folder), name)
+    except WorkspaceError:
+        return None  # damaged, and nobody asked for it
+    return record if record is not None and record["status"] == "finished" else None
+
+
 def _set_aside(folder: Path, record: Mapping[str, Any]) -> None:
     """Keep a finished stage until its successor has finished; drop an unfinished one."""
     if record["status"] == "finished":
@@ -214,23 +281,27 @@ def _set_aside(folder: Path, record: Mapping[str, Any]) -> None:
         ) from error
 
 
-def _bring_back(folder: Path, digest: str) -> None:
-    """Where what was set aside is what is wanted after all, put it back."""
-    before = _read_stage(_aside(folder))
-    if before is not None and before["digest"] == digest and before["status"] == "finished":
-        shutil.rmtree(folder, ignore_errors=True)
-        _aside(folder).replace(folder)
+def check_artifact(path: Path) -> None:
+    """Check a file or folder that a finished stage wrote, if it is one, against its checksums.
 
-
-def _check_outputs(folder: Path, record: Mapping[str, Any]) -> None:
-    for name, size in record.get("outputs", {}).items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != size:
-            raise WorkspaceError(
-                f"{path}: this file of a finished stage is missing or has another size than when "
-                f"it was written; put it back, or remove the folder {folder} to run the stage "
-                "again."
-            )
+    Raises:
+        WorkspaceError: A file is missing or changed.
+    """
+    place = path.absolute()
+    for folder in place.parents:
+        if not (folder / RECORD_NAME).is_file():
+            continue
+        name = f"{folder.parent.name}/{folder.name}"
+        record = read_record(folder, name)
+        if record is not None and record["status"] == "finished":
+            inside = place.relative_to(folder).as_posix()
+            outputs = {
+                file: expected
+                for file, expected in record.get("outputs", {}).items()
+                if file == inside or file.startswith(inside + "/")
+            }
+            check_outputs(folder, name, {"outputs": outputs})
+        return
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
@@ -249,47 +320,19 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         raise _unwritable(folder, error) from error
 
 
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorkspaceError(
+            f"{folder}: the folder of a stage cannot be changed ({error.strerror or error}); check "
+            "its permissions and the space left on the disk, then give the same command again."
+        ) from error
+
+
 def _unwritable(folder: str | os.PathLike[str], error: OSError) -> WorkspaceError:
     return WorkspaceError(
         f"{folder}: the run folder cannot be written ({error.strerror or error}); choose another "
         "with --output or the key output, or change its permissions."
     )
-
-
-def digest_of(values: Any) -> str:
-    """SHA-256 of plain JSON values, independent of the order of keys; hexadecimal."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write JSON so that the file is at any moment either the old or the new one.
-
-    Raises:
-        WorkspaceError: The file cannot be written; what was there before is untouched.
-    """
-    text = json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n"
-    write_text(path, text, WorkspaceError)
-
-
-def _read_stage(folder: Path) -> dict[str, Any] | None:
-    path = folder / "stage.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise WorkspaceError(
-            f"{path}: cannot be read as a stage record ({error}); remove the folder "
-            f"{folder} to run this stage again."
-        ) from error
-    if (
-        not isinstance(values, dict)
-        or not {"digest", "status"} <= values.keys()
-        or (values["status"] == "finished" and not isinstance(values.get("result"), dict))
-        or not isinstance(values.get("outputs", {}), dict)
-    ):
-        raise WorkspaceError(
-            f"{path}: not a stage record; remove the folder {folder} to run this stage again."
-        )
-    return values

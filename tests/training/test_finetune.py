@@ -188,7 +188,7 @@ def test_a_training_learns_and_its_model_folder_scores_the_same(tune, settings, 
 
 def test_what_is_left_in_the_folder(tune, tmp_path):
     tuned = tune("run", plan(3))
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["model"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoints", "model"]
     model = AutoModelForSequenceClassification.from_pretrained(tuned.model_folder)
     assert model.config.id2label == {0: "neg", 1: "pos"}
     assert AutoTokenizer.from_pretrained(tuned.model_folder)("liked")["input_ids"]

@@ -2,44 +2,92 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
+import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftft.stopping import Stopped
+
+# The disk is full, or may not be written.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 on success, 2 on bad input, 130 when interrupted."""
+    """Run the command line and exit.
+
+    0 on success, 2 on bad input, 130 when interrupted by Ctrl-C and 143 by SIGTERM.
+    """
     from ftft.cli.app import app
     from ftft.cli.inert import inert
     from ftft.errors import FtftError
+    from ftft.stopping import Stopped, stoppable
 
     debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
     # Taken at any place: people add it to the end of the command that failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(arguments, prog_name="ftft")
+        with stoppable():
+            app(arguments, prog_name="ftft")
     except FtftError as error:
         if debug:
             traceback.print_exc()
         print(f"error: {inert(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
+    except Stopped as stop:
+        print(f"\n{_told(stop, arguments)}", file=sys.stderr)
+        raise SystemExit(128 + stop.signum) from None
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer turns an interrupt into this exit status without a word.
         if isinstance(end, SystemExit) and end.code != 130:
             raise
-        print(
-            "\ninterrupted: nothing that was finished is lost; give the same command again to go "
-            "on from the last checkpoint.",
-            file=sys.stderr,
-        )
+        print(f"\n{_told(Stopped(signal.SIGINT), arguments)}", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
         if debug:
             raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        print(
-            f"error: unexpected {type(error).__name__}: {inert(first)}\nThis is a defect in ftft "
-            "or in a library it uses; run the command again with --debug to see where.",
-            file=sys.stderr,
+        print(f"error: {inert(_unforeseen(error))}", file=sys.stderr)
+        raise SystemExit(2 if _no_room(error) else 1) from None
+
+
+def _no_room(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _DISK
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and _no_room(error):
+        return (
+            f"{error.filename or 'a file'}: cannot be written: {error.strerror}. Make room on the "
+            "disk, then give the same command again: it goes on from where it was."
         )
-        raise SystemExit(1) from None
+    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    return (
+        f"unexpected {type(error).__name__}: {first}\nThis is a defect in ftft or in a library it "
+        "uses; run the command again with --debug to see where."
+    )
+
+
+def _told(stop: Stopped, arguments: Sequence[str]) -> str:
+    """One line: what was finished, what is saved, and how to go on."""
+    parts = ["interrupted: nothing that was finished is lost"]
+    if stop.finished:
+        parts.append(f"finished are {', '.join(stop.finished)}")
+    if stop.stage:
+        parts.append(f"{stop.stage} {stop.saved or 'goes on from its last checkpoint'}")
+    if stop.stage or stop.finished:
+        # What was forced is marked in the run folder; forced again, it would start anew.
+        arguments = _without_force(arguments)
+    return f"{'; '.join(parts)}; go on with: {shlex.join(['ftft', *arguments])}"
+
+
+def _without_force(arguments: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    for before, one in zip(["", *arguments], arguments, strict=False):
+        if not one.startswith("--force-stage") and before != "--force-stage":
+            kept.append(one)
+    return kept

@@ -26,6 +26,15 @@ OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Run folder; the file's output, else runs/NAME."),
 ]
+ForcedStages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--force-stage",
+        metavar="STAGE",
+        help="Run this stage again though it is finished or damaged, such as main/seed-0, or main "
+        "for all seeds. Repeatable.",
+    ),
+]
 
 Overwrite = Annotated[
     bool,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overrides, Overwrite, say
+from ftft.cli.common import ForcedStages, Overrides, Overwrite, say
 
 
 def demo(
@@ -19,6 +19,7 @@ def demo(
         Path, typer.Option("--output", "-o", help="Folder for data, experiment file and run.")
     ] = Path("demo"),
     overwrite: Overwrite = False,
+    force_stage: ForcedStages = None,
 ) -> None:
     """Run the whole method on generated sentence pairs, ERM beside it, in a few minutes.
 
@@ -35,6 +36,6 @@ def demo(
 
     experiment = open_experiment(file, overrides)
     folder = output / experiment.name
-    results = run(experiment, str(folder), say)
+    results = run(experiment, str(folder), say, force_stage or ())
     show_regions(region_truth(folder, output / "data", experiment.seeds))
     show_results(results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftft.cli.common import (
     ExperimentFile,
+    ForcedStages,
     OutputFolder,
     Overrides,
     open_experiment,
@@ -12,7 +13,12 @@ from ftft.cli.common import (
 )
 
 
-def run(file: ExperimentFile, overrides: Overrides = None, output: OutputFolder = None) -> None:
+def run(
+    file: ExperimentFile,
+    overrides: Overrides = None,
+    output: OutputFolder = None,
+    force_stage: ForcedStages = None,
+) -> None:
     """Run an experiment: reference, data map, selection, main model, baselines, scores.
 
     Stages that were finished before, from the same settings and data, are not run again. At the
@@ -25,4 +31,4 @@ def run(file: ExperimentFile, overrides: Overrides = None, output: OutputFolder 
     from ftft.cli.show import show_results
     from ftft.pipeline import run as run_pipeline
 
-    show_results(run_pipeline(experiment, folder, say))
+    show_results(run_pipeline(experiment, folder, say, force_stage or ()))

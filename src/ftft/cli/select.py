@@ -46,8 +46,10 @@ def select_(
     from ftft.errors import ConfigError
     from ftft.files import check_free
     from ftft.selection.strategies import CLUSTERS, select
+    from ftft.workspace import check_artifact
 
     check_free(output, overwrite=overwrite)
+    check_artifact(datamap)
     if strategy == CLUSTERS and dynamics is None:
         raise ConfigError(
             f"--strategy {CLUSTERS} clusters losses, which a map does not hold: add --dynamics "

@@ -9,6 +9,7 @@ import typer
 
 from ftft.cli.common import (
     ExperimentFile,
+    ForcedStages,
     OutputFolder,
     Overrides,
     open_experiment,
@@ -28,16 +29,23 @@ def train(
     ] = None,
     overrides: Overrides = None,
     output: OutputFolder = None,
+    force_stage: ForcedStages = None,
 ) -> None:
     """Fine-tune the main model of an experiment on a selection, or on everything (ERM)."""
     experiment = open_experiment(file, overrides)
 
     from ftft.cli.show import show_training
-    from ftft.pipeline import opened
+    from ftft.pipeline import chosen_stages, opened
     from ftft.selection.subset import Selection
+    from ftft.workspace import check_artifact
 
+    if selection is not None:
+        check_artifact(selection)
     chosen = None if selection is None else Selection.read(selection)
-    with opened(experiment, run_folder(experiment, output), say) as stages:
+    kinds = ("erm",) if chosen is None else ("given-selection", "given")
+    names = [f"{kind}/seed-{seed}" for seed in experiment.seeds for kind in kinds]
+    forced = chosen_stages(force_stage or (), names)
+    with opened(experiment, run_folder(experiment, output), say, forced) as stages:
         for seed in experiment.seeds:
             stage = stages.erm(seed) if chosen is None else stages.main_on(chosen, seed)
             show_training(stage)

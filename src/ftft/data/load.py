@@ -15,8 +15,11 @@ from ftft.data.prepare import Prepared, prepare
 from ftft.data.task import LabelledDataset, TaskData, digest
 from ftft.errors import DataError
 
+HOLDOUT_SEED = 0
+"""Which training rows are held out is the same for all seeds of an experiment."""
 
-def load_data(config: DataConfig, *, seed: int = 0) -> TaskData:
+
+def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
     """Read, check and join all the data of an experiment.
 
     Example ids are assigned here, once: taken from the ``id`` column, or made from texts

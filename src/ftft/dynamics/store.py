@@ -11,7 +11,7 @@ changed in place, so a reader sees whole files only.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,32 @@ def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
         reader=_FolderReader(header, ids, by_epoch),
         meta=header.meta,
     )
+
+
+def check_dynamics(folder: Path, files: Collection[str] = ()) -> None:
+    """Read a dynamics folder whole, against its checksums.
+
+    Args:
+        folder: the folder.
+        files: names of flush files that must be there.
+
+    Raises:
+        DynamicsError: a file is missing or damaged; the message names it.
+    """
+    header = read_header(folder)
+    read_examples(folder, header)
+    flushes = list_flushes(folder)
+    gone = sorted(set(files) - {flush.path.name for flush in flushes})
+    if gone:
+        raise DynamicsError(
+            f"{folder / gone[0]} does not exist any more. Copy the folder again, or record again."
+        )
+
+    def read(flush: Flush) -> None:
+        read_flush(flush, header.num_examples, header.num_classes)
+
+    for _ in ahead(read, flushes):
+        pass
 
 
 def write_dynamics(

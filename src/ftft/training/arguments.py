@@ -179,7 +179,7 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
         "eval_steps": plan.evaluate_every,
         "save_strategy": "steps",
         "save_steps": plan.evaluate_every,
-        "save_total_limit": 1,
+        "save_total_limit": None,  # older ones are removed when the new one is safe
         "load_best_model_at_end": best,
         "metric_for_best_model": STOP_METRIC,
         "greater_is_better": True,

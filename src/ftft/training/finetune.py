@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from transformers import EarlyStoppingCallback, PrinterCallback
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from ftft import stopping
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.dynamics.store import check_dynamics
 from ftft.errors import ConfigError
 from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
+from ftft.training.checkpoints import StopAtStepEnd, resume_point, writing
 from ftft.training.cost import CostMeter, TrainingCost
 from ftft.training.embedding import reuse_embedding_gradient
 from ftft.training.flops import FlopCounter
@@ -105,10 +104,12 @@ def finetune(
     *,
     title: str = "training",
     recording: Recording | None = None,
+    say: Callable[[str], None] = print,
 ) -> FineTuned:
     """Fine-tune a model and write it, with its dynamics where asked, below ``folder``.
 
-    A training that was interrupted goes on from its last checkpoint in ``folder``.
+    A training that was interrupted goes on from its last checkpoint in ``folder/checkpoints``,
+    which stays: remove it when what was written is recorded as finished.
 
     Args:
         settings: The model and its optimiser settings.
@@ -119,6 +120,7 @@ def finetune(
         folder: Where ``model/`` and ``dynamics/`` go.
         title: Shown on the progress bar.
         recording: Which logits to record; None records none.
+        say: Told, in a line, where an interrupted training goes on.
 
     Returns:
         What was trained, where it is and what it cost.
@@ -126,13 +128,20 @@ def finetune(
     Raises:
         ModelError: The model cannot be loaded.
         ConfigError: ``training_arguments`` are refused.
+        WorkspaceError: A checkpoint or the model cannot be written.
+        DynamicsError: The dynamics cannot be written, or are damaged.
+        Stopped: The process was told to stop; a checkpoint has been written.
     """
     checkpoints = folder / "checkpoints"
+    dynamics = None if recording is None else folder / "dynamics"
     arguments = training_arguments(settings, plan, checkpoints)
-    resume = _last_checkpoint(checkpoints)
+    best = plan.keep == "best"
+    # The first process removes what is of no use, before the others look.
     with arguments.main_process_first(local=False):
-        if resume is None and arguments.process_index == 0:
-            shutil.rmtree(folder / "dynamics", ignore_errors=True)
+        if arguments.process_index == 0:
+            resume = resume_point(checkpoints, dynamics, best=best, say=say)
+        else:
+            resume = resume_point(checkpoints, None, best=best, say=lambda line: None)
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
     flops = FlopCounter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
@@ -169,48 +178,31 @@ def finetune(
         points = recording.points_per_epoch
         trainer.add_callback(RecordingPasses(trainer, recorder, train, points))
     trainer.remove_callback(PrinterCallback)
+    trainer.dynamics = dynamics
     with quiet():
-        trainer.train(resume_from_checkpoint=resume)
+        with stopping.deferred():
+            trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         if recorder is not None:
             recorder.flush()
-        trainer.save_model(str(folder / "model"))
-    trainer.accelerator.wait_for_everyone()
-    if trainer.is_world_process_zero():
-        # A pickle of the arguments, which hold paths of this machine; stage.json says the same.
-        (folder / "model" / "training_args.bin").unlink(missing_ok=True)
-        _remove(checkpoints)
+        _save_model(trainer, folder / "model")
+    if dynamics is not None:
+        # Damage must show here, where the checkpoints to record again from are still there.
+        check_dynamics(dynamics)
     return _finetuned(trainer, folder, plan, flops, recorded=recorder is not None)
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last checkpoint that was written to its end, if there is one."""
-
-    def step(path: Path) -> int:
-        return int(path.name.rpartition("-")[2])
-
-    found = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-[0-9]*")
-    for path in sorted(found, key=step, reverse=True):
-        try:
-            # The state is the last file of a checkpoint.
-            json.loads((path / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return str(path)
-    return None
-
-
-def _remove(checkpoints: Path) -> None:
-    # Renamed first: killed half-way, this must leave nothing that looks like a checkpoint.
-    doomed = checkpoints.with_name("checkpoints.done")
-    shutil.rmtree(doomed, ignore_errors=True)
-    if checkpoints.is_dir():
-        checkpoints.replace(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+def _save_model(trainer: FineTuner, folder: Path) -> None:
+    with writing(folder):
+        trainer.save_model(str(folder))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        # A pickle of the arguments, which hold paths of this machine; stage.json says the same.
+        (folder / "training_args.bin").unlink(missing_ok=True)
 
 
 def _callbacks(plan: Plan, title: str) -> list[Any]:
-    stopping = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
-    return [Progress(title), *stopping]
+    early = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
+    return [Progress(title), *early, StopAtStepEnd()]
 
 
 def _recorder(

@@ -15,11 +15,12 @@ from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
 from ftft.evaluation.metrics import SetScores, predict_classes, score
 from ftft.training.batching import EpochSampler, epoch_order
+from ftft.training.checkpoints import SealedCheckpoints
 from ftft.training.cost import CostMeter
 from ftft.training.recording import RecordDynamics
 
 
-class FineTuner(RecordDynamics, Trainer):
+class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     """A Trainer with a learning-rate horizon, named development sets and a cost meter.
 
     Args:

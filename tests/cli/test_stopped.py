@@ -1,0 +1,60 @@
+"""What the command says when it is stopped or the disk is full."""
+
+import errno
+import signal
+
+import pytest
+
+from ftft.stopping import Stopped
+
+
+@pytest.fixture
+def failing(ftft, experiment_file, monkeypatch):
+    """Run an experiment whose first training ends with an error."""
+
+    def run(error, *arguments):
+        def fail(*args, **options):
+            raise error
+
+        monkeypatch.setattr("ftft.stages.finetune", fail)
+        return ftft("run", "experiment.yaml", *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_stopped(failing, signum, status):
+    forced = ("--force-stage", "map", "--force-stage=main/seed-0")
+    outcome = failing(Stopped(signum), "--set", "seeds=[0, 1]", *forced)
+    assert outcome.code == status
+    assert outcome.err.splitlines()[-1] == (
+        "interrupted: nothing that was finished is lost; reference/seed-0 goes on from its last "
+        "checkpoint; go on with: ftft run experiment.yaml --set 'seeds=[0, 1]'"
+    )
+
+
+def test_stopped_before_anything_was_forced(ftft, experiment_file, monkeypatch):
+    def fail(*args):
+        raise Stopped(signal.SIGINT)
+
+    monkeypatch.setattr("ftft.pipeline.check", fail)
+    outcome = ftft("run", "experiment.yaml", "--force-stage", "main")
+    assert outcome.err.strip().endswith("go on with: ftft run experiment.yaml --force-stage main")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])
+def test_no_room(failing, number):
+    outcome = failing(OSError(number, "No room", "/cache/file"))
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1].startswith(
+        "error: /cache/file: cannot be written: No room. Make room on the disk"
+    )
+
+
+def test_other_errors_of_the_system_are_defects(failing):
+    outcome = failing(OSError(errno.EBADF, "Bad file descriptor"))
+    assert outcome.code == 1
+    assert "error: unexpected OSError: [Errno 9] Bad file descriptor" in outcome.err
+    assert "Traceback" not in outcome.err

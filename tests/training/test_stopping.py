@@ -1,0 +1,92 @@
+"""Told to stop, a training saves a checkpoint after its step; gone on with, it ends the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from test_resume import EVALUATION, check_same, scores
+from tiny_task import plan
+from transformers import TrainerCallback
+
+from ftft import stopping
+from ftft.config.schema import Recording
+from ftft.stopping import Stopped, stoppable
+
+
+class Signal(TrainerCallback):
+    """Signals this process at the beginning of one step, once or more often."""
+
+    def __init__(self, step: int, *signums: int) -> None:
+        self.step, self.signums = step, signums
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step - 1:
+            for signum in self.signums:
+                os.kill(os.getpid(), signum)
+
+
+def stop(tune: Any, schedule: Any, step: int, *signums: int, **options: Any) -> Stopped:
+    with stoppable(), pytest.raises(Stopped) as caught:
+        tune("again", schedule, spies=(Signal(step, *signums),), **options)
+    return caught.value
+
+
+@pytest.mark.parametrize("recording", [Recording(), EVALUATION, None])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_at_any_step_it_loses_nothing(tune, tmp_path, recording, signum):
+    schedule = plan(8, 3, keep="best", patience=9)
+    whole = tune("whole", schedule, recording=recording)
+    for step in (1, 2, 3, 5, 7, 8):
+        said: list[str] = []
+        stopped = stop(tune, schedule, step, signum, recording=recording, say=said.append)
+        assert stopped.signum == signum
+        assert stopped.saved == f"is saved at step {step} of at most 8"
+        assert (tmp_path / f"again/checkpoints/checkpoint-{step}").is_dir()
+        assert len(said) == (step > 1)
+    check_same(tune("again", schedule, recording=recording), whole)
+
+
+def test_patience_and_best_weights_are_kept(tune, monkeypatch):
+    scores(monkeypatch, {2: 0.5, 4: 0.4, 6: 0.4, 8: 0.9})
+    schedule = plan(8, 2, keep="best", patience=2)
+    whole = tune("whole", schedule)
+    assert (whole.steps, whole.kept_step) == (6, 2)
+    for step in (3, 5):
+        stop(tune, schedule, step, signal.SIGTERM)
+    check_same(tune("again", schedule), whole)
+
+
+def test_a_second_ctrl_c_does_not_wait(tune, tmp_path):
+    stopped = stop(tune, plan(8, 8), 3, signal.SIGINT, signal.SIGINT)
+    assert stopped.saved == ""
+    assert not list(tmp_path.glob("again/checkpoints/checkpoint-*"))
+
+
+def test_a_second_sigterm_waits_for_the_checkpoint(tune):
+    stopped = stop(tune, plan(8, 8), 3, signal.SIGTERM, signal.SIGTERM)
+    assert stopped.saved == "is saved at step 3 of at most 8"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_outside_of_a_training_it_stops_at_once(signum):
+    before = signal.getsignal(signum)
+    with pytest.raises(Stopped), stoppable():
+        os.kill(os.getpid(), signum)
+    assert signal.getsignal(signum) is before
+    assert not stopping.requested()
+
+
+def test_a_stop_that_found_no_step_is_not_forgotten():
+    noted = []
+
+    def within():
+        with stoppable(), stopping.deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            noted.append(stopping.requested())
+
+    with pytest.raises(Stopped):
+        within()
+    assert noted == [True]
