@@ -14,12 +14,13 @@ FILES = sorted(ROOT.rglob("*.py"))
 MOST_LINES = 350
 
 BASE = {"errors", "files"}
-FOLDER = BASE | {"locking", "records", "workspace"}
+PROCESSES = BASE | {"processes"}
+FOLDER = PROCESSES | {"folders", "locking", "records", "workspace"}
 CONFIG = BASE | {"config"}
 DATA = CONFIG | {"data"}
 MAPS = BASE | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
-TRAINING = DATA | EVALUATION | {"dynamics", "training", "stopping"}
+TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
 METHODS = EVALUATION | FOLDER | {"training"}
 STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
@@ -38,11 +39,13 @@ TABLE = {
     "evaluation": (EVALUATION, {"numpy"}),
     # Its metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
-    "stopping": (set(), set()),
+    "processes": ({"errors"}, {"torch", "accelerate"}),
+    "stopping": (PROCESSES, set()),
+    "folders": (BASE, set()),
     "locking": (BASE, set()),
     "records": (BASE, set()),
     "workspace": (FOLDER, set()),
-    "environment": (BASE, {"torch"}),
+    "environment": (PROCESSES, {"torch"}),
     "methods": (METHODS, set()),
     "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),
@@ -53,6 +56,7 @@ TABLE = {
         PIPELINE | {"pipeline", "demonstration"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets"},
     ),
+    "__main__": ({"cli"}, set()),
     "": (PIPELINE | {"pipeline"}, set()),
 }
 
@@ -63,6 +67,7 @@ LAZY = {
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),
     "environment": (set(), {"torch"}),
+    "processes": (set(), {"torch", "accelerate"}),
 }
 
 

@@ -15,8 +15,9 @@ import pytest
 
 import ftft.workspace
 from ftft.errors import WorkspaceError
+from ftft.folders import check_writable
 from ftft.records import digest_of, write_json
-from ftft.workspace import Workspace, check_artifact, check_writable
+from ftft.workspace import Workspace, check_artifact
 
 
 @pytest.fixture

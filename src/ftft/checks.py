@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
 from ftft.errors import ConfigError, FtftError, ModelError
+from ftft.folders import check_foreign, check_writable
 from ftft.training.arguments import (
     Plan,
     check_training_arguments,
@@ -22,7 +22,6 @@ from ftft.training.arguments import (
     training_arguments,
 )
 from ftft.training.models import load_config, load_tokenizer, model_fingerprint
-from ftft.workspace import check_foreign, check_writable
 
 T = TypeVar("T")
 
@@ -58,8 +57,6 @@ def check(experiment: Experiment, folder: str) -> TaskData:
                 problems.append(error)
             return None
 
-    # First and alone: looking at anything else would already wait for the other processes.
-    check_processes()
     attempt(partial(check_writable, folder))
     attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
@@ -95,16 +92,6 @@ def notes(data: TaskData) -> list[str]:
             "are slips of the pen, give data.classes or a labels mapping"
         )
     return lines
-
-
-def check_processes() -> None:
-    """Refuse to be one of several processes: they would all write one run folder."""
-    processes = os.environ.get("WORLD_SIZE", "1")
-    if processes != "1":
-        raise ConfigError(
-            f"WORLD_SIZE is {processes}: a run is one process for now; start `ftft` by itself, "
-            "without torchrun or accelerate launch."
-        )
 
 
 def check_arguments(experiment: Experiment) -> None:

@@ -14,7 +14,7 @@ from ftft.cartography.datamap import DataMap
 from ftft.data.demo import generate_demo, write_demo
 from ftft.errors import WorkspaceError
 from ftft.files import atomic_path, check_free
-from ftft.workspace import check_writable
+from ftft.folders import check_writable
 
 # Few enough training pairs for ERM to take minutes on two cores.
 SIZES = {"train": 1200, "dev": 400, "test": 800}

@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ftft.processes import count
+
 _PACKAGES = ("ftft", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
 
 
@@ -22,7 +24,7 @@ def environment() -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "processes": count(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from ftft import processes
 from ftft.checks import check, notes
 from ftft.config.schema import Experiment
 from ftft.data.encode import encode
@@ -23,6 +24,7 @@ from ftft.environment import environment
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
 from ftft.files import check_free, write_text
+from ftft.folders import EXPERIMENT_TITLE, check_writable
 from ftft.methods import ErmYardstick, MethodRun, stage_names
 from ftft.records import write_json
 from ftft.results import Results, collect
@@ -34,13 +36,7 @@ from ftft.training.models import (
 )
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
-from ftft.workspace import (
-    EXPERIMENT_TITLE,
-    Stage,
-    Workspace,
-    check_artifact,
-    check_writable,
-)
+from ftft.workspace import Stage, Workspace, check_artifact
 
 
 def run(
@@ -97,17 +93,25 @@ def opened(
 
     The stages named in ``force`` are run again, though they are finished or damaged.
     """
-    data = check(experiment, folder)
+    processes.start()
+    if not processes.is_first():
+        say = _silent
+    with processes.first_goes_ahead():
+        data = check(experiment, folder)
     for note in notes(data):
         say(note)
     workspace = Workspace(folder)
     with workspace.locked():
-        write_text(
-            workspace.folder / "experiment.yaml", resolved_yaml(experiment, data), WorkspaceError
-        )
-        for name in force:
-            workspace.force(name)
+        if processes.is_first():
+            path = workspace.folder / "experiment.yaml"
+            write_text(path, resolved_yaml(experiment, data), WorkspaceError)
+            for name in force:
+                workspace.force(name)
         yield Stages(experiment, data, workspace, say)
+
+
+def _silent(line: str) -> None:
+    """What all processes but the first say."""
 
 
 def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
@@ -230,9 +234,11 @@ def evaluate_model(
 
     Raises:
         ModelError: The folder is not a model, or has other classes than the data.
-        ConfigError: The experiment has no such sets.
+        ConfigError: The experiment has no such sets, or there are several processes.
         WorkspaceError: The output cannot be written, or the model is damaged.
     """
+    if processes.count() > 1:
+        raise ConfigError("evaluate is one process: start it without torchrun or accelerate.")
     if output is not None:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)

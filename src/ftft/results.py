@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft import processes
 from ftft.data.load import HOLDOUT_SEED
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
@@ -124,7 +125,8 @@ def collect(
         "runs": records,
     }
     path = stages.workspace.folder / "results.json"
-    write_json(path, values)
+    if processes.is_first():
+        write_json(path, values)
     ood_sets = tuple(data.test_ood)
     methods = [method for method in order if any(r["method"] == method for r in records)]
     summaries = tuple(

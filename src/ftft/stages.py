@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ftft import processes
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.schema import Experiment, FineTuning, Main, Recording
@@ -154,7 +155,9 @@ class Stages:
 
         fingerprints = {name: dataset.fingerprint for name, dataset in tests.items()}
         made_from = {"model": trained.digest, "sets": fingerprints}
-        stage = self._stage(f"scores/{method}/seed-{seed}", made_from, build, reads=(trained,))
+        stage = self._stage(
+            f"scores/{method}/seed-{seed}", made_from, build, together=True, reads=(trained,)
+        )
         return {name: SetScores(**values) for name, values in stage.result.items()}
 
     def dev(self, settings: FineTuning) -> DevSets:
@@ -174,7 +177,9 @@ class Stages:
         length = settings.max_length
         key = (settings.model, settings.revision, length, dataset.name, dataset.fingerprint)
         if key not in self._encoded:
-            self._encoded[key] = encode(dataset, self.tokenizer(settings), max_length=length)
+            # What the first process leaves in the cache of `datasets`, the others find there.
+            with processes.first_goes_ahead():
+                self._encoded[key] = encode(dataset, self.tokenizer(settings), max_length=length)
         return self._encoded[key]
 
     def _dev(self, settings: FineTuning) -> dict[str, LabelledDataset]:
@@ -228,7 +233,7 @@ class Stages:
             "metric": self.experiment.metric,
             "recording": None if recording is None else recording.model_dump(),
         }
-        stage = self._stage(f"{name}/seed-{plan.seed}", made_from, build)
+        stage = self._stage(f"{name}/seed-{plan.seed}", made_from, build, together=True)
         if not stage.reused:
             self._tell(stage, settings, plan)
         return stage
@@ -260,10 +265,13 @@ class Stages:
         build: Callable[[Path], Mapping[str, Any]],
         *,
         reads: Sequence[Stage] = (),
+        together: bool = False,
     ) -> Stage:
         start = time.perf_counter()
         try:
-            stage = self.workspace.stage(name, made_from, build, environment(), reads)
+            stage = self.workspace.stage(
+                name, made_from, build, environment(), reads, together=together
+            )
         except Stopped as stop:
             stop.stage, stop.finished = name, tuple(self._finished)
             raise

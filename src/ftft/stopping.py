@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ftft import processes
+
 
 class Stopped(BaseException):
     """The process was told to stop.
@@ -59,8 +61,11 @@ def stoppable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Within, only note that the process is to stop, for a training to stop after its step."""
-    _state.deferring = True
+    """Within, only note that the process is to stop, for a training to stop after its step.
+
+    Several processes are told at different steps and cannot agree on one, so they stop at once.
+    """
+    _state.deferring = processes.count() == 1
     try:
         yield
     finally:

@@ -13,14 +13,15 @@ import contextlib
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftft import processes
 from ftft.errors import WorkspaceError
 from ftft.files import remove_leftovers
+from ftft.folders import check_writable, unwritable
 from ftft.locking import held
 from ftft.records import (
     RECORD_NAME,
@@ -32,9 +33,6 @@ from ftft.records import (
     read_record,
     write_record,
 )
-
-EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
-"""The first line of the experiment.yaml that a run writes, by which it knows it again."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,20 @@ class Workspace:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritable(self.folder, error) from error
+            raise unwritable(self.folder, error) from error
         check_writable(self.folder)
         self._checked: set[str] = set()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process.
+        """Hold the folder for this process, and for others that were started with it.
 
         Raises:
             WorkspaceError: Another process holds it; the message names it.
         """
+        if not processes.is_first():
+            yield
+            return
         with held(self.folder):
             remove_leftovers(self.folder)
             yield
@@ -110,10 +111,13 @@ class Workspace:
         build: Callable[[Path], Mapping[str, Any]],
         environment: Mapping[str, Any] | None = None,
         reads: Sequence[Stage] = (),
+        *,
+        together: bool = False,
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
 
-        What an earlier call made from other things stays until this one has finished.
+        What an earlier call made from other things stays until this one has finished. Of several
+        processes all must call this, and get the same.
 
         Args:
             name: Path below the run folder.
@@ -124,6 +128,7 @@ class Workspace:
             environment: Versions and hardware, kept with the stage.
             reads: Stages whose files are read: they are checked before, and where they were built
                 again and came out differently, so is this one.
+            together: Whether all processes build it together; else the first does, alone.
 
         Returns:
             The finished stage.
@@ -140,6 +145,18 @@ class Workspace:
             "read": {stage.name: stage.content for stage in reads},
             "environment": dict(environment or {}),
         }
+        before = processes.from_first(lambda: self._begun(folder, name, record, reads))
+        if before is not None:
+            return before
+        if together:
+            result = build(folder)
+            return processes.from_first(lambda: self._ended(folder, name, record, result))
+        return processes.from_first(lambda: self._ended(folder, name, record, build(folder)))
+
+    def _begun(
+        self, folder: Path, name: str, record: dict[str, Any], reads: Sequence[Stage]
+    ) -> Stage | None:
+        """Make the folder ready to be built in; where the stage is finished, return it."""
         with _writing(folder):
             before = _go_on_with(folder, name, record)
         if before is not None:
@@ -149,8 +166,13 @@ class Workspace:
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_record(folder, {**record, "status": "running"})
-        result = dict(build(folder))
-        outputs = finish_outputs(folder)
+        return None
+
+    def _ended(
+        self, folder: Path, name: str, record: dict[str, Any], built: Mapping[str, Any]
+    ) -> Stage:
+        """Record that a stage is finished."""
+        result, outputs = dict(built), finish_outputs(folder)
         write_record(folder, {**record, "status": "finished", "outputs": outputs, "result": result})
         self._checked.add(name)
         for done in (_aside(folder), folder / SCRATCH):
@@ -232,28 +254,6 @@ def _keep_unknown(folder: Path) -> None:
     folder.replace(next(name for name in names if not os.path.lexists(name)))
 
 
-def check_foreign(folder: str | os.PathLike[str]) -> None:
-    """Check that a run folder holds no file that ftft did not write and would replace.
-
-    Raises:
-        WorkspaceError: It does.
-    """
-    experiment, results = Path(folder) / "experiment.yaml", Path(folder) / "results.json"
-    try:
-        with experiment.open("rb") as file:
-            start = file.read(len(EXPERIMENT_TITLE.encode()))
-    except OSError:
-        start = b""
-    if start == EXPERIMENT_TITLE.encode():
-        return
-    for path in (experiment, results):
-        if os.path.lexists(path):
-            raise WorkspaceError(
-                f"{path}: is there already and was not written by a run in this folder, which "
-                "would replace it; choose another run folder with --output or the key output."
-            )
-
-
 def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.previous")
 
@@ -304,22 +304,6 @@ def check_artifact(path: Path) -> None:
         return
 
 
-def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Check that a run folder can be written, or made, without leaving a trace.
-
-    Raises:
-        WorkspaceError: It cannot.
-    """
-    place = Path(folder).absolute()
-    try:
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     try:
@@ -329,10 +313,3 @@ def _writing(folder: Path) -> Iterator[None]:
             f"{folder}: the folder of a stage cannot be changed ({error.strerror or error}); check "
             "its permissions and the space left on the disk, then give the same command again."
         ) from error
-
-
-def _unwritable(folder: str | os.PathLike[str], error: OSError) -> WorkspaceError:
-    return WorkspaceError(
-        f"{folder}: the run folder cannot be written ({error.strerror or error}); choose another "
-        "with --output or the key output, or change its permissions."
-    )

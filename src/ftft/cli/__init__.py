@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ def main() -> None:
     # Taken at any place: people add it to the end of the command that failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        with stoppable():
+        with stoppable(), _one_voice():
             app(arguments, prog_name="ftft")
     except FtftError as error:
         if debug:
             traceback.print_exc()
+        if _repeats():
+            raise SystemExit(2) from None
         print(f"error: {inert(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except Stopped as stop:
@@ -53,6 +56,31 @@ def main() -> None:
             raise
         print(f"error: {inert(_unforeseen(error))}", file=sys.stderr)
         raise SystemExit(2 if _no_room(error) else 1) from None
+
+
+@contextlib.contextmanager
+def _one_voice() -> Iterator[None]:
+    """Of several processes, let the first alone print results."""
+    from ftft.processes import is_first
+
+    if is_first():
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def _repeats() -> bool:
+    """Whether an error is one that the first process tells too: until they are connected."""
+    from ftft.errors import FtftError
+    from ftft.processes import is_first
+
+    try:
+        first = is_first()
+    except FtftError:
+        return False
+    distributed = sys.modules.get("torch.distributed")
+    return not first and not (distributed is not None and distributed.is_initialized())
 
 
 def _no_room(error: Exception) -> bool:

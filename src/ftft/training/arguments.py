@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from transformers import TrainingArguments
 
 from ftft.config.schema import FineTuning, Main
 from ftft.errors import ConfigError
+from ftft.processes import count
 from ftft.training.precision import resolve_precision
 
 # Fields that ftft sets from its own keys, with the key to use instead.
@@ -218,7 +218,7 @@ def per_device_batch(settings: FineTuning) -> int:
     Raises:
         ConfigError: The batch does not divide.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = count()
     accumulation = int(settings.training_arguments.get("gradient_accumulation_steps", 1))
     per_device, left = divmod(settings.batch_size, processes * accumulation)
     if left or per_device == 0:

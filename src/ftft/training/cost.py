@@ -46,8 +46,8 @@ class TrainingCost:
         evaluation: Forward passes over development sets while training, and over the training
             set where dynamics are recorded in evaluation mode.
         overhead_seconds: Seconds in the loop that are neither (checkpoints, logging).
-        peak_memory_bytes: Highest memory use: of the accelerator where there is one, else of
-            the whole process, which includes what ran before.
+        peak_memory_bytes: Highest memory use of one process: of the accelerator where there is
+            one, else of the whole process, which includes what ran before.
         estimated: True where the training was not run and the figures are computed.
     """
 
@@ -160,7 +160,7 @@ class CostMeter(TrainerCallback, ExportableState):
                 self.evaluation_seconds,
             ),
             overhead_seconds=self.overhead_seconds,
-            peak_memory_bytes=_peak_memory(),
+            peak_memory_bytes=max(gather_object([_peak_memory()])),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from transformers import EarlyStoppingCallback, PrinterCallback
 
-from ftft import stopping
+from ftft import processes, stopping
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
@@ -136,12 +136,7 @@ def finetune(
     dynamics = None if recording is None else folder / "dynamics"
     arguments = training_arguments(settings, plan, checkpoints)
     best = plan.keep == "best"
-    # The first process removes what is of no use, before the others look.
-    with arguments.main_process_first(local=False):
-        if arguments.process_index == 0:
-            resume = resume_point(checkpoints, dynamics, best=best, say=say)
-        else:
-            resume = resume_point(checkpoints, None, best=best, say=lambda line: None)
+    resume = processes.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
     flops = FlopCounter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":

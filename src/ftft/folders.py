@@ -1,0 +1,58 @@
+"""What a run folder must be before anything is written into it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ftft.errors import WorkspaceError
+
+EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
+"""The first line of the experiment.yaml that a run writes, by which it knows it again."""
+
+
+def check_foreign(folder: str | os.PathLike[str]) -> None:
+    """Check that a run folder holds no file that ftft did not write and would replace.
+
+    Raises:
+        WorkspaceError: It does.
+    """
+    experiment, results = Path(folder) / "experiment.yaml", Path(folder) / "results.json"
+    try:
+        with experiment.open("rb") as file:
+            start = file.read(len(EXPERIMENT_TITLE.encode()))
+    except OSError:
+        start = b""
+    if start == EXPERIMENT_TITLE.encode():
+        return
+    for path in (experiment, results):
+        if os.path.lexists(path):
+            raise WorkspaceError(
+                f"{path}: is there already and was not written by a run in this folder, which "
+                "would replace it; choose another run folder with --output or the key output."
+            )
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Check that a run folder can be written, or made, without leaving a trace.
+
+    Raises:
+        WorkspaceError: It cannot.
+    """
+    place = Path(folder).absolute()
+    try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def unwritable(folder: str | os.PathLike[str], error: OSError) -> WorkspaceError:
+    """The error that says that a run folder cannot be written."""
+    return WorkspaceError(
+        f"{folder}: the run folder cannot be written ({error.strerror or error}); choose another "
+        "with --output or the key output, or change its permissions."
+    )

@@ -1,0 +1,82 @@
+"""Several processes on one run: the first writes what is shared and tells the others.
+
+Started by ``torchrun`` or ``accelerate launch``, every process runs the same command. Trainings and
+scorings are done by all of them together; everything else by the first alone, while the others
+wait for what it says. Where a process fails, the launcher ends the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ftft.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def count() -> int:
+    """How many processes there are, as the launcher says.
+
+    Raises:
+        ConfigError: The environment variable WORLD_SIZE is no whole number from 1.
+    """
+    return _whole("WORLD_SIZE", 1)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    return count() == 1 or _whole("RANK", 0) == 0
+
+
+def start() -> None:
+    """Connect the processes; does nothing where there is only one."""
+    if count() > 1:
+        import torch
+        from accelerate import PartialState
+
+        PartialState(cpu=not torch.accelerator.is_available())
+
+
+def from_first(make: Callable[[], T]) -> T:
+    """Make something in the first process alone, and give it to all.
+
+    All processes must call this together.
+
+    Args:
+        make: Called in the first process; what it raises is raised there, and the others end.
+
+    Returns:
+        What ``make`` returned.
+    """
+    if count() == 1:
+        return make()
+    from accelerate.utils import broadcast_object_list
+
+    values: list[T | None] = [make() if is_first() else None]
+    made: list[T] = broadcast_object_list(values)
+    return made[0]
+
+
+@contextlib.contextmanager
+def first_goes_ahead() -> Iterator[None]:
+    """Let the others wait until the first process is through; all must come here."""
+    if count() == 1:
+        yield
+        return
+    from accelerate import PartialState
+
+    with PartialState().main_process_first():
+        yield
+
+
+def _whole(name: str, least: int) -> int:
+    value = os.environ.get(name, str(least))
+    if not value.isdecimal() or int(value) < least:
+        raise ConfigError(
+            f"the environment variable {name} is {value!r}, but must be a whole number from "
+            f"{least}; it is set by torchrun and accelerate launch: unset it to run ftft by itself."
+        )
+    return int(value)
