@@ -38,9 +38,10 @@ def two(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = Path(__file__).parent
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(here / "run_in_two_processes.py"), str(plain_model), str(folder)]
+    path = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, *launcher, *script],
-        env=os.environ | {"PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -86,4 +87,8 @@ def test_all_processes_say_the_same(two):
         assert one["history"] == other["history"]
         assert one["dev_scores"] == other["dev_scores"]
         assert (one["steps"], one["kept_step"]) == (other["steps"], other["kept_step"])
-    assert sorted(path.name for path in (two / "48").iterdir()) == ["dynamics", "model"]
+    assert sorted(path.name for path in (two / "48").iterdir()) == [
+        "checkpoints",
+        "dynamics",
+        "model",
+    ]
