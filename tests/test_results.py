@@ -115,7 +115,8 @@ class TestCollect:
             fingerprint="f" * 32,
             class_names=("neg", "pos"),
         )
-        experiment = SimpleNamespace(name="made-up", metric="macro_f1")
+        sets = SimpleNamespace(dev={})  # none is named: it was held out
+        experiment = SimpleNamespace(name="made-up", metric="macro_f1", data=sets)
         stages = SimpleNamespace(
             data=data, experiment=experiment, workspace=Workspace(tmp_path / "run")
         )

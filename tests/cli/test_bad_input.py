@@ -367,7 +367,7 @@ class TestTheUnexpected:
         outcome = ftft("run", "experiment.yaml")
         assert outcome.code == 130
         assert "interrupted: nothing that was finished is lost" in outcome.err
-        assert "give the same command again" in outcome.err
+        assert "go on with: ftft run experiment.yaml" in outcome.err
         monkeypatch.undo()
         assert (
             json.loads(

@@ -83,6 +83,7 @@ def killed_at_every_change(commands, command, more, stride, base=None):
         assert leftovers(commands.home / "run") == [], where
         shutil.rmtree(commands.home / "run")
     shutil.rmtree(commands.home / "expected")
+    print(f"{len(kills)} kills at {ended.changes} changes")
     return len(kills)
 
 
