@@ -131,7 +131,8 @@ class TestResults:
         cost = run["cost"]
         assert keys(cost) == {
             *("flops", "tokens", "seconds", "relative_to_erm"),
-            *("erm_estimated", "peak_memory_bytes", "overhead_seconds"),
+            *("erm_estimated", "peak_memory_bytes"),
+            *("overhead_seconds", "preparation_seconds"),
         }
         for unit in ("flops", "tokens", "seconds"):
             assert keys(cost[unit]) == {"reference", "main", "evaluation", "total"}
@@ -561,10 +562,19 @@ class TestChecks:
         with pytest.raises(ConfigError, match=r"main\.training_arguments\.max_steps"):
             check(experiment.model_copy(update={"main": main}), str(tmp_path / "run"))
 
-    def test_several_processes_are_refused(self, experiment_file, tmp_path, monkeypatch):
-        monkeypatch.setenv("WORLD_SIZE", "2")
-        with pytest.raises(ConfigError, match="WORLD_SIZE is 2"):
-            check(load_experiment(experiment_file), str(tmp_path / "run"))
+    @pytest.mark.parametrize(
+        ("processes", "words"), [("two", "whole number from 1"), ("2", "with torchrun")]
+    )
+    def test_several_processes_need_a_launcher(
+        self, experiment_file, tmp_path, monkeypatch, processes, words
+    ):
+        monkeypatch.setenv("WORLD_SIZE", processes)
+        with (
+            pytest.raises(ConfigError, match=f"WORLD_SIZE is .*{words}"),
+            opened(load_experiment(experiment_file), str(tmp_path / "run")),
+        ):
+            pass
+        assert not (tmp_path / "run").exists()
 
     def test_a_class_of_few_examples_is_told(self, experiment_file, tmp_path):
         path = tmp_path / "train.csv"

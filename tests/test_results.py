@@ -20,7 +20,8 @@ def tuned(tmp_path, training, evaluation, *, accuracy=0.5, steps=10):
         dynamics_folder=None,
         steps=steps,
         kept_step=steps,
-        cost=TrainingCost(Amount(*training), Amount(*evaluation), 0.5, 1000),
+        precision="fp32",
+        cost=TrainingCost(Amount(*training), Amount(*evaluation), 0.5, 2.0, 1000),
         dev_scores={"dev": {"accuracy": accuracy, "macro_f1": accuracy}},
         history=[{"step": steps, "dev_accuracy": accuracy, "watched": accuracy}],
     )
@@ -58,7 +59,8 @@ class TestCost:
         assert record["seconds"] == {"reference": 8, "main": 15, "evaluation": 2.5, "total": 25.5}
         assert record["relative_to_erm"] == {"flops": 56 / 110, "seconds": 25.5 / 55}
         assert record["erm_estimated"] is True
-        assert (record["peak_memory_bytes"], record["overhead_seconds"]) == (1000, 0.5)
+        assert (record["peak_memory_bytes"], record["overhead_seconds"]) == (1000, 1.0)
+        assert record["preparation_seconds"] == 4.0
 
     def test_without_a_reference(self, tmp_path, erm):
         main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0))

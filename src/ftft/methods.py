@@ -110,7 +110,9 @@ def cost_record(run: MethodRun, erm: ErmYardstick) -> dict[str, Any]:
     }
     record["erm_estimated"] = erm.cost.estimated
     record["peak_memory_bytes"] = run.main.cost.peak_memory_bytes
-    record["overhead_seconds"] = run.main.cost.overhead_seconds
+    trainings = [one.cost for one in (run.reference, run.main) if one is not None]
+    for name in ("overhead_seconds", "preparation_seconds"):
+        record[name] = sum(getattr(cost, name) for cost in trainings)
     return record
 
 

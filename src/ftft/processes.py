@@ -16,6 +16,8 @@ from ftft.errors import ConfigError
 
 T = TypeVar("T")
 
+_OF_A_LAUNCHER = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+
 
 def count() -> int:
     """How many processes there are, as the launcher says.
@@ -32,8 +34,19 @@ def is_first() -> bool:
 
 
 def start() -> None:
-    """Connect the processes; does nothing where there is only one."""
+    """Connect the processes; does nothing where there is only one.
+
+    Raises:
+        ConfigError: The environment names a number of processes, but not how to find them.
+    """
     if count() > 1:
+        missing = [name for name in _OF_A_LAUNCHER if name not in os.environ]
+        if missing:
+            raise ConfigError(
+                f"the environment variable WORLD_SIZE is {count()}, but {' and '.join(missing)} "
+                "is not set; start several processes with torchrun or accelerate launch, or unset "
+                "WORLD_SIZE to run ftft by itself."
+            )
         import torch
         from accelerate import PartialState
 
@@ -76,7 +89,7 @@ def _whole(name: str, least: int) -> int:
     value = os.environ.get(name, str(least))
     if not value.isdecimal() or int(value) < least:
         raise ConfigError(
-            f"the environment variable {name} is {value!r}, but must be a whole number from "
-            f"{least}; it is set by torchrun and accelerate launch: unset it to run ftft by itself."
+            f"the environment variable {name} is {value or 'empty'}, but must be a whole number "
+            f"from {least}; torchrun and accelerate launch set it: unset it to run ftft by itself."
         )
     return int(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -201,23 +201,27 @@ class Stages:
         recording: Recording | None = None,
     ) -> Stage:
         def build(folder: Path) -> dict[str, Any]:
+            start = time.perf_counter()
             train = self.encoded(settings, self.data.train)
             if selection is not None:
                 selection.check()
                 chosen = Selection.read(selection.folder / "selection.parquet")
                 train = train.take(chosen.example_ids)
+            dev = self.dev(settings)
+            prepared = time.perf_counter() - start
             tuned = finetune(
                 settings,
                 plan,
                 train,
-                self.dev(settings),
+                dev,
                 self.tokenizer(settings),
                 folder,
                 title=f"{name}, seed {plan.seed}",
                 recording=recording,
                 say=self.say,
             )
-            return tuned.to_dict()
+            cost = replace(tuned.cost, preparation_seconds=prepared)
+            return replace(tuned, cost=cost).to_dict()
 
         dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
         made_from = {

@@ -18,7 +18,7 @@ from typing import Any
 from ftft.dynamics.store import read_dynamics
 
 # What differs between two runs of the same thing.
-CLOCK = {"seconds", "overhead_seconds", "peak_memory_bytes", "environment"}
+CLOCK = {"seconds", "overhead_seconds", "preparation_seconds", "peak_memory_bytes", "environment"}
 # What depends on how often a training was interrupted: one file of dynamics or several.
 PARTS = {"outputs", "sha256", "read"}
 

@@ -134,15 +134,15 @@ def count_operations_once(experiment: str) -> None:
     """Count the operations of both models before the forks: it is most of a tiny run's time."""
     known: dict[tuple[Any, ...], FlopCounter] = {}
 
-    def counter(model: Any) -> FlopCounter:
-        key = tuple((tuple(p.shape), p.requires_grad) for p in model.parameters())
+    def counter(model: Any, **options: Any) -> FlopCounter:
+        key = (*options.items(), *((tuple(p.shape), p.requires_grad) for p in model.parameters()))
         if key not in known:
-            known[key] = FlopCounter(model)
+            known[key] = FlopCounter(model, **options)
         return known[key]
 
     chosen = load_experiment(Path(experiment))
     for settings in (chosen.reference, chosen.main):
-        counter(load_model(settings, ("neg", "pos"), seed=0))
+        counter(load_model(settings, ("neg", "pos"), seed=0), recomputing=False)
     ftft.training.finetune.FlopCounter = counter  # type: ignore[assignment,misc]
 
 

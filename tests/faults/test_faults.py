@@ -138,11 +138,19 @@ def test_every_damaged_file_is_named_and_built_again(commands, run, damage):
 
 
 def test_results_that_were_damaged_are_written_again(commands, run):
-    for name in ("results.json", "experiment.yaml"):
-        (run / name).write_text("x")
+    (run / "results.json").write_text("x")
     assert commands("run", str(run), *ALONE).status == 0
     check_same(commands, run)
-    assert (run / "experiment.yaml").read_text().startswith("# What was asked")
+
+
+def test_an_experiment_file_that_is_not_the_runs_own_is_named(commands, run):
+    given = (run / "experiment.yaml").read_bytes()
+    (run / "experiment.yaml").write_text("x")
+    ended = commands("run", str(run), *ALONE)
+    assert ended.status == 2
+    assert f"{run / 'experiment.yaml'}: is there already and was not written by a run" in ended.said
+    (run / "experiment.yaml").write_bytes(given)
+    check_same(commands, run)
 
 
 def test_a_damaged_model_is_not_scored(commands, run):
@@ -155,7 +163,7 @@ def test_a_damaged_model_is_not_scored(commands, run):
 
 
 def commands_evaluate(commands, model):
-    return commands("evaluate", str(model.parent / "scores.json"), str(model))
+    return commands("evaluate", str(model.parent / "scores.json"), str(model), "--overwrite")
 
 
 def test_a_forced_stage_for_all_seeds(commands, run):

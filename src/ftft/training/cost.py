@@ -46,6 +46,8 @@ class TrainingCost:
         evaluation: Forward passes over development sets while training, and over the training
             set where dynamics are recorded in evaluation mode.
         overhead_seconds: Seconds in the loop that are neither (checkpoints, logging).
+        preparation_seconds: Seconds of tokenising before it, as far as no earlier training of the
+            same run had done it.
         peak_memory_bytes: Highest memory use of one process: of the accelerator where there is
             one, else of the whole process, which includes what ran before.
         estimated: True where the training was not run and the figures are computed.
@@ -54,6 +56,7 @@ class TrainingCost:
     training: Amount
     evaluation: Amount
     overhead_seconds: float = 0.0
+    preparation_seconds: float = 0.0
     peak_memory_bytes: int = 0
     estimated: bool = False
 
@@ -73,6 +76,7 @@ class TrainingCost:
             training=Amount(**values["training"]),
             evaluation=Amount(**values["evaluation"]),
             overhead_seconds=values["overhead_seconds"],
+            preparation_seconds=values["preparation_seconds"],
             peak_memory_bytes=values["peak_memory_bytes"],
             estimated=values["estimated"],
         )
