@@ -108,6 +108,8 @@ def opened(
             for name in force:
                 workspace.force(name)
         yield Stages(experiment, data, workspace, say)
+        # The first still writes results; who leaves early takes the connection with it.
+        processes.wait()
 
 
 def _silent(line: str) -> None:

@@ -7,6 +7,7 @@ wait for what it says. Where a process fails, the launcher ends the others.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 from collections.abc import Callable, Iterator
@@ -51,6 +52,23 @@ def start() -> None:
         from accelerate import PartialState
 
         PartialState(cpu=not torch.accelerator.is_available())
+        # Left to the end of the interpreter, the threads of a connection may abort it.
+        atexit.register(_disconnect)
+
+
+def wait() -> None:
+    """Wait until all processes have come here."""
+    if count() > 1:
+        from accelerate import PartialState
+
+        PartialState().wait_for_everyone()
+
+
+def _disconnect() -> None:
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def from_first(make: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from typing import Any
 from tiny_task import plan, reviews
 from transformers import AutoTokenizer
 
+from ftft import processes
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import encode
 from ftft.training.finetune import DevSets, FineTuned, finetune
@@ -36,9 +37,11 @@ def train(model: str, folder: Path, examples: int, **changes: Any) -> FineTuned:
 
 
 if __name__ == "__main__":
+    processes.start()
     model, folder = sys.argv[1], Path(sys.argv[2])
     tuned = {examples: train(model, folder / f"{examples}", examples) for examples in SIZES}
     result = {examples: one.to_dict() for examples, one in tuned.items()}
     from accelerate import PartialState
 
     (folder / f"rank-{PartialState().process_index}.json").write_text(json.dumps(result))
+    processes.wait()
