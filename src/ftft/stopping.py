@@ -96,7 +96,8 @@ def check(saved: str = "") -> None:
 def _handle(signum: int, frame: Any) -> None:
     again = _state.requested is not None and signum == signal.SIGINT
     if not _state.deferring or again:
-        _state.requested = None
+        # Noted as well: raised inside a finalizer, it is swallowed, and the next check raises it.
+        _state.requested = signum
         raise Stopped(signum)
     if _state.requested is None:
         # Not print: the interpreter may be inside of it.

@@ -31,7 +31,8 @@ def test_stopped(failing, signum, status):
     assert outcome.code == status
     assert outcome.err.splitlines()[-1] == (
         "interrupted: nothing that was finished is lost; reference/seed-0 goes on from its last "
-        "checkpoint; go on with: ftft run experiment.yaml --set 'seeds=[0, 1]'"
+        "checkpoint, or starts over where it has none; go on with: ftft run "
+        "experiment.yaml --set 'seeds=[0, 1]'"
     )
 
 

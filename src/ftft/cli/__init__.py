@@ -43,7 +43,8 @@ def main() -> None:
         print(f"error: {inert(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except Stopped as stop:
-        print(f"\n{_told(stop, arguments)}", file=sys.stderr)
+        if not _repeats(connected=True):
+            print(f"\n{_told(stop, arguments)}", file=sys.stderr)
         raise SystemExit(128 + stop.signum) from None
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer turns an interrupt into this exit status without a word.
@@ -54,6 +55,8 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        if _repeats(connected=True) and _lost_connection(error):
+            raise SystemExit(2) from None
         print(f"error: {inert(_unforeseen(error))}", file=sys.stderr)
         raise SystemExit(2 if _no_room(error) else 1) from None
 
@@ -70,8 +73,27 @@ def _one_voice() -> Iterator[None]:
         yield
 
 
-def _repeats() -> bool:
-    """Whether an error is one that the first process tells too: until they are connected."""
+def _of_many() -> bool:
+    """Whether this is one of several processes."""
+    from ftft.errors import FtftError
+    from ftft.processes import count
+
+    try:
+        return count() > 1
+    except FtftError:
+        return False
+
+
+def _lost_connection(error: Exception) -> bool:
+    """Whether another process ended first, which says why."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and any(
+        sign in text for sign in ("Connection closed by peer", "Connection reset by peer", "NCCL")
+    )
+
+
+def _repeats(*, connected: bool = False) -> bool:
+    """Whether the first process tells this too: errors only until they are connected."""
     from ftft.errors import FtftError
     from ftft.processes import is_first
 
@@ -80,7 +102,8 @@ def _repeats() -> bool:
     except FtftError:
         return False
     distributed = sys.modules.get("torch.distributed")
-    return not first and not (distributed is not None and distributed.is_initialized())
+    alone = not (distributed is not None and distributed.is_initialized())
+    return not first and (connected or alone)
 
 
 def _no_room(error: Exception) -> bool:
@@ -106,7 +129,10 @@ def _told(stop: Stopped, arguments: Sequence[str]) -> str:
     if stop.finished:
         parts.append(f"finished are {', '.join(stop.finished)}")
     if stop.stage:
-        parts.append(f"{stop.stage} {stop.saved or 'goes on from its last checkpoint'}")
+        goes_on = "goes on from its last checkpoint, or starts over where it has none"
+        parts.append(f"{stop.stage} {stop.saved or goes_on}")
+    if _of_many():
+        return f"{'; '.join(parts)}; go on with the same command of torchrun or accelerate"
     if stop.stage or stop.finished:
         # What was forced is marked in the run folder; forced again, it would start anew.
         arguments = _without_force(arguments)

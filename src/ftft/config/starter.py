@@ -16,6 +16,7 @@ from ftft.config.schema import NAME_PATTERN
 from ftft.errors import ConfigError
 
 MAX_WIDTH = sys.maxsize
+MAX_LABELS = 20
 
 _TEMPLATE = """\
 # An experiment for ftft. Run it with: ftft run THIS_FILE
@@ -107,7 +108,9 @@ def starter_file(
             f"{name!r} cannot name an experiment: use at most 100 letters, digits, '_', '-' and "
             "'.', the first a letter or digit."
         )
-    values = ", ".join(f"{value} ({count:,})" for value, count in label_values.items())
+    found = [f"{value or repr(value)} ({count:,})" for value, count in label_values.items()]
+    more = len(found) - MAX_LABELS
+    values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
     return _TEMPLATE.format(
         name=_flow(name),
         train=_indented(source.model_dump(exclude_defaults=True)),

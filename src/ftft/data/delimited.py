@@ -77,8 +77,8 @@ def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str]) -> pa.Ta
     require_columns(wanted, head.names, str(path))
     try:
         table = _read_fast(path, dialect, head, wanted)
-    except pa.ArrowInvalid:
-        table = None
+    except (pa.ArrowInvalid, OSError):
+        table = None  # read again, by the reader that says what is wrong and where
     if table is None:
         return _read_slow(path, dialect, head, wanted)
     return table
@@ -91,7 +91,7 @@ def _read_fast(path: Path, dialect: Dialect, head: _Head, wanted: Sequence[str])
     last = len(head.names) - 1
     positions = [head.names.index(name) for name in wanted]
     keep = [str(i) for i in dict.fromkeys([*positions, last])]
-    with open_bytes(path) as stream:
+    with _native(path) as stream:
         table = pa_csv.read_csv(
             stream,
             read_options=pa_csv.ReadOptions(
@@ -235,6 +235,17 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
             return
         with gzip.GzipFile(fileobj=stored) as stream:
             yield cast(IO[bytes], stream)
+
+
+@contextmanager
+def _native(path: Path) -> Iterator[pa.NativeFile]:
+    # Not a Python file: pyarrow's threads let go of it late, which aborts a process that ends.
+    with pa.OSFile(str(path)) as stored:
+        if path.suffix != ".gz":
+            yield stored
+            return
+        with pa.CompressedInputStream(stored, "gzip") as stream:
+            yield stream
 
 
 @contextmanager

@@ -64,6 +64,8 @@ def resolve_model(name: str) -> str:
 
 def _package_folder(name: str) -> Path:
     package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
+    # People write the name that they installed it by.
+    package = package.replace("-", "_")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         install = package.replace("_", "-")
