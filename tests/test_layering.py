@@ -35,7 +35,7 @@ TABLE = {
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
     "cartography": (MAPS, {"datasets", "numpy", "pyarrow"}),
     "selection": (MAPS | {"selection"}, {"numpy", "pyarrow"}),
-    "transfer": (MAPS | {"selection"}, {"numpy", "pyarrow", "scipy"}),
+    "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
     "evaluation": (EVALUATION, {"numpy"}),
     # Its metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),

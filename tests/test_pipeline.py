@@ -126,6 +126,7 @@ class TestResults:
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
+            *("precision", "preflight"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]
@@ -589,7 +590,7 @@ class TestChecks:
         still = ["main.learning_rate=1e-12", "baselines=[]", "main.budget=0.1"]
         run = Run(experiment_file, tmp_path / "run", *still)
         told = "\n".join(run.said)
-        assert "of at most 1 steps, weights of step 1; accuracy dev" in told
+        assert "of at most 1 steps, weights of step 1, " in told
         assert "no better than always answering with the most frequent class" in told
 
     def test_a_folder_in_use(self, experiment_file, tmp_path):

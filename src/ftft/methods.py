@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ class MethodRun:
         strategy: Selection strategy; None where everything was trained on.
         fraction: Share selected; 1 where everything was trained on.
         selected: Examples trained on.
+        preflight: The verdict on the reference, with reasons and signals; None where there was
+            none.
     """
 
     method: str
@@ -64,6 +66,7 @@ class MethodRun:
     strategy: str | None
     fraction: float
     selected: int
+    preflight: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,11 +138,16 @@ def run_record(run: MethodRun, erm: ErmYardstick, test: dict[str, SetScores]) ->
         "strategy": run.strategy,
         "fraction": run.fraction,
         "selected": run.selected,
+        "preflight": run.preflight,
         "steps": {
             "reference": 0 if run.reference is None else run.reference.steps,
             "main": run.main.steps,
             "kept": run.main.kept_step,
             "erm": erm.steps,
+        },
+        "precision": {
+            "reference": None if run.reference is None else run.reference.precision,
+            "main": run.main.precision,
         },
         "environment": run.trained.environment,
         "cost": cost_record(run, erm),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import yaml
@@ -36,6 +36,7 @@ from ftft.training.models import (
 )
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
+from ftft.transfer.preflight import BAD, GOOD
 from ftft.workspace import Stage, Workspace, check_artifact
 
 
@@ -134,6 +135,7 @@ def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
     wanted = stages.experiment.baselines
     reference = stages.reference(seed)
     datamap = stages.datamap("map", reference, seed)
+    tell_preflight(stages, datamap)
     yield ftft(stages, seed, reference, datamap)
     if "random" in wanted:
         yield random(stages, seed, reference, datamap)
@@ -145,11 +147,32 @@ def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
         yield dm(stages, seed)
 
 
+def tell_preflight(stages: Stages, datamap: Stage) -> None:
+    """Say whether the reference looks able to transfer, and stop if that was asked for.
+
+    Raises:
+        ConfigError: It looks bad, and the experiment says to stop then.
+    """
+    found = datamap.result["preflight"]
+    stages.say(f"  preflight: {found['verdict']}; " + "; ".join(found["reasons"]))
+    if found["verdict"] == GOOD:
+        return
+    for line in found["advice"]:
+        stages.say(f"  try: {line}")
+    if found["verdict"] == BAD and stages.experiment.reference.if_bad == "stop":
+        raise ConfigError(
+            f"{datamap.name}: the preflight check finds this reference bad: "
+            f"{'; '.join(found['reasons'])}. The main model was not trained, as reference.if_bad "
+            "is stop. Change the reference, or set reference.if_bad=continue."
+        )
+
+
 def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
     """The main model on what the reference's map calls ambiguous."""
     selection = stages.select("selection", datamap, reference, seed)
     main = stages.main("main", selection, seed)
-    return method_run(stages, "ftft", seed, main, selection, reference)
+    run = method_run(stages, "ftft", seed, main, selection, reference)
+    return replace(run, preflight=datamap.result["preflight"])
 
 
 def random(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ftft import processes
+from ftft import processes, stopping
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.schema import Experiment, FineTuning, Main, Recording
@@ -27,6 +27,8 @@ from ftft.training.arguments import Plan, main_plan, reference_plan
 from ftft.training.finetune import DevSets, finetune
 from ftft.training.models import load_tokenizer, model_fingerprint
 from ftft.training.scoring import score_sets
+from ftft.transfer.preflight import DevScore, preflight, signals
+from ftft.transfer.settling import Settling
 from ftft.workspace import Stage, Workspace
 
 Say = Callable[[str], None]
@@ -56,9 +58,14 @@ class Stages:
 
     def reference(self, seed: int) -> Stage:
         """Fine-tune the reference on the whole training set, recording its dynamics."""
-        settings = self.experiment.reference
+        settings, drawn = self.experiment.reference, self.experiment.map
         plan = reference_plan(settings, len(self.data.train), seed=seed)
-        return self._finetune("reference", settings, plan, recording=settings.recording)
+        until = None
+        if settings.stop == "stable":
+            until = Settling(settings.stable_share, drawn.region_fraction, drawn.burn_in)
+        return self._finetune(
+            "reference", settings, plan, recording=settings.recording, until=until
+        )
 
     def datamap(self, name: str, trained: Stage, seed: int) -> Stage:
         """Draw the data map from a training's dynamics."""
@@ -68,7 +75,15 @@ class Stages:
             dynamics = read_dynamics(trained.folder / "dynamics")
             datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
             datamap.write(folder / "map.parquet")
-            return {"examples": len(datamap), "points": len(dynamics.epochs)}
+            found = preflight(
+                signals(dynamics, settings.region_fraction, settings.burn_in),
+                self._dev_score(trained),
+            )
+            return {
+                "examples": len(datamap),
+                "points": len(dynamics.epochs),
+                "preflight": asdict(found),
+            }
 
         made_from = {"map": settings.model_dump(), "dynamics": trained.digest}
         return self._stage(f"{name}/seed-{seed}", made_from, build, reads=(trained,))
@@ -187,6 +202,16 @@ class Stages:
         ood = self.data.dev_ood if isinstance(settings, Main) else {}
         return {**self.data.dev, **ood}
 
+    def _dev_score(self, trained: Stage) -> DevScore:
+        """The accuracy of a training on in-distribution development data, all sets together."""
+        sizes = {name: len(dataset) for name, dataset in self.data.dev.items()}
+        labels = np.concatenate([dataset.labels for dataset in self.data.dev.values()])
+        right = sum(
+            size * trained.result["dev_scores"][name]["accuracy"] for name, size in sizes.items()
+        )
+        most = np.bincount(labels).max()
+        return DevScore(float(right / len(labels)), float(most / len(labels)))
+
     def _watched(self, settings: FineTuning) -> tuple[str, ...]:
         ood = isinstance(settings, Main) and settings.watch == "ood"
         return tuple(self.data.dev_ood if ood else self.data.dev)
@@ -199,9 +224,11 @@ class Stages:
         *,
         selection: Stage | None = None,
         recording: Recording | None = None,
+        until: Settling | None = None,
     ) -> Stage:
         def build(folder: Path) -> dict[str, Any]:
             start = time.perf_counter()
+            self.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
             train = self.encoded(settings, self.data.train)
             if selection is not None:
                 selection.check()
@@ -218,6 +245,7 @@ class Stages:
                 folder,
                 title=f"{name}, seed {plan.seed}",
                 recording=recording,
+                settled=None if until is None else until.is_reached,
                 say=self.say,
             )
             cost = replace(tuned.cost, preparation_seconds=prepared)
@@ -236,6 +264,7 @@ class Stages:
             "watched": self._watched(settings),
             "metric": self.experiment.metric,
             "recording": None if recording is None else recording.model_dump(),
+            "until": None if until is None else asdict(until),
         }
         stage = self._stage(f"{name}/seed-{plan.seed}", made_from, build, together=True)
         if not stage.reused:
@@ -250,7 +279,7 @@ class Stages:
         )
         self.say(
             f"  {result['steps']:,} of at most {plan.steps:,} steps, weights of step "
-            f"{result['kept_step']:,}; {metric.replace('_', '-')} {scores}"
+            f"{result['kept_step']:,}, {result['precision']}; {metric.replace('_', '-')} {scores}"
         )
         for name, dataset in self._dev(settings).items():
             counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
@@ -273,6 +302,7 @@ class Stages:
     ) -> Stage:
         start = time.perf_counter()
         try:
+            stopping.check()
             stage = self.workspace.stage(
                 name, made_from, build, environment(), reads, together=together
             )

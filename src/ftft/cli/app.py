@@ -14,10 +14,12 @@ from ftft.cli import (
     init,
     label_errors,
     map,
+    preflight,
     record,
     run,
     select,
     train,
+    transfer,
     validate,
 )
 
@@ -64,6 +66,8 @@ app.command("run")(run.run)
 app.command("record")(record.record)
 app.command("map")(map.map_)
 app.command("select")(select.select_)
+app.command("preflight")(preflight.preflight)
+app.command("transfer")(transfer.transfer)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)

@@ -60,6 +60,21 @@ def run_folder(experiment: Experiment, output: Path | None) -> str:
     return str(output or experiment.output or Path("runs") / experiment.name)
 
 
+def check_parquet(output: Path) -> None:
+    """Refuse to write a Parquet file by a name that promises something else.
+
+    Raises:
+        ConfigError: The name has another suffix.
+    """
+    from ftft.errors import ConfigError
+
+    if output.suffix not in ("", ".parquet"):
+        raise ConfigError(
+            f"--output {output}: this is written as Parquet; end the name in .parquet, then turn "
+            "it into CSV or JSON lines with ftft export."
+        )
+
+
 def say(line: str) -> None:
     """Tell the user what was done, apart from results, which go to standard output."""
     print(inert(line), file=sys.stderr, flush=True)

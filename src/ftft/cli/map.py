@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, check_parquet, tell
 
 
 def map_(
-    dynamics: Annotated[Path, typer.Argument(help="A dynamics folder.")],
+    dynamics: Annotated[
+        Path, typer.Argument(help="A dynamics folder, or a training's folder with one.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "map.parquet"
     ),
@@ -29,10 +31,15 @@ def map_(
     from ftft.cli.show import show_map
     from ftft.dynamics.store import read_dynamics
     from ftft.files import check_free
+    from ftft.transfer.reading import dynamics_folder
 
+    check_parquet(output)
     check_free(output, overwrite=overwrite)
     datamap = DataMap.from_dynamics(
-        read_dynamics(dynamics), burn_in=burn_in, ddof=ddof, region_fraction=region_fraction
+        read_dynamics(dynamics_folder(dynamics)),
+        burn_in=burn_in,
+        ddof=ddof,
+        region_fraction=region_fraction,
     )
     datamap.write(output)
     show_map(datamap)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, check_parquet, tell
 
 
 def select_(
@@ -48,6 +48,7 @@ def select_(
     from ftft.selection.strategies import CLUSTERS, select
     from ftft.workspace import check_artifact
 
+    check_parquet(output)
     check_free(output, overwrite=overwrite)
     check_artifact(datamap)
     if strategy == CLUSTERS and dynamics is None:

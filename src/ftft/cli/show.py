@@ -27,24 +27,24 @@ _PIPED_WIDTH = 160
 def show_results(results: Results) -> None:
     """Method, seeds, in-distribution score, each OOD set, cost against ERM; and a verdict."""
     metric = results.values["metric"].replace("_", "-")
-    table = _table(f"{results.values['experiment']}: {metric}, mean ± standard deviation in %")
+    drawn = table(f"{results.values['experiment']}: {metric}, mean ± standard deviation in %")
     ood_sets = list(results.summaries[0].ood_scores)
-    table.add_column("method")
+    drawn.add_column("method")
     for title in ("seeds", f"ID ({', '.join(results.id_sets)})", *ood_sets):
-        table.add_column(title, justify="right")
+        drawn.add_column(title, justify="right")
     if len(ood_sets) > 1:
-        table.add_column("OOD mean", justify="right")
+        drawn.add_column("OOD mean", justify="right")
     for title in ("FLOPs / ERM", "seconds / ERM"):
-        table.add_column(title, justify="right")
+        drawn.add_column(title, justify="right")
     for summary in results.summaries:
-        _add(table, *_cells(summary, len(ood_sets) > 1))
-    console = _console()
-    console.print(table)
+        add_row(drawn, *_cells(summary, len(ood_sets) > 1))
+    out = console()
+    out.print(drawn)
     for line in verdict(results.summaries):
-        console.print(line, soft_wrap=True)
-    console.print(inert(f"results: {results.path}"), soft_wrap=True)
+        out.print(line, soft_wrap=True)
+    out.print(inert(f"results: {results.path}"), soft_wrap=True)
     models = results.path.parent / "main"
-    console.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
+    out.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
 
 
 def verdict(summaries: Sequence[MethodSummary]) -> list[str]:
@@ -95,66 +95,66 @@ def _percent(spread: Spread) -> str:
 
 def show_data(data: TaskData) -> None:
     """The sets of an experiment, their sizes and classes."""
-    table = _table("data")
+    drawn = table("data")
     for title in ("set", "role", "classes"):
-        table.add_column(title)
+        drawn.add_column(title)
     for title in ("examples", "texts also in training"):
-        table.add_column(title, justify="right")
-    _add(table, "train", "train", ", ".join(data.class_names), f"{len(data.train):,}", "")
+        drawn.add_column(title, justify="right")
+    add_row(drawn, "train", "train", ", ".join(data.class_names), f"{len(data.train):,}", "")
     for role, sets in data.evaluation_sets.items():
         for name, dataset in sets.items():
             classes = ", ".join(dataset.class_names)
             shared = data.overlaps.get(name, 0)
-            _add(table, name, role, classes, f"{len(dataset):,}", f"{shared:,}")
-    _console().print(table)
+            add_row(drawn, name, role, classes, f"{len(dataset):,}", f"{shared:,}")
+    console().print(drawn)
 
 
 def show_map(datamap: DataMap) -> None:
     """Examples, mean confidence and variability by region."""
-    table = _table(f"data map of {len(datamap):,} examples")
-    table.add_column("region")
+    drawn = table(f"data map of {len(datamap):,} examples")
+    drawn.add_column("region")
     for title in ("examples", "share", "confidence", "variability"):
-        table.add_column(title, justify="right")
+        drawn.add_column(title, justify="right")
     regions = datamap.region
     for region, count in sorted(Counter(regions.tolist()).items()):
         inside = regions == region
-        _add(
-            table,
+        add_row(
+            drawn,
             region,
             f"{count:,}",
             f"{count / len(datamap):.1%}",
             f"{datamap.confidence[inside].mean():.3f}",
             f"{datamap.variability[inside].mean():.3f}",
         )
-    _console().print(table)
+    console().print(drawn)
 
 
 def show_regions(truth: Sequence[RegionTruth]) -> None:
     """What each region of the demo's map holds, which the generator knows."""
-    table = _table("what the map's regions hold (the generator knows; all seeds together)")
-    table.add_column("region")
+    drawn = table("what the map's regions hold (the generator knows; all seeds together)")
+    drawn.add_column("region")
     for title in ("examples", "shortcut counter-examples", "flipped labels"):
-        table.add_column(title, justify="right")
+        drawn.add_column(title, justify="right")
     for row in truth:
-        _add(
-            table,
+        add_row(
+            drawn,
             row.region,
             f"{row.examples:,}",
             f"{row.counterexamples:,} ({row.counterexamples / row.examples:.1%})",
             f"{row.flipped:,} ({row.flipped / row.examples:.1%})",
         )
-    _console().print(table)
+    console().print(drawn)
 
 
 def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:
     """Examples whose label is likeliest to be wrong."""
-    table = _table("label-error candidates, the likeliest first")
+    drawn = table("label-error candidates, the likeliest first")
     for title in ("example id", "label"):
-        table.add_column(title)
-    table.add_column(by, justify="right")
+        drawn.add_column(title)
+    drawn.add_column(by, justify="right")
     for row in rows:
-        _add(table, row["example_id"], row["label"], f"{row['score']:.3f}")
-    _console().print(table)
+        add_row(drawn, row["example_id"], row["label"], f"{row['score']:.3f}")
+    console().print(drawn)
 
 
 def show_training(stage: Stage) -> None:
@@ -169,17 +169,17 @@ def show_training(stage: Stage) -> None:
 
 def show_scores(scores: Mapping[str, SetScores]) -> None:
     """Scores by set and slice."""
-    table = _table("scores in %")
+    drawn = table("scores in %")
     for title in ("set", "slice"):
-        table.add_column(title)
+        drawn.add_column(title)
     for title in ("examples", "accuracy", "macro-F1"):
-        table.add_column(title, justify="right")
+        drawn.add_column(title, justify="right")
     for name, result in scores.items():
-        _add(table, name, "", *_metric_cells(result.metrics))
+        add_row(drawn, name, "", *_metric_cells(result.metrics))
         for column, values in result.slices.items():
             for value, metrics in values.items():
-                _add(table, "", f"{column} = {value}", *_metric_cells(metrics))
-    _console().print(table)
+                add_row(drawn, "", f"{column} = {value}", *_metric_cells(metrics))
+    console().print(drawn)
 
 
 def _metric_cells(metrics: Mapping[str, float]) -> list[str]:
@@ -190,16 +190,19 @@ def _metric_cells(metrics: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _add(table: Table, *cells: str) -> None:
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row of texts, which may come from files."""
     # Ids, class names and slice values are whatever the data hold.
     table.add_row(*map(inert, cells))
 
 
-def _table(title: str) -> Table:
+def table(title: str) -> Table:
+    """An empty table with a title."""
     return Table(title=title, title_justify="left")
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Standard output, for tables."""
     # A pipe or a log has no width of its own; 80 columns would cut the tables.
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
     return Console(width=piped, highlight=False, markup=False, emoji=False)

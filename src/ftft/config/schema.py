@@ -153,6 +153,21 @@ class Reference(FineTuning):
     """The small model whose training dynamics select the examples."""
 
     recording: Recording = Recording()
+    stop: Literal["stable", "full"] = Field(
+        "full",
+        description="stable: stop after the recording point that left the map's ambiguous region "
+        "all but as it was, once the reference looks able to transfer. full: train all epochs, as in the paper.",
+    )
+    stable_share: Fraction = Field(
+        0.8,
+        description="Share of the ambiguous region that a recording point must leave as it was, "
+        "for stop: stable.",
+    )
+    if_bad: Literal["continue", "stop"] = Field(
+        "continue",
+        description="What to do where the preflight check finds the reference bad, before the "
+        "main model is trained.",
+    )
 
 
 class Main(FineTuning):

@@ -24,6 +24,7 @@ from ftft.training.flops import FlopCounter
 from ftft.training.models import load_model, quiet
 from ftft.training.passes import RecordingPasses
 from ftft.training.progress import Progress
+from ftft.training.settling import Settled, StopWhenSettled
 from ftft.training.trainer import FineTuner
 
 
@@ -104,6 +105,7 @@ def finetune(
     *,
     title: str = "training",
     recording: Recording | None = None,
+    settled: Settled | None = None,
     say: Callable[[str], None] = print,
 ) -> FineTuned:
     """Fine-tune a model and write it, with its dynamics where asked, below ``folder``.
@@ -120,6 +122,8 @@ def finetune(
         folder: Where ``model/`` and ``dynamics/`` go.
         title: Shown on the progress bar.
         recording: Which logits to record; None records none.
+        settled: Asked at every recording point whether what was recorded is enough, so that the
+            training may stop; None: it runs to its end.
         say: Told, in a line, where an interrupted training goes on.
 
     Returns:
@@ -172,6 +176,10 @@ def finetune(
     if recorder is not None and recording is not None and not in_training:
         points = recording.points_per_epoch
         trainer.add_callback(RecordingPasses(trainer, recorder, train, points))
+    if recorder is not None and recording is not None and settled is not None:
+        # After the passes, which record what it looks at.
+        given = (folder / "dynamics", len(train), recording.points_per_epoch, settled)
+        trainer.add_callback(StopWhenSettled(trainer, recorder, *given))
     trainer.remove_callback(PrinterCallback)
     trainer.dynamics = dynamics
     with quiet():

@@ -38,12 +38,9 @@ class RecordingPasses(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Record where a recording point, or several, have just been reached."""
-        batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
-        steps_per_epoch = -(-len(self._train) // batch)
-        reached = state.global_step * self._points_per_epoch // steps_per_epoch
-        before = (state.global_step - 1) * self._points_per_epoch // steps_per_epoch
-        if reached > before:
-            self._record(range(before, reached))
+        points = points_reached(args, state.global_step, len(self._train), self._points_per_epoch)
+        if points:
+            self._record(points)
 
     def _record(self, points: range) -> None:
         self._trainer.meter.lap_training()
@@ -53,3 +50,11 @@ class RecordingPasses(TrainerCallback):
                 self._recorder.record(point, np.arange(len(self._train)), logits)
                 self._recorder.finish_epoch(point)
         self._trainer.meter.lap_evaluation()
+
+
+def points_reached(args: Any, step: int, examples: int, points_per_epoch: int) -> range:
+    """The recording points that the end of a step, counted from 1, has just reached."""
+    batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+    steps_per_epoch = -(-examples // batch)
+    before = (step - 1) * points_per_epoch // steps_per_epoch
+    return range(before, step * points_per_epoch // steps_per_epoch)

@@ -1,0 +1,84 @@
+"""``ftft preflight``: does a reference look able to transfer?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftft.cli.common import Overwrite, tell
+
+
+def preflight(
+    dynamics: Annotated[
+        Path,
+        typer.Argument(help="A reference's dynamics, or its folder in a run: reference/seed-0."),
+    ],
+    fraction: Annotated[float, typer.Option(help="Share that is to be selected.")] = 0.33,
+    burn_in: Annotated[int, typer.Option(help="First recording points left out.")] = 0,
+    dev_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Its accuracy on development data; a run's folder knows it."
+        ),
+    ] = None,
+    expected: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Accuracy expected of the main model on the same data."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 unless it is good.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the verdict, as JSON.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Judge a reference from its own dynamics, before the main model is paid for.
+
+    Says good, doubtful or bad, why, and what to try next.
+    """
+    from dataclasses import asdict
+
+    from ftft.cli.show_transfer import show_preflight
+    from ftft.dynamics.store import read_dynamics
+    from ftft.errors import ConfigError
+    from ftft.files import check_free
+    from ftft.records import write_json
+    from ftft.transfer.preflight import GOOD, DevScore, signals
+    from ftft.transfer.preflight import preflight as judge
+    from ftft.transfer.reading import dynamics_folder
+    from ftft.workspace import check_artifact
+
+    if output is not None:
+        check_free(output, overwrite=overwrite)
+    folder = dynamics_folder(dynamics)
+    check_artifact(folder)
+    found = signals(read_dynamics(folder), fraction, burn_in)
+    if dev_accuracy is None:
+        dev_accuracy = _recorded_accuracy(folder.absolute().parent)
+    if expected is not None and dev_accuracy is None:
+        raise ConfigError(
+            "--expected is compared with the reference's accuracy on the same data, which is not "
+            "known here: add --dev-accuracy."
+        )
+    # Development data are drawn as the training data were: the same label is the most frequent.
+    dev = None if dev_accuracy is None else DevScore(dev_accuracy, found.majority, expected)
+    result = judge(found, dev)
+    show_preflight(result)
+    if output is not None:
+        write_json(output, asdict(result))
+        tell(f"written to {output}")
+    if strict and result.verdict != GOOD:
+        raise typer.Exit(1)
+
+
+def _recorded_accuracy(stage: Path) -> float | None:
+    """Mean accuracy on development sets, where a finished stage of a run says it."""
+    from ftft.records import read_record
+
+    record = read_record(stage, stage.name)
+    scores = (record or {}).get("result", {}).get("dev_scores", {})
+    accuracies = [values["accuracy"] for values in scores.values()]
+    return sum(accuracies) / len(accuracies) if accuracies else None

@@ -1,0 +1,92 @@
+"""Tables about transfer, for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ftft.cli.common import tell
+from ftft.cli.show import add_row, console, table
+
+if TYPE_CHECKING:
+    from ftft.transfer.agreement import Agreement, Overlap
+    from ftft.transfer.preflight import Preflight
+
+Pair = tuple[str, str]
+
+
+def show_pairs(pairs: Sequence[tuple[Pair, Agreement]]) -> None:
+    """One line a pair of maps: overlaps against chance, and rank correlations."""
+    first = pairs[0][1]
+    chance = first.overlaps["ambiguous"].chance
+    drawn = table(f"the {first.fraction:.0%} selected: share in common (by chance {chance:.0%})")
+    drawn.add_column("maps")
+    for title in ("examples", *first.overlaps, "rank confidence", "rank variability"):
+        drawn.add_column(title, justify="right")
+    for pair, found in pairs:
+        overlaps = [f"{overlap.shared:.0%}" for overlap in found.overlaps.values()]
+        ranks = [_number(found.confidence), _number(found.variability)]
+        add_row(drawn, " and ".join(pair), f"{found.examples:,}", *overlaps, *ranks)
+    console().print(drawn)
+    for pair, found in pairs:
+        if any(found.only_in):
+            one, other = found.only_in
+            tell(
+                f"{pair[0]} has {one:,} examples and {pair[1]} {other:,} that the other one has "
+                "not; they take no part."
+            )
+
+
+def show_agreement(pair: Pair, found: Agreement) -> None:
+    """Two maps by label and slice, and where they differ most."""
+    groups = table(f"{pair[0]} and {pair[1]}: ambiguous, by label and slice")
+    for title in ("of", "value"):
+        groups.add_column(title)
+    for title in ("examples", f"in {pair[0]}", f"in {pair[1]}", "shared (chance)", "rank"):
+        groups.add_column(title, justify="right")
+    for column, values in found.groups.items():
+        for value, group in values.items():
+            shares = [f"{share:.0%}" for share in group.selected]
+            add_row(
+                groups,
+                column,
+                value,
+                f"{group.examples:,}",
+                *shares,
+                _against_chance(group.ambiguous),
+                _number(group.variability),
+            )
+    console().print(groups)
+    if not found.differences:
+        return
+    examples = table("on these they differ most (rank: share of the examples that vary less)")
+    for title in ("example id", "label"):
+        examples.add_column(title)
+    for name in pair:
+        for title in ("confidence", "variability", "rank"):
+            examples.add_column(f"{title} {name}", justify="right")
+    for one in found.differences:
+        both = zip(one.confidence, one.variability, one.ranks, strict=True)
+        cells = [_number(value) for values in both for value in values]
+        add_row(examples, one.example_id, one.label, *cells)
+    console().print(examples)
+
+
+def show_preflight(result: Preflight) -> None:
+    """The verdict, the reasons for it, and what to try."""
+    tell(f"verdict: {result.verdict}")
+    for reason in result.reasons:
+        tell(f"  {reason}")
+    for line in result.advice:
+        tell(f"  try: {line}")
+
+
+def _against_chance(overlap: Overlap) -> str:
+    if math.isnan(overlap.shared):
+        return "none"
+    return f"{overlap.shared:.0%} ({overlap.chance:.0%})"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"

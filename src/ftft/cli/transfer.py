@@ -1,0 +1,74 @@
+"""``ftft transfer``: the maps of several references, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftft.cli.common import Overwrite, tell
+
+
+def transfer(
+    maps: Annotated[
+        list[Path],
+        typer.Argument(help="Two or more map.parquet files or dynamics folders of the same data."),
+    ],
+    fraction: Annotated[float, typer.Option(help="Share of the examples selected.")] = 0.33,
+    burn_in: Annotated[
+        int, typer.Option(help="First recording points left out, of dynamics folders.")
+    ] = 0,
+    slices: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table (CSV, Parquet, JSON lines) with a column example_id; its other columns "
+            "are slices to compare within."
+        ),
+    ] = None,
+    differences: Annotated[
+        int, typer.Option(min=0, help="How many examples to list on which two maps differ most.")
+    ] = 10,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write all of it, as JSON.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare references: would they select the same examples?
+
+    Overlap of the ambiguous, hard and easy selections against chance, rank correlation of
+    confidence and variability, agreement by label and slice, and the examples that differ most.
+    """
+    from dataclasses import asdict
+    from itertools import combinations
+
+    from ftft.cli.show_transfer import show_agreement, show_pairs
+    from ftft.errors import ConfigError
+    from ftft.files import check_free
+    from ftft.records import write_json
+    from ftft.transfer.agreement import agreement
+    from ftft.transfer.reading import names_apart, read_map, read_slices
+
+    if len(maps) < 2:
+        raise ConfigError(f"ftft transfer: only {maps[0]} is given; give at least two maps.")
+    if output is not None:
+        check_free(output, overwrite=overwrite)
+    groups = None if slices is None else read_slices(slices)
+    drawn = [read_map(path, burn_in, fraction) for path in maps]
+    names = names_apart(maps)
+    pairs = [
+        (
+            (names[first], names[second]),
+            agreement(
+                drawn[first], drawn[second], fraction, slices=groups, differences=differences
+            ),
+        )
+        for first, second in combinations(range(len(maps)), 2)
+    ]
+    show_pairs(pairs)
+    for pair, found in pairs:
+        show_agreement(pair, found)
+    if output is not None:
+        entries = [{"maps": pair, **asdict(found)} for pair, found in pairs]
+        write_json(output, {"fraction": fraction, "pairs": entries})
+        tell(f"written to {output}")

@@ -1,0 +1,219 @@
+"""Does a reference look able to transfer? Told from its own dynamics, before the main model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ftft.cartography.datamap import EASY, REGIONS, DataMap
+from ftft.cartography.ranking import top_set
+from ftft.cartography.trajectories import point_values
+from ftft.dynamics.container import TrainingDynamics
+from ftft.transfer.agreement import overlap_of
+from ftft.transfer.stability import stability
+
+GOOD, DOUBTFUL, BAD = "good", "doubtful", "bad"
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What a reference's dynamics say about how much it has learnt.
+
+    Attributes:
+        examples: N.
+        points: Recording points that took part.
+        fraction: Share of the examples called ambiguous, hard and easy.
+        majority: Share of the most frequent label: the accuracy of always answering it.
+        train_accuracy: Share of the examples predicted right at the last point, in [0, 1];
+            higher is better.
+        easy: Share of the examples in the easy-to-learn region (not among the ambiguous, with
+            a confidence of at least 0.5), at most 1 - ``fraction``; higher is better.
+        ambiguous_and_hard: Share of the most ambiguous that are among the hardest (lowest
+            confidence) too. The paper finds little of it in references that fail (section 5).
+        chance: What two random selections of that size share.
+        hard_learnt: How far the probability of the true class of the hardest rose, on average,
+            from the first point to the last, in [-1, 1]; higher is better.
+        hard_right: Share of the hardest predicted right at the last point.
+        steady: Share of the ambiguous selection that the last point left as it was; None where
+            there are fewer than three points.
+    """
+
+    examples: int
+    points: int
+    fraction: float
+    majority: float
+    train_accuracy: float
+    easy: float
+    ambiguous_and_hard: float
+    chance: float
+    hard_learnt: float
+    hard_right: float
+    steady: float | None
+
+
+@dataclass(frozen=True)
+class DevScore:
+    """What is known of the reference's score on in-distribution development data.
+
+    Attributes:
+        accuracy: Its accuracy, in [0, 1].
+        majority: The accuracy of always answering the most frequent label there.
+        expected: What the main model is expected to reach; None where nobody knows.
+    """
+
+    accuracy: float
+    majority: float
+    expected: float | None = None
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """A verdict on a reference.
+
+    Attributes:
+        verdict: ``good``, ``doubtful`` or ``bad``.
+        reasons: One sentence for each thing that was looked at.
+        advice: What to try next; empty where the verdict is good.
+        signals: What the verdict rests on.
+        dev: The development score that was looked at; None where none is known.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...]
+    advice: tuple[str, ...]
+    signals: Signals
+    dev: DevScore | None
+
+
+def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0) -> Signals:
+    """Read the signals of a reference from its dynamics.
+
+    Args:
+        dynamics: What it recorded, at least two complete points after burn-in.
+        fraction: Share of the examples that is to be selected, in (0, 1].
+        burn_in: First recording points left out of the map.
+
+    Raises:
+        DynamicsError: There are too few points, a number is out of range, or a point cannot
+            be read.
+    """
+    datamap = DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
+    ids, total = datamap.example_ids, len(datamap)
+    count = max(1, round(fraction * total))
+    hard = top_set(datamap.confidence, ids, count, largest=False)
+    ambiguous = top_set(datamap.variability, ids, count, largest=True)
+    both = overlap_of(ambiguous, hard, total)
+    first, last = (
+        point_values(dynamics.epoch_logits(epoch), dynamics.labels)
+        # The very first point, whatever burn-in is: what was learnt before it counts.
+        for epoch in (dynamics.epochs[0], dynamics.epochs[-1])
+    )
+    steady = stability(dynamics, fraction, burn_in)
+    rise: npt.NDArray[np.float64] = last.probability[hard] - first.probability[hard]
+    return Signals(
+        examples=total,
+        points=len(datamap.epochs),
+        fraction=fraction,
+        majority=float(np.bincount(datamap.labels).max() / total),
+        train_accuracy=float(last.correct.mean()),
+        easy=float((datamap.region_code == REGIONS.index(EASY)).mean()),
+        ambiguous_and_hard=both.shared,
+        chance=both.chance,
+        hard_learnt=float(rise.mean()),
+        hard_right=float(last.correct[hard].mean()),
+        steady=steady[-1] if steady else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Finding:
+    verdict: str
+    reason: str
+    advice: str = ""
+
+
+def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
+    """Judge a reference: the worst of what its signals say one by one.
+
+    The limits come from ladders of references whose selections a main model was trained on; see
+    docs/transfer.md for how often such a verdict is wrong.
+
+    Args:
+        found: From :func:`signals`.
+        dev: Its score on in-distribution development data, where known.
+    """
+    findings = [_learnt(found), _easy(found), _hard(found), _steady(found)]
+    if dev is not None:
+        findings.append(_dev(dev))
+    worst = max((finding.verdict for finding in findings), key=(GOOD, DOUBTFUL, BAD).index)
+    told = sorted(findings, key=lambda one: (BAD, DOUBTFUL, GOOD).index(one.verdict))
+    return Preflight(
+        verdict=worst,
+        reasons=tuple(finding.reason for finding in told),
+        advice=tuple(dict.fromkeys(one.advice for one in told if one.verdict != GOOD)),
+        signals=found,
+        dev=dev,
+    )
+
+
+_LONGER = "train it longer, or with a higher learning rate"
+_LARGER = "take a larger or better pretrained reference"
+
+
+def _above(accuracy: float, majority: float) -> float:
+    """How far an accuracy has come from always answering one label (0) to perfect (1)."""
+    return (accuracy - majority) / (1 - majority) if majority < 1 else 1.0
+
+
+def _graded(value: float, bad: float, doubtful: float) -> str:
+    return BAD if value < bad else DOUBTFUL if value < doubtful else GOOD
+
+
+def _learnt(found: Signals) -> _Finding:
+    verdict = _graded(_above(found.train_accuracy, found.majority), 0.2, 0.5)
+    reason = (
+        f"it predicts {found.train_accuracy:.0%} of its training examples right at the end "
+        f"(always answering the most frequent label: {found.majority:.0%})"
+    )
+    return _Finding(verdict, reason, f"{_LONGER}; if that does not help, {_LARGER}")
+
+
+def _easy(found: Signals) -> _Finding:
+    # Of what is not ambiguous, so that the limit holds for every fraction.
+    share = found.easy / (1 - found.fraction) if found.fraction < 1 else 1.0
+    reason = f"{found.easy:.0%} of the examples are easy-to-learn"
+    return _Finding(_graded(share, 0.25, 0.5), reason, f"{_LONGER}, or {_LARGER}")
+
+
+def _hard(found: Signals) -> _Finding:
+    reason = (
+        f"{found.ambiguous_and_hard:.0%} of the ambiguous are among the hardest (by chance "
+        f"{found.chance:.0%}), and of the hardest {found.hard_right:.0%} are right at the end"
+    )
+    fitted = found.hard_learnt >= 0.1 and found.ambiguous_and_hard >= found.chance
+    return _Finding(GOOD if fitted else DOUBTFUL, reason, f"{_LONGER}, or {_LARGER}")
+
+
+def _steady(found: Signals) -> _Finding:
+    if found.steady is None:
+        reason = f"with {found.points} recording points nobody can tell whether its map has settled"
+        return _Finding(DOUBTFUL, reason, "record at least three epochs")
+    reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
+    return _Finding(_graded(found.steady, 0.0, 0.7), reason, "record more epochs")
+
+
+def _dev(dev: DevScore) -> _Finding:
+    above = _above(dev.accuracy, dev.majority)
+    reason = (
+        f"its development accuracy is {dev.accuracy:.1%} (always answering the most frequent "
+        f"label: {dev.majority:.1%}"
+    )
+    verdict = _graded(above, 0.1, 0.3)
+    if dev.expected is not None:
+        reason += f"; expected of the main model: {dev.expected:.1%}"
+        hoped = _above(dev.expected, dev.majority)
+        if hoped > 0 and above < 0.5 * hoped:
+            verdict = max(verdict, DOUBTFUL, key=(GOOD, DOUBTFUL, BAD).index)
+    return _Finding(verdict, f"{reason})", f"{_LONGER}, or {_LARGER}")

@@ -1,0 +1,88 @@
+"""What is compared: maps from files and folders, and slices from a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import pandas as pd
+
+from ftft.cartography.datamap import DataMap
+from ftft.dynamics.store import read_dynamics
+from ftft.errors import DataError
+
+_READERS = {
+    ".csv": pd.read_csv,
+    ".tsv": lambda path, **kwargs: pd.read_csv(path, sep="\t", **kwargs),
+    ".parquet": lambda path, **kwargs: pd.read_parquet(path),
+    ".jsonl": lambda path, **kwargs: pd.read_json(path, lines=True, **kwargs),
+}
+
+
+def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
+    """Read a map, or draw it from a dynamics folder or the folder of a training that holds one.
+
+    Args:
+        path: A ``map.parquet``, a dynamics folder, or a folder with ``dynamics/`` in it.
+        burn_in: First recording points left out, where it is drawn.
+        fraction: Share of the examples called ambiguous, where it is drawn.
+
+    Raises:
+        DynamicsError: It is none of these, or damaged.
+    """
+    if not path.is_dir():
+        return DataMap.read(path)
+    dynamics = read_dynamics(dynamics_folder(path))
+    return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
+
+
+def dynamics_folder(path: Path) -> Path:
+    """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it."""
+    inside = path / "dynamics"
+    return inside if inside.is_dir() else path
+
+
+def names_apart(paths: Sequence[Path]) -> list[str]:
+    """Short names that still tell paths apart: what they have in common is left out."""
+    whole = [path.absolute().parts for path in paths]
+    start = _in_common(whole)
+    end = _in_common([parts[start:][::-1] for parts in whole])
+    names = ["/".join(parts[start : len(parts) - end]) for parts in whole]
+    return names if all(names) and len(set(names)) == len(names) else [str(path) for path in paths]
+
+
+def _in_common(sequences: Sequence[tuple[str, ...]]) -> int:
+    """How many first parts are the same in all."""
+    places = zip(*sequences, strict=False)
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, places))
+
+
+def read_slices(path: Path) -> dict[str, dict[str, str]]:
+    """Read a table of slices: column to example id to value; empty cells are left out.
+
+    Raises:
+        DataError: The file cannot be read, or has no column ``example_id`` and another one.
+    """
+    reader = _READERS.get(path.suffix)
+    if reader is None:
+        raise DataError(f"{path}: a table of slices is one of {', '.join(_READERS)}.")
+    try:
+        table = reader(path, dtype=str).fillna("").astype(str)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as a table: {str(error).splitlines()[0]}. Give a table with a "
+            "column example_id and the slices beside it."
+        ) from error
+    columns = [name for name in table.columns if name != "example_id"]
+    if "example_id" not in table.columns or not columns:
+        raise DataError(
+            f"{path}: the columns are {', '.join(map(str, table.columns))}, but a table of slices "
+            "has a column example_id and at least one more."
+        )
+    return {
+        str(name): {
+            one: value for one, value in zip(table["example_id"], table[name], strict=True) if value
+        }
+        for name in columns
+    }

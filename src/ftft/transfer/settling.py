@@ -1,0 +1,44 @@
+"""When a reference has recorded enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftft.dynamics.container import TrainingDynamics
+from ftft.transfer.preflight import GOOD, preflight, signals
+
+
+@dataclass(frozen=True)
+class Settling:
+    """When a reference has recorded enough for its selection.
+
+    Attributes:
+        share: Share of the ambiguous selection that a recording point must leave as it was, in
+            (0, 1].
+        fraction: Share of the examples selected, in (0, 1].
+        burn_in: First recording points left out.
+    """
+
+    share: float
+    fraction: float
+    burn_in: int
+
+    def is_reached(self, dynamics: TrainingDynamics) -> bool:
+        """Whether the last recording point left the selection all but as it was.
+
+        That alone would not do. While the hard examples have not been learnt, the selection can
+        stand still, and it turns over when they are (docs/transfer.md): so the reference must
+        look able to transfer, too.
+
+        Args:
+            dynamics: What was recorded so far. With fewer than three points after burn-in it
+                is not enough.
+
+        Raises:
+            DynamicsError: A recording point cannot be read.
+        """
+        if len(dynamics.epochs) < self.burn_in + 3:
+            return False
+        found = signals(dynamics, self.fraction, self.burn_in)
+        assert found.steady is not None, "three points make two selections"
+        return found.steady >= self.share and preflight(found).verdict == GOOD

@@ -1,0 +1,123 @@
+"""``ftft transfer``, ``ftft preflight``, and what a run makes of them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ftft.dynamics import TrainingDynamics, write_dynamics
+
+EXAMPLES = 90
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Dynamics that learn: of rising margin, by seed; ``flat`` learns nothing."""
+
+    def make(name, seed=0, rise=2.0):
+        generator = np.random.default_rng(seed)
+        labels = np.arange(EXAMPLES) % 2
+        hardness = np.random.default_rng(7).uniform(0, 2, EXAMPLES)
+        logits = generator.normal(size=(4, EXAMPLES, 2)) * 0.2
+        for epoch in range(4):
+            logits[epoch, np.arange(EXAMPLES), labels] += rise * (epoch + 1) - 2 * hardness
+        given = TrainingDynamics.from_arrays(logits, labels, class_names=["no", "yes"])
+        write_dynamics(tmp_path / name / "dynamics", given)
+        return name
+
+    return make
+
+
+def test_two_references_side_by_side(ftft, recorded, tmp_path):
+    one, other = recorded("one"), recorded("other", seed=1)
+    slices = "example_id,kind\n" + "".join(f"{row},{'ab'[row % 2]}\n" for row in range(EXAMPLES))
+    (tmp_path / "slices.csv").write_text(slices)
+    outcome = ftft("transfer", one, other, "--slices", "slices.csv", "-o", "agreement.json")
+    assert outcome.code == 0, outcome.err
+    for text in ("one and other", "by chance 33%", "ambiguous", "kind", "rank variability"):
+        assert text in outcome.out
+    written = json.loads((tmp_path / "agreement.json").read_text())
+    (pair,) = written["pairs"]
+    assert pair["maps"] == ["one", "other"]
+    assert 0.5 < pair["overlaps"]["ambiguous"]["shared"] <= 1
+    assert set(pair["groups"]) == {"label", "kind"}
+
+
+def test_three_references_make_three_pairs(ftft, recorded):
+    names = [recorded(f"seed{seed}", seed=seed) for seed in range(3)]
+    outcome = ftft("transfer", *names, "--differences", 0)
+    assert outcome.code == 0
+    for pair in ("seed0 and seed1", "seed0 and seed2", "seed1 and seed2"):
+        assert f"{pair}: ambiguous" in outcome.out
+    assert "differ most" not in outcome.out
+
+
+def test_one_reference_is_not_enough(ftft, recorded):
+    outcome = ftft("transfer", recorded("one"))
+    assert outcome.code == 2
+    assert "at least two maps" in outcome.err
+
+
+def test_a_reference_that_learnt_is_good(ftft, recorded, tmp_path):
+    outcome = ftft("preflight", recorded("one"), "--dev-accuracy", 0.95, "-o", "verdict.json")
+    assert outcome.code == 0
+    assert outcome.out.startswith("verdict: good\n")
+    written = json.loads((tmp_path / "verdict.json").read_text())
+    assert written["verdict"] == "good"
+    assert written["dev"]["accuracy"] == 0.95
+    assert written["advice"] == []
+
+
+def test_a_reference_that_learnt_nothing_is_bad(ftft, recorded):
+    outcome = ftft("preflight", recorded("flat", rise=0.0), "--strict")
+    assert outcome.code == 1
+    assert outcome.out.startswith("verdict: bad\n")
+    assert "  try: " in outcome.out
+
+
+def test_an_expectation_needs_a_score(ftft, recorded):
+    outcome = ftft("preflight", recorded("one"), "--expected", 0.9)
+    assert outcome.code == 2
+    assert "--dev-accuracy" in outcome.err
+
+
+def test_a_run_tells_the_verdict_before_the_main_model(ftft, experiment_file, tmp_path):
+    weak = ("--set", "reference.learning_rate=1e-9")
+    outcome = ftft("run", experiment_file, *weak, "--set", "reference.if_bad=stop")
+    assert outcome.code == 2
+    assert "preflight: bad; " in outcome.err
+    assert "error: map/seed-0: the preflight check finds this reference bad" in outcome.err
+    run = tmp_path / "runs/tiny"
+    assert not (run / "main").exists()
+    # The same reference, gone on with.
+    again = ftft("run", experiment_file, *weak)
+    assert again.code == 0
+    assert "reference/seed-0: done before" in again.err
+    assert "preflight: bad; " in again.err
+    results = json.loads((run / "results.json").read_text())
+    (entry,) = (one for one in results["runs"] if one["method"] == "ftft")
+    assert entry["preflight"]["verdict"] == "bad"
+
+
+def test_the_folder_of_a_run_knows_its_development_score(ftft, experiment_file, tmp_path):
+    assert ftft("record", experiment_file).code == 0
+    outcome = ftft("preflight", "runs/tiny/reference/seed-0")
+    assert outcome.code == 0
+    assert "development accuracy is" in outcome.out
+
+
+def test_a_reference_stops_when_it_is_stable(ftft, experiment_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "ftft.stages.Settling.is_reached", lambda rule, found: len(found.epochs) > 2
+    )
+    longer = ("--set", "reference.epochs=6")
+    outcome = ftft("record", experiment_file, *longer, "--set", "reference.stop=stable")
+    assert outcome.code == 0
+    stage = json.loads((tmp_path / "runs/tiny/reference/seed-0/stage.json").read_text())
+    assert stage["result"]["steps"] * 2 == stage["made_from"]["plan"]["steps"]
+    assert stage["made_from"]["until"] == {"share": 0.8, "fraction": 0.33, "burn_in": 0}
+    # To the end, it is another training.
+    again = ftft("record", experiment_file, *longer)
+    assert "reference/seed-0: done in" in again.err

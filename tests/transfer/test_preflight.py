@@ -1,0 +1,119 @@
+"""Signals of a reference against counts by hand, and the verdicts they lead to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ftft.cartography import DataMap
+from ftft.dynamics import TrainingDynamics
+from ftft.errors import DynamicsError
+from ftft.selection import select
+from ftft.transfer import DevScore, Signals, preflight, signals
+
+# A reference that has learnt its data.
+FINE = Signals(
+    examples=1000,
+    points=5,
+    fraction=0.33,
+    majority=0.5,
+    train_accuracy=0.95,
+    easy=0.6,
+    ambiguous_and_hard=0.7,
+    chance=0.33,
+    hard_learnt=0.5,
+    hard_right=0.85,
+    steady=0.9,
+)
+
+
+def dynamics(epochs=4, examples=120):
+    generator = np.random.default_rng(5)
+    labels = np.array([0, 1, 2, 2] * (examples // 4))
+    logits = generator.normal(size=(epochs, examples, 3))
+    logits[:, np.arange(examples), labels] += np.linspace(0, 3, epochs)[:, None]
+    return TrainingDynamics.from_arrays(logits, labels)
+
+
+def probabilities(recorded):
+    raw = np.exp(recorded.logits().astype(float))
+    return raw / raw.sum(axis=2, keepdims=True)
+
+
+def test_signals_are_counts_of_the_map():
+    recorded = dynamics()
+    found = signals(recorded, 0.25, burn_in=1)
+    datamap = DataMap.from_dynamics(recorded, burn_in=1, region_fraction=0.25)
+    hard = set(select(datamap, "hard-to-learn", 0.25).example_ids.to_pylist())
+    ambiguous = set(select(datamap, "ambiguous", 0.25).example_ids.to_pylist())
+    assert (found.examples, found.points, found.fraction) == (120, 3, 0.25)
+    assert (found.majority, found.chance) == (0.5, 0.25)
+    assert found.ambiguous_and_hard == pytest.approx(len(hard & ambiguous) / 30)
+    assert found.easy == pytest.approx((datamap.region == "easy-to-learn").mean())
+    rows = [int(one) for one in hard]
+    gold = probabilities(recorded)[:, np.arange(120), recorded.labels]
+    # From the very first point, though the map leaves it out.
+    assert found.hard_learnt == pytest.approx((gold[-1, rows] - gold[0, rows]).mean(), abs=1e-5)
+    right = recorded.logits()[-1].argmax(axis=1) == recorded.labels
+    assert found.train_accuracy == pytest.approx(right.mean())
+    assert found.hard_right == pytest.approx(right[rows].mean())
+
+
+def test_with_two_points_steadiness_is_unknown():
+    assert signals(dynamics(2)).steady is None
+    assert 0 <= signals(dynamics(3)).steady <= 1
+
+
+def test_one_point_is_too_few():
+    with pytest.raises(DynamicsError, match="recording point"):
+        signals(dynamics(1))
+
+
+def test_a_reference_that_learnt_is_good():
+    found = preflight(FINE, DevScore(0.9, 0.5, expected=0.93))
+    assert (found.verdict, found.advice) == ("good", ())
+    assert len(found.reasons) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "reason"),
+    [
+        ({"train_accuracy": 0.52}, "bad", "predicts 52% of its training examples"),
+        ({"train_accuracy": 0.7}, "doubtful", "predicts 70% of its training examples"),
+        ({"easy": 0.1}, "bad", "10% of the examples are easy"),
+        ({"easy": 0.3}, "doubtful", "30% of the examples are easy"),
+        ({"ambiguous_and_hard": 0.1}, "doubtful", "10% of the ambiguous are among the hardest"),
+        ({"hard_learnt": 0.02}, "doubtful", "of the hardest 85% are right"),
+        ({"steady": None, "points": 2}, "doubtful", "with 2 recording points nobody can tell"),
+        ({"steady": 0.5}, "doubtful", "left 50% of the ambiguous as they were"),
+    ],
+)
+def test_each_signal_can_spoil_it(change, verdict, reason):
+    found = preflight(replace(FINE, **change))
+    assert found.verdict == verdict
+    assert reason in found.reasons[0]
+    assert found.advice
+
+
+@pytest.mark.parametrize(
+    ("dev", "verdict"),
+    [
+        (DevScore(0.52, 0.5), "bad"),
+        (DevScore(0.6, 0.5), "doubtful"),
+        (DevScore(0.7, 0.5), "good"),
+        (DevScore(0.7, 0.5, expected=0.95), "doubtful"),
+        (DevScore(0.7, 0.5, expected=0.75), "good"),
+        (DevScore(1.0, 1.0), "good"),
+    ],
+)
+def test_so_can_the_development_score(dev, verdict):
+    assert preflight(FINE, dev).verdict == verdict
+
+
+def test_the_worst_counts_and_is_told_first():
+    found = preflight(replace(FINE, steady=0.5, easy=0.0), DevScore(0.9, 0.5))
+    assert found.verdict == "bad"
+    assert "easy" in found.reasons[0]
+    assert "last recording point" in found.reasons[1]

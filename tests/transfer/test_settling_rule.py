@@ -1,0 +1,41 @@
+"""A reference has recorded enough where its selection stands still and it can transfer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ftft.dynamics import TrainingDynamics
+from ftft.transfer import preflight, signals, stability
+from ftft.transfer.settling import Settling
+
+LABELS = np.arange(200) % 2
+
+
+def dynamics(epochs=5, learnt=True, seed=3):
+    """Examples from easy to hard; the hard are learnt last, or nothing is."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(epochs, 200, 2)) * 0.1
+    for epoch in range(epochs):
+        margin = 3.0 * (epoch + 1) - 6 * generator.permutation(200) / 200 * 0.1
+        margin -= 6 * np.arange(200) / 200
+        logits[epoch, np.arange(200), LABELS] += margin if learnt else 0.0
+    return TrainingDynamics.from_arrays(logits, LABELS)
+
+
+def test_the_share_asked_for_decides():
+    given = dynamics()
+    steady = stability(given)[-1]
+    assert preflight(signals(given)).verdict == "good"
+    assert Settling(steady, 0.33, 0).is_reached(given)
+    assert not Settling(min(1.0, steady + 0.01), 0.33, 0).is_reached(given)
+
+
+def test_three_points_are_the_least():
+    assert not Settling(0.01, 0.33, 0).is_reached(dynamics(2))
+    assert not Settling(0.01, 0.33, 3).is_reached(dynamics(5))
+
+
+def test_a_reference_that_has_learnt_nothing_goes_on():
+    given = dynamics(learnt=False)
+    assert stability(given)[-1] > 0.1
+    assert not Settling(0.1, 0.33, 0).is_reached(given)
