@@ -36,7 +36,7 @@ from ftft.training.models import (
 )
 from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
-from ftft.transfer.preflight import BAD, GOOD
+from ftft.transfer.preflight import BAD
 from ftft.workspace import Stage, Workspace, check_artifact
 
 
@@ -154,9 +154,7 @@ def tell_preflight(stages: Stages, datamap: Stage) -> None:
         ConfigError: It looks bad, and the experiment says to stop then.
     """
     found = datamap.result["preflight"]
-    stages.say(f"  preflight: {found['verdict']}; " + "; ".join(found["reasons"]))
-    if found["verdict"] == GOOD:
-        return
+    stages.say(f"  preflight: {'; '.join([found['verdict'], *found['reasons']])}")
     for line in found["advice"]:
         stages.say(f"  try: {line}")
     if found["verdict"] == BAD and stages.experiment.reference.if_bad == "stop":

@@ -82,7 +82,7 @@ class Stages:
             return {
                 "examples": len(datamap),
                 "points": len(dynamics.epochs),
-                "preflight": asdict(found),
+                "preflight": asdict(found) | {"reasons": found.reasons, "advice": found.advice},
             }
 
         made_from = {"map": settings.model_dump(), "dynamics": trained.digest}

@@ -76,8 +76,8 @@ def show_agreement(pair: Pair, found: Agreement) -> None:
 def show_preflight(result: Preflight) -> None:
     """The verdict, the reasons for it, and what to try."""
     tell(f"verdict: {result.verdict}")
-    for reason in result.reasons:
-        tell(f"  {reason}")
+    for finding in result.findings:
+        tell(f"  {finding.verdict}: {finding.reason}")
     for line in result.advice:
         tell(f"  try: {line}")
 

@@ -69,22 +69,46 @@ class DevScore:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What one signal says.
+
+    Attributes:
+        verdict: ``good``, ``doubtful`` or ``bad``.
+        reason: What was found, in words.
+        advice: What to try next, unless it is good.
+    """
+
+    verdict: str
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True)
 class Preflight:
     """A verdict on a reference.
 
     Attributes:
-        verdict: ``good``, ``doubtful`` or ``bad``.
-        reasons: One sentence for each thing that was looked at.
-        advice: What to try next; empty where the verdict is good.
+        verdict: The worst of the findings.
+        findings: What each signal says, the worst first.
         signals: What the verdict rests on.
         dev: The development score that was looked at; None where none is known.
     """
 
     verdict: str
-    reasons: tuple[str, ...]
-    advice: tuple[str, ...]
+    findings: tuple[Finding, ...]
     signals: Signals
     dev: DevScore | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not good, one sentence a finding; empty where it is."""
+        return tuple(one.reason for one in self.findings if one.verdict != GOOD)
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to try next; empty where it is good."""
+        told = (one.advice for one in self.findings if one.verdict != GOOD)
+        return tuple(dict.fromkeys(told))
 
 
 def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0) -> Signals:
@@ -127,13 +151,6 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0
     )
 
 
-@dataclass(frozen=True)
-class _Finding:
-    verdict: str
-    reason: str
-    advice: str = ""
-
-
 def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
     """Judge a reference: the worst of what its signals say one by one.
 
@@ -151,8 +168,7 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
     told = sorted(findings, key=lambda one: (BAD, DOUBTFUL, GOOD).index(one.verdict))
     return Preflight(
         verdict=worst,
-        reasons=tuple(finding.reason for finding in told),
-        advice=tuple(dict.fromkeys(one.advice for one in told if one.verdict != GOOD)),
+        findings=tuple(told),
         signals=found,
         dev=dev,
     )
@@ -171,40 +187,40 @@ def _graded(value: float, bad: float, doubtful: float) -> str:
     return BAD if value < bad else DOUBTFUL if value < doubtful else GOOD
 
 
-def _learnt(found: Signals) -> _Finding:
+def _learnt(found: Signals) -> Finding:
     verdict = _graded(_above(found.train_accuracy, found.majority), 0.2, 0.5)
     reason = (
         f"it predicts {found.train_accuracy:.0%} of its training examples right at the end "
         f"(always answering the most frequent label: {found.majority:.0%})"
     )
-    return _Finding(verdict, reason, f"{_LONGER}; if that does not help, {_LARGER}")
+    return Finding(verdict, reason, f"{_LONGER}; if that does not help, {_LARGER}")
 
 
-def _easy(found: Signals) -> _Finding:
+def _easy(found: Signals) -> Finding:
     # Of what is not ambiguous, so that the limit holds for every fraction.
     share = found.easy / (1 - found.fraction) if found.fraction < 1 else 1.0
     reason = f"{found.easy:.0%} of the examples are easy-to-learn"
-    return _Finding(_graded(share, 0.25, 0.5), reason, f"{_LONGER}, or {_LARGER}")
+    return Finding(_graded(share, 0.25, 0.5), reason, f"{_LONGER}, or {_LARGER}")
 
 
-def _hard(found: Signals) -> _Finding:
+def _hard(found: Signals) -> Finding:
     reason = (
         f"{found.ambiguous_and_hard:.0%} of the ambiguous are among the hardest (by chance "
         f"{found.chance:.0%}), and of the hardest {found.hard_right:.0%} are right at the end"
     )
     fitted = found.hard_learnt >= 0.1 and found.ambiguous_and_hard >= found.chance
-    return _Finding(GOOD if fitted else DOUBTFUL, reason, f"{_LONGER}, or {_LARGER}")
+    return Finding(GOOD if fitted else DOUBTFUL, reason, f"{_LONGER}, or {_LARGER}")
 
 
-def _steady(found: Signals) -> _Finding:
+def _steady(found: Signals) -> Finding:
     if found.steady is None:
         reason = f"with {found.points} recording points nobody can tell whether its map has settled"
-        return _Finding(DOUBTFUL, reason, "record at least three epochs")
+        return Finding(DOUBTFUL, reason, "record at least three epochs")
     reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
-    return _Finding(_graded(found.steady, 0.0, 0.7), reason, "record more epochs")
+    return Finding(_graded(found.steady, 0.0, 0.7), reason, "record more epochs")
 
 
-def _dev(dev: DevScore) -> _Finding:
+def _dev(dev: DevScore) -> Finding:
     above = _above(dev.accuracy, dev.majority)
     reason = (
         f"its development accuracy is {dev.accuracy:.1%} (always answering the most frequent "
@@ -216,4 +232,4 @@ def _dev(dev: DevScore) -> _Finding:
         hoped = _above(dev.expected, dev.majority)
         if hoped > 0 and above < 0.5 * hoped:
             verdict = max(verdict, DOUBTFUL, key=(GOOD, DOUBTFUL, BAD).index)
-    return _Finding(verdict, f"{reason})", f"{_LONGER}, or {_LARGER}")
+    return Finding(verdict, f"{reason})", f"{_LONGER}, or {_LARGER}")
