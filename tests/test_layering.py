@@ -25,6 +25,7 @@ METHODS = EVALUATION | FOLDER | {"training"}
 STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
+STUDY = FOLDER | {"study"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
@@ -51,6 +52,8 @@ TABLE = {
     "results": (RESULTS, set()),
     "checks": (TRAINING | FOLDER, {"numpy"}),
     "pipeline": (PIPELINE, {"yaml"}),
+    # What it says of finished runs is read from their results, so nothing is trained to say it.
+    "study": (STUDY, {"numpy", "scipy"}),
     "demonstration": (STAGES, set()),
     "cli": (
         PIPELINE | {"pipeline", "demonstration"},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from transformers import EarlyStoppingCallback, PrinterCallback
 
 from ftft import processes, stopping
@@ -145,7 +146,9 @@ def finetune(
     flops = FlopCounter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
         keep_freed_memory()
-        if arguments.world_size == 1 and not arguments.torch_compile:
+        # A launcher wraps even one process, and what wraps it wants its own kind of gradient.
+        alone = not torch.distributed.is_initialized()
+        if alone and not arguments.torch_compile:
             reuse_embedding_gradient(model)
     recorder = None
     if recording is not None:

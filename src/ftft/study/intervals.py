@@ -1,0 +1,107 @@
+"""Figures over seeds: mean, deviation, 95% interval, and paired differences."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from ftft.errors import FtftError
+
+LEVEL = 0.95
+_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure over seeds.
+
+    Attributes:
+        mean: Its mean.
+        deviation: Its sample standard deviation (ddof 1); None for one seed.
+        low: Lower end of the 95% interval of the mean, from Student's t; None for one seed.
+        high: Upper end.
+        count: Number of seeds.
+    """
+
+    mean: float
+    deviation: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Interval:
+        """The interval of at least one value.
+
+        Raises:
+            FtftError: There is no value.
+        """
+        if not values:
+            raise FtftError("there is no figure to take a mean of.")
+        mean, count = statistics.fmean(values), len(values)
+        if count == 1:
+            return cls(mean, None, None, None, 1)
+        deviation = statistics.stdev(values)
+        half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / count**0.5
+        return cls(mean, deviation, mean - half, mean + half, count)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One method less another, paired by seed.
+
+    Attributes:
+        interval: The mean difference with its t interval; positive where the first is higher.
+        bootstrap: 95% percentile interval of the mean over 10,000 resamples of the pairs; None
+            below three pairs, where there is too little to resample.
+        p_value: Of a paired two-sided t test; None for one pair, or where all differences are
+            the same.
+        wins: Pairs in which the first is higher.
+    """
+
+    interval: Interval
+    bootstrap: tuple[float, float] | None
+    p_value: float | None
+    wins: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the t interval leaves out zero."""
+        low, high = self.interval.low, self.interval.high
+        return low is not None and high is not None and (low > 0 or high < 0)
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
+    """Compare two methods on the seeds that both have.
+
+    Args:
+        first: Seed to figure.
+        second: Seed to figure.
+
+    Returns:
+        The difference ``first - second``; None where they share no seed.
+    """
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds:
+        return None
+    differences = np.array([first[seed] - second[seed] for seed in seeds])
+    spread = len(seeds) > 1 and float(np.ptp(differences)) > 0
+    p_value = float(stats.ttest_1samp(differences, 0.0).pvalue) if spread else None
+    return Difference(
+        interval=Interval.of(differences.tolist()),
+        bootstrap=_resampled(differences) if len(seeds) >= 3 else None,
+        p_value=p_value,
+        wins=int((differences > 0).sum()),
+    )
+
+
+def _resampled(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    # A fixed seed: the same figures give the same interval.
+    rows = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
+    low, high = np.quantile(values[rows].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
