@@ -25,7 +25,7 @@ def scores(name: str, seed: int, options: argparse.Namespace) -> dict[tuple[str,
     """Out-of-distribution score, development score and cost of each budget and schedule."""
     import ftft
 
-    about = sources(name, options.folder, options.examples)
+    about = sources(name, options.folder, options.examples, options.tests)
     place = options.folder / name / f"seed-{seed}"
     found = {}
     for horizon in HORIZONS:
@@ -53,8 +53,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="+", choices=LENGTHS, default=["demo"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--reference", choices=RUNGS, default="main-itself")
-    parser.add_argument("--examples", type=int, default=3000, help="training examples of real sets")
+    parser.add_argument("--reference", choices=RUNGS, default="3-layers")
+    parser.add_argument("--examples", type=int, default=1000, help="training examples of real sets")
+    parser.add_argument("--tests", type=int, default=600, help="examples of each test set")
     options = parser.parse_args()
     for name in options.sets:
         for seed in options.seeds:

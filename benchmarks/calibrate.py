@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ladder import FIRST
 
 from ftft.dynamics import TrainingDynamics, read_dynamics
 from ftft.transfer import DevScore, Signals, preflight, selections_by_point, signals
@@ -54,10 +55,12 @@ def ood(record: dict, results: dict) -> float:
     return statistics.fmean(scores[name][results["metric"]] for name in sets)
 
 
-def read_rung(folder: Path, baselines: dict[str, float]) -> Rung:
+def read_rung(folder: Path, baselines: dict[str, float], *, itself: bool = False) -> Rung:
+    """One rung; ``itself``: the main model as its own reference, which DM is."""
     results = json.loads((folder / "results.json").read_text())
-    record = next(one for one in results["runs"] if one["method"] == "ftft")
-    stage = folder / "reference" / folder.parent.name
+    method = "dm" if itself else "ftft"
+    record = next(one for one in results["runs"] if one["method"] == method)
+    stage = folder / ("erm" if itself else "reference") / folder.parent.name
     trained = json.loads((stage / "stage.json").read_text())["result"]
     dynamics = read_dynamics(stage / "dynamics")
     found = signals(dynamics)
@@ -67,7 +70,7 @@ def read_rung(folder: Path, baselines: dict[str, float]) -> Rung:
     return Rung(
         data=folder.parent.parent.name,
         seed=record["seed"],
-        name=folder.name,
+        name="main-itself" if itself else folder.name,
         signals=found,
         dev=dev,
         verdict=preflight(found, dev).verdict,
@@ -81,11 +84,12 @@ def read_rung(folder: Path, baselines: dict[str, float]) -> Rung:
 
 def read_ladder(folder: Path) -> tuple[list[Rung], dict[tuple[str, int], dict[str, float]]]:
     rungs, known = [], {}
-    for first in sorted(folder.glob("*/seed-*/main-itself/results.json")):
+    for first in sorted(folder.glob(f"*/seed-*/{FIRST}/results.json")):
         results = json.loads(first.read_text())
         baselines = {one["method"]: ood(one, results) for one in results["runs"]}
         place = first.parent.parent
         known[place.parent.name, int(place.name.removeprefix("seed-"))] = baselines
+        rungs.append(read_rung(first.parent, baselines, itself=True))
         finished = sorted(place.glob("*/results.json"), key=lambda path: path.stat().st_mtime)
         rungs += [read_rung(one.parent, baselines) for one in finished]
     return rungs, known

@@ -34,13 +34,19 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, text, WorkspaceError)
 
 
+def as_plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as JSON gives them back: tuples are lists, keys are texts."""
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
+
+
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write a stage's record with its own checksum.
 
     Raises:
         WorkspaceError: It cannot be written.
     """
-    plain = json.loads(json.dumps(record, default=str))
+    plain = as_plain(record)
     write_json(folder / RECORD_NAME, {**plain, "sha256": _checksum(plain)})
 
 

@@ -27,6 +27,7 @@ from ftft.records import (
     RECORD_NAME,
     SCRATCH,
     STAGE_SCHEMA,
+    as_plain,
     check_outputs,
     digest_of,
     finish_outputs,
@@ -172,7 +173,8 @@ class Workspace:
         self, folder: Path, name: str, record: dict[str, Any], built: Mapping[str, Any]
     ) -> Stage:
         """Record that a stage is finished."""
-        result, outputs = dict(built), finish_outputs(folder)
+        # As a later run will read it, so that both say the same.
+        result, outputs = as_plain(built), finish_outputs(folder)
         write_record(folder, {**record, "status": "finished", "outputs": outputs, "result": result})
         self._checked.add(name)
         for done in (_aside(folder), folder / SCRATCH):

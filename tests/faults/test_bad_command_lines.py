@@ -196,7 +196,8 @@ VALUES = [
         *("label", "exclude each other"),
     ),
     case(
-        "select map.parquet --strategy loss-clusters --dynamics dynamics --num-clusters 0 -o a.pq",
+        "select map.parquet -o a.parquet --strategy loss-clusters --dynamics dynamics "
+        "--num-clusters 0",
         *("num_clusters is 0", "above 0"),
     ),
     case("label-errors map.parquet --count 0", "0 label-error candidates", "from 1 to 64"),
@@ -208,10 +209,12 @@ VALUES = [
 ]
 OUTPUTS = [
     case("map dynamics", "map.parquet is there already", "--overwrite"),
-    case("map dynamics -o train.csv", "train.csv is there already", "--overwrite"),
+    case("map dynamics -o train.csv", "train.csv", "end the name in .parquet"),
+    case("map dynamics -o train.csv --overwrite", "train.csv", "end the name in .parquet"),
+    case("map dynamics -o map.parquet", "map.parquet is there already", "--overwrite"),
     case("map dynamics -o empty", "empty is a folder", "name of a file"),
     case("map dynamics -o empty --overwrite", "empty is a folder", "name of a file"),
-    case("map dynamics -o loop.yaml", "loop.yaml is there already", "--overwrite"),
+    case("map dynamics -o loop.yaml", "loop.yaml", "end the name in .parquet"),
     case("map dynamics -o notes.txt/map.parquet", "notes.txt/map.parquet", "cannot be written"),
     case("map dynamics -o /proc/ftft/map.parquet", "/proc/ftft/map.parquet", "is writable"),
     case(f"map dynamics -o {LONG}", "xxx", "cannot be written"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -31,7 +32,7 @@ def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
     Raises:
         DynamicsError: It is none of these, or damaged.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return DataMap.read(path)
     dynamics = read_dynamics(dynamics_folder(path))
     return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
@@ -40,7 +41,8 @@ def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
 def dynamics_folder(path: Path) -> Path:
     """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it."""
     inside = path / "dynamics"
-    return inside if inside.is_dir() else path
+    # os.path's answer is no where a name is too long; that of Path is an OSError.
+    return inside if os.path.isdir(inside) else path
 
 
 def names_apart(paths: Sequence[Path]) -> list[str]:
