@@ -15,6 +15,7 @@ from ftft.cli import (
     label_errors,
     map,
     preflight,
+    recipes,
     record,
     run,
     select,
@@ -61,6 +62,7 @@ def options(
 
 
 app.command("init")(init.init)
+app.command("recipes")(recipes.recipes)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)
 app.command("record")(record.record)
