@@ -15,6 +15,8 @@ from ftft.cli import (
     label_errors,
     map,
     preflight,
+    pull,
+    push,
     recipes,
     record,
     run,
@@ -75,4 +77,6 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("label-errors")(label_errors.label_errors)
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
 app.command("demo")(demo.demo)
