@@ -23,10 +23,12 @@ WORDS = [
 ]
 
 
-def make_model(folder: Path, *, layers: int = 2, hidden: int = 32) -> Path:
-    """Write a tiny BERT with random weights and a whole-word tokenizer."""
+def make_model(
+    folder: Path, *, kind: str = "bert", layers: int = 2, hidden: int = 32, positions: int = 64
+) -> Path:
+    """Write a tiny network of a kind with random weights and a whole-word tokenizer."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast, set_seed
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
@@ -40,20 +42,21 @@ def make_model(folder: Path, *, layers: int = 2, hidden: int = 32) -> Path:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
-        model_max_length=64,
+        model_max_length=positions,
     )
     set_seed(0)
-    model = BertModel(
-        BertConfig(
-            vocab_size=len(vocabulary),
-            hidden_size=hidden,
-            num_hidden_layers=layers,
-            num_attention_heads=4,
-            intermediate_size=2 * hidden,
-            max_position_embeddings=64,
-        )
+    config = AutoConfig.for_model(
+        kind,
+        vocab_size=len(vocabulary),
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=2 * hidden,
+        # RoBERTa counts from the padding token's id on.
+        max_position_embeddings=positions + (2 if kind == "roberta" else 0),
+        pad_token_id=0,
     )
-    model.save_pretrained(folder)
+    AutoModel.from_config(config).save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
 
@@ -71,6 +74,12 @@ def write_reviews(path: Path, rows: int, *, seed: int = 0, prefix: str = "r") ->
             source = chance.choice(["web", "print"])
             writer.writerow([f"{prefix}{row}", " ".join(words), label, source])
     return path
+
+
+@pytest.fixture(scope="session")
+def model_maker() -> Callable[..., Path]:
+    """:func:`make_model`, for fixtures of other folders."""
+    return make_model
 
 
 @pytest.fixture(scope="session")

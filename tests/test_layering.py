@@ -26,6 +26,7 @@ STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
 STUDY = FOLDER | {"study"}
+SHARING = TRAINING | MAPS | STUDY | {"selection", "transfer", "sharing"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
@@ -54,9 +55,10 @@ TABLE = {
     "pipeline": (PIPELINE, {"yaml"}),
     # What it says of finished runs is read from their results, so nothing is trained to say it.
     "study": (STUDY, {"numpy", "scipy"}),
+    "sharing": (SHARING, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
     "demonstration": (STAGES, set()),
     "cli": (
-        PIPELINE | {"pipeline", "demonstration"},
+        PIPELINE | {"pipeline", "demonstration", "sharing"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets"},
     ),
     "__main__": ({"cli"}, set()),
@@ -65,7 +67,12 @@ TABLE = {
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic", "pyarrow", "datasets"}),
+    "cli": (
+        PIPELINE | {"pipeline", "demonstration", "sharing"},
+        {"pydantic", "pyarrow", "datasets"},
+    ),
+    # Only a model has to be loaded to be checked, and only the hub asks for its client.
+    "sharing": ({"training"}, {"huggingface_hub"}),
     "cartography": (set(), {"datasets"}),
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),

@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
-from ftft.pipeline import check, opened
+from ftft.pipeline import check, dm, opened
 from ftft.training.trainer import FineTuner
 
 SEEDS = (0, 1)
@@ -334,6 +334,15 @@ class TestReuse:
         with opened(experiment, str(copied), lambda line: None) as stages:
             assert stages.erm(0).reused
             assert stages.erm(0, stop_early=True).reused
+
+    def test_the_main_model_s_patience_is_no_matter_to_dm(self, whole, copied):
+        changes = ["main.patience=1", "main.budget=0.5"]
+        experiment = load_experiment(whole.file, [*EVERYTHING, *changes])
+        with opened(experiment, str(copied), lambda line: None) as stages:
+            assert dm(stages, 0).trained.reused
+        experiment = load_experiment(whole.file, [*EVERYTHING, "dm.patience=1"])
+        with opened(experiment, str(copied), lambda line: None) as stages:
+            assert not dm(stages, 0).trained.reused
 
     def test_more_seeds_add_to_what_is_there(self, alone, tmp_path):
         folder = shutil.copytree(alone.folder, tmp_path / "run")

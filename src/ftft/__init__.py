@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         DynamicsError,
         FtftError,
         ModelError,
+        SharingError,
         WorkspaceError,
     )
     from ftft.pipeline import run
@@ -45,6 +46,7 @@ _HOMES = {
     "ModelError": "ftft.errors",
     "RecordDynamics": "ftft.training.recording",
     "Selection": "ftft.selection.subset",
+    "SharingError": "ftft.errors",
     "TrainingDynamics": "ftft.dynamics.container",
     "WorkspaceError": "ftft.errors",
     "load_experiment": "ftft.config.load",
@@ -65,6 +67,7 @@ __all__ = [
     "ModelError",
     "RecordDynamics",
     "Selection",
+    "SharingError",
     "TrainingDynamics",
     "WorkspaceError",
     "__version__",

@@ -7,10 +7,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from ftft.cartography.datamap import DataMap
+from ftft.config.recipe import find_recipe
 from ftft.data.demo import generate_demo, write_demo
 from ftft.errors import WorkspaceError
 from ftft.files import atomic_path, check_free
@@ -56,8 +56,9 @@ def prepare_demo(folder: Path, *, failing: bool = False, overwrite: bool = False
     """
     check_writable(folder)
     name = "demo-failing" if failing else "demo"
-    recipe = resources.files("ftft.config") / "recipes" / f"{name}.yaml"
-    text = recipe.read_text(encoding="utf-8")
+    recipe = find_recipe(name)
+    assert recipe is not None
+    text = recipe.text
     path = folder / f"{name}.yaml"
     with tempfile.TemporaryDirectory() as place:
         fresh = write_demo(place, generate_demo(**SIZES, flip_rate=FLIPPED))

@@ -9,6 +9,7 @@ and exits with status 2; a traceback appears only with ``--debug``.
     ├── DataError        a data file, a column, a label, an example id
     ├── DynamicsError    a dynamics folder, a data map, a selection
     ├── ModelError       a model or tokenizer that cannot be loaded or does not fit
+    ├── SharingError     the hub, a shared folder, what was pushed or pulled
     └── WorkspaceError   the run folder: not writable, changed, in use
 """
 
@@ -33,6 +34,10 @@ class DynamicsError(FtftError):
 
 class ModelError(FtftError):
     """A model or tokenizer cannot be loaded, or does not fit the task."""
+
+
+class SharingError(FtftError):
+    """Something cannot be pushed or pulled: no access, no such place, or not what it should be."""
 
 
 class WorkspaceError(FtftError):

@@ -168,7 +168,8 @@ def tell_preflight(stages: Stages, datamap: Stage) -> None:
 def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
     """The main model on what the reference's map calls ambiguous."""
     selection = stages.select("selection", datamap, reference, seed)
-    main = stages.main("main", selection, seed)
+    settings = stages.experiment.main
+    main = stages.main("main", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "ftft", seed, main, selection, reference)
     return replace(run, preflight=datamap.result["preflight"])
 
@@ -176,7 +177,8 @@ def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodR
 def random(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
     selection = stages.select("random-selection", datamap, reference, seed, strategy="random")
-    main = stages.main("random", selection, seed)
+    settings = stages.experiment.main
+    main = stages.main("random", selection, seed, settings.budget, settings.patience)
     return method_run(stages, "random", seed, main, selection)
 
 
@@ -185,7 +187,8 @@ def dm(stages: Stages, seed: int) -> MethodRun:
     erm = stages.erm(seed)
     datamap = stages.datamap("dm-map", erm, seed)
     selection = stages.select("dm-selection", datamap, erm, seed)
-    main = stages.main("dm", selection, seed, budget=stages.experiment.dm.budget)
+    settings = stages.experiment.dm
+    main = stages.main("dm", selection, seed, settings.budget, settings.patience)
     return method_run(stages, "dm", seed, main, selection, erm)
 
 

@@ -124,16 +124,12 @@ class Stages:
         reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
         return self._stage(f"{name}/seed-{seed}", made_from, build, reads=reads)
 
-    def main(self, name: str, selection: Stage, seed: int, *, budget: float | None = None) -> Stage:
+    def main(
+        self, name: str, selection: Stage, seed: int, budget: float, patience: int | None
+    ) -> Stage:
         """Fine-tune the main model on a selection, for at most the budget."""
-        settings = self.experiment.main
-        plan = main_plan(
-            settings,
-            len(self.data.train),
-            budget=settings.budget if budget is None else budget,
-            patience=settings.patience,
-            seed=seed,
-        )
+        settings, examples = self.experiment.main, len(self.data.train)
+        plan = main_plan(settings, examples, budget=budget, patience=patience, seed=seed)
         return self._finetune(name, settings, plan, selection=selection)
 
     def main_on(self, selection: Selection, seed: int) -> Stage:
@@ -146,7 +142,8 @@ class Stages:
         self.data.train.take(selection.example_ids)  # refuses the ids of other data
         ids = selection.example_ids.to_pylist()
         stage = self._stage(f"given-selection/seed-{seed}", {"ids": ids}, build)
-        return self.main("given", stage, seed)
+        settings = self.experiment.main
+        return self.main("given", stage, seed, settings.budget, settings.patience)
 
     def erm(self, seed: int, *, stop_early: bool = False) -> Stage:
         """Fine-tune the main model on everything, for its full length unless it stops early."""

@@ -237,3 +237,23 @@ def test_models_are_frozen():
 def test_merge_is_part_of_evaluation_sets_only():
     assert EvaluationSet(path="a", merge={"neutral": "no"}).merge == {"neutral": "no"}
     assert "merge" in problem(source, merge={"neutral": "no"})
+
+
+def test_a_separator_of_labels_needs_their_order():
+    assert "'label_separator' needs 'labels'" in problem(source, label_separator=",")
+    assert source(label_separator=",", labels={"a": "x"}).label_separator == ","
+
+
+def test_an_evaluation_set_takes_over_the_separator_with_the_labels():
+    train = {"path": "a.csv", "text": "t", "label": "y", "labels": {"a": "x"}}
+    dev = {"same": {"path": "b.csv"}, "own": {"path": "b.csv", "labels": {"b": "x"}}}
+    made = DataConfig.model_validate({"train": train | {"label_separator": ";"}, "dev": dev}).dev
+    assert made["same"].label_separator == ";"
+    assert made["own"].label_separator is None
+
+
+def test_a_set_that_is_null_is_left_out():
+    made = config(test={"a": {"path": "b.csv"}, "b": None}, dev_ood={"c": None})
+    assert list(made.test) == ["a"]
+    assert made.dev_ood == {}
+    assert "holdout" in problem(config, dev={"a": None}, holdout=0)

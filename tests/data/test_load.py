@@ -415,3 +415,21 @@ class TestNamedIntegers:
         data = self.load(folder, where={"label": [0, "yes"]}, labels={1: "good", "no": "bad"})
         assert data.class_names == ("bad", "good")
         assert data.train.labels.tolist() == [0, 1]
+
+
+class TestSeveralLabelsInACell:
+    CELLS = 'text,label\none,b\ntwo,"c,b"\nthree,"a, c"\nfour,c\n'
+
+    def test_the_first_key_that_is_there_decides(self, load):
+        labels = {"a": "bad", "b": "odd", "c": "fine"}
+        data = load(self.CELLS, label_separator=",", labels=labels, holdout=0.25)
+        names = {
+            text: data.class_names[label]
+            for part in (data.train, data.dev["id"])
+            for text, label in zip(texts(part), part.labels, strict=True)
+        }
+        assert names == {"one": "odd", "two": "odd", "three": "bad", "four": "fine"}
+
+    def test_one_unknown_value_is_an_error_that_shows_the_cell(self, load):
+        with pytest.raises(DataError, match="'a, c' \\(1 rows\\)"):
+            load(self.CELLS, label_separator=",", labels={"b": "x", "c": "y"}, holdout=None)

@@ -15,6 +15,9 @@ from ftft.cli import (
     label_errors,
     map,
     preflight,
+    pull,
+    push,
+    recipes,
     record,
     run,
     select,
@@ -61,6 +64,7 @@ def options(
 
 
 app.command("init")(init.init)
+app.command("recipes")(recipes.recipes)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)
 app.command("record")(record.record)
@@ -73,4 +77,6 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("label-errors")(label_errors.label_errors)
+app.command("push")(push.push)
+app.command("pull")(pull.pull)
 app.command("demo")(demo.demo)

@@ -13,7 +13,10 @@ from ftft.cli.inert import inert
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
 
-ExperimentFile = Annotated[Path, typer.Argument(help="The experiment file (YAML).")]
+ExperimentFile = Annotated[
+    Path,
+    typer.Argument(help="The experiment file (YAML), or the name of a recipe: see ftft recipes."),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

@@ -15,6 +15,7 @@ from ftft.cli.inert import inert
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
+    from ftft.config.recipe import Recipe
     from ftft.data.task import TaskData
     from ftft.demonstration import RegionTruth
     from ftft.evaluation.metrics import SetScores
@@ -91,6 +92,25 @@ def _percent(spread: Spread) -> str:
     if spread.count == 1:
         return f"{spread.mean * 100:.1f}"
     return f"{spread.mean * 100:.1f} ± {spread.deviation * 100:.1f}"
+
+
+def show_recipes(recipes: Sequence[Recipe]) -> None:
+    """Recipes by task: what each is, its models, and the data it needs."""
+    by_title: dict[str, list[Recipe]] = {}
+    for recipe in recipes:
+        by_title.setdefault(recipe.title, []).append(recipe)
+    for title, group in by_title.items():
+        drawn = table(title)
+        for heading in ("recipe", "reference", "main model"):
+            drawn.add_column(heading)
+        for recipe in group:
+            add_row(drawn, recipe.name, *recipe.models)
+        out = console()
+        out.print(drawn)
+        for what, names in (("hub", group[0].hub_data), ("files", group[0].files)):
+            if names:
+                out.print(inert(f"needs, {what}: {', '.join(names)}"), soft_wrap=True)
+        out.print()
 
 
 def show_data(data: TaskData) -> None:

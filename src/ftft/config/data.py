@@ -65,6 +65,8 @@ class DataSource(_Model):
         where: Keep only the rows whose column has the value, or one of the values.
         labels: Raw label value to class name. Where it is given, a value that is neither
             one of its keys nor one of its classes is an error.
+        label_separator: What separates the values of a label cell that holds several. The row
+            then gets the class of the first key of ``labels`` that is among them.
         drop_empty: Leave out rows whose text is missing or empty instead of refusing them.
         limit: Keep this many rows, chosen by a hash of their ids.
         seed: Changes which rows ``limit`` keeps.
@@ -86,6 +88,7 @@ class DataSource(_Model):
     delimiter: str | None = None
     where: Conditions = {}
     labels: ValueMapping = {}
+    label_separator: str | None = Field(default=None, min_length=1)
     drop_empty: bool = False
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0
@@ -122,6 +125,10 @@ class DataSource(_Model):
             problems += self._out_of_place(_HUB_ONLY, "hub")
         if self.label in self.text:
             problems.append(f"{self.label!r} is named both as 'text' and as 'label'")
+        if self.label_separator is not None and not self.labels:
+            problems.append(
+                "'label_separator' needs 'labels', whose order says which of several values counts"
+            )
         if self.header and self.columns is not None:
             problems.append(
                 "'columns' names the columns of a file without header: add header: false"
@@ -164,8 +171,8 @@ class EvaluationSet(DataSource):
     A set that names neither ``text`` nor ``label`` takes both from the training data
     (its first source), and with them how such a file is read (``format``, ``quoting``,
     ``header``, ``columns``, ``delimiter``) as far as the set does not say. Where it gives no
-    ``labels`` it takes the training data's mapping. Example ids, slices, ``where`` and
-    ``limit`` are never taken over.
+    ``labels`` it takes the training data's mapping and ``label_separator``. Example ids, slices,
+    ``where`` and ``limit`` are never taken over.
 
     Attributes:
         merge: Model class to evaluation class, where several classes of the model count
@@ -188,7 +195,8 @@ class EvaluationSet(DataSource):
                 update.pop("columns", None)
         update |= {} if self.text else {"text": train.text}
         update |= {} if self.label else {"label": train.label}
-        update |= {} if "labels" in given else {"labels": train.labels}
+        if "labels" not in given:
+            update |= {name: getattr(train, name) for name in ("labels", "label_separator")}
         return self.model_copy(update=update)
 
 
@@ -196,8 +204,15 @@ def _as_sources(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _without_null(value: object) -> object:
+    """Leave out the sets that are null: so ``--set`` takes one away."""
+    if not isinstance(value, dict):
+        return value
+    return {name: chosen for name, chosen in value.items() if chosen is not None}
+
+
 Sources = Annotated[list[DataSource], BeforeValidator(_as_sources), Field(min_length=1)]
-EvaluationSets = dict[SetName, EvaluationSet]
+EvaluationSets = Annotated[dict[SetName, EvaluationSet], BeforeValidator(_without_null)]
 
 
 class DataConfig(_Model):

@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
 from ftft.config.values import as_numbers
 from ftft.errors import ConfigError
@@ -43,20 +44,22 @@ def load_experiment(
     """Read, override and validate an experiment file.
 
     Args:
-        path: A YAML file.
+        path: A YAML file, or the name of a recipe (see :mod:`ftft.config.recipe`) where there is
+            no file of that name.
         overrides: Texts ``key.path=value``; the value is read as YAML.
         checks: Further checks of the raw mapping, whose problems are reported together
             with those of the schema.
 
     Returns:
         The experiment. Relative paths in ``data``, and models whose name starts with a dot,
-        are resolved against the file's folder.
+        are resolved against the file's folder; those of a recipe against the current one.
 
     Raises:
         ConfigError: The file cannot be read or is not a valid experiment. The message
             lists every problem.
     """
-    raw = read_yaml(path)
+    recipe = None if _is_there(path) else find_recipe(os.fspath(path))
+    raw = read_yaml(path) if recipe is None else _mapping(path, recipe.text)
     for override in overrides:
         apply_override(raw, override)
     problems = [problem for check in checks for problem in check(raw)]
@@ -67,7 +70,12 @@ def load_experiment(
         problems = [describe(problem) for problem in error.errors()] + problems
     if problems or experiment is None:
         raise ConfigError(_report(path, problems))
-    return experiment.resolved(Path(path).absolute().parent)
+    return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
+
+
+def _is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether there is something by this name that is no folder: `demo` often is one."""
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -92,9 +100,11 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
             )
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
+        near = near_recipes(str(path))
+        hint = f" Recipes with names like it: {', '.join(near)}." if near else ""
         raise ConfigError(
             f"{file}: there is no such experiment file; write one with `ftft init DATA_FILE`, "
-            "or check the path."
+            f"or check the path. `ftft recipes` lists those that come with ftft.{hint}"
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
@@ -106,6 +116,15 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{file}: cannot be read: {error.strerror or error}. Give the experiment file, a YAML "
             "file that you may read."
         ) from None
+    return _mapping(file, text)
+
+
+def _mapping(file: str | os.PathLike[str], text: str) -> dict[str, Any]:
+    """The mapping that a YAML text holds.
+
+    Raises:
+        ConfigError: It is not YAML, or not a mapping.
+    """
     try:
         raw = _parsed(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:

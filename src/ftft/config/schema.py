@@ -177,6 +177,9 @@ class Main(FineTuning):
     evaluations: PositiveInt = Field(
         12, description="How often development sets are scored over ERM's full length."
     )
+    evaluate_every: PositiveInt | None = Field(
+        None, description="Steps between these scorings, instead of `evaluations`."
+    )
     budget: Fraction = Field(
         1 / 3, description="Steps the main model takes at most, as a share of ERM's full length."
     )
@@ -239,6 +242,11 @@ class DataMapBaseline(Section):
 
     budget: Fraction = Field(
         1.0, description="Steps of its second training, as a share of ERM's full length."
+    )
+    patience: PositiveInt | None = Field(
+        None,
+        description="Evaluations without improvement before its second training stops; null: "
+        "never, as in the paper.",
     )
 
 

@@ -47,7 +47,7 @@ def to_classes(
     """
     encoded = pc.fill_null(values, "").combine_chunks().dictionary_encode()
     distinct: list[str] = encoded.dictionary.to_pylist()
-    mapped = [mapping.get(value, value) for value in distinct]
+    mapped = [_mapped(value, mapping, source.label_separator) for value in distinct]
     classes = [(merge or {}).get(name, name) for name in mapped]
     if known is not None:
         fine = [name in known for name in classes]
@@ -60,6 +60,16 @@ def to_classes(
         counts = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
         raise DataError(_unknown(source, mapping, merge, distinct, counts, fine, [*accepted]))
     return pa.array(classes, pa.string()).take(encoded.indices)
+
+
+def _mapped(value: str, mapping: dict[str, str], separator: str | None) -> str:
+    """The class name of a raw value; the value itself where there is none."""
+    if separator is None:
+        return mapping.get(value, value)
+    there = {part.strip() for part in value.split(separator)}
+    if not there <= mapping.keys():
+        return value
+    return next(name for key, name in mapping.items() if key in there)
 
 
 def find_classes(names: pa.ChunkedArray, column: str) -> list[str]:

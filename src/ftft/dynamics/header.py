@@ -47,16 +47,24 @@ class Header:
         Raises:
             DynamicsError: `meta` cannot be written as JSON, or the folder not be written.
         """
-        content = {"format": FORMAT, "schema": SCHEMA, **self._content()}
         try:
-            content["sha256"] = _digest(content)
-            text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+            text = self.to_text()
         except (TypeError, ValueError) as error:
             raise DynamicsError(
                 f"{folder / HEADER_NAME}: the notes in `meta` cannot be written as JSON: {error}. "
                 "Use only text, finite numbers, true, false, null, lists and dictionaries."
             ) from error
-        write_text(folder / HEADER_NAME, text + "\n")
+        write_text(folder / HEADER_NAME, text)
+
+    def to_text(self) -> str:
+        """The content of `header.json`.
+
+        Raises:
+            TypeError, ValueError: `meta` cannot be written as JSON.
+        """
+        content = {"format": FORMAT, "schema": SCHEMA, **self._content()}
+        content["sha256"] = _digest(content)
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def points(self, epochs: Sequence[int]) -> tuple[float, ...]:
         """Epochs of training done by the end of each of some recording points."""

@@ -112,10 +112,11 @@ def main_plan(
     """
     erm = full_steps(settings, examples)
     steps = max(1, round(budget * erm))
+    every = settings.evaluate_every or max(1, round(erm / settings.evaluations))
     return Plan(
         steps=steps,
         horizon=erm if settings.horizon == "erm" else steps,
-        evaluate_every=min(steps, max(1, round(erm / settings.evaluations))),
+        evaluate_every=min(steps, every),
         patience=patience,
         keep=settings.keep,
         seed=seed,

@@ -1,0 +1,169 @@
+"""Where something comes from, as far as the run folder it lies in says: models, cost, scores.
+
+Nothing of this machine goes out: a model that is a local folder is named by its last part, and
+of the environment the versions of the packages are told, not the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftft.errors import WorkspaceError
+from ftft.records import RECORD_NAME, read_record
+from ftft.study.reading import RESULTS_NAME, read_run
+
+# Method -> what each of its stages is: the training that was recorded, the map, the selection and
+# the training of the main model. ERM records too, for DM, so its dynamics are its own.
+_STAGES: dict[str, dict[str, str]] = {
+    "ftft": {"reference": "reference", "map": "map", "selection": "selection", "main": "main"},
+    "dm": {"map": "dm-map", "selection": "dm-selection", "main": "dm", "reference": "erm"},
+    "random": {"selection": "random-selection", "main": "random"},
+    "erm": {"main": "erm"},
+    "erm_es": {"main": "erm_es"},
+}
+_SETTINGS = (
+    *("learning_rate", "batch_size", "epochs", "max_length", "warmup", "batching", "layers"),
+    *("revision", "freeze_embeddings"),
+)
+
+
+def public_name(model: str) -> str:
+    """A model's name without the folders of this machine."""
+    local = model.startswith(("/", ".", "~")) or os.path.isabs(model) or Path(model).is_dir()
+    return Path(model).name if local else model
+
+
+def provenance(path: Path) -> dict[str, Any]:
+    """What the run folder around a file or folder says about it.
+
+    Args:
+        path: What is shared.
+
+    Returns:
+        Plain JSON values, each key only where it is known: ``run``, ``seed``, ``method``,
+        ``reference`` and ``main`` (trainings), ``map``, ``selection``, ``preflight``, ``data``,
+        ``test`` (scores), ``cost_relative_to_erm``, ``packages``. Empty outside of a run folder.
+
+    Raises:
+        WorkspaceError: A record of the run is damaged.
+    """
+    stage = _stage_of(path)
+    if stage is None:
+        return {}
+    run, kind, seed = stage.parent.parent, stage.parent.name, stage.name
+    method = _method_of(kind)
+    records = {
+        role: _record(run / name / seed) for role, name in _STAGES.get(method or "", {}).items()
+    }
+    own, reference, main = _record(stage), records.get("reference"), records.get("main")
+    datamap, selection = records.get("map"), records.get("selection")
+    known = {
+        "run": run.name,
+        "seed": int(seed.removeprefix("seed-")),
+        "method": method,
+        "reference": _training(reference),
+        "main": _training(main),
+        "map": None if datamap is None else datamap["made_from"].get("map"),
+        "selection": None if selection is None else selection["made_from"].get("selection"),
+        "preflight": _verdict(datamap),
+        "data": _fingerprint(own, reference, main, selection),
+        "test": _test_scores(run, method, seed, main),
+        "cost_relative_to_erm": _cost(run, method, seed, reference, main),
+        "packages": None if own is None else own["environment"].get("packages"),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _stage_of(path: Path) -> Path | None:
+    place = path.absolute()
+    for folder in (place, *place.parents):
+        if (folder / RECORD_NAME).is_file() and folder.name.startswith("seed-"):
+            return folder if folder.name.removeprefix("seed-").isdecimal() else None
+    return None
+
+
+def _record(stage: Path) -> dict[str, Any] | None:
+    record = read_record(stage, f"{stage.parent.name}/{stage.name}")
+    return record if record is not None and record["status"] == "finished" else None
+
+
+def _training(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A training: model, settings, length, cost and development scores."""
+    if record is None:
+        return None
+    settings, result = record["made_from"]["settings"], record["result"]
+    cost = result["cost"]
+    return {
+        "model": public_name(settings["model"]),
+        "settings": {name: settings[name] for name in _SETTINGS if settings.get(name) is not None},
+        "steps": result["steps"],
+        "kept_step": result["kept_step"],
+        "precision": result["precision"],
+        "flops": cost["training"]["flops"] + cost["evaluation"]["flops"],
+        "seconds": cost["training"]["seconds"] + cost["evaluation"]["seconds"],
+        "dev_scores": result["dev_scores"],
+    }
+
+
+def _method_of(kind: str) -> str | None:
+    """The method of a stage; ERM's training is ERM's, though DM reads it too."""
+    own = [method for method, stages in _STAGES.items() if stages.get("main") == kind]
+    others = [method for method, stages in _STAGES.items() if kind in stages.values()]
+    return next(iter([*own, *others]), None)
+
+
+def _verdict(datamap: Mapping[str, Any] | None) -> str | None:
+    found = {} if datamap is None else datamap["result"].get("preflight", {})
+    verdict = found.get("verdict")
+    return None if verdict is None else str(verdict)
+
+
+def _fingerprint(*records: Mapping[str, Any] | None) -> dict[str, str] | None:
+    for record in records:
+        made_from = {} if record is None else record["made_from"]
+        found = made_from.get("train") or made_from.get("data")
+        if found:
+            return {"fingerprint": found}
+    return None
+
+
+def _test_scores(
+    run: Path, method: str | None, seed: str, main: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The test scores of exactly this main model; None where it was not scored."""
+    scored = None if main is None else _record(run / "scores" / str(method) / seed)
+    if main is None or scored is None or scored["made_from"].get("model") != main["digest"]:
+        return None
+    return {name: values["metrics"] for name, values in scored["result"].items()}
+
+
+def _cost(
+    run: Path,
+    method: str | None,
+    seed: str,
+    reference: Mapping[str, Any] | None,
+    main: Mapping[str, Any] | None,
+) -> dict[str, Any] | None:
+    """Cost over ERM's; None unless the results are about these very trainings."""
+    if main is None or not (run / RESULTS_NAME).is_file():
+        return None
+    try:
+        found = [
+            one.record
+            for one in read_run(run).runs
+            if one.method == method and f"seed-{one.seed}" == seed
+        ]
+    except WorkspaceError:
+        return None  # of another version; the rest is known all the same
+    flops = [
+        0.0 if one is None else one["result"]["cost"]["training"]["flops"]
+        for one in (reference, main)
+    ]
+    for record in found:
+        cost = record["cost"]
+        if [cost["flops"]["reference"], cost["flops"]["main"]] == flops:
+            return {**cost["relative_to_erm"], "erm_estimated": cost["erm_estimated"]}
+    return None

@@ -1,0 +1,123 @@
+"""Pulling: what was pushed, checked before it is put in its place."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftft.dynamics.store import check_dynamics
+from ftft.errors import FtftError, SharingError
+from ftft.records import write_json
+from ftft.sharing import hub
+from ftft.sharing.manifest import CARD_NAME, MANIFEST_NAME, Manifest, read_manifest
+from ftft.sharing.places import Place, landing, refuse_existing
+
+ORIGIN_NAME = "origin.json"
+"""Where a pulled folder comes from, and which version."""
+
+Check = Callable[[Path, Manifest], None]
+"""A further check of what was pulled, before it is put in its place."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What was pulled.
+
+    Attributes:
+        folder: Where it is.
+        place: Where it comes from; a repository with its type.
+        commit: The commit, 40 hexadecimal digits; None for a folder.
+        manifest: What it is.
+    """
+
+    folder: Path
+    place: Place
+    commit: str | None
+    manifest: Manifest
+
+
+def pull(
+    source: Place, folder: Path, *, revision: str | None = None, check: Check | None = None
+) -> Pulled:
+    """Fetch what ``push`` shared into a new folder, whole and checked, or not at all.
+
+    Only files that the manifest names and that are of the kinds that may be shared are fetched;
+    their checksums are compared, and they are read as they will be read in use.
+
+    Args:
+        source: A repository of the hub, or a folder.
+        folder: The new folder.
+        revision: Branch, tag or commit of the repository; its main branch where None.
+        check: Called with the fetched files, before they are put in their place.
+
+    Returns:
+        What was pulled, with the commit that was read.
+
+    Raises:
+        SharingError: It cannot be had, is not what it should be, or the folder is there already.
+        FtftError: What ``check`` raises.
+    """
+    refuse_existing(folder.absolute())
+    place, commit = source, None
+    if not isinstance(source, Path):
+        place, commit = hub.find(source, revision)
+    elif revision is not None:
+        raise SharingError(f"--revision {revision}: a folder has no revisions; leave it out.")
+    with landing(folder) as temporary:
+        if isinstance(place, Path):
+            manifest = _copied(place, temporary)
+        else:
+            manifest = hub.download(place, str(commit), temporary)
+        manifest.check_files(temporary)
+        _check_content(temporary, manifest, place)
+        if check is not None:
+            check(temporary, manifest)
+        write_json(temporary / ORIGIN_NAME, {"pulled_from": str(place), "commit": commit})
+    return Pulled(folder, place, commit, manifest)
+
+
+def _copied(source: Path, folder: Path) -> Manifest:
+    if not source.is_dir():
+        raise SharingError(
+            f"{source}: there is no such folder; give a folder that ftft push wrote, or OWNER/NAME "
+            "for a repository of the hub."
+        )
+    manifest = read_manifest(source / MANIFEST_NAME, source)
+    for name in (MANIFEST_NAME, *manifest.files):
+        try:
+            shutil.copyfile(source / name, folder / name)
+        except FileNotFoundError:
+            continue  # told by the checksums, with what to do
+    if (source / CARD_NAME).is_file():
+        shutil.copyfile(source / CARD_NAME, folder / CARD_NAME)
+    return manifest
+
+
+def _check_content(folder: Path, manifest: Manifest, place: Place) -> None:
+    """Read the files as they will be read in use."""
+    try:
+        if manifest.kind == "dynamics":
+            check_dynamics(folder, [name for name in manifest.files if name.startswith("epoch-")])
+        elif manifest.kind == "model":
+            from ftft.training.models import load_finetuned
+
+            load_finetuned(folder)
+        else:
+            _check_tables(folder, manifest)
+    except FtftError as error:
+        message = str(error).replace(f"{folder}/", "")
+        raise SharingError(
+            f"{place}: its files are as they were pushed, but cannot be used: {message}"
+        ) from error
+
+
+def _check_tables(folder: Path, manifest: Manifest) -> None:
+    from ftft.cartography.datamap import DataMap
+    from ftft.selection.subset import Selection
+
+    if "map.parquet" in manifest.files:
+        DataMap.read(folder / "map.parquet")
+    if "selection.parquet" in manifest.files:
+        Selection.read(folder / "selection.parquet")
