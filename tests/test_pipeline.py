@@ -126,7 +126,7 @@ class TestResults:
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
-            *("precision", "preflight"),
+            *("precision", "preflight", "variant"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]

@@ -227,7 +227,8 @@ def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYa
         return ErmYardstick(steps, erm.cost)
     plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
     train = stages.encoded(settings, stages.data.train)
-    cost = plan_erm_cost(settings, plan, train, stages.dev(settings), of_seed["ftft"].main.cost)
+    measured = next(iter(of_seed.values())).main.cost
+    cost = plan_erm_cost(settings, plan, train, stages.dev(settings), measured)
     return ErmYardstick(steps, cost)
 
 

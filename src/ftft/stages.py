@@ -46,12 +46,15 @@ class Stages:
         data: The labelled data.
         workspace: The run folder.
         say: Told, in a line, what was done.
+        places: Where a kind of stage is below the run folder, as far as it is not its name; for
+            studies, which have many stages of a kind.
     """
 
     experiment: Experiment
     data: TaskData
     workspace: Workspace
     say: Say
+    places: Mapping[str, str] = field(default_factory=dict)
     _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
     _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     _finished: dict[str, None] = field(default_factory=dict)
@@ -301,6 +304,8 @@ class Stages:
         together: bool = False,
     ) -> Stage:
         start = time.perf_counter()
+        kind, _, seed = name.rpartition("/")
+        name = f"{self.places.get(kind, kind)}/{seed}"
         try:
             stopping.check()
             stage = self.workspace.stage(
