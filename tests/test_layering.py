@@ -25,7 +25,7 @@ METHODS = EVALUATION | FOLDER | {"training"}
 STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
-STUDY = FOLDER | {"study"}
+STUDY = FOLDER | CONFIG | {"study"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
@@ -54,10 +54,12 @@ TABLE = {
     "pipeline": (PIPELINE, {"yaml"}),
     # What it says of finished runs is read from their results, so nothing is trained to say it.
     "study": (STUDY, {"numpy", "scipy"}),
+    # Apart from `study`, so that who only reads results never comes near a training.
+    "execution": (PIPELINE | {"pipeline", "study", "execution"}, {"datasets", "ray", "yaml"}),
     "demonstration": (STAGES, set()),
     "cli": (
-        PIPELINE | {"pipeline", "demonstration"},
-        {"typer", "rich", "pydantic", "pyarrow", "datasets"},
+        PIPELINE | {"pipeline", "demonstration", "study", "execution"},
+        {"typer", "rich", "pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "__main__": ({"cli"}, set()),
     "": (PIPELINE | {"pipeline"}, set()),
@@ -65,7 +67,11 @@ TABLE = {
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic", "pyarrow", "datasets"}),
+    "cli": (
+        PIPELINE | {"pipeline", "demonstration", "study", "execution"},
+        {"pydantic", "pyarrow", "datasets", "tqdm"},
+    ),
+    "execution": (set(), {"datasets", "ray"}),
     "cartography": (set(), {"datasets"}),
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),

@@ -138,7 +138,7 @@ def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
     tell_preflight(stages, datamap)
     yield ftft(stages, seed, reference, datamap)
     if "random" in wanted:
-        yield random(stages, seed, reference, datamap)
+        yield random(stages, seed)
     if "erm" in wanted:
         yield method_run(stages, "erm", seed, stages.erm(seed))
     if "erm_es" in wanted:
@@ -173,9 +173,9 @@ def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodR
     return replace(run, preflight=datamap.result["preflight"])
 
 
-def random(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
+def random(stages: Stages, seed: int) -> MethodRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
-    selection = stages.select("random-selection", datamap, reference, seed, strategy="random")
+    selection = stages.select_at_random("random-selection", seed)
     main = stages.main("random", selection, seed)
     return method_run(stages, "random", seed, main, selection)
 

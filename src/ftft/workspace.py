@@ -79,7 +79,7 @@ class Workspace:
     """A run folder.
 
     Args:
-        folder: Made if it is not there.
+        folder: Made if it is not there and something may be run.
         builds: Names of the stages that may be run here; all others must be finished. None: any
             may be run. Of several commands on one folder each can so be kept to its own stages.
 
@@ -92,12 +92,13 @@ class Workspace:
     ) -> None:
         self.folder = Path(folder).absolute()
         self.builds = builds
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.folder, error) from error
-        check_writable(self.folder)
         self._checked: set[str] = set()
+        if builds is None or builds:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(self.folder, error) from error
+            check_writable(self.folder)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

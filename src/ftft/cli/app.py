@@ -18,6 +18,7 @@ from ftft.cli import (
     record,
     run,
     select,
+    study,
     train,
     transfer,
     validate,
@@ -63,6 +64,7 @@ def options(
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)
+app.command("study")(study.study)
 app.command("record")(record.record)
 app.command("map")(map.map_)
 app.command("select")(select.select_)

@@ -108,9 +108,7 @@ def read_yaml(
             )
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(
-            f"{file}: there is no such {what}; check the path ({hint})."
-        ) from None
+        raise ConfigError(f"{file}: there is no such {what}; check the path ({hint}).") from None
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{file}: byte {error.start} is not UTF-8 text; the {what} is YAML saved as UTF-8."
@@ -124,9 +122,7 @@ def read_yaml(
         raw = _parsed(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(
-            f"{file}: not valid YAML: {where}. Correct it there ({hint})."
-        ) from None
+        raise ConfigError(f"{file}: not valid YAML: {where}. Correct it there ({hint}).") from None
     if not isinstance(raw, dict):
         raise ConfigError(
             f"{file}: expected a mapping of keys such as {keys}, found "

@@ -46,9 +46,7 @@ def load_study(
         ConfigError: The file cannot be read or is not a valid study. The message lists every
             problem.
     """
-    raw = read_yaml(
-        path, "study file", "name, base and grid", "docs/studies.md shows a study file"
-    )
+    raw = read_yaml(path, "study file", "name, base and grid", "docs/studies.md shows a study file")
     if "grid" not in raw and "base" not in raw and "data" in raw:
         raise ConfigError(
             f"{path}: this is an experiment file, where a study file was expected; run it with "
@@ -86,6 +84,7 @@ def load_study(
         budgets=file.grid.budgets or (),
         seeds=first.seeds,
         resources=file.resources,
+        path=Path(path).absolute(),
         asked=raw,
     )
 
@@ -99,8 +98,12 @@ def _spell_out(raw: dict[str, Any]) -> None:
         return
     for axis, key in (("data", "experiment"), ("references", "model"), ("mains", "model")):
         named = grid.get(axis)
-        for name, value in named.items() if isinstance(named, dict) else ():
-            named[name] = {key: value} if isinstance(value, str) else ({} if value is None else value)
+        if not isinstance(named, dict):
+            continue
+        for name, value in named.items():
+            named[name] = (
+                {key: value} if isinstance(value, str) else ({} if value is None else value)
+            )
 
 
 def _check_size(path: str | os.PathLike[str], file: StudyFile) -> None:

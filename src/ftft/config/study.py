@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -21,6 +22,8 @@ from ftft.config.schema import (
 from ftft.config.values import expand
 
 MAX_CELLS = 10_000
+PLACES = ".6g"
+"""How fractions and budgets are written in names; two of a grid must differ in it."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Changes = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
@@ -42,9 +45,9 @@ class DataSet(Section):
     metric: Metric | None = None
     reference: Changes = Field({}, description="Changes every reference on this data set.")
     main: Changes = Field({}, description="Changes every main model on this data set.")
-    map: Changes = {}
-    selection: Changes = {}
-    dm: Changes = {}
+    map: Changes = Field({})
+    selection: Changes = Field({})
+    dm: Changes = Field({})
 
 
 class Base(DataSet):
@@ -78,7 +81,8 @@ class Grid(Section):
     @field_validator("strategies", "fractions", "budgets", "seeds")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-        repeated = sorted({str(item) for item in value or () if (value or ()).count(item) > 1})
+        written = [f"{one:{PLACES}}" if isinstance(one, float) else str(one) for one in value or ()]
+        repeated = sorted({one for one in written if written.count(one) > 1})
         if repeated:
             raise ValueError(f"names {', '.join(repeated)} more than once; each may stand once")
         return value
@@ -137,6 +141,7 @@ class Study:
         budgets: Budgets of the main model, likewise.
         seeds: Seeds.
         resources: What a cell gets on a cluster.
+        path: The file.
         asked: The file as it was read, overrides applied.
     """
 
@@ -148,6 +153,7 @@ class Study:
     budgets: tuple[float, ...]
     seeds: tuple[int, ...]
     resources: Resources
+    path: Path
     asked: Mapping[str, Any]
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ftft.config.schema import Experiment
-from ftft.config.study import Study
+from ftft.config.study import PLACES, Study
 
 REFERENCE = "reference"
 
@@ -82,8 +82,7 @@ class Task:
     @property
     def _drawn(self) -> str:
         """Strategy, fraction and budget, as far as they matter to it."""
-        # repr: the shortest text that is this number and no other.
-        numbers = [repr(x) for x in (self.fraction, self.budget) if x is not None]
+        numbers = [f"{x:{PLACES}}" for x in (self.fraction, self.budget) if x is not None]
         strategy = [self.strategy] if self.strategy is not None else []
         return "-".join([*strategy, *numbers])
 
@@ -124,7 +123,7 @@ def experiment_of(study: Study, task: Task) -> Experiment:
 def variant_of(study: Study, task: Task) -> str:
     """What tells a task's runs from others that only differ in the budget; mostly nothing."""
     many = len(set(study.budgets)) > 1
-    return f"budget {task.budget!r}" if many and task.budget is not None else ""
+    return f"budget {task.budget:{PLACES}}" if many and task.budget is not None else ""
 
 
 _ORDER = (REFERENCE, "erm", "erm_es", "random", "dm", "ftft")
