@@ -12,6 +12,7 @@ from typing import Any
 
 from ftft.config.study import Resources
 from ftft.errors import ConfigError
+from ftft.execution.engines import of
 from ftft.execution.job import Job, Outcome
 from ftft.execution.worker import launch
 
@@ -81,10 +82,10 @@ def _do(text: str, threads: int) -> tuple[str | None, float]:
     job = Job.from_json(text)
 
     def say(line: str) -> None:
-        print(f"{job.task.id} | {line.strip()}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
     try:
-        outcome = launch(job, say, threads, running.append)
+        outcome = launch(job, of(job, say), threads, running.append)
     except BaseException:  # cancelled
         for process in running:
             process.terminate()
