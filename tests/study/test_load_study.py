@@ -1,10 +1,17 @@
 """What a study file comes to: overrides over overrides, paths, defaults of the base."""
 
+import re
+import shutil
+from pathlib import Path
+
 import pytest
 import yaml
 
 from ftft.config.load_study import load_study
 from ftft.errors import ConfigError
+from ftft.study.grid import tasks
+
+ROOT = Path(__file__).parents[2]
 
 EXPERIMENT = """\
 name: nli
@@ -137,3 +144,27 @@ grid:
     assert lines[1].startswith("  - reference bad: reference.layers: Input should be greater")
     assert lines[2].startswith("  - main model odd: main.budget: Input should be less")
     assert lines[3] == "  - reference worse: reference.layrs: unknown key; did you mean layers?"
+
+
+def test_the_example(monkeypatch):
+    monkeypatch.setenv("FTFT_DATA", "/data")
+    study = load_study(ROOT / "examples/study.yaml")
+    assert study.data == ("nli", "sentiment", "offensive")
+    lengths = {data: study.experiment(data).main.max_length for data in study.data}
+    assert lengths == {"nli": 128, "sentiment": 300, "offensive": 128}
+    metrics = [study.experiment(data).metric for data in study.data]
+    assert metrics == ["accuracy", "accuracy", "macro_f1"]
+    assert study.experiment("nli", "six-layers").reference.layers is None
+    # Three references, ERM, a random subset, DM and FTFT from each reference.
+    assert len(tasks(study)) == 3 * 4 * (3 + 1 + 1 + 1 + 3)
+
+
+def test_the_study_of_the_documentation(monkeypatch, tmp_path):
+    monkeypatch.setenv("FTFT_DATA", "/data")
+    for file in (ROOT / "examples").glob("*.yaml"):
+        shutil.copy(file, tmp_path)
+    page = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.S).group(1))
+    study = load_study(tmp_path / "study.yaml")
+    assert study.references == ("one-layer", "three-layers", "electra")
+    assert study.experiment("nli").main.model == "microsoft/deberta-v3-large"

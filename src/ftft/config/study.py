@@ -71,16 +71,16 @@ class Grid(Section):
     mains: dict[Name, Changes] = Field(
         {}, description="Main models by name: changes to the base's main section."
     )
-    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1)] | None = None
-    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
-    budgets: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = Field(
-        None, description="Values of main.budget."
-    )
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
+    strategies: tuple[Strategy, ...] | None = None
+    fractions: tuple[Fraction, ...] | None = None
+    budgets: tuple[Fraction, ...] | None = Field(None, description="Values of main.budget.")
+    seeds: tuple[Seed, ...] | None = None
 
     @field_validator("strategies", "fractions", "budgets", "seeds")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value == ():
+            raise ValueError("is empty; give at least 1 value, or leave the key out")
         written = [f"{one:{PLACES}}" if isinstance(one, float) else str(one) for one in value or ()]
         repeated = sorted({one for one in written if written.count(one) > 1})
         if repeated:
