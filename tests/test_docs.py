@@ -7,6 +7,7 @@ import pytest
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
 from ftft.config.schema import Experiment, Main, Map, Recording, Reference, Selection
+from ftft.config.study import DataSet, Grid, Resources, StudyFile
 
 ROOT = Path(__file__).parents[1]
 SECTIONS = [
@@ -27,6 +28,13 @@ def test_every_key_of_the_experiment_file_is_documented(section):
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`(?:\w+\.)*(\w+)`", text))
     assert set(section.model_fields) - {"recording", "dm"} <= documented
+
+
+@pytest.mark.parametrize("section", [StudyFile, Grid, DataSet, Resources])
+def test_every_key_of_a_study_file_is_documented(section):
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`(?:\w+\.)*(\w+)`", text))
+    assert set(section.model_fields) - {"grid", "resources"} <= documented
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ METHODS = EVALUATION | FOLDER | {"training"}
 STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
-STUDY = FOLDER | {"study"}
+STUDY = FOLDER | CONFIG | {"study"}
 SHARING = TRAINING | MAPS | STUDY | {"selection", "transfer", "sharing"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
@@ -56,10 +56,12 @@ TABLE = {
     # What it says of finished runs is read from their results, so nothing is trained to say it.
     "study": (STUDY, {"numpy", "scipy"}),
     "sharing": (SHARING, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
+    # Apart from `study`, so that who only reads results never comes near a training.
+    "execution": (PIPELINE | {"pipeline", "study", "execution"}, {"datasets", "ray", "yaml"}),
     "demonstration": (STAGES, set()),
     "cli": (
-        PIPELINE | {"pipeline", "demonstration", "sharing"},
-        {"typer", "rich", "pydantic", "pyarrow", "datasets"},
+        PIPELINE | {"pipeline", "demonstration", "study", "execution", "sharing"},
+        {"typer", "rich", "pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "__main__": ({"cli"}, set()),
     "": (PIPELINE | {"pipeline"}, set()),
@@ -68,9 +70,10 @@ TABLE = {
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
     "cli": (
-        PIPELINE | {"pipeline", "demonstration", "sharing"},
-        {"pydantic", "pyarrow", "datasets"},
+        PIPELINE | {"pipeline", "demonstration", "study", "execution", "sharing"},
+        {"pydantic", "pyarrow", "datasets", "tqdm"},
     ),
+    "execution": (set(), {"datasets", "ray"}),
     # Only a model has to be loaded to be checked, and only the hub asks for its client.
     "sharing": ({"training"}, {"huggingface_hub"}),
     "cartography": (set(), {"datasets"}),

@@ -126,7 +126,7 @@ class TestResults:
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
-            *("precision", "preflight"),
+            *("precision", "preflight", "variant"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]
@@ -321,7 +321,7 @@ class TestReuse:
             reference = stages.reference(0)
             datamap = stages.datamap("map", reference, 0)
             selection = stages.select("selection", datamap, reference, 0)
-            chosen = stages.select("random-selection", datamap, reference, 0, strategy="random")
+            chosen = stages.select_at_random("random-selection", 0)
         assert reference.reused
         assert not datamap.reused
         assert not selection.reused

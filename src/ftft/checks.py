@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -46,31 +46,55 @@ def check(experiment: Experiment, folder: str) -> TaskData:
         FtftError: The folder cannot be written, or a model, a setting or the data are not as
             they should be; all problems together.
     """
-    problems: list[FtftError] = []
+    attempt = Attempts()
+    attempt(partial(check_writable, folder))
+    attempt(partial(check_foreign, folder))
+    attempt(partial(check_arguments, experiment))
+    for settings in (experiment.reference, experiment.main):
+        try_model(attempt, settings, folder)
+    data = attempt(partial(load_data, experiment.data))
+    if data is not None:
+        attempt(partial(check_selection, experiment, len(data.train)))
+    attempt.raise_problems(f"experiment {experiment.name}")
+    assert data is not None
+    return data
 
-    def attempt(step: Callable[[], T]) -> T | None:
+
+class Attempts:
+    """Calls that may each find a problem, so that all problems can be told together."""
+
+    def __init__(self) -> None:
+        self.problems: list[FtftError] = []
+
+    def __call__(self, step: Callable[[], T]) -> T | None:
+        """What ``step`` returns; None where it raises, which is noted."""
         try:
             return step()
         except FtftError as error:
             # Reference and main may name the same missing model; once is enough.
-            if str(error) not in map(str, problems):
-                problems.append(error)
+            if str(error) not in map(str, self.problems):
+                self.problems.append(error)
             return None
 
-    attempt(partial(check_writable, folder))
-    attempt(partial(check_foreign, folder))
-    attempt(partial(check_arguments, experiment))
+    def raise_problems(self, what: str) -> None:
+        """Raise what was noted, if anything.
+
+        Raises:
+            FtftError: The one problem, or a :class:`ConfigError` that lists them.
+        """
+        if len(self.problems) == 1:
+            raise self.problems[0]
+        if self.problems:
+            listed = "\n".join(f"  - {problem}" for problem in self.problems)
+            raise ConfigError(f"{what}: {len(self.problems)} problems:\n{listed}")
+
+
+def try_model(attempt: Attempts, settings: FineTuning, folder: str) -> None:
+    """Check a model and the Trainer's arguments for it."""
     trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
-    for settings in (experiment.reference, experiment.main):
-        attempt(partial(model_fingerprint, settings))
-        attempt(partial(check_model, settings))
-        attempt(partial(training_arguments, settings, trial, Path(folder)))
-    data = attempt(partial(load_data, experiment.data))
-    if data is not None:
-        attempt(partial(check_selection, experiment, len(data.train)))
-    if problems or data is None:
-        raise _together(experiment.name, problems)
-    return data
+    attempt(partial(model_fingerprint, settings))
+    attempt(partial(check_model, settings))
+    attempt(partial(training_arguments, settings, trial, Path(folder)))
 
 
 def notes(data: TaskData) -> list[str]:
@@ -149,10 +173,3 @@ def check_selection(experiment: Experiment, examples: int) -> None:
             f"selection.fraction {experiment.selection.fraction} of {examples:,} training examples "
             "selects none; raise it."
         )
-
-
-def _together(name: str, problems: Sequence[FtftError]) -> FtftError:
-    if len(problems) == 1:
-        return problems[0]
-    listed = "\n".join(f"  - {problem}" for problem in problems)
-    return ConfigError(f"experiment {name}: {len(problems)} problems:\n{listed}")

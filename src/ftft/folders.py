@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ftft.errors import WorkspaceError
 
 EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
 """The first line of the experiment.yaml that a run writes, by which it knows it again."""
+
+STUDY_TITLE = "# A study as it was asked for.\n"
+"""The first line of the study.yaml that a study writes."""
 
 
 def check_foreign(folder: str | os.PathLike[str]) -> None:
@@ -18,19 +22,34 @@ def check_foreign(folder: str | os.PathLike[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
-    experiment, results = Path(folder) / "experiment.yaml", Path(folder) / "results.json"
+    files = [Path(folder) / name for name in ("experiment.yaml", "results.json")]
+    check_written_by(files[0], EXPERIMENT_TITLE, files, "run")
+
+
+def check_written_by(record: Path, title: str, files: Sequence[Path], what: str) -> None:
+    """Check that none of some files is there, unless a file beside them shows who wrote them.
+
+    Args:
+        record: The file that shows it.
+        title: Its first line.
+        files: What would be replaced.
+        what: ``run`` or ``study``.
+
+    Raises:
+        WorkspaceError: One is there and was written by somebody else.
+    """
     try:
-        with experiment.open("rb") as file:
-            start = file.read(len(EXPERIMENT_TITLE.encode()))
+        with record.open("rb") as file:
+            start = file.read(len(title.encode()))
     except OSError:
         start = b""
-    if start == EXPERIMENT_TITLE.encode():
+    if start == title.encode():
         return
-    for path in (experiment, results):
+    for path in files:
         if os.path.lexists(path):
             raise WorkspaceError(
-                f"{path}: is there already and was not written by a run in this folder, which "
-                "would replace it; choose another run folder with --output or the key output."
+                f"{path}: is there already and was not written by a {what} in this folder, which "
+                f"would replace it; choose another {what} folder with --output or the key output."
             )
 
 

@@ -54,6 +54,8 @@ class MethodRun:
         selected: Examples trained on.
         preflight: The verdict on the reference, with reasons and signals; None where there was
             none.
+        variant: What else tells it from other runs of the method, such as a study's budget; empty
+            where nothing does.
     """
 
     method: str
@@ -67,6 +69,7 @@ class MethodRun:
     fraction: float
     selected: int
     preflight: Mapping[str, Any] | None = None
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def run_record(run: MethodRun, erm: ErmYardstick, test: dict[str, SetScores]) ->
         "strategy": run.strategy,
         "fraction": run.fraction,
         "selected": run.selected,
+        "variant": run.variant,
         "preflight": run.preflight,
         "steps": {
             "reference": 0 if run.reference is None else run.reference.steps,

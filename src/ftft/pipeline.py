@@ -138,7 +138,7 @@ def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
     tell_preflight(stages, datamap)
     yield ftft(stages, seed, reference, datamap)
     if "random" in wanted:
-        yield random(stages, seed, reference, datamap)
+        yield random(stages, seed)
     if "erm" in wanted:
         yield method_run(stages, "erm", seed, stages.erm(seed))
     if "erm_es" in wanted:
@@ -174,9 +174,9 @@ def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodR
     return replace(run, preflight=datamap.result["preflight"])
 
 
-def random(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
+def random(stages: Stages, seed: int) -> MethodRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
-    selection = stages.select("random-selection", datamap, reference, seed, strategy="random")
+    selection = stages.select_at_random("random-selection", seed)
     settings = stages.experiment.main
     main = stages.main("random", selection, seed, settings.budget, settings.patience)
     return method_run(stages, "random", seed, main, selection)
@@ -230,7 +230,8 @@ def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYa
         return ErmYardstick(steps, erm.cost)
     plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
     train = stages.encoded(settings, stages.data.train)
-    cost = plan_erm_cost(settings, plan, train, stages.dev(settings), of_seed["ftft"].main.cost)
+    measured = next(iter(of_seed.values())).main.cost
+    cost = plan_erm_cost(settings, plan, train, stages.dev(settings), measured)
     return ErmYardstick(steps, cost)
 
 

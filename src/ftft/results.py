@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ftft import processes
+from ftft.config.schema import Experiment
 from ftft.data.load import HOLDOUT_SEED
+from ftft.data.task import TaskData
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, run_record
@@ -107,23 +109,7 @@ def collect(
     records.sort(key=lambda record: (order.index(record["method"]), record["seed"]))
     data, experiment = stages.data, stages.experiment
     id_sets = tuple(data.test or data.dev)
-    values: dict[str, Any] = {
-        "schema": RESULTS_SCHEMA,
-        "experiment": experiment.name,
-        "metric": experiment.metric,
-        "data": {
-            "fingerprint": data.fingerprint,
-            "train_examples": len(data.train),
-            "holdout_seed": None if experiment.data.dev else HOLDOUT_SEED,
-            "classes": list(data.class_names),
-            "sets": {
-                role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
-                for role in ("dev", "dev_ood", "test", "test_ood")
-            },
-        },
-        "environment": environment(),
-        "runs": records,
-    }
+    values = results_values(experiment, data, records)
     path = stages.workspace.folder / "results.json"
     if processes.is_first():
         write_json(path, values)
@@ -141,6 +127,29 @@ def collect(
         for method in methods
     )
     return Results(values, summaries, id_sets, path)
+
+
+def results_values(
+    experiment: Experiment, data: TaskData, records: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The content of ``results.json``: what the runs have in common, and their records."""
+    return {
+        "schema": RESULTS_SCHEMA,
+        "experiment": experiment.name,
+        "metric": experiment.metric,
+        "data": {
+            "fingerprint": data.fingerprint,
+            "train_examples": len(data.train),
+            "holdout_seed": None if experiment.data.dev else HOLDOUT_SEED,
+            "classes": list(data.class_names),
+            "sets": {
+                role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
+                for role in ("dev", "dev_ood", "test", "test_ood")
+            },
+        },
+        "environment": environment(),
+        "runs": list(records),
+    }
 
 
 def _summarise(

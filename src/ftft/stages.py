@@ -20,7 +20,7 @@ from ftft.dynamics.store import read_dynamics
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.records import digest_of
-from ftft.selection.strategies import CLUSTERS, select
+from ftft.selection.strategies import CLUSTERS, RANDOM, select
 from ftft.selection.subset import Selection
 from ftft.stopping import Stopped
 from ftft.training.arguments import Plan, main_plan, reference_plan
@@ -46,12 +46,15 @@ class Stages:
         data: The labelled data.
         workspace: The run folder.
         say: Told, in a line, what was done.
+        places: Where a kind of stage is below the run folder, as far as it is not its name; for
+            studies, which have many stages of a kind.
     """
 
     experiment: Experiment
     data: TaskData
     workspace: Workspace
     say: Say
+    places: Mapping[str, str] = field(default_factory=dict)
     _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
     _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     _finished: dict[str, None] = field(default_factory=dict)
@@ -88,9 +91,7 @@ class Stages:
         made_from = {"map": settings.model_dump(), "dynamics": trained.digest}
         return self._stage(f"{name}/seed-{seed}", made_from, build, reads=(trained,))
 
-    def select(
-        self, name: str, datamap: Stage, trained: Stage, seed: int, *, strategy: str | None = None
-    ) -> Stage:
+    def select(self, name: str, datamap: Stage, trained: Stage, seed: int) -> Stage:
         """Select the examples that the main model is trained on.
 
         Args:
@@ -98,13 +99,10 @@ class Stages:
             datamap: The map to select from.
             trained: The training that the map was drawn from, for what a map does not hold.
             seed: The seed.
-            strategy: ``random`` for the baseline; None for the experiment's own.
         """
         settings = self.experiment.selection.model_dump()
-        if strategy == "random":
-            # The baseline: nothing of the map may enter it, since it is not charged for one.
-            settings |= {"strategy": "random", "exclude_label_errors": 0.0}
-        reads_map = settings["strategy"] != "random" or settings["exclude_label_errors"] > 0
+        if settings["strategy"] == RANDOM and not settings["exclude_label_errors"]:
+            return self._select_at_random(name, settings, seed)
 
         def build(folder: Path) -> dict[str, Any]:
             datamap.check()
@@ -117,12 +115,31 @@ class Stages:
             selection.write(folder / "selection.parquet")
             return _about(selection)
 
-        made_from = {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
-        if not reads_map:
-            return self._stage(f"{name}/seed-{seed}", made_from, build)
-        made_from["map"] = datamap.digest
+        made_from = self._selected_from(settings, seed) | {"map": datamap.digest}
         reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
         return self._stage(f"{name}/seed-{seed}", made_from, build, reads=reads)
+
+    def select_at_random(self, name: str, seed: int) -> Stage:
+        """Draw the baseline's random subset, of the size of a selection."""
+        # Nothing of a map may enter it, since it is not charged for one.
+        baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0}
+        return self._select_at_random(name, self.experiment.selection.model_dump() | baseline, seed)
+
+    def _select_at_random(self, name: str, settings: dict[str, Any], seed: int) -> Stage:
+        train = self.data.train
+
+        def build(folder: Path) -> dict[str, Any]:
+            ids, labels = train.example_ids, train.labels
+            selection = select(
+                DataMap.unmeasured(ids, labels, train.class_names), **settings, seed=seed
+            )
+            selection.write(folder / "selection.parquet")
+            return _about(selection)
+
+        return self._stage(f"{name}/seed-{seed}", self._selected_from(settings, seed), build)
+
+    def _selected_from(self, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+        return {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
 
     def main(
         self, name: str, selection: Stage, seed: int, budget: float, patience: int | None
@@ -298,6 +315,8 @@ class Stages:
         together: bool = False,
     ) -> Stage:
         start = time.perf_counter()
+        kind, _, seed = name.rpartition("/")
+        name = f"{self.places.get(kind, kind)}/{seed}"
         try:
             stopping.check()
             stage = self.workspace.stage(

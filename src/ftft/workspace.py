@@ -13,7 +13,7 @@ import contextlib
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,24 +72,34 @@ class Stage:
         check_outputs(self.folder, self.name, {"outputs": self.outputs})
 
 
+class NotFinishedError(WorkspaceError):
+    """A stage that is only read here is not finished from the same things."""
+
+
 class Workspace:
     """A run folder.
 
     Args:
-        folder: Made if it is not there.
+        folder: Made if it is not there and something may be run.
+        builds: Names of the stages that may be run here; all others must be finished. None: any
+            may be run. Of several commands on one folder each can so be kept to its own stages.
 
     Raises:
         WorkspaceError: The folder cannot be made or written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], builds: Collection[str] | None = None
+    ) -> None:
         self.folder = Path(folder).absolute()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.folder, error) from error
-        check_writable(self.folder)
+        self.builds = builds
         self._checked: set[str] = set()
+        if builds is None or builds:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(self.folder, error) from error
+            check_writable(self.folder)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -135,6 +145,7 @@ class Workspace:
             The finished stage.
 
         Raises:
+            NotFinishedError: It is not finished and may not be run here.
             WorkspaceError: The record of the stage is damaged, files of it or of a stage it reads
                 are missing or changed, or the folder cannot be written.
         """
@@ -146,6 +157,8 @@ class Workspace:
             "read": {stage.name: stage.content for stage in reads},
             "environment": dict(environment or {}),
         }
+        if self.builds is not None and name not in self.builds:
+            return self._only_read(folder, name, record)
         before = processes.from_first(lambda: self._begun(folder, name, record, reads))
         if before is not None:
             return before
@@ -154,6 +167,16 @@ class Workspace:
             return processes.from_first(lambda: self._ended(folder, name, record, result))
         return processes.from_first(lambda: self._ended(folder, name, record, build(folder)))
 
+    def _only_read(self, folder: Path, name: str, wanted: Mapping[str, Any]) -> Stage:
+        """A finished stage, with nothing in the folder touched."""
+        before = read_record(folder, name)
+        if before is None or before["status"] != "finished" or not _same(before, wanted):
+            raise NotFinishedError(
+                f"{folder}: the stage {name} is not finished from the data, models and settings "
+                "there are now, and is not run here; give the same command again."
+            )
+        return self._finished(folder, name, before)
+
     def _begun(
         self, folder: Path, name: str, record: dict[str, Any], reads: Sequence[Stage]
     ) -> Stage | None:
@@ -161,7 +184,9 @@ class Workspace:
         with _writing(folder):
             before = _go_on_with(folder, name, record)
         if before is not None:
-            return self._finished(folder, name, before)
+            finished = self._finished(folder, name, before)
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # killed before it was removed
+            return finished
         for stage in reads:
             stage.check()
         with _writing(folder):
@@ -213,7 +238,6 @@ class Workspace:
         if name not in self._checked:
             check_outputs(folder, name, record)
             self._checked.add(name)
-        shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # killed before it was removed
         return Stage(
             name,
             folder,

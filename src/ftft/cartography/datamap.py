@@ -129,6 +129,25 @@ class DataMap:
             region_fraction=float(region_fraction),
         )
 
+    @classmethod
+    def unmeasured(
+        cls, example_ids: pa.StringArray, labels: Labels, class_names: tuple[str, ...]
+    ) -> DataMap:
+        """A map that knows no dynamics, for a random selection: every statistic is 0."""
+        zeros = np.zeros(len(labels), dtype=np.float32)
+        return cls(
+            example_ids=example_ids,
+            labels=labels,
+            class_names=class_names,
+            **{name: zeros for name in _STATISTICS if name != "forgetting"},
+            forgetting=zeros.astype(np.int32),
+            region_code=zeros.astype(np.int8),
+            epochs=(),
+            burn_in=0,
+            ddof=0,
+            region_fraction=1.0,
+        )
+
     def to_table(self) -> pa.Table:
         """The map as an Arrow table, one row an example, labels and regions by name."""
         columns: dict[str, Any] = {name: getattr(self, name) for name in _STATISTICS}

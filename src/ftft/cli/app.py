@@ -21,6 +21,7 @@ from ftft.cli import (
     record,
     run,
     select,
+    study,
     train,
     transfer,
     validate,
@@ -67,6 +68,7 @@ app.command("init")(init.init)
 app.command("recipes")(recipes.recipes)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)
+app.command("study")(study.study)
 app.command("record")(record.record)
 app.command("map")(map.map_)
 app.command("select")(select.select_)

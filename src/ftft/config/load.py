@@ -15,7 +15,7 @@ import stat
 import types
 import typing
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ from ftft.errors import ConfigError
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000
 MAX_DEPTH = 50
+
+# What messages about an experiment file say of one.
+_KEYS = "name, data, reference and main"
+_HINT = "`ftft init DATA_FILE` writes one, `ftft recipes` lists those that come with ftft"
 
 Check = Callable[[Mapping[str, Any]], Iterable[str]]
 """A further check of the raw mapping; returns problems as text."""
@@ -60,6 +64,11 @@ def load_experiment(
     """
     recipe = None if _is_there(path) else find_recipe(os.fspath(path))
     raw = read_yaml(path) if recipe is None else _mapping(path, recipe.text)
+    if "grid" in raw and "data" not in raw:
+        raise ConfigError(
+            f"{path}: this is a study file, as its key grid says, where an experiment file was "
+            f"expected; check it with `ftft study {path} --dry-run`, run it without --dry-run."
+        )
     for override in overrides:
         apply_override(raw, override)
     problems = [problem for check in checks for problem in check(raw)]
@@ -69,7 +78,7 @@ def load_experiment(
     except ValidationError as error:
         problems = [describe(problem) for problem in error.errors()] + problems
     if problems or experiment is None:
-        raise ConfigError(_report(path, problems))
+        raise ConfigError(report(path, problems))
     return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
 
 
@@ -78,8 +87,19 @@ def _is_there(path: str | os.PathLike[str]) -> bool:
     return os.path.lexists(path) and not os.path.isdir(path)
 
 
-def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_yaml(
+    path: str | os.PathLike[str],
+    what: str = "experiment file",
+    keys: str = _KEYS,
+    hint: str = _HINT,
+) -> dict[str, Any]:
     """Read one YAML mapping with the safe loader.
+
+    Args:
+        path: The file.
+        what: What it should be, for messages.
+        keys: Some of its keys, likewise.
+        hint: Where to find a valid one, likewise.
 
     Raises:
         ConfigError: The file is missing, too large, not UTF-8, not YAML, or not a mapping.
@@ -90,36 +110,36 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
         size = about.st_size
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
             raise ConfigError(
-                f"{file}: cannot be read: it is not a file. Give the experiment file, a YAML file "
-                "that you may read."
+                f"{file}: cannot be read: it is not a file. Give the {what}, a YAML file that you "
+                "may read."
             )
         if size > MAX_BYTES:
             raise ConfigError(
-                f"{file}: the experiment file has {size:,} bytes, more than the {MAX_BYTES:,} "
-                "an experiment can need; check that it is the right file."
+                f"{file}: the {what} has {size:,} bytes, more than the {MAX_BYTES:,} it can need; "
+                "check that it is the right file."
             )
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = near_recipes(str(path))
-        hint = f" Recipes with names like it: {', '.join(near)}." if near else ""
+        also = f" Recipes with names like it: {', '.join(near)}." if near else ""
         raise ConfigError(
-            f"{file}: there is no such experiment file; write one with `ftft init DATA_FILE`, "
-            f"or check the path. `ftft recipes` lists those that come with ftft.{hint}"
+            f"{file}: there is no such {what}; check the path ({hint}).{also}"
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{file}: byte {error.start} is not UTF-8 text; an experiment file is YAML saved as "
-            "UTF-8."
+            f"{file}: byte {error.start} is not UTF-8 text; the {what} is YAML saved as UTF-8."
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{file}: cannot be read: {error.strerror or error}. Give the experiment file, a YAML "
-            "file that you may read."
+            f"{file}: cannot be read: {error.strerror or error}. Give the {what}, a YAML file that "
+            "you may read."
         ) from None
-    return _mapping(file, text)
+    return _mapping(file, text, keys, hint)
 
 
-def _mapping(file: str | os.PathLike[str], text: str) -> dict[str, Any]:
+def _mapping(
+    file: str | os.PathLike[str], text: str, keys: str = _KEYS, hint: str = _HINT
+) -> dict[str, Any]:
     """The mapping that a YAML text holds.
 
     Raises:
@@ -129,15 +149,11 @@ def _mapping(file: str | os.PathLike[str], text: str) -> dict[str, Any]:
         raw = _parsed(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(
-            f"{file}: not valid YAML: {where}. Correct it there; `ftft init DATA_FILE` writes a "
-            "valid file to start from."
-        ) from None
+        raise ConfigError(f"{file}: not valid YAML: {where}. Correct it there ({hint}).") from None
     if not isinstance(raw, dict):
         raise ConfigError(
-            f"{file}: expected a mapping of keys such as name, data, reference and main, found "
-            f"{'nothing' if raw is None else type(raw).__name__}. `ftft init DATA_FILE` writes one "
-            "to start from."
+            f"{file}: expected a mapping of keys such as {keys}, found "
+            f"{'nothing' if raw is None else type(raw).__name__} ({hint})."
         )
     return raw
 
@@ -241,13 +257,13 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
     node[parts[-1]] = as_numbers(parsed)
 
 
-def describe(problem: Mapping[str, Any]) -> str:
-    """One pydantic problem as one line: key, what is wrong, what to do."""
+def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> str:
+    """One pydantic problem of a model as one line: key, what is wrong, what to do."""
     location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location) or "experiment"
+    key = ".".join(str(part) for part in location) or root.__name__.lower()
     kind = problem["type"]
     if kind == "extra_forbidden":
-        known = _keys_at(location[:-1])
+        known = _keys_at(location[:-1], root)
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}."
         return f"{key}: unknown key; {hint}"
@@ -263,14 +279,15 @@ def _shorten(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _report(path: str | os.PathLike[str], problems: list[str]) -> str:
+def report(path: str | os.PathLike[str], problems: Sequence[str]) -> str:
+    """All problems of a file as one message."""
     count = f"{len(problems)} problems" if len(problems) != 1 else "1 problem"
     return f"{path}: {count}:\n" + "\n".join(f"  - {problem}" for problem in problems)
 
 
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
+def _keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
     """The keys that the schema knows at a location; empty where it is free."""
-    models: list[type[BaseModel]] = [Experiment]
+    models: list[type[BaseModel]] = [root]
     for part in location:
         below: list[type[BaseModel]] = []
         for model in models:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ftft.study.intervals import Difference, Interval, paired
+from ftft.study.reach import Reach, reach
 from ftft.study.reading import RunResult
 
 METHOD_ORDER = ("erm", "erm_es", "random", "dm", "ftft")
@@ -51,6 +52,14 @@ class Row:
         id_versus_erm: Against ERM with the same main model, paired by seed; None where ERM was
             not run, and for ERM itself.
         ood_versus_erm: Likewise.
+        id_versus_random: Against the random subset of the same main model, size and budget; None
+            where it was not run, and for all but FTFT.
+        ood_versus_random: Likewise.
+        id_versus_dm: Against DM with the same main model, strategy and fraction; None where it was
+            not run, and for all but FTFT.
+        ood_versus_dm: Likewise.
+        steps: Steps of the main model.
+        reach: How soon it scores what ERM does in the end; None where ERM was not run.
     """
 
     cell: Cell
@@ -64,11 +73,25 @@ class Row:
     selected: float
     id_versus_erm: Difference | None
     ood_versus_erm: Difference | None
+    id_versus_random: Difference | None = None
+    ood_versus_random: Difference | None = None
+    id_versus_dm: Difference | None = None
+    ood_versus_dm: Difference | None = None
+    steps: Interval | None = None
+    reach: Reach | None = None
 
 
 def cell_of(run: RunResult) -> Cell:
     """The cell that a run belongs to."""
-    return Cell(run.experiment, run.method, run.reference, run.main, run.strategy, run.fraction)
+    return Cell(
+        run.experiment,
+        run.method,
+        run.reference,
+        run.main,
+        run.strategy,
+        run.fraction,
+        run.variant,
+    )
 
 
 def aggregate(
@@ -95,23 +118,16 @@ def aggregate(
             METHOD_ORDER.index(cell.method),
         ),
     )
-    return tuple(_row(cell, cells[cell], _erm(cell, cells)) for cell in ordered)
+    return tuple(_row(cell, cells) for cell in ordered)
 
 
-def _erm(cell: Cell, cells: dict[Cell, list[RunResult]]) -> list[RunResult]:
-    """ERM's runs with the same data and main model; ERM's settings know no selection."""
-    if cell.method == "erm":
-        return []
-    return [
-        run
-        for other, runs in cells.items()
-        for run in runs
-        if other.method == "erm" and (other.experiment, other.main) == (cell.experiment, cell.main)
-    ]
+Cells = Mapping[Cell, Sequence[RunResult]]
 
 
-def _row(cell: Cell, runs: Sequence[RunResult], erm: Sequence[RunResult]) -> Row:
+def _row(cell: Cell, cells: Cells) -> Row:
+    runs = cells[cell]
     ood = [run.ood_score for run in runs if run.ood_score is not None]
+    erm, random, dm = (_peers(cell, cells, method) for method in ("erm", "random", "dm"))
     return Row(
         cell=cell,
         seeds=tuple(sorted(run.seed for run in runs)),
@@ -124,9 +140,52 @@ def _row(cell: Cell, runs: Sequence[RunResult], erm: Sequence[RunResult]) -> Row
         seconds=Interval.of([run.seconds for run in runs]),
         estimated=any(run.estimated for run in runs),
         selected=sum(run.selected for run in runs) / len(runs),
-        id_versus_erm=paired(_by_seed(runs, "id_score"), _by_seed(erm, "id_score")),
-        ood_versus_erm=paired(_by_seed(runs, "ood_score"), _by_seed(erm, "ood_score")),
+        id_versus_erm=_difference(runs, erm, "id_score"),
+        ood_versus_erm=_difference(runs, erm, "ood_score"),
+        id_versus_random=_difference(runs, random, "id_score"),
+        ood_versus_random=_difference(runs, random, "ood_score"),
+        id_versus_dm=_difference(runs, dm, "id_score"),
+        ood_versus_dm=_difference(runs, dm, "ood_score"),
+        steps=Interval.of([float(run.record["steps"]["main"]) for run in runs]),
+        reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm or runs})
+        if erm or cell.method == "erm"
+        else None,
     )
+
+
+# What of a cell has to be the same for two methods to be compared. ERM knows no selection, the
+# random subset no strategy, and DM's second training has a budget of its own.
+_SAME = {
+    "erm": ("experiment", "main"),
+    "random": ("experiment", "main", "fraction", "variant"),
+    "dm": ("experiment", "main", "strategy", "fraction"),
+}
+# Which methods are compared to which.
+_AGAINST = {
+    "erm": ("erm_es", "random", "dm", "ftft"),
+    "random": ("ftft",),
+    "dm": ("ftft",),
+}
+
+
+def _peers(cell: Cell, cells: Cells, method: str) -> Sequence[RunResult]:
+    """The runs of a baseline that a cell is compared to; none where it is not, or was not run."""
+    if cell.method not in _AGAINST[method]:
+        return ()
+    same = _SAME[method]
+    return [
+        run
+        for other, runs in cells.items()
+        for run in runs
+        if other.method == method
+        and all(getattr(other, name) == getattr(cell, name) for name in same)
+    ]
+
+
+def _difference(
+    runs: Sequence[RunResult], others: Sequence[RunResult], what: str
+) -> Difference | None:
+    return paired(_by_seed(runs, what), _by_seed(others, what))
 
 
 def _by_seed(runs: Sequence[RunResult], what: str) -> dict[int, float]:

@@ -37,6 +37,11 @@ class RunResult:
         seconds: The same in seconds.
         estimated: Whether ERM's cost was computed, ERM not having been run.
         record: The whole record of the run, as in ``results.json``.
+        variant: What else tells it from other runs of the method, such as a study's budget.
+        curve: Steps of the main model and its development score at each scoring, oldest first:
+            the mean over the out-of-distribution development sets, where there are none over
+            the in-distribution ones.
+        final: That score of the weights that were kept.
     """
 
     experiment: str
@@ -55,6 +60,9 @@ class RunResult:
     seconds: float
     estimated: bool
     record: Mapping[str, Any]
+    variant: str = ""
+    curve: tuple[tuple[int, float], ...] = ()
+    final: float | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,7 @@ def _run(values: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> 
     role = "test" if sets["test"] else "dev"
     ood = {name: float(scores["test"][name][metric]) for name in sets["test_ood"]}
     relative = record["cost"]["relative_to_erm"]
+    dev = tuple(sets["dev_ood"] or sets["dev"])
     return RunResult(
         experiment=values["experiment"],
         folder=folder,
@@ -149,4 +158,10 @@ def _run(values: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> 
         seconds=float(relative["seconds"]),
         estimated=bool(record["cost"]["erm_estimated"]),
         record=record,
+        variant=str(record.get("variant", "")),
+        curve=tuple(
+            (int(entry["step"]), statistics.fmean(entry[f"{name}_{metric}"] for name in dev))
+            for entry in record["history"]
+        ),
+        final=statistics.fmean(float(scores["dev"][name][metric]) for name in dev),
     )

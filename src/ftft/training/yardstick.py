@@ -34,14 +34,44 @@ def plan_erm_cost(
         Operations and tokens of the batches that a run would have; seconds estimated from
         ``measured``.
     """
+    counter = planned_counter(settings, len(train.labelled.class_names))
+    return plan_cost(counter, settings, plan, train, dev, measured)
+
+
+def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
+    """Counts the operations of a model that is not trained, with a head for so many classes."""
     config = load_config(settings)
-    config.num_labels = len(train.labelled.class_names)
+    config.num_labels = classes
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(
             config, trust_remote_code=settings.trust_remote_code
         )
     if settings.freeze_embeddings:
         freeze_embeddings(model)
+    return FlopCounter(model, recomputing=recomputes(settings))
+
+
+def plan_cost(
+    counter: FlopCounter,
+    settings: FineTuning,
+    plan: Plan,
+    train: EncodedDataset,
+    dev: DevSets,
+    measured: TrainingCost,
+) -> TrainingCost:
+    """Work out what a training would cost, with a counter of its model at hand.
+
+    Args:
+        counter: Counts the model's operations.
+        settings: The model's settings.
+        plan: Its steps and how often development sets are scored.
+        train: The full training set.
+        dev: The development sets.
+        measured: A training of the same model that was run, for its speed.
+
+    Returns:
+        As of :func:`plan_erm_cost`.
+    """
     multiple = 8 if torch.cuda.is_available() else 1
     training = planned_shapes(
         train.lengths,
@@ -60,5 +90,4 @@ def plan_erm_cost(
             batch = ordered[start : start + settings.eval_batch_size]
             shape = (len(batch), -(-batch[0] // multiple) * multiple)
             evaluation[shape] = evaluation.get(shape, 0) + scorings
-    counter = FlopCounter(model, recomputing=recomputes(settings))
     return planned_cost(counter, training, evaluation, measured=measured)

@@ -1,0 +1,143 @@
+"""``ftft study``: a grid of experiments."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ftft.cli.common import ForcedStages, Overrides, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ftft.config.study import Study
+    from ftft.execution.engines import Engine
+    from ftft.execution.opening import OpenStudy
+    from ftft.stages import Say
+    from ftft.study.grid import Task
+
+
+class EngineName(StrEnum):
+    """Where cells run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def study(
+    file: Annotated[Path, typer.Argument(help="The study file (YAML).")],
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Study folder; the file's output, else runs/NAME."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Trainings at a time on this machine.")
+    ] = 1,
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="ray: on the cluster of RAY_ADDRESS, else one on this machine."),
+    ] = EngineName.LOCAL,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and list what is to be done.")
+    ] = False,
+    summarise: Annotated[
+        bool, typer.Option("--summarise", help="Only put together what is finished.")
+    ] = False,
+    force_stage: ForcedStages = None,
+) -> None:
+    """Run a grid of references, main models, strategies, fractions, budgets, seeds and data sets.
+
+    Every training that cells share is done once. What is finished is not run again, and a cell
+    that fails does not stop the others: it is named at the end, the exit status is then 1, and
+    the same command tries it again. Results are in study.json and study.csv of the study folder.
+    """
+    from ftft.config.load_study import load_study
+    from ftft.errors import ConfigError
+
+    if dry_run and summarise:
+        raise ConfigError("--dry-run and --summarise: give one of them.")
+    if summarise:
+        asked = load_study(file, overrides or [])
+        _summarise(asked, _folder(asked, output))
+        return
+    import datasets
+
+    from ftft.training.arguments import check_training_arguments
+
+    datasets.disable_progress_bars()
+    asked = load_study(file, overrides or [], checks=[check_training_arguments])
+    folder = _folder(asked, output)
+    if dry_run:
+        _show_plan(asked, folder)
+        return
+    if engine is EngineName.RAY and jobs != 1:
+        raise ConfigError(
+            "--jobs is for this machine; Ray runs as many cells as there is room for."
+        )
+    failures = _run(asked, folder, jobs, engine, force_stage or [])
+    _summarise(asked, folder, failures)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _folder(asked: Study, output: Path | None) -> Path:
+    return (output or Path(asked.output or Path("runs") / asked.name)).absolute()
+
+
+def _run(
+    asked: Study, folder: Path, jobs: int, engine: EngineName, force: list[str]
+) -> Mapping[Task, str]:
+    from ftft.cli.show_study import GridProgress, show_failures
+    from ftft.execution.engines import Processes, ThisProcess
+    from ftft.execution.execute import run_study
+
+    def make(opened: OpenStudy, told: Say) -> Engine:
+        if engine is EngineName.RAY:
+            from ftft.execution.on_ray import Ray
+
+            return Ray(asked.resources)
+        return ThisProcess(opened, told) if jobs == 1 else Processes(jobs, told)
+
+    progress = GridProgress()
+    try:
+        finished = run_study(asked, folder, make, progress.say, progress.tell, force)
+    finally:
+        progress.close()
+    show_failures(finished.failures)
+    return finished.failures
+
+
+def _show_plan(asked: Study, folder: Path) -> None:
+    """What would be done."""
+    from ftft.cli.show_study import show_plan
+    from ftft.execution.opening import open_study
+    from ftft.execution.planning import plan
+
+    show_plan(plan(open_study(asked, folder, tell)))
+    tell(f"{asked.path}: valid")
+
+
+def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None = None) -> None:
+    """Put together, show and write what is finished."""
+    import pyarrow as pa
+
+    from ftft.cartography.export import export_table
+    from ftft.cli.show_study import show_summary
+    from ftft.study.grid import tasks
+    from ftft.study.summary import flat_rows, missing, read_summary, write_summary
+
+    summary = read_summary(folder, asked.data)
+    show_summary(summary)
+    found = tasks(asked)
+    unfinished = dict.fromkeys(missing(asked, found, summary), "not run yet") | {
+        task.id: problem for task, problem in (failures or {}).items()
+    }
+    path = write_summary(summary, asked.name, len(found), unfinished)
+    if summary.rows:
+        rows = pa.Table.from_pylist(flat_rows(summary.rows))
+        export_table(rows, path.with_suffix(".csv"), kind="csv")
+    tell(f"results: {path}")

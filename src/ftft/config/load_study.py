@@ -1,0 +1,202 @@
+"""Reading a study file: YAML and ``key=value`` overrides to a :class:`Study`.
+
+As with an experiment file, all problems are reported together. The experiment of every
+combination of data set, reference and main model is put together and validated here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ftft.config.load import Check, apply_override, describe, load_experiment, read_yaml, report
+from ftft.config.schema import Experiment
+from ftft.config.study import MAX_CELLS, DataSet, Study, StudyFile
+from ftft.config.values import expand
+from ftft.errors import ConfigError
+
+_SECTIONS = ("reference", "main", "map", "selection", "dm")
+
+# Which name of the grid the key of an experiment belongs to.
+_OWNER = {"reference": 1, "main": 2}
+
+
+def load_study(
+    path: str | os.PathLike[str],
+    overrides: Iterable[str] = (),
+    *,
+    checks: Iterable[Check] = (),
+) -> Study:
+    """Read, override and validate a study file, and with it every experiment of its grid.
+
+    Args:
+        path: A YAML file.
+        overrides: Texts ``key.path=value``; the value is read as YAML.
+        checks: Further checks of the raw mapping of an experiment, as of
+            :func:`~ftft.config.load.load_experiment`.
+
+    Returns:
+        The study. Relative paths are taken from the folder of the file they stand in.
+
+    Raises:
+        ConfigError: The file cannot be read or is not a valid study. The message lists every
+            problem.
+    """
+    raw = read_yaml(path, "study file", "name, base and grid", "docs/studies.md shows a study file")
+    if "grid" not in raw and "base" not in raw and "data" in raw:
+        raise ConfigError(
+            f"{path}: this is an experiment file, where a study file was expected; run it with "
+            "`ftft run`, or name it as base of a study file."
+        )
+    _spell_out(raw)
+    for override in overrides:
+        apply_override(raw, override)
+    _spell_out(raw)
+    try:
+        file = StudyFile.model_validate(raw)
+    except ValidationError as error:
+        problems = [describe(problem, StudyFile) for problem in error.errors()]
+        raise ConfigError(report(path, problems)) from None
+    folder = Path(path).absolute().parent
+    _check_size(path, file)
+    try:
+        merged = _merged(file, folder)
+    except ConfigError as error:
+        raise ConfigError(report(path, [str(error)])) from None
+    problems = _problems(merged, list(checks))
+    if problems:
+        raise ConfigError(report(path, problems))
+    experiments = {
+        names_of: Experiment.model_validate(values).resolved(folder)
+        for names_of, values in merged.items()
+    }
+    first = next(iter(experiments.values()))
+    return Study(
+        name=file.name,
+        output=file.output,
+        experiments=experiments,
+        strategies=file.grid.strategies or (),
+        fractions=file.grid.fractions or (),
+        budgets=file.grid.budgets or (),
+        seeds=first.seeds,
+        resources=file.resources,
+        path=Path(path).absolute(),
+        asked=raw,
+    )
+
+
+def _spell_out(raw: dict[str, Any]) -> None:
+    """Write short forms out, in place, so that ``--set`` finds the keys below them."""
+    if isinstance(raw.get("base"), str):
+        raw["base"] = {"experiment": raw["base"]}
+    grid = raw.get("grid")
+    if not isinstance(grid, dict):
+        return
+    for axis, key in (("data", "experiment"), ("references", "model"), ("mains", "model")):
+        named = grid.get(axis)
+        if not isinstance(named, dict):
+            continue
+        for name, value in named.items():
+            named[name] = (
+                {key: value} if isinstance(value, str) else ({} if value is None else value)
+            )
+
+
+def _check_size(path: str | os.PathLike[str], file: StudyFile) -> None:
+    grid, cells = file.grid, 1
+    axes = (grid.data, grid.references, grid.mains, grid.strategies, grid.fractions, grid.budgets)
+    for axis in (*axes, grid.seeds or file.base.seeds):
+        cells *= len(axis or (0,))
+    if cells > MAX_CELLS:
+        raise ConfigError(
+            f"{path}: the grid has {cells:,} cells, more than the {MAX_CELLS:,} that one study "
+            "may have; leave values out, or make several studies of it."
+        )
+
+
+def _merged(file: StudyFile, folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The raw experiment of every combination of data set, reference and main model."""
+    base: dict[str, Any] = {}
+    if file.base.experiment is not None:
+        base = _read(file.base.experiment, folder, "base.experiment")
+    own_name = file.base.name or base.get("name") or file.name
+    base = _changed(base, file.base)
+    for key, *places in (
+        ("baselines", file.baselines, file.base.baselines),
+        ("seeds", file.grid.seeds, file.base.seeds),
+    ):
+        given = next((place for place in places if place is not None), None)
+        if given is not None:
+            base[key] = list(given)
+    merged = {}
+    for data, dataset in (file.grid.data or {own_name: DataSet()}).items():
+        values = base
+        if dataset.experiment is not None:
+            place = f"grid.data.{data}.experiment"
+            other = _read(dataset.experiment, folder, place)
+            values = {**base, "data": other["data"], "metric": other["metric"]}
+        values = _changed(values, dataset)
+        for reference, settings in (file.grid.references or {"reference": {}}).items():
+            for main, others in (file.grid.mains or {"main": {}}).items():
+                merged[data, reference, main] = {
+                    **values,
+                    "name": data,
+                    "output": None,
+                    "reference": _joined(values.get("reference", {}), settings),
+                    "main": _joined(values.get("main", {}), others),
+                }
+    return merged
+
+
+def _read(name: str, folder: Path, place: str) -> dict[str, Any]:
+    """A whole experiment file as plain values, its paths resolved."""
+    try:
+        file = folder / expand(name)
+        return load_experiment(file).model_dump(mode="json")
+    except (ConfigError, ValueError) as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def _changed(values: Mapping[str, Any], changes: DataSet) -> dict[str, Any]:
+    """The sections of an experiment with changes."""
+    new = dict(values)
+    for name in _SECTIONS:
+        if given := getattr(changes, name):
+            new[name] = _joined(new.get(name, {}), given)
+    if changes.data:
+        # Sets of another task would be left over beside the new training data.
+        before = {} if "train" in changes.data else new.get("data", {})
+        new["data"] = _joined(before, changes.data)
+    if changes.metric is not None:
+        new["metric"] = changes.metric
+    return new
+
+
+def _joined(values: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with keys replaced; where both have a mapping, keys of that are."""
+    new = dict(values) if isinstance(values, dict) else {}
+    for key, value in changes.items():
+        new[key] = _joined(new.get(key), value) if isinstance(value, dict) else value
+    return new
+
+
+def _problems(
+    merged: Mapping[tuple[str, str, str], Mapping[str, Any]], checks: list[Check]
+) -> list[str]:
+    """What is wrong with the experiments of a grid, each problem once."""
+    found: dict[str, None] = {}
+    for names, values in merged.items():
+        problems = [problem for check in checks for problem in check(values)]
+        try:
+            Experiment.model_validate(values)
+        except ValidationError as error:
+            problems += [describe(problem) for problem in error.errors()]
+        for problem in problems:
+            owner = _OWNER.get(problem.partition(":")[0].partition(".")[0], 0)
+            kind = ("data set", "reference", "main model")[owner]
+            found[f"{kind} {names[owner]}: {problem}"] = None
+    return list(found)

@@ -1,0 +1,178 @@
+"""What a user may write in a study file: a base experiment and a grid of what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from ftft.config.schema import (
+    NAME_PATTERN,
+    Baseline,
+    Experiment,
+    Fraction,
+    Metric,
+    PositiveInt,
+    Section,
+    Strategy,
+)
+from ftft.config.values import expand
+
+MAX_CELLS = 10_000
+PLACES = ".6g"
+"""How fractions and budgets are written in names; two of a grid must differ in it."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Changes = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
+"""Keys of a section of an experiment, which replace those of the base."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class DataSet(Section):
+    """One data set of a study, and what else is different on it."""
+
+    experiment: str | None = Field(
+        None, description="An experiment file; its data and metric are taken, nothing else."
+    )
+    data: Changes = Field(
+        {},
+        description="Replaces the data section where it names train; changes keys of it otherwise.",
+    )
+    metric: Metric | None = None
+    reference: Changes = Field({}, description="Changes every reference on this data set.")
+    main: Changes = Field({}, description="Changes every main model on this data set.")
+    map: Changes = Field({})
+    selection: Changes = Field({})
+    dm: Changes = Field({})
+
+
+class Base(DataSet):
+    """The experiment that a study varies."""
+
+    experiment: str | None = Field(
+        None, description="An experiment file, all of which is taken; the other keys change it."
+    )
+    name: Name | None = Field(None, description="Names the data set where the grid names none.")
+    baselines: tuple[Baseline, ...] | None = None
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
+
+
+class Grid(Section):
+    """What differs from cell to cell; every combination is run."""
+
+    data: dict[Name, DataSet] = Field({}, description="Data sets by name; else the base's own.")
+    references: dict[Name, Changes] = Field(
+        {}, description="References by name: changes to the base's reference section."
+    )
+    mains: dict[Name, Changes] = Field(
+        {}, description="Main models by name: changes to the base's main section."
+    )
+    strategies: tuple[Strategy, ...] | None = None
+    fractions: tuple[Fraction, ...] | None = None
+    budgets: tuple[Fraction, ...] | None = Field(None, description="Values of main.budget.")
+    seeds: tuple[Seed, ...] | None = None
+
+    @field_validator("strategies", "fractions", "budgets", "seeds")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value == ():
+            raise ValueError("is empty; give at least 1 value, or leave the key out")
+        written = [f"{one:{PLACES}}" if isinstance(one, float) else str(one) for one in value or ()]
+        repeated = sorted({one for one in written if written.count(one) > 1})
+        if repeated:
+            raise ValueError(f"names {', '.join(repeated)} more than once; each may stand once")
+        return value
+
+
+class Resources(Section):
+    """What one cell gets on a cluster."""
+
+    cpus: PositiveInt = 1
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, value: float) -> float:
+        if value > 1 and value != int(value):
+            raise ValueError("must be a part of one GPU or a whole number of them")
+        return value
+
+
+class StudyFile(Section):
+    """A study, as its file describes it."""
+
+    name: Name
+    output: str | None = Field(None, description="Study folder; runs/NAME if left out.")
+    base: Base
+    grid: Grid = Grid()
+    baselines: tuple[Baseline, ...] | None = Field(
+        None, description="Of erm, erm_es, random and dm; the base's if left out."
+    )
+    resources: Resources = Resources()
+
+    @field_validator("baselines")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError("names a baseline more than once; each may stand once")
+        return value
+
+    @field_validator("output")
+    @classmethod
+    def _expanded(cls, value: str | None) -> str | None:
+        return None if value is None else expand(value)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study whose every experiment is valid.
+
+    Attributes:
+        name: Its name.
+        output: The study folder that the file names; None where it names none.
+        experiments: (data set, reference, main model), all by name, to the experiment with all
+            seeds and baselines; paths are resolved.
+        strategies: Selection strategies; empty: each experiment's own.
+        fractions: Shares selected, likewise.
+        budgets: Budgets of the main model, likewise.
+        seeds: Seeds.
+        resources: What a cell gets on a cluster.
+        path: The file.
+        asked: The file as it was read, overrides applied.
+    """
+
+    name: str
+    output: str | None
+    experiments: Mapping[tuple[str, str, str], Experiment]
+    strategies: tuple[Strategy, ...]
+    fractions: tuple[float, ...]
+    budgets: tuple[float, ...]
+    seeds: tuple[int, ...]
+    resources: Resources
+    path: Path
+    asked: Mapping[str, Any]
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Names of the data sets, in the order of the file."""
+        return tuple(dict.fromkeys(data for data, _, _ in self.experiments))
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names of the references, in the order of the file."""
+        return tuple(dict.fromkeys(reference for _, reference, _ in self.experiments))
+
+    @property
+    def mains(self) -> tuple[str, ...]:
+        """Names of the main models, in the order of the file."""
+        return tuple(dict.fromkeys(main for _, _, main in self.experiments))
+
+    def experiment(
+        self, data: str, reference: str | None = None, main: str | None = None
+    ) -> Experiment:
+        """The experiment of a combination; where a name is None, of the first there is."""
+        return self.experiments[data, reference or self.references[0], main or self.mains[0]]

@@ -1,0 +1,139 @@
+"""Tasks on a Ray cluster; Ray decides what runs where, from what a cell needs.
+
+The study folder, the data and the models must be seen under the same paths by all machines.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from ftft.config.study import Resources
+from ftft.errors import ConfigError
+from ftft.execution.engines import of
+from ftft.execution.job import Job, Outcome
+from ftft.execution.worker import launch
+
+_POLL_SECONDS = 0.5
+_STOP_SECONDS = 60.0
+
+
+class Ray:
+    """Does tasks on the cluster that RAY_ADDRESS names, or on one started on this machine.
+
+    Args:
+        resources: What one task needs.
+
+    Raises:
+        ConfigError: Ray is not installed or cannot be started, or no machine has what a task
+            needs.
+    """
+
+    # Ray queues what does not fit.
+    slots = sys.maxsize
+
+    def __init__(self, resources: Resources) -> None:
+        self._ray = _ray()
+        self._jobs: dict[Any, Job] = {}
+        self._ours = not self._ray.is_initialized()
+        if self._ours:
+            _connect(self._ray)
+        _check_fits(self._ray, resources)
+        remote = self._ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)
+        self._do = remote(_do)
+        self._threads = resources.cpus
+
+    def submit(self, job: Job) -> None:
+        """Queue a task."""
+        self._jobs[self._do.remote(job.to_json(), self._threads)] = job
+
+    def wait(self) -> list[Outcome]:
+        """Wait for a task to end."""
+        done: list[Any] = []
+        while not done:
+            # Short waits, since a signal is seen between them.
+            done, _ = self._ray.wait(list(self._jobs), timeout=_POLL_SECONDS)
+        return [self._outcome(one, self._jobs.pop(one)) for one in done]
+
+    def close(self, *, stopped: bool) -> None:
+        """Cancel what goes on where the study was stopped; leave the cluster."""
+        if stopped:
+            for one in self._jobs:
+                self._ray.cancel(one, force=False)
+            # A cancelled task ends once its process has written a checkpoint.
+            self._ray.wait(list(self._jobs), num_returns=len(self._jobs), timeout=_STOP_SECONDS)
+        if self._ours:
+            self._ray.shutdown()
+
+    def _outcome(self, one: Any, job: Job) -> Outcome:
+        try:
+            problem, seconds = self._ray.get(one)
+        except self._ray.exceptions.RayError as error:
+            first = str(error).strip().partition("\n")[0]
+            return Outcome(job.task, f"Ray lost it ({type(error).__name__}: {first})", 0.0)
+        return Outcome(job.task, problem, seconds)
+
+
+def _do(text: str, threads: int) -> tuple[str | None, float]:
+    """Do a task in a process of its own on the machine that Ray chose."""
+    running: list[Any] = []
+    job = Job.from_json(text)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    try:
+        outcome = launch(job, of(job, say), threads, running.append)
+    except BaseException:  # cancelled
+        for process in running:
+            process.terminate()
+            process.wait()
+        raise
+    return outcome.problem, outcome.seconds
+
+
+def _ray() -> Any:
+    # Figures about the use of Ray are sent to its makers unless this is set.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError:
+        raise ConfigError(
+            "--engine ray: Ray is not installed; install it with pip install 'ftft[ray]', or "
+            "leave --engine out to run on this machine."
+        ) from None
+    return ray
+
+
+def _connect(ray: Any) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        ray.init(include_dashboard=False, configure_logging=False)
+    except (RuntimeError, ConnectionError, ValueError, OSError) as error:
+        first = str(error).strip().partition("\n")[0]
+        where = os.environ.get("RAY_ADDRESS", "a cluster on this machine")
+        raise ConfigError(
+            f"--engine ray: {where} cannot be used ({type(error).__name__}: {first}); check the "
+            "address in RAY_ADDRESS and that `ray status` answers, or leave --engine out."
+        ) from error
+    finally:
+        # Ray takes SIGTERM for itself.
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _check_fits(ray: Any, resources: Resources) -> None:
+    """Refuse what no machine has: Ray would wait for one for ever."""
+    wanted = {"CPU": float(resources.cpus), "GPU": resources.gpus}
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(one.get(key, 0) >= n for key, n in wanted.items()) for one in machines):
+        found = "; ".join(
+            f"{one.get('CPU', 0):g} CPUs, {one.get('GPU', 0):g} GPUs" for one in machines
+        )
+        raise ConfigError(
+            f"resources: a cell needs {resources.cpus} CPUs and {resources.gpus:g} GPUs, but no "
+            f"machine of the cluster has them ({found}); lower resources in the study file."
+        )

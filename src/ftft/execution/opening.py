@@ -1,0 +1,109 @@
+"""A study whose data, models and folder have been checked, and the stages in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftft.checks import Attempts, check_arguments, check_selection, notes, try_model
+from ftft.config.study import Study
+from ftft.data.load import load_data
+from ftft.data.task import TaskData
+from ftft.errors import FtftError
+from ftft.execution.performing import Done, perform
+from ftft.folders import STUDY_TITLE, check_writable, check_written_by
+from ftft.stages import Say, Stages
+from ftft.study.grid import Task, experiment_of, tasks, variant_of
+from ftft.workspace import Workspace
+
+RESULTS_NAME = "results.json"
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that has been checked.
+
+    Attributes:
+        study: The study.
+        folder: The study folder.
+        data: Data set to labelled data.
+    """
+
+    study: Study
+    folder: Path
+    data: Mapping[str, TaskData]
+    _readers: dict[str, Workspace] = field(default_factory=dict)
+    _caches: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def stages(self, task: Task, say: Say, *, reading: bool = False) -> Stages:
+        """The stages of a task; with ``reading``, finished ones are read and none is run."""
+        caches = self._caches.setdefault(task.data, {"_encoded": {}, "_tokenizers": {}})
+        return Stages(
+            experiment_of(self.study, task),
+            self.data[task.data],
+            self._reader(task.data) if reading else self._workspace(task),
+            say,
+            task.places,
+            # Texts are tokenised once for all tasks of a process.
+            **caches,
+        )
+
+    def finished(self, task: Task) -> Done | None:
+        """What a task came to, if it is finished; nothing is run or written."""
+        stages = self.stages(task, lambda line: None, reading=True)
+        try:
+            return perform(stages, task, variant_of(self.study, task))
+        except FtftError:
+            return None  # what is damaged is told when it is run
+
+    def _reader(self, data: str) -> Workspace:
+        # One for all tasks: files that they share are checked once.
+        if data not in self._readers:
+            self._readers[data] = Workspace(self.folder / data, builds=())
+        return self._readers[data]
+
+    def _workspace(self, task: Task) -> Workspace:
+        return Workspace(self.folder / task.data, builds=task.makes)
+
+
+def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenStudy:
+    """Check all that can be checked without training, and write nothing.
+
+    Raises:
+        FtftError: The folder cannot be written, or a model, a setting or data are not as they
+            should be; all problems together.
+    """
+    attempt = Attempts()
+    attempt(partial(check_writable, folder))
+    for place in (folder, *(folder / data for data in study.data)):
+        attempt(partial(_check_foreign, folder, place))
+    for experiment in study.experiments.values():
+        attempt(partial(check_arguments, experiment))
+    checked: list[Any] = []
+    for experiment in study.experiments.values():
+        for settings in (experiment.reference, experiment.main):
+            if settings not in checked:
+                checked.append(settings)
+                try_model(attempt, settings, str(folder))
+    data = {}
+    for name in study.data:
+        loaded = attempt(partial(load_data, study.experiment(name).data))
+        if loaded is not None:
+            data[name] = loaded
+    for task in tasks(study):
+        if task.data in data and task.method == "ftft":
+            examples = len(data[task.data].train)
+            attempt(partial(check_selection, experiment_of(study, task), examples))
+    attempt.raise_problems(f"study {study.name}")
+    for name, loaded in data.items():
+        for note in notes(loaded):
+            say(f"{name}: {note}")
+    return OpenStudy(study, folder, data)
+
+
+def _check_foreign(folder: Path, place: Path) -> None:
+    names = ("study.yaml", "study.json", "experiment.yaml", RESULTS_NAME)
+    check_written_by(folder / "study.yaml", STUDY_TITLE, [place / name for name in names], "study")

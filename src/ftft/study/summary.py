@@ -1,0 +1,155 @@
+"""What a study found, read from its folder: for ``study.json`` and for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ftft.config.study import Study
+from ftft.records import write_json
+from ftft.study.aggregate import Cell, Row, aggregate, cell_of
+from ftft.study.grid import REFERENCE, Task, variant_of
+from ftft.study.intervals import LEVEL, Difference, Interval
+from ftft.study.reading import RESULTS_NAME, RunFolder, read_run
+
+SUMMARY_NAME = "study.json"
+_SCHEMA = 1
+
+Flat = dict[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a study found so far.
+
+    Attributes:
+        folder: The study folder.
+        runs: The results of each data set that has any.
+        rows: A row for each cell that has any, over its seeds.
+    """
+
+    folder: Path
+    runs: tuple[RunFolder, ...]
+    rows: tuple[Row, ...]
+
+
+def read_summary(folder: Path, data: Iterable[str]) -> Summary:
+    """Read what is finished of a study; nothing is run.
+
+    Args:
+        folder: The study folder.
+        data: Names of its data sets.
+
+    Raises:
+        WorkspaceError: Results cannot be read.
+    """
+    places = [folder / name for name in data]
+    runs = tuple(read_run(place) for place in places if (place / RESULTS_NAME).exists())
+    rows = aggregate([run for one in runs for run in one.runs])
+    return Summary(folder, tuple(one for one in runs if one.runs), rows)
+
+
+def missing(study: Study, found: Sequence[Task], summary: Summary) -> list[str]:
+    """Ids of the trainings of main models that no results are there of.
+
+    Args:
+        study: The study.
+        found: Its tasks.
+        summary: What is finished.
+    """
+    there = {(cell_of(run), run.seed) for one in summary.runs for run in one.runs}
+    return [
+        task.id
+        for task in found
+        if task.method != REFERENCE and (_cell(study, task), task.seed) not in there
+    ]
+
+
+def _cell(study: Study, task: Task) -> Cell:
+    return Cell(
+        experiment=task.data,
+        method=task.method,
+        reference=task.main if task.method == "dm" else task.reference,
+        main=task.main or "",
+        strategy="random" if task.method == "random" else task.strategy,
+        fraction=1.0 if task.fraction is None else task.fraction,
+        variant=variant_of(study, task),
+    )
+
+
+def write_summary(summary: Summary, name: str, total: int, unfinished: Mapping[str, str]) -> Path:
+    """Write ``study.json``.
+
+    Args:
+        summary: What was found.
+        name: The study's name.
+        total: How many tasks the study has.
+        unfinished: Id of each task that is not finished to why.
+
+    Returns:
+        The file.
+
+    Raises:
+        WorkspaceError: It cannot be written.
+    """
+    path = summary.folder / SUMMARY_NAME
+    values = {
+        "schema": _SCHEMA,
+        "study": name,
+        "level": LEVEL,
+        "tasks": total,
+        "unfinished": dict(unfinished),
+        "data": {run.name: {**run.values["data"], "metric": run.metric} for run in summary.runs},
+        "rows": [asdict(row) for row in summary.rows],
+    }
+    write_json(path, values)
+    return path
+
+
+def flat_rows(rows: Sequence[Row]) -> list[Flat]:
+    """Rows with a key for each figure, the same in all of them: for CSV."""
+    flat = [_flat(row) for row in rows]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    return [{key: one.get(key) for key in keys} for one in flat]
+
+
+def _flat(row: Row) -> Flat:
+    values: Flat = {**asdict(row.cell), "seeds": len(row.seeds), "selected": row.selected}
+    values |= _interval("id", row.id_score) | _interval("ood", row.ood_score)
+    for name, score in row.ood_scores.items():
+        values |= _interval(f"ood_{name}", score)
+    values |= _interval("flops", row.flops) | _interval("seconds", row.seconds)
+    values["cost_estimated"] = row.estimated
+    for other in ("erm", "random", "dm"):
+        for kind in ("id", "ood"):
+            found = getattr(row, f"{kind}_versus_{other}")
+            values |= _difference(f"{kind}_versus_{other}", found)
+    values |= _interval("steps", row.steps)
+    reach = row.reach
+    values["erm_reached_by"] = None if reach is None else reach.reached
+    values["erm_compared"] = None if reach is None else reach.seeds
+    for name in ("steps", "share", "flops"):
+        values |= _interval(f"until_erm_{name}", None if reach is None else getattr(reach, name))
+    return values
+
+
+def _interval(name: str, interval: Interval | None) -> Flat:
+    parts = {"": "mean", "_deviation": "deviation", "_low": "low", "_high": "high"}
+    return {
+        f"{name}{suffix}": None if interval is None else getattr(interval, part)
+        for suffix, part in parts.items()
+    }
+
+
+def _difference(name: str, difference: Difference | None) -> Flat:
+    values: dict[str, Any] = _interval(name, None if difference is None else difference.interval)
+    low, high = (None, None) if difference is None else (difference.bootstrap or (None, None))
+    return values | {
+        f"{name}_pairs": None if difference is None else difference.interval.count,
+        f"{name}_wins": None if difference is None else difference.wins,
+        f"{name}_p": None if difference is None else difference.p_value,
+        f"{name}_bootstrap_low": low,
+        f"{name}_bootstrap_high": high,
+    }

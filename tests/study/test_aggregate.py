@@ -1,0 +1,134 @@
+"""Rows over seeds: what belongs together, what is compared to what."""
+
+import json
+
+import pytest
+from study_tools import result
+
+from ftft.study.aggregate import aggregate
+from ftft.study.reading import read_run
+from ftft.study.summary import flat_rows
+
+
+def grid():
+    """Two references and two budgets with every baseline, two seeds."""
+    runs = []
+    for seed in (0, 1):
+        runs += [
+            result("ftft", seed, ood=0.80 + seed / 50, variant="budget 0.5"),
+            result("ftft", seed, ood=0.70, variant="budget 0.25"),
+            result("ftft", seed, ood=0.60, reference="tiny", variant="budget 0.5"),
+            result("erm", seed, ood=0.75, flops=(0.0, 80.0, 20.0)),
+            result("random", seed, ood=0.65, variant="budget 0.5"),
+            result("random", seed, ood=0.55, variant="budget 0.25"),
+            result("dm", seed, ood=0.72, reference="large"),
+            result("ftft", seed, ood=0.1, experiment="other"),
+        ]
+    return runs
+
+
+def row(rows, method, reference=None, variant=""):
+    wanted = (method, reference, variant)
+    return next(
+        one
+        for one in rows
+        if (one.cell.method, one.cell.reference, one.cell.variant) == wanted
+        and one.cell.experiment == "task"
+    )
+
+
+def test_order_and_seeds():
+    rows = aggregate(grid())
+    assert [one.cell.method for one in rows] == ["erm", *["random"] * 2, "dm", *["ftft"] * 4]
+    assert [one.cell.experiment for one in rows] == [*["task"] * 7, "other"]
+    assert {one.seeds for one in rows} == {(0, 1)}
+
+
+def test_each_is_compared_to_its_own_baselines():
+    rows = aggregate(grid())
+    one = row(rows, "ftft", "small", "budget 0.5")
+    assert one.ood_versus_erm.interval.mean == pytest.approx(0.06)
+    assert one.ood_versus_random.interval.mean == pytest.approx(0.16)
+    assert one.ood_versus_dm.interval.mean == pytest.approx(0.09)
+    assert one.ood_versus_erm.wins == 2
+    small = row(rows, "ftft", "small", "budget 0.25")
+    assert small.ood_versus_random.interval.mean == pytest.approx(0.15)
+    tiny = row(rows, "ftft", "tiny", "budget 0.5")
+    assert tiny.ood_versus_random.interval.mean == pytest.approx(-0.05)
+
+
+def test_baselines_are_compared_to_erm_alone():
+    rows = aggregate(grid())
+    for method, reference, variant in (("random", None, "budget 0.5"), ("dm", "large", "")):
+        one = row(rows, method, reference, variant)
+        assert one.ood_versus_erm is not None
+        assert one.ood_versus_random is one.ood_versus_dm is None
+    erm = row(rows, "erm")
+    assert erm.ood_versus_erm is None
+    assert erm.reach.reached == 2
+
+
+def test_another_data_set_is_no_baseline():
+    other = next(one for one in aggregate(grid()) if one.cell.experiment == "other")
+    assert other.ood_versus_erm is other.ood_versus_dm is other.reach is None
+
+
+def test_no_out_of_distribution_set():
+    (one,) = aggregate([result(ood=None)])
+    assert one.ood_score is None
+    assert one.ood_scores == {}
+
+
+def test_flat_rows_have_the_same_keys():
+    rows = flat_rows(aggregate([*grid(), result("erm", experiment="third", ood=None)]))
+    assert len({tuple(one) for one in rows}) == 1
+    one = next(one for one in rows if one["variant"] == "budget 0.5" and one["method"] == "ftft")
+    assert one["ood"] == pytest.approx(0.81)
+    assert one["ood_versus_erm"] == pytest.approx(0.06)
+    assert one["ood_versus_erm_pairs"] == 2
+    assert rows[-1]["ood"] is None
+
+
+RECORD = {
+    "method": "ftft",
+    "seed": 3,
+    "reference": "small",
+    "main": "large",
+    "strategy": "ambiguous",
+    "fraction": 0.5,
+    "selected": 5,
+    "variant": "budget 0.5",
+    "cost": {"relative_to_erm": {"flops": 0.5, "seconds": 0.6}, "erm_estimated": True},
+    "scores": {
+        "dev": {name: {"accuracy": x} for name, x in (("in", 0.9), ("far1", 0.4), ("far2", 0.6))},
+        "test": {name: {"accuracy": x} for name, x in (("t", 0.8), ("o1", 0.2), ("o2", 0.4))},
+    },
+    "history": [
+        {"step": 4, "in_accuracy": 0.8, "far1_accuracy": 0.2, "far2_accuracy": 0.4, "watched": 0.8},
+        {"step": 8, "in_accuracy": 0.9, "far1_accuracy": 0.4, "far2_accuracy": 0.6, "watched": 0.9},
+    ],
+}
+SETS = {
+    "dev": {"in": 9},
+    "dev_ood": {"far1": 9, "far2": 9},
+    "test": {"t": 9},
+    "test_ood": {"o1": 9, "o2": 9},
+}
+
+
+@pytest.mark.parametrize(
+    ("sets", "curve", "final"),
+    [
+        (SETS, ((4, 0.3), (8, 0.5)), 0.5),
+        (SETS | {"dev_ood": {}}, ((4, 0.8), (8, 0.9)), 0.9),
+    ],
+    ids=["out of distribution", "in distribution where there is no other"],
+)
+def test_curves_are_those_of_development_sets(tmp_path, sets, curve, final):
+    values = {"schema": 1, "experiment": "x", "metric": "accuracy", "data": {"sets": sets}}
+    (tmp_path / "results.json").write_text(json.dumps(values | {"runs": [RECORD]}))
+    (one,) = read_run(tmp_path).runs
+    assert one.curve == tuple((step, pytest.approx(score)) for step, score in curve)
+    assert one.final == pytest.approx(final)
+    assert one.ood_score == pytest.approx(0.3)
+    assert one.variant == "budget 0.5"

@@ -1,0 +1,78 @@
+"""Means, intervals and paired differences, against figures worked out by hand."""
+
+import math
+
+import pytest
+
+from ftft.errors import FtftError
+from ftft.study.intervals import Interval, paired
+
+# The 97.5% point of Student's t with 3 and 1 degrees of freedom, as printed in tables.
+T3, T1 = 3.182446, 12.706205
+
+
+def test_four_seeds():
+    found = Interval.of([0.70, 0.74, 0.72, 0.76])
+    deviation = math.sqrt((0.0009 + 0.0001 + 0.0001 + 0.0009) / 3)
+    assert found.mean == pytest.approx(0.73)
+    assert found.deviation == pytest.approx(deviation)
+    assert found.low == pytest.approx(0.73 - T3 * deviation / 2, abs=1e-7)
+    assert found.high == pytest.approx(0.73 + T3 * deviation / 2, abs=1e-7)
+    assert found.count == 4
+
+
+def test_two_seeds():
+    found = Interval.of([0.1, 0.3])
+    assert found.deviation == pytest.approx(math.sqrt(0.02))
+    assert found.high == pytest.approx(0.2 + T1 * 0.1, abs=1e-6)
+
+
+def test_one_seed_has_no_interval():
+    assert Interval.of([0.4]) == Interval(0.4, None, None, None, 1)
+
+
+def test_no_seed():
+    with pytest.raises(FtftError, match="no figure"):
+        Interval.of([])
+
+
+def test_paired_differences():
+    first = {0: 0.72, 1: 0.78, 2: 0.72, 3: 0.82, 9: 1.0}
+    second = {0: 0.70, 1: 0.74, 2: 0.72, 3: 0.76, 8: 0.0}
+    found = paired(first, second)
+    # 0.02, 0.04, 0 and 0.06; seeds that only one of them has are left out.
+    deviation = math.sqrt(0.002 / 3)
+    assert found.interval.mean == pytest.approx(0.03)
+    assert found.interval.count == 4
+    assert found.interval.low == pytest.approx(0.03 - T3 * deviation / 2, abs=1e-7)
+    # Student's t with 3 degrees of freedom has a closed distribution function.
+    ratio = 0.03 / (deviation / 2) / math.sqrt(3)
+    below = 0.5 + (ratio / (1 + ratio**2) + math.atan(ratio)) / math.pi
+    assert found.p_value == pytest.approx(2 * (1 - below))
+    assert found.p_value == pytest.approx(0.1027, abs=1e-4)
+    assert found.wins == 3
+    assert not found.is_clear
+
+
+def test_bootstrap():
+    """Of the 256 resamples of 0, 1, 2 and 3, 5 have a sum below 2 and 15 one below 3."""
+    found = paired({seed: seed / 100 for seed in range(4)}, dict.fromkeys(range(4), 0.0))
+    assert 5 / 256 < 0.025 < 15 / 256
+    assert found.bootstrap == pytest.approx((2 / 4 / 100, 10 / 4 / 100))
+    assert found == paired({seed: seed / 100 for seed in range(4)}, dict.fromkeys(range(4), 0.0))
+
+
+def test_too_few_to_say():
+    assert paired({0: 1.0}, {1: 1.0}) is None
+    one = paired({0: 0.6}, {0: 0.5})
+    assert (one.p_value, one.bootstrap, one.wins, one.is_clear) == (None, None, 1, False)
+    two = paired({0: 0.6, 1: 0.7}, {0: 0.5, 1: 0.5})
+    assert two.bootstrap is None
+    assert two.p_value is not None
+
+
+def test_the_same_difference_everywhere():
+    found = paired(dict.fromkeys(range(3), 0.75), dict.fromkeys(range(3), 0.5))
+    assert found.p_value is None
+    assert found.bootstrap == (0.25, 0.25)
+    assert found.is_clear

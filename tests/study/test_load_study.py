@@ -1,0 +1,170 @@
+"""What a study file comes to: overrides over overrides, paths, defaults of the base."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ftft.config.load_study import load_study
+from ftft.errors import ConfigError
+from ftft.study.grid import tasks
+
+ROOT = Path(__file__).parents[2]
+
+EXPERIMENT = """\
+name: nli
+data:
+  train: {path: data/train.csv, text: text, label: label}
+  test_ood: {far: {path: data/far.csv}}
+metric: macro_f1
+reference: {model: owner/small, layers: 3, training_arguments: {weight_decay: 0.1}}
+main: {model: ./models/large, epochs: 2}
+baselines: [erm, dm]
+seeds: [3, 4]
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "experiments"
+    (folder / "models/large").mkdir(parents=True)
+    (folder / "nli.yaml").write_text(EXPERIMENT)
+    other = EXPERIMENT.replace("data/train", "data/reviews").replace("macro_f1", "accuracy")
+    (folder / "reviews.yaml").write_text(other.replace("owner/small", "owner/unused"))
+
+    def write(text, *overrides):
+        (tmp_path / "study.yaml").write_text(text)
+        return load_study(tmp_path / "study.yaml", overrides)
+
+    return write
+
+
+def test_base_is_an_experiment_file(files, tmp_path):
+    study = files("name: s\nbase: experiments/nli.yaml\n")
+    assert (study.data, study.references, study.mains) == (("nli",), ("reference",), ("main",))
+    assert study.seeds == (3, 4)
+    one = study.experiment("nli")
+    assert one.baselines == ("erm", "dm")
+    # Paths count from the folder of the file they stand in.
+    assert one.data.train[0].path == str(tmp_path / "experiments/data/train.csv")
+    assert one.main.model == str(tmp_path / "experiments/models/large")
+    assert one.reference.layers == 3
+
+
+def test_base_stands_in_the_study_itself(files, tmp_path):
+    base = yaml.safe_load(EXPERIMENT)
+    study = files(yaml.safe_dump({"name": "s", "base": base}))
+    assert study.experiment("nli").data.train[0].path == str(tmp_path / "data/train.csv")
+
+
+def test_references_change_keys_of_the_bases(files):
+    text = """\
+name: s
+base: {experiment: experiments/nli.yaml, main: {epochs: 4}}
+grid:
+  references:
+    cut: {layers: 1, training_arguments: {warmup_ratio: 0.5}}
+    whole: {layers: null}
+    other: owner/other
+    as-it-is:
+"""
+    study = files(text)
+    settings = {name: study.experiment("nli", name).reference for name in study.references}
+    assert {name: one.layers for name, one in settings.items()} == {
+        "cut": 1,
+        "whole": None,
+        "other": 3,
+        "as-it-is": 3,
+    }
+    assert settings["other"].model == "owner/other"
+    assert settings["cut"].training_arguments == {"weight_decay": 0.1, "warmup_ratio": 0.5}
+    assert study.experiment("nli").main.epochs == 4
+
+
+def test_data_sets(files, tmp_path):
+    text = """\
+name: s
+base: experiments/nli.yaml
+grid:
+  data:
+    nli:
+    reviews: experiments/reviews.yaml
+    smaller: {data: {holdout: 0.3}, main: {max_length: 64}}
+    own: {data: {train: {path: own.csv, text: a, label: b}}, metric: accuracy}
+  mains: {long: {max_length: 128}, plain: {}}
+"""
+    study = files(text)
+    assert study.data == ("nli", "reviews", "smaller", "own")
+    reviews = study.experiment("reviews")
+    assert reviews.name == "reviews"
+    assert reviews.data.train[0].path.endswith("data/reviews.csv")
+    assert reviews.metric == "accuracy"
+    # Only data and metric are another experiment's.
+    assert reviews.reference.model == "owner/small"
+    smaller = study.experiment("smaller")
+    assert (smaller.data.holdout, list(smaller.data.test_ood)) == (0.3, ["far"])
+    # A main model's own key wins over that of the data set.
+    assert smaller.main.max_length == 128
+    assert study.experiment("smaller", main="plain").main.max_length == 64
+    # New training data bring none of the base's sets along.
+    own = study.experiment("own")
+    assert own.data.train[0].path == str(tmp_path / "own.csv")
+    assert own.data.test_ood == {}
+
+
+def test_overrides(files):
+    text = "name: s\nbase: experiments/nli.yaml\ngrid: {references: {a: owner/a}}\n"
+    study = files(text, "grid.seeds=[7]", "base.main.epochs=1", "grid.references.a.layers=2")
+    assert study.seeds == (7,)
+    assert study.experiment("nli").main.epochs == 1
+    assert study.experiment("nli").reference.layers == 2
+    assert study.asked["base"] == {"experiment": "experiments/nli.yaml", "main": {"epochs": 1}}
+
+
+def test_no_baselines_at_all(files):
+    study = files("name: s\nbase: experiments/nli.yaml\nbaselines: []\n")
+    assert study.experiment("nli").baselines == ()
+
+
+def test_all_problems_together(files):
+    text = """\
+name: s
+base: experiments/nli.yaml
+grid:
+  data: {one: {metric: accuracy}, two: {}}
+  references: {bad: {layers: 0}, worse: {layrs: 2}}
+  mains: {odd: {budget: 7}}
+"""
+    with pytest.raises(ConfigError) as caught:
+        files(text)
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("study.yaml: 3 problems:")
+    assert lines[1].startswith("  - reference bad: reference.layers: Input should be greater")
+    assert lines[2].startswith("  - main model odd: main.budget: Input should be less")
+    assert lines[3] == "  - reference worse: reference.layrs: unknown key; did you mean layers?"
+
+
+def test_the_example(monkeypatch):
+    monkeypatch.setenv("FTFT_DATA", "/data")
+    study = load_study(ROOT / "examples/study.yaml")
+    assert study.data == ("nli", "sentiment", "offensive")
+    lengths = {data: study.experiment(data).main.max_length for data in study.data}
+    assert lengths == {"nli": 128, "sentiment": 300, "offensive": 128}
+    metrics = [study.experiment(data).metric for data in study.data]
+    assert metrics == ["accuracy", "accuracy", "macro_f1"]
+    assert study.experiment("nli", "six-layers").reference.layers is None
+    # Three references, ERM, a random subset, DM and FTFT from each reference.
+    assert len(tasks(study)) == 3 * 4 * (3 + 1 + 1 + 1 + 3)
+
+
+def test_the_study_of_the_documentation(monkeypatch, tmp_path):
+    monkeypatch.setenv("FTFT_DATA", "/data")
+    for file in (ROOT / "examples").glob("*.yaml"):
+        shutil.copy(file, tmp_path)
+    page = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.S).group(1))
+    study = load_study(tmp_path / "study.yaml")
+    assert study.references == ("one-layer", "three-layers", "electra")
+    assert study.experiment("nli").main.model == "microsoft/deberta-v3-large"

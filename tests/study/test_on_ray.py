@@ -1,0 +1,55 @@
+"""The same study on a Ray cluster of this machine."""
+
+import importlib.util
+import os
+import shutil
+import sys
+
+import pytest
+from study_tools import content
+
+from ftft.config.study import Resources
+from ftft.errors import ConfigError
+from ftft.execution.on_ray import Ray
+
+CELLS = [f"main/main/two/ambiguous-{fraction}-0.333333/seed-1" for fraction in (0.25, 0.5)]
+
+
+@pytest.fixture
+def cluster(monkeypatch, tmp_path_factory):
+    """A cluster with two CPUs; skips where none can be started."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("ray is not installed")
+    for name, value in {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    import ray
+
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80_000_000)
+    except Exception as error:
+        pytest.skip(f"ray cannot start here: {error}")
+    yield ray
+    ray.shutdown()
+
+
+def test_the_same_results(grid, again, cluster):
+    for name in ("reference/two/seed-1", "map/two/seed-1", *CELLS):
+        shutil.rmtree(again.folder / "tiny" / name)
+    finished = again.run(engine=lambda opened, say: Ray(opened.study.resources))
+    assert finished.failures == {}
+    assert again.trained == []  # none of it here
+    assert content(again.folder / "study.json") == content(grid[0].folder / "study.json")
+    assert cluster.is_initialized(), "a cluster that was there before is left alone"
+    with pytest.raises(ConfigError, match=r"needs 64 CPUs and 0 GPUs.*2 CPUs, 0 GPUs"):
+        Ray(Resources(cpus=64))
+
+
+def test_without_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'ftft\[ray\]'"):
+        Ray(Resources())

@@ -1,0 +1,159 @@
+"""``ftft study``: what it prints and writes, and its exit status."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from study_tools import result
+
+from ftft.cli.show_study import duration, progress_line, show_summary
+from ftft.errors import DataError
+from ftft.execution.execute import Progress
+from ftft.execution.job import Outcome
+from ftft.study.aggregate import aggregate
+from ftft.study.grid import Task
+from ftft.study.reading import RunFolder
+from ftft.study.summary import Summary
+
+CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
+
+
+def cells(out, method):
+    return [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in out.splitlines()
+        if line.startswith(f"│ {method} ")
+    ]
+
+
+def test_finished(ftft, again):
+    outcome = ftft("study", again.file, "--output", again.folder)
+    assert outcome.code == 0, outcome.err
+    assert "[22/22] finished before" in outcome.err
+    assert "tiny: accuracy, mean ± standard deviation in %" in outcome.out
+    assert outcome.out.count("│ ERM ") >= 2
+    assert outcome.out.rstrip().endswith(f"results: {again.folder}/study.json")
+    with (again.folder / "study.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["method"] for row in rows] == ["erm"] + ["ftft"] * 8
+    values = json.loads((again.folder / "study.json").read_text())
+    assert [float(row["id"]) for row in rows] == [
+        pytest.approx(row["id_score"]["mean"]) for row in values["rows"]
+    ]
+
+
+def test_a_failed_cell_is_named_at_the_end(ftft, again, monkeypatch):
+    shutil.rmtree(again.folder / "tiny" / CELL)
+
+    def fail(*arguments):
+        raise DataError("the disk is gone")
+
+    monkeypatch.setattr("ftft.execution.job.perform", fail)
+    outcome = ftft("study", again.file, "--output", again.folder)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1] == f"failed: tiny/{CELL}: the disk is gone"
+    assert "│ FTFT " in outcome.out
+    values = json.loads((again.folder / "study.json").read_text())
+    assert values["unfinished"] == {f"tiny/{CELL}": "the disk is gone"}
+    later = ftft("study", again.file, "--output", again.folder, "--summarise")
+    assert later.code == 0
+    values = json.loads((again.folder / "study.json").read_text())
+    assert values["unfinished"] == {f"tiny/{CELL}": "not run yet"}
+
+
+def test_dry_run_writes_nothing(ftft, grid, tmp_path):
+    folder = tmp_path / "nothing"
+    small = ("--set", "grid.seeds=[0]", "--set", "grid.references={one: {}}")
+    outcome = ftft("study", grid[0].file, "--dry-run", "--output", folder, *small)
+    assert outcome.code == 0, outcome.err
+    assert "6 trainings, 1 of them shared; to do are 6, at most 28 steps" in outcome.out
+    assert "4 cells" in outcome.out
+    assert outcome.out.rstrip().endswith("study.yaml: valid")
+    assert not folder.exists()
+
+
+def test_nothing_is_finished(ftft, grid, tmp_path):
+    outcome = ftft("study", grid[0].file, "--summarise", "--output", tmp_path / "new")
+    assert outcome.code == 0, outcome.err
+    assert "nothing is finished yet" in outcome.out
+
+
+WITHOUT_TORCH = """
+import sys
+sys.argv = ["ftft", "study", *sys.argv[1:], "--summarise"]
+from ftft.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+assert not {"torch", "transformers"} & set(sys.modules)
+"""
+
+
+def test_summaries_need_no_torch(again):
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(again.file), "-o", str(again.folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "tiny: accuracy" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_a_study_is_no_experiment(ftft, grid, command):
+    outcome = ftft(command, grid[0].file)
+    assert outcome.code == 2
+    assert "this is a study file" in outcome.err
+    assert f"ftft study {grid[0].file} --dry-run" in outcome.err
+
+
+def summary(runs, tmp_path):
+    sets = {"dev": {"dev": 9}, "dev_ood": {}, "test": {}, "test_ood": {"far": 9}}
+    values = {"experiment": "task", "metric": "macro_f1", "data": {"sets": sets}}
+    return Summary(tmp_path, (RunFolder(tmp_path, values, tuple(runs)),), aggregate(runs))
+
+
+def test_tables(capsys, tmp_path):
+    runs = []
+    for seed, (ours, theirs) in enumerate([(0.72, 0.70), (0.78, 0.74), (0.72, 0.72), (0.82, 0.76)]):
+        runs.append(result("erm", seed, ood=theirs, flops=(0, 80.0, 20.0), curve=((40, 0.5),)))
+        runs.append(result("ftft", seed, ood=ours, flops=(10.0, 30.0, 10.0), curve=((5, 0.6),)))
+    show_summary(summary(runs, tmp_path))
+    out = capsys.readouterr().out
+    assert "task: macro-f1, mean ± standard deviation in %" in out
+    scores, differences, reach = cells(out, "FTFT")
+    assert scores == ["FTFT", "4", "80.0 ± 0.0", "76.0 ± 4.9", "68.2 to 83.8", "0.50", "0.50"]
+    assert differences == [
+        *("FTFT", "ERM", "+0.0", "+0.0 to +0.0", "+3.0", "-1.1 to +7.1", "+1.0 to +5.0"),
+        *("0.1", "3 of 4"),
+    ]
+    # Half of 10 steps, of ERM's 40: 10 + 10 + 30 / 2 of 100 operations.
+    assert reach == ["FTFT", "4 of 4", "5", "12%", "0.35"]
+
+
+def test_only_what_differs_is_a_column(capsys, tmp_path):
+    runs = [result(), result(reference="tiny"), result(strategy="random", reference="tiny")]
+    show_summary(summary(runs, tmp_path))
+    header = capsys.readouterr().out.splitlines()[2]
+    assert [name in header for name in ("reference", "strategy", "main", "fraction")] == [
+        *(True, True, False, False)
+    ]
+
+
+def test_progress_in_a_log():
+    task = Task("ftft", "x", 0, "a", "b", "ambiguous", 0.33, 0.25)
+    assert progress_line(Progress(0, 9, None, None)) == "[0/9] to be done"
+    done = Progress(3, 9, Outcome(task, None, 61.4), 754.0)
+    assert progress_line(done) == (
+        "[3/9] x/main/b/a/ambiguous-0.33-0.25/seed-0: done in 61 s; about 13 min left"
+    )
+    failed = Progress(9, 9, Outcome(task, "no room", 1.0), 0.0)
+    assert progress_line(failed).endswith("/seed-0: failed: no room")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(40.2, "40 s"), (89, "89 s"), (90, "2 min"), (12_000, "3 h 20 min")]
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
