@@ -381,5 +381,5 @@ def test_every_error_is_a_child_of_one():
     import ftft
 
     children = [getattr(ftft, name) for name in ftft.__all__ if name.endswith("Error")]
-    assert len(children) == 6
+    assert len(children) == 7
     assert all(issubclass(child, FtftError) for child in children)
