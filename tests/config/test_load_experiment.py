@@ -108,7 +108,8 @@ class TestValid:
         monkeypatch.setenv("FTFT_DATA", "/data")
         folder = Path(__file__).parents[2] / "examples"
         for example in sorted(folder.rglob("*.yaml")):
-            load_experiment(example, checks=[check_training_arguments])
+            load = load_study if example.name == "study.yaml" else load_experiment
+            load(example, checks=[check_training_arguments])
 
 
 class TestAllAtOnce:
