@@ -8,6 +8,7 @@ import yaml
 import ftft
 from ftft.config import load
 from ftft.config.load import load_experiment
+from ftft.config.load_study import load_study
 from ftft.errors import ConfigError
 from ftft.training.arguments import check_training_arguments
 
