@@ -7,6 +7,7 @@ import yaml
 
 from ftft.config import load
 from ftft.config.load import load_experiment
+from ftft.config.load_study import load_study
 from ftft.errors import ConfigError
 from ftft.training.arguments import check_training_arguments
 
@@ -101,7 +102,8 @@ class TestValid:
         monkeypatch.setenv("FTFT_DATA", "/data")
         folder = Path(__file__).parents[2] / "examples"
         for example in sorted(folder.rglob("*.yaml")):
-            load_experiment(example, checks=[check_training_arguments])
+            load = load_study if example.name == "study.yaml" else load_experiment
+            load(example, checks=[check_training_arguments])
 
 
 class TestAllAtOnce:

@@ -160,11 +160,11 @@ def show_plan(planned: Sequence[Planned]) -> None:
         drawn.add_column(title, justify="right")
     for one in planned:
         state = "finished" if one.finished else "to do"
-        readers = f"{one.readers} cells" if one.readers else ""
+        readers = f"{one.readers} cell{'s' if one.readers > 1 else ''}" if one.readers else ""
         add_row(drawn, one.task.id, state, readers, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
     console().print(drawn)
     waiting = [one for one in planned if not one.finished]
-    shared = sum(one.readers > 0 for one in planned)
+    shared = sum(one.readers > 1 for one in planned)
     tell(
         f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, at most "
         f"{sum(one.steps for one in waiting):,} steps and "
