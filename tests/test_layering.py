@@ -14,6 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 MOST_LINES = 350
 
 BASE = {"errors", "files"}
+NAMES = {"naming"}
 PROCESSES = BASE | {"processes"}
 FOLDER = PROCESSES | {"folders", "locking", "records", "workspace"}
 CONFIG = BASE | {"config"}
@@ -23,14 +24,16 @@ EVALUATION = BASE | {"evaluation"}
 TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
 METHODS = EVALUATION | FOLDER | {"training"}
 STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
-RESULTS = STAGES | {"methods", "stages"}
+RESULTS = STAGES | NAMES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
-STUDY = FOLDER | {"study"}
+STUDY = FOLDER | NAMES | {"study"}
+REPORT = STUDY | MAPS | {"selection", "transfer", "report"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
     "errors": (set(), set()),
     "files": ({"errors"}, set()),
+    "naming": (set(), set()),
     "config": (CONFIG, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
@@ -54,9 +57,11 @@ TABLE = {
     "pipeline": (PIPELINE, {"yaml"}),
     # What it says of finished runs is read from their results, so nothing is trained to say it.
     "study": (STUDY, {"numpy", "scipy"}),
+    # Likewise what is shown of them; nothing here needs torch.
+    "report": (REPORT, {"matplotlib", "numpy", "pyarrow"}),
     "demonstration": (STAGES, set()),
     "cli": (
-        PIPELINE | {"pipeline", "demonstration"},
+        PIPELINE | STUDY | {"pipeline", "demonstration", "report"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets"},
     ),
     "__main__": ({"cli"}, set()),
@@ -65,7 +70,10 @@ TABLE = {
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
-    "cli": (PIPELINE | {"pipeline", "demonstration"}, {"pydantic", "pyarrow", "datasets"}),
+    "cli": (
+        PIPELINE | STUDY | {"pipeline", "demonstration", "report"},
+        {"pydantic", "pyarrow", "datasets"},
+    ),
     "cartography": (set(), {"datasets"}),
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),

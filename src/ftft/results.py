@@ -12,7 +12,8 @@ from ftft import processes
 from ftft.data.load import HOLDOUT_SEED
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
-from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, run_record
+from ftft.methods import ErmYardstick, MethodRun, run_record
+from ftft.naming import METHOD_NAMES
 from ftft.records import write_json
 from ftft.stages import Stages
 

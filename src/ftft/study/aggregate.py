@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ftft.naming import METHOD_NAMES
 from ftft.study.intervals import Difference, Interval, paired
 from ftft.study.reading import RunResult
 
-METHOD_ORDER = ("erm", "erm_es", "random", "dm", "ftft")
+METHOD_ORDER = tuple(METHOD_NAMES)
 
 
 @dataclass(frozen=True)
