@@ -129,6 +129,12 @@ def _costs() -> list[Column]:
     ]
 
 
+def one_line(text: str) -> str:
+    """A name from a file as one line without control characters."""
+    spaced = " ".join(text.split())
+    return "".join(character if character.isprintable() else "�" for character in spaced)
+
+
 def spread(figure: Interval | None) -> str:
     """A score in %, with its standard deviation where there are several seeds."""
     if figure is None:

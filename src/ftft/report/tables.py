@@ -13,7 +13,7 @@ import pyarrow.csv as pcsv
 
 from ftft.cartography.export import formula_inert
 from ftft.errors import FtftError
-from ftft.report.cells import ood_sets, table_caption, table_cells, table_columns
+from ftft.report.cells import one_line, ood_sets, table_caption, table_cells, table_columns
 from ftft.study.aggregate import Row
 from ftft.study.intervals import Difference, Interval
 
@@ -68,7 +68,7 @@ def _markdown(rows: Sequence[Row]) -> str:
 
 
 def _in_markdown(text: str) -> str:
-    return html.escape(re.sub(r"([\\`*_\[\]|~])", r"\\\1", _one_line(text)), quote=False)
+    return html.escape(re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text)), quote=False)
 
 
 def _latex(rows: Sequence[Row]) -> str:
@@ -96,15 +96,9 @@ def _latex(rows: Sequence[Row]) -> str:
 
 
 def _in_latex(text: str) -> str:
-    escaped = "".join(_LATEX.get(character, character) for character in _one_line(text))
+    escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
     # At the start of a row, brackets would be read as an option of the line break before.
     return f"{{{escaped}}}" if escaped.startswith("[") else escaped
-
-
-def _one_line(text: str) -> str:
-    """Names come from files: no line breaks, no control characters."""
-    spaced = " ".join(text.split())
-    return "".join(character if character.isprintable() else "�" for character in spaced)
 
 
 def _csv(rows: Sequence[Row]) -> str:
