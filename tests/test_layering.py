@@ -15,11 +15,12 @@ MOST_LINES = 350
 
 BASE = {"errors", "files"}
 NAMES = {"naming"}
+NOTEBOOK = {"notebook"}
 PROCESSES = BASE | {"processes"}
 FOLDER = PROCESSES | {"folders", "locking", "records", "workspace"}
 CONFIG = BASE | {"config"}
 DATA = CONFIG | {"data"}
-MAPS = BASE | {"dynamics", "cartography"}
+MAPS = BASE | NOTEBOOK | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
 TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
 METHODS = EVALUATION | FOLDER | {"training"}
@@ -34,9 +35,10 @@ TABLE = {
     "errors": (set(), set()),
     "files": ({"errors"}, set()),
     "naming": (set(), set()),
+    "notebook": (set(), set()),
     "config": (CONFIG, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
-    "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
+    "dynamics": (BASE | NOTEBOOK, {"numpy", "pyarrow", "torch", "jax"}),
     "cartography": (MAPS, {"datasets", "numpy", "pyarrow"}),
     "selection": (MAPS | {"selection"}, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
