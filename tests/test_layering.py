@@ -24,7 +24,8 @@ MAPS = BASE | NOTEBOOK | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
 TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
 METHODS = EVALUATION | FOLDER | {"training"}
-STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
+TRACKED = TRAINING | MAPS | FOLDER | {"transfer", "tracked"}
+STAGES = TRACKED | {"selection", "environment"}
 RESULTS = STAGES | NAMES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
 STUDY = FOLDER | NAMES | {"study"}
@@ -53,6 +54,7 @@ TABLE = {
     "workspace": (FOLDER, set()),
     "environment": (PROCESSES, {"torch"}),
     "methods": (METHODS, set()),
+    "tracked": (TRACKED, {"numpy"}),
     "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),
     "checks": (TRAINING | FOLDER, {"numpy"}),

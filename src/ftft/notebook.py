@@ -27,8 +27,8 @@ def html_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]
     )
     left_out = f" ({len(rows) - len(shown):,} more rows)" if len(rows) > len(shown) else ""
     return (
-        f'<table><caption style="text-align: left">{escape(title)}{left_out}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        '<table><caption style="text-align: left; white-space: nowrap">'
+        f"{escape(title)}{left_out}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 

@@ -23,10 +23,15 @@ from ftft.records import digest_of
 from ftft.selection.strategies import CLUSTERS, select
 from ftft.selection.subset import Selection
 from ftft.stopping import Stopped
-from ftft.training.arguments import Plan, main_plan, reference_plan
+from ftft.tracked import tracked
+from ftft.training.arguments import Plan, decisive, main_plan, reference_plan
+from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import DevSets, finetune
 from ftft.training.models import load_tokenizer, model_fingerprint
 from ftft.training.scoring import score_sets
+from ftft.training.services import is_tracked
+from ftft.training.tracking import Tracked
+from ftft.training.yardstick import plan_erm_cost
 from ftft.transfer.preflight import DevScore, preflight, signals
 from ftft.transfer.settling import Settling
 from ftft.workspace import Stage, Workspace
@@ -55,6 +60,7 @@ class Stages:
     _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
     _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     _finished: dict[str, None] = field(default_factory=dict)
+    _erm_flops: dict[int, float] = field(default_factory=dict)
 
     def reference(self, seed: int) -> Stage:
         """Fine-tune the reference on the whole training set, recording its dynamics."""
@@ -235,6 +241,7 @@ class Stages:
                 chosen = Selection.read(selection.folder / "selection.parquet")
                 train = train.take(chosen.example_ids)
             dev = self.dev(settings)
+            followed = self._tracked(name, plan.seed, train) if is_tracked(settings) else None
             prepared = time.perf_counter() - start
             tuned = finetune(
                 settings,
@@ -246,6 +253,7 @@ class Stages:
                 title=f"{name}, seed {plan.seed}",
                 recording=recording,
                 settled=None if until is None else until.is_reached,
+                tracked=followed,
                 say=self.say,
             )
             cost = replace(tuned.cost, preparation_seconds=prepared)
@@ -254,7 +262,7 @@ class Stages:
         dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
         made_from = {
             # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
-            "settings": settings.model_dump(include=set(FineTuning.model_fields)),
+            "settings": decisive(settings),
             "model": model_fingerprint(settings),
             "plan": asdict(plan),
             "train": self.data.train.fingerprint,
@@ -270,6 +278,18 @@ class Stages:
         if not stage.reused:
             self._tell(stage, settings, plan)
         return stage
+
+    def _tracked(self, name: str, seed: int, train: EncodedDataset) -> Tracked:
+        main, examples = self.experiment.main, len(self.data.train)
+        if seed not in self._erm_flops:
+            plan = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
+            every = self.encoded(main, self.data.train)
+            # Nothing has been measured yet, and only operations are asked for.
+            unmeasured = TrainingCost(Amount(), Amount())
+            planned = plan_erm_cost(main, plan, every, self.dev(main), unmeasured)
+            self._erm_flops[seed] = planned.total.flops
+        flops, folder = self._erm_flops[seed], self.workspace.folder
+        return tracked(self.experiment, folder, name, seed, train.labelled, examples, flops)
 
     def _tell(self, stage: Stage, settings: FineTuning, plan: Plan) -> None:
         """Say how a training went, and where it learnt nothing."""
