@@ -50,7 +50,7 @@ def tracked(
     return Tracked(
         name=stage,
         project=experiment.name,
-        folder=run_folder / LOGS / stage,
+        logs=run_folder / LOGS,
         known=selection_figures(train, examples) if name in _SELECTING else {},
         spent_flops=0.0 if paid is None else _flops_of(run_folder, f"{paid}/seed-{seed}"),
         erm_flops=erm_flops,

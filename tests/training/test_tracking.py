@@ -42,7 +42,7 @@ def followed(tune, settings, tmp_path):
         values = {
             "name": to,
             "project": "tiny",
-            "folder": tmp_path / "logs" / to,
+            "logs": tmp_path / "logs",
             "of_dynamics": lambda dynamics: dynamics_figures(dynamics, Map()),
         }
         return tune(

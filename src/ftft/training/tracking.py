@@ -34,7 +34,7 @@ class Tracked:
     Attributes:
         name: Its name, such as ``main/seed-0``.
         project: What it belongs to: the name of the experiment.
-        folder: Where logs on this machine go, its own.
+        logs: Folder of logs on this machine; each training has a folder by its name in it.
         known: Figures known before it starts.
         spent_flops: What was spent before it, such as on the reference.
         erm_flops: What ERM costs; None where nobody knows.
@@ -44,11 +44,16 @@ class Tracked:
 
     name: str
     project: str
-    folder: Path
+    logs: Path
     known: Mapping[str, float] = field(default_factory=dict)
     spent_flops: float = 0.0
     erm_flops: float | None = None
     of_dynamics: Callable[[TrainingDynamics], Mapping[str, float]] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its own logs go."""
+        return self.logs / self.name
 
 
 def name_run(arguments: Any, tracked: Tracked) -> None:
@@ -79,7 +84,8 @@ def tracking(tracked: Tracked | None) -> Iterator[None]:
         ) from error
     given = {
         "WANDB_PROJECT": tracked.project,
-        "WANDB_DIR": str(tracked.folder),
+        # W&B looks at this once in a process, so all trainings share one.
+        "WANDB_DIR": str(tracked.logs),
         "MLFLOW_EXPERIMENT_NAME": tracked.project,
     }
     ours = {name: value for name, value in given.items() if name not in os.environ}
