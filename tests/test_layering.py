@@ -14,27 +14,33 @@ FILES = sorted(ROOT.rglob("*.py"))
 MOST_LINES = 350
 
 BASE = {"errors", "files"}
+NAMES = {"naming"}
+NOTEBOOK = {"notebook"}
 PROCESSES = BASE | {"processes"}
 FOLDER = PROCESSES | {"folders", "locking", "records", "workspace"}
 CONFIG = BASE | {"config"}
 DATA = CONFIG | {"data"}
-MAPS = BASE | {"dynamics", "cartography"}
+MAPS = BASE | NOTEBOOK | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
 TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
 METHODS = EVALUATION | FOLDER | {"training"}
-STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
-RESULTS = STAGES | {"methods", "stages"}
+TRACKED = TRAINING | MAPS | FOLDER | {"transfer", "tracked"}
+STAGES = TRACKED | {"selection", "environment", "encodings"}
+RESULTS = STAGES | NAMES | {"methods", "stages"}
 PIPELINE = RESULTS | {"results", "checks"}
-STUDY = FOLDER | CONFIG | {"study"}
+STUDY = FOLDER | CONFIG | NAMES | {"study"}
+REPORT = STUDY | MAPS | {"selection", "transfer", "report"}
 SHARING = TRAINING | MAPS | STUDY | {"selection", "transfer", "sharing"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
     "errors": (set(), set()),
     "files": ({"errors"}, set()),
+    "naming": (set(), set()),
+    "notebook": (set(), set()),
     "config": (CONFIG, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
-    "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
+    "dynamics": (BASE | NOTEBOOK, {"numpy", "pyarrow", "torch", "jax"}),
     "cartography": (MAPS, {"datasets", "numpy", "pyarrow"}),
     "selection": (MAPS | {"selection"}, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
@@ -49,6 +55,8 @@ TABLE = {
     "workspace": (FOLDER, set()),
     "environment": (PROCESSES, {"torch"}),
     "methods": (METHODS, set()),
+    "encodings": (TRAINING, set()),
+    "tracked": (TRACKED, {"numpy"}),
     "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),
     "checks": (TRAINING | FOLDER, {"numpy"}),
@@ -57,10 +65,15 @@ TABLE = {
     "study": (STUDY, {"numpy", "scipy"}),
     "sharing": (SHARING, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
     # Apart from `study`, so that who only reads results never comes near a training.
-    "execution": (PIPELINE | {"pipeline", "study", "execution"}, {"datasets", "ray", "yaml"}),
+    "execution": (
+        PIPELINE | NAMES | {"pipeline", "study", "execution"},
+        {"datasets", "ray", "yaml"},
+    ),
+    # Likewise what is shown of finished runs; nothing here needs torch.
+    "report": (REPORT, {"matplotlib", "numpy", "pyarrow"}),
     "demonstration": (STAGES, set()),
     "cli": (
-        PIPELINE | {"pipeline", "demonstration", "study", "execution", "sharing"},
+        PIPELINE | STUDY | {"pipeline", "demonstration", "execution", "sharing", "report"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "__main__": ({"cli"}, set()),
@@ -70,7 +83,7 @@ TABLE = {
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
     "cli": (
-        PIPELINE | {"pipeline", "demonstration", "study", "execution", "sharing"},
+        PIPELINE | STUDY | {"pipeline", "demonstration", "execution", "sharing", "report"},
         {"pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "execution": (set(), {"datasets", "ray"}),

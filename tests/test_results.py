@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from ftft.evaluation.metrics import SetScores
-from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, cost_record, run_record
+from ftft.methods import ErmYardstick, MethodRun, cost_record, run_record
+from ftft.naming import METHOD_NAMES
 from ftft.results import Spread, collect, environment
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import FineTuned

@@ -11,14 +11,6 @@ from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import FineTuned
 from ftft.workspace import Stage
 
-METHOD_NAMES = {
-    "erm": "ERM",
-    "erm_es": "ERM, early stopping",
-    "random": "random subset",
-    "dm": "DM (data map of the main model)",
-    "ftft": "FTFT",
-}
-
 _STAGES = {
     "ftft": ("reference", "map", "selection", "main"),
     "random": ("random-selection", "random"),

@@ -229,7 +229,7 @@ def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYa
     if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
         return ErmYardstick(steps, erm.cost)
     plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
-    train = stages.encoded(settings, stages.data.train)
+    train = stages.encodings.encoded(settings, stages.data.train)
     measured = next(iter(of_seed.values())).main.cost
     cost = plan_erm_cost(settings, plan, train, stages.dev(settings), measured)
     return ErmYardstick(steps, cost)

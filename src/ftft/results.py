@@ -14,7 +14,9 @@ from ftft.data.load import HOLDOUT_SEED
 from ftft.data.task import TaskData
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
-from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, run_record
+from ftft.methods import ErmYardstick, MethodRun, run_record
+from ftft.naming import METHOD_NAMES
+from ftft.notebook import html_table
 from ftft.records import write_json
 from ftft.stages import Stages
 
@@ -83,6 +85,30 @@ class Results:
     summaries: tuple[MethodSummary, ...]
     id_sets: tuple[str, ...]
     path: Path
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: scores and costs by method."""
+        sets = list(self.summaries[0].ood_scores) if self.summaries else []
+        headers = ["method", "seeds", f"ID ({', '.join(self.id_sets)})", *sets]
+        headers += ["FLOPs / ERM", "seconds / ERM"]
+        rows = [
+            [
+                one.name,
+                str(one.seeds),
+                *(_percent(score) for score in (one.id_score, *one.ood_scores.values())),
+                f"{one.cost_flops.mean:.2f}",
+                f"{'~' if one.cost_estimated else ''}{one.cost_seconds.mean:.2f}",
+            ]
+            for one in self.summaries
+        ]
+        metric = str(self.values["metric"]).replace("_", "-")
+        title = f"{self.values['experiment']}: {metric}, mean ± standard deviation in %"
+        return html_table(title, headers, rows)
+
+
+def _percent(spread: Spread) -> str:
+    deviation = f" ± {spread.deviation * 100:.1f}" if spread.count > 1 else ""
+    return f"{spread.mean * 100:.1f}{deviation}"
 
 
 def collect(

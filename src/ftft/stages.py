@@ -10,23 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from ftft import processes, stopping
+from ftft import stopping
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.schema import Experiment, FineTuning, Main, Recording
-from ftft.data.encode import EncodedDataset, encode
+from ftft.data.encode import EncodedDataset
 from ftft.data.task import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
+from ftft.encodings import Encodings
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.records import digest_of
 from ftft.selection.strategies import CLUSTERS, RANDOM, select
 from ftft.selection.subset import Selection
 from ftft.stopping import Stopped
-from ftft.training.arguments import Plan, main_plan, reference_plan
+from ftft.tracked import tracked
+from ftft.training.arguments import Plan, decisive, main_plan, reference_plan
+from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import DevSets, finetune
-from ftft.training.models import load_tokenizer, model_fingerprint
+from ftft.training.models import model_fingerprint
 from ftft.training.scoring import score_sets
+from ftft.training.services import is_tracked
+from ftft.training.tracking import Tracked
+from ftft.training.yardstick import plan_erm_cost
 from ftft.transfer.preflight import DevScore, preflight, signals
 from ftft.transfer.settling import Settling
 from ftft.workspace import Stage, Workspace
@@ -46,6 +52,7 @@ class Stages:
         data: The labelled data.
         workspace: The run folder.
         say: Told, in a line, what was done.
+        encodings: The data as the models' tokenizers see them.
         places: Where a kind of stage is below the run folder, as far as it is not its name; for
             studies, which have many stages of a kind.
     """
@@ -55,9 +62,9 @@ class Stages:
     workspace: Workspace
     say: Say
     places: Mapping[str, str] = field(default_factory=dict)
-    _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
-    _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    encodings: Encodings = field(default_factory=Encodings)
     _finished: dict[str, None] = field(default_factory=dict)
+    _erm_flops: dict[int, float] = field(default_factory=dict)
 
     def reference(self, seed: int) -> Stage:
         """Fine-tune the reference on the whole training set, recording its dynamics."""
@@ -178,7 +185,9 @@ class Stages:
         settings = self.experiment.main
 
         def build(folder: Path) -> dict[str, Any]:
-            encoded = {name: self.encoded(settings, dataset) for name, dataset in tests.items()}
+            encoded = {
+                name: self.encodings.encoded(settings, dataset) for name, dataset in tests.items()
+            }
             scores = score_sets(trained.folder / "model", settings, encoded)
             return {name: asdict(score) for name, score in scores.items()}
 
@@ -191,25 +200,10 @@ class Stages:
 
     def dev(self, settings: FineTuning) -> DevSets:
         """The development sets of a model, encoded for it."""
-        sets = {name: self.encoded(settings, one) for name, one in self._dev(settings).items()}
+        sets = {
+            name: self.encodings.encoded(settings, one) for name, one in self._dev(settings).items()
+        }
         return DevSets(sets, self._watched(settings), self.experiment.metric)
-
-    def tokenizer(self, settings: FineTuning) -> Any:
-        """The tokenizer of a model, loaded once."""
-        key = (settings.model, settings.revision)
-        if key not in self._tokenizers:
-            self._tokenizers[key] = load_tokenizer(settings)
-        return self._tokenizers[key]
-
-    def encoded(self, settings: FineTuning, dataset: LabelledDataset) -> EncodedDataset:
-        """A data set as a model's tokenizer sees it, tokenised once."""
-        length = settings.max_length
-        key = (settings.model, settings.revision, length, dataset.name, dataset.fingerprint)
-        if key not in self._encoded:
-            # What the first process leaves in the cache of `datasets`, the others find there.
-            with processes.first_goes_ahead():
-                self._encoded[key] = encode(dataset, self.tokenizer(settings), max_length=length)
-        return self._encoded[key]
 
     def _dev(self, settings: FineTuning) -> dict[str, LabelledDataset]:
         # The reference's scores are for information; out-of-distribution sets would only cost.
@@ -243,23 +237,25 @@ class Stages:
         def build(folder: Path) -> dict[str, Any]:
             start = time.perf_counter()
             self.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
-            train = self.encoded(settings, self.data.train)
+            train = self.encodings.encoded(settings, self.data.train)
             if selection is not None:
                 selection.check()
                 chosen = Selection.read(selection.folder / "selection.parquet")
                 train = train.take(chosen.example_ids)
             dev = self.dev(settings)
+            followed = self._tracked(name, plan.seed, train) if is_tracked(settings) else None
             prepared = time.perf_counter() - start
             tuned = finetune(
                 settings,
                 plan,
                 train,
                 dev,
-                self.tokenizer(settings),
+                self.encodings.tokenizer(settings),
                 folder,
                 title=f"{name}, seed {plan.seed}",
                 recording=recording,
                 settled=None if until is None else until.is_reached,
+                tracked=followed,
                 say=self.say,
             )
             cost = replace(tuned.cost, preparation_seconds=prepared)
@@ -268,7 +264,7 @@ class Stages:
         dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
         made_from = {
             # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
-            "settings": settings.model_dump(include=set(FineTuning.model_fields)),
+            "settings": decisive(settings),
             "model": model_fingerprint(settings),
             "plan": asdict(plan),
             "train": self.data.train.fingerprint,
@@ -284,6 +280,18 @@ class Stages:
         if not stage.reused:
             self._tell(stage, settings, plan)
         return stage
+
+    def _tracked(self, name: str, seed: int, train: EncodedDataset) -> Tracked:
+        main, examples = self.experiment.main, len(self.data.train)
+        if seed not in self._erm_flops:
+            plan = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
+            every = self.encodings.encoded(main, self.data.train)
+            # Nothing has been measured yet, and only operations are asked for.
+            unmeasured = TrainingCost(Amount(), Amount())
+            planned = plan_erm_cost(main, plan, every, self.dev(main), unmeasured)
+            self._erm_flops[seed] = planned.total.flops
+        flops, folder = self._erm_flops[seed], self.workspace.folder
+        return tracked(self.experiment, folder, name, seed, train.labelled, examples, flops)
 
     def _tell(self, stage: Stage, settings: FineTuning, plan: Plan) -> None:
         """Say how a training went, and where it learnt nothing."""

@@ -12,18 +12,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftft.cartography.inline import svg_map
 from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import Labels, check_unique
 from ftft.errors import DynamicsError
+from ftft.notebook import html_table
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
 REGIONS = (EASY, AMBIGUOUS, HARD)
 SCHEMA = 1
 
 _STATISTICS = ("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n")
+_MEANS = ("confidence", "variability", "correctness")
 _COLUMNS = {
     "example_id": pa.string(),
     "label": pa.string(),
@@ -155,6 +158,24 @@ class DataMap:
         columns["label"] = label_names(self.class_names, self.labels)
         columns["region"] = label_names(REGIONS, self.region_code)
         return pa.table({name: pa.array(columns[name], kind) for name, kind in _COLUMNS.items()})
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: counts and means by region, and where the examples lie."""
+        rows = []
+        for code, region in enumerate(REGIONS):
+            inside = self.region_code == code
+            count = int(inside.sum())
+            means = [
+                f"{getattr(self, name)[inside].mean():.3f}" if count else "" for name in _MEANS
+            ]
+            share = f"{count / len(self):.1%}" if count else ""
+            rows.append([region, f"{count:,}", share, *means])
+        title = (
+            f"data map of {len(self):,} examples with {len(self.class_names)} classes, from "
+            f"{len(self.epochs)} recording points"
+        )
+        table = html_table(title, ["region", "examples", "share", *_MEANS], rows)
+        return table + svg_map(self.confidence, self.variability, self.correctness)
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write the map as a Parquet file (`example_id, label, confidence, …`).

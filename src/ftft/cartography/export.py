@@ -100,8 +100,8 @@ def _joined(table: pa.Table, rows: pa.Table, id_column: str) -> pa.Table:
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
-    columns = [_inert(_flat(column)) for column in table.columns]
-    names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
+    columns = [formula_inert(_flat(column)) for column in table.columns]
+    names = formula_inert(pa.array(table.column_names, pa.string())).to_pylist()
     with atomic_path(path) as temporary:
         pcsv.write_csv(pa.table(columns, names=names), temporary)
 
@@ -151,7 +151,8 @@ def _flat(column: Any) -> Any:
     return column
 
 
-def _inert(column: Any) -> Any:
+def formula_inert(column: Any) -> Any:
+    """An Arrow column whose texts no spreadsheet runs as formulas; others as they are."""
     kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return column

@@ -44,6 +44,10 @@ Overwrite = Annotated[
     typer.Option("--overwrite", help="Replace a file that is there; a folder never is."),
 ]
 
+PlotFile = Annotated[
+    Path | None, typer.Option("--plot", help="Also draw it, as a .png or .svg file.")
+]
+
 
 def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     """Read and validate an experiment file, the Trainer's arguments included."""
@@ -76,6 +80,22 @@ def check_parquet(output: Path) -> None:
             f"--output {output}: this is written as Parquet; end the name in .parquet, then turn "
             "it into CSV or JSON lines with ftft export."
         )
+
+
+def check_plot(plot: Path | None, *, overwrite: bool) -> None:
+    """Refuse to draw by a name that is no picture's, or over a file that is there.
+
+    Raises:
+        FtftError: It is so.
+    """
+    from ftft.errors import ConfigError, WorkspaceError
+    from ftft.files import check_free
+
+    if plot is None:
+        return
+    if plot.suffix.lower() not in (".png", ".svg"):
+        raise ConfigError(f"--plot {plot}: pictures are PNG or SVG; end the name in .png or .svg.")
+    check_free(plot, overwrite=overwrite, error=WorkspaceError)
 
 
 def say(line: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, check_parquet, tell
+from ftft.cli.common import Overwrite, PlotFile, check_parquet, check_plot, tell
 
 
 def map_(
@@ -24,6 +24,7 @@ def map_(
     region_fraction: Annotated[
         float, typer.Option(help="Share of the examples called ambiguous.")
     ] = 0.33,
+    plot: PlotFile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw the data map of recorded dynamics: confidence, variability and more, by example."""
@@ -35,6 +36,7 @@ def map_(
 
     check_parquet(output)
     check_free(output, overwrite=overwrite)
+    check_plot(plot, overwrite=overwrite)
     datamap = DataMap.from_dynamics(
         read_dynamics(dynamics_folder(dynamics)),
         burn_in=burn_in,
@@ -44,3 +46,8 @@ def map_(
     datamap.write(output)
     show_map(datamap)
     tell(f"written to {output}")
+    if plot is not None:
+        from ftft.report.figures import draw_map, write_figure
+
+        write_figure(draw_map(datamap), plot)
+        tell(f"drawn to {plot}")

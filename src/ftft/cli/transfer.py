@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, PlotFile, check_plot, tell
 
 
 def transfer(
@@ -32,6 +32,7 @@ def transfer(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write all of it, as JSON.")
     ] = None,
+    plot: PlotFile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare references: would they select the same examples?
@@ -53,6 +54,7 @@ def transfer(
         raise ConfigError(f"ftft transfer: only {maps[0]} is given; give at least two maps.")
     if output is not None:
         check_free(output, overwrite=overwrite)
+    check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
     drawn = [read_map(path, burn_in, fraction) for path in maps]
     names = names_apart(maps)
@@ -72,3 +74,8 @@ def transfer(
         entries = [{"maps": pair, **asdict(found)} for pair, found in pairs]
         write_json(output, {"fraction": fraction, "pairs": entries})
         tell(f"written to {output}")
+    if plot is not None:
+        from ftft.report.figures import draw_overlaps, overlap_matrix, write_figure
+
+        write_figure(draw_overlaps(names, *overlap_matrix(drawn, fraction)), plot)
+        tell(f"drawn to {plot}")

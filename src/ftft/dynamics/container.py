@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ftft.dynamics.examples import Labels, check_unique, resolve_classes, to_ids
 from ftft.errors import DynamicsError
+from ftft.notebook import html_table
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
@@ -89,6 +90,23 @@ class TrainingDynamics:
                 "example is seen."
             )
         return np.stack([self.epoch_logits(epoch) for epoch in self.epochs])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: examples by label, and what was recorded. Reads no logits."""
+        counts = np.bincount(self.labels, minlength=self.num_classes)
+        rows = [
+            [name, f"{count:,}", f"{count / max(len(self), 1):.1%}"]
+            for name, count in zip(self.class_names, counts.tolist(), strict=True)
+        ]
+        partly = f", {len(self.incomplete)} more incomplete" if self.incomplete else ""
+        notes = "".join(
+            f"; {name}: {self.meta[name]}" for name in ("model", "seed") if name in self.meta
+        )
+        title = (
+            f"training dynamics of {len(self):,} examples at {len(self.epochs)} recording points"
+            f"{partly}{notes}"
+        )
+        return html_table(title, ["label", "examples", "share"], rows)
 
     def rows(self, start: int, stop: int) -> TrainingDynamics:
         """The examples [start, stop) only, still read lazily.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ftft.execution.opening import RESULTS_NAME, OpenStudy
 from ftft.execution.performing import Done
-from ftft.methods import METHOD_NAMES, ErmYardstick, MethodRun, run_record
+from ftft.methods import ErmYardstick, MethodRun, run_record
+from ftft.naming import METHOD_NAMES
 from ftft.pipeline import erm_yardstick
 from ftft.records import write_json
 from ftft.results import results_values

@@ -79,6 +79,6 @@ def _training(experiment: Experiment, task: Task, examples: int) -> tuple[FineTu
 
 def _flops(counter: FlopCounter, stages: Stages, settings: FineTuning, steps: Plan) -> float:
     nothing = TrainingCost(Amount(), Amount())
-    train = stages.encoded(settings, stages.data.train)
+    train = stages.encodings.encoded(settings, stages.data.train)
     cost = plan_cost(counter, settings, steps, train, stages.dev(settings), nothing)
     return cost.total.flops

@@ -14,10 +14,12 @@ import pyarrow as pa
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.examples import check_unique
 from ftft.errors import DynamicsError
+from ftft.notebook import html_table
 
 Scores: TypeAlias = npt.NDArray[np.float64]
 
 SCHEMA = 1
+_SHOWN = 5
 _COLUMNS = {"example_id": pa.string(), "score": pa.float64(), "rank": pa.int64()}
 
 
@@ -53,6 +55,20 @@ class Selection:
         ranks = np.arange(len(self), dtype=np.int64)
         columns = [self.example_ids, pa.array(self.scores), pa.array(ranks)]
         return pa.table(dict(zip(_COLUMNS, columns, strict=True)))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how it was made, and the first examples."""
+        options = "".join(f", {name} {value}" for name, value in self.options.items())
+        title = (
+            f"selection of {len(self):,} of {self.total:,} examples: {self.strategy}, fraction "
+            f"{self.fraction:.3g}, seed {self.seed}{options}"
+        )
+        ids, scores = self.example_ids[:_SHOWN].to_pylist(), self.scores[:_SHOWN]
+        rows = [
+            [str(one), f"{score:.4g}", str(rank)]
+            for rank, (one, score) in enumerate(zip(ids, scores, strict=True))
+        ]
+        return html_table(title, list(_COLUMNS), rows)
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write the selection as a Parquet file, whole or not at all.

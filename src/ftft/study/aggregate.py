@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ftft.naming import METHOD_NAMES
 from ftft.study.intervals import Difference, Interval, paired
 from ftft.study.reach import Reach, reach
 from ftft.study.reading import RunResult
 
-METHOD_ORDER = ("erm", "erm_es", "random", "dm", "ftft")
+METHOD_ORDER = tuple(METHOD_NAMES)
 
 
 @dataclass(frozen=True)

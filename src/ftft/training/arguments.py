@@ -16,6 +16,7 @@ from ftft.config.schema import FineTuning, Main
 from ftft.errors import ConfigError
 from ftft.processes import count
 from ftft.training.precision import resolve_precision
+from ftft.training.services import check_services
 
 # Fields that ftft sets from its own keys, with the key to use instead.
 OWN_KEYS = {
@@ -59,6 +60,21 @@ GOVERNED = {
     "disable_tqdm",
     "eval_delay",
     "eval_on_start",
+}
+
+# Fields that say what is told about a training, and leave the training as it is.
+REPORTING = {
+    "report_to",
+    "run_name",
+    "project",
+    "trackio_space_id",
+    "trackio_bucket_id",
+    "trackio_static_space_id",
+    "logging_strategy",
+    "logging_steps",
+    "logging_first_step",
+    "log_level",
+    "log_level_replica",
 }
 
 STOP_METRIC = "eval_watched"
@@ -151,6 +167,15 @@ def _problem(name: str, known: set[str], section: str) -> str | None:
     return None
 
 
+def decisive(settings: FineTuning) -> dict[str, Any]:
+    """All settings of a fine-tuning that its outcome depends on, as plain values."""
+    values = settings.model_dump(include=set(FineTuning.model_fields))
+    given = values["training_arguments"]
+    return values | {
+        "training_arguments": {name: given[name] for name in given if name not in REPORTING}
+    }
+
+
 def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> TrainingArguments:
     """The Trainer's arguments for one training.
 
@@ -158,8 +183,8 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
     gradient norm at most 1. ``settings.training_arguments`` come last and win.
 
     Raises:
-        ConfigError: A value is refused by ``TrainingArguments``, or the batch does not divide
-            over processes and accumulation steps.
+        ConfigError: A value is refused by ``TrainingArguments``, the batch does not divide over
+            processes and accumulation steps, or a service in ``report_to`` is not installed.
     """
     extra = settings.training_arguments
     best = plan.keep == "best"
@@ -201,6 +226,7 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
             f"training_arguments of model {settings.model}: refused by "
             f"transformers.TrainingArguments: {str(error).splitlines()[0]}"
         ) from error
+    check_services(arguments.report_to, settings.model)
     # One process drives one GPU. The Trainer would spread it over all that it sees, and each step
     # would then have more examples than batch_size says.
     arguments._n_gpu = min(1, arguments.n_gpu)

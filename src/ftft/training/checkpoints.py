@@ -89,6 +89,11 @@ def checkpoint(folder: Path, step: int) -> Path:
     return folder / f"{PREFIX_CHECKPOINT_DIR}-{step}"
 
 
+def step_of(folder: Path) -> int:
+    """The step of a checkpoint."""
+    return int(folder.name.rpartition("-")[2])
+
+
 def seal(folder: Path, dynamics: Path | None) -> None:
     """Bring a checkpoint to the disk and write its checksums.
 

@@ -18,7 +18,7 @@ from ftft.dynamics.store import check_dynamics
 from ftft.errors import ConfigError
 from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
-from ftft.training.checkpoints import StopAtStepEnd, resume_point, writing
+from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
 from ftft.training.cost import CostMeter, TrainingCost
 from ftft.training.embedding import reuse_embedding_gradient
 from ftft.training.flops import FlopCounter
@@ -26,6 +26,7 @@ from ftft.training.models import load_model, quiet
 from ftft.training.passes import RecordingPasses
 from ftft.training.progress import Progress
 from ftft.training.settling import Settled, StopWhenSettled
+from ftft.training.tracking import OwnFigures, Tracked, name_run, open_tensorboard, tracking
 from ftft.training.trainer import FineTuner
 
 
@@ -107,6 +108,7 @@ def finetune(
     title: str = "training",
     recording: Recording | None = None,
     settled: Settled | None = None,
+    tracked: Tracked | None = None,
     say: Callable[[str], None] = print,
 ) -> FineTuned:
     """Fine-tune a model and write it, with its dynamics where asked, below ``folder``.
@@ -125,6 +127,8 @@ def finetune(
         recording: Which logits to record; None records none.
         settled: Asked at every recording point whether what was recorded is enough, so that the
             training may stop; None: it runs to its end.
+        tracked: How the training is followed where ``report_to`` asks for it; None: as the Trainer
+            does.
         say: Told, in a line, where an interrupted training goes on.
 
     Returns:
@@ -140,6 +144,8 @@ def finetune(
     checkpoints = folder / "checkpoints"
     dynamics = None if recording is None else folder / "dynamics"
     arguments = training_arguments(settings, plan, checkpoints)
+    if tracked is not None:
+        name_run(arguments, tracked)
     best = plan.keep == "best"
     resume = processes.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
@@ -183,9 +189,15 @@ def finetune(
         # After the passes, which record what it looks at.
         given = (folder / "dynamics", len(train), recording.points_per_epoch, settled)
         trainer.add_callback(StopWhenSettled(trainer, recorder, *given))
+    if tracked is not None:
+        points = 1 if recording is None else recording.points_per_epoch
+        own = (recorder, folder / "dynamics", (len(train), points))
+        trainer.add_callback(OwnFigures(trainer, tracked, flops, *own))
     trainer.remove_callback(PrinterCallback)
     trainer.dynamics = dynamics
-    with quiet():
+    with quiet(), tracking(tracked):
+        if tracked is not None:
+            open_tensorboard(trainer, tracked, 0 if resume is None else step_of(resume))
         with stopping.deferred():
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         if recorder is not None:

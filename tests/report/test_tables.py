@@ -1,0 +1,164 @@
+"""Tables of runs: what they say, in every style, with names that try to break out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+
+import pytest
+from made_runs import make_run, record
+
+from ftft.errors import FtftError
+from ftft.report.tables import table_caption, table_cells, table_text
+from ftft.study.aggregate import aggregate
+
+
+@pytest.fixture
+def rows(tmp_path):
+    def make(**given):
+        return aggregate(make_run(tmp_path / "run", maps=False, **given).runs)
+
+    return make
+
+
+def by_title(rows):
+    headers, cells = table_cells(rows)
+    return [dict(zip(headers, line, strict=True)) for line in cells]
+
+
+class TestCells:
+    def test_each_method_has_scores_a_difference_and_a_cost(self, rows):
+        made = rows()
+        erm, subset, ftft = by_title(made)
+        assert [erm["method"], subset["method"], ftft["method"]] == ["ERM", "random subset", "FTFT"]
+        assert list(ftft) == [
+            *("method", "ID", "ood1", "ood2", "OOD mean"),
+            *("ID − ERM", "OOD − ERM", "p", "FLOPs / ERM", "seconds / ERM"),
+        ]
+        assert erm["OOD − ERM"] == erm["p"] == "–"
+        row = made[2]
+        mean, low, high = (
+            getattr(row.ood_versus_erm.interval, part) * 100 for part in ("mean", "low", "high")
+        )
+        assert ftft["OOD − ERM"] == f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]".replace("-", "−")
+        assert ftft["p"] == f"{row.ood_versus_erm.p_value:.3f}"
+        assert ftft["OOD mean"].startswith(f"{row.ood_score.mean * 100:.1f} [")
+        assert ftft["ID"].startswith(f"{row.id_score.mean * 100:.1f} ± ")
+        assert (ftft["FLOPs / ERM"], ftft["seconds / ERM"]) == ("0.50", "0.55")
+
+    def test_what_all_rows_share_is_in_the_caption(self, rows):
+        caption = table_caption(rows())
+        assert caption.startswith(
+            "experiment: tiny; main model: large; reference: small; strategy: ambiguous; "
+            "fraction: 0.33; seeds: 3. Scores in %"
+        )
+        assert "~" not in caption
+
+    def test_what_tells_rows_apart_has_a_column(self, rows):
+        erm, dm, ftft = by_title(rows(methods=("erm", "dm", "ftft")))
+        assert [erm["reference"], dm["reference"], ftft["reference"]] == ["", "large", "small"]
+
+    def test_one_set_is_not_shown_twice(self, rows):
+        headers, _ = table_cells(rows(sets=("hans",)))
+        assert "OOD (hans)" in headers
+        assert not {"hans", "OOD mean"} & set(headers)
+
+    def test_without_ood_sets_there_is_no_such_column(self, rows):
+        headers, _ = table_cells(rows(sets=()))
+        assert not any("OOD" in header for header in headers)
+        assert "ID − ERM" in headers
+
+    def test_one_seed_has_no_intervals(self, rows):
+        *_, ftft = by_title(rows(seeds=(0,)))
+        assert re.fullmatch(r"\d+\.\d", ftft["OOD mean"])
+        assert re.fullmatch(r"[+−]\d+\.\d", ftft["OOD − ERM"])
+        assert ftft["p"] == "–"
+
+    def test_without_erm_there_are_no_differences_and_the_costs_are_marked(self, rows):
+        cost = record("ftft", 0)["cost"] | {"erm_estimated": True}
+        made = rows(methods=("ftft",), cost=cost)
+        (ftft,) = by_title(made)
+        assert not {"ID − ERM", "OOD − ERM", "p"} & set(ftft)
+        assert ftft["seconds / ERM"] == "~0.55"
+        assert "ERM was not run" in table_caption(made)
+
+    def test_sets_of_several_runs_are_all_there(self, tmp_path):
+        one = make_run(tmp_path / "one", name="one", sets=("a", "b"), maps=False)
+        two = make_run(tmp_path / "two", name="two", sets=("b", "c"), maps=False)
+        lines = by_title(aggregate([*one.runs, *two.runs]))
+        assert lines[0]["experiment"] == "one"
+        assert lines[0]["c"] == "–"
+        assert lines[-1]["a"] == "–"
+        assert lines[-1]["c"] != "–"
+
+
+class TestMarkdown:
+    def test_a_table_with_numbers_to_the_right(self, rows):
+        lines = table_text(rows(), "markdown").splitlines()
+        assert lines[0].startswith("| method | ID |")
+        assert lines[1].startswith("| :--- | ---: | ---: |")
+        assert lines[4].startswith("| FTFT | ")
+        assert {line.count("|") for line in lines[:5]} == {11}
+        assert lines[5] == ""
+        assert lines[6].startswith("experiment: tiny")
+
+    def test_names_stay_in_their_cells(self, rows):
+        text = table_text(rows(sets=("a|b", "<script>x</script>", "*c*\n# d")), "markdown")
+        header, rule, *_ = text.splitlines()
+        assert r"| a\|b | &lt;script&gt;x&lt;/script&gt; | \*c\* # d |" in header
+        assert len(re.findall(r"(?<!\\)\|", header)) == len(re.findall(r"\|", rule))
+
+
+class TestLatex:
+    def test_a_booktabs_table(self, rows):
+        text = table_text(rows(), "latex")
+        assert r"\begin{tabular}{lrrrrrrrrr}" in text
+        assert text.count(r"\\") == 4
+        for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+            assert text.count(rule) == 1
+        assert text.isascii()
+
+    def test_names_are_inert(self, rows):
+        text = table_text(rows(main=r"a\input{x}_%&#$^~", sets=("x_1", "y&z")), "latex")
+        expected = r"a\textbackslash{}input\{x\}\_\%\&\#\$\textasciicircum{}$\sim$"
+        assert expected in text
+        assert r"x\_1 & y\&z" in text
+
+    @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+    def test_latex_takes_it(self, rows, tmp_path):
+        table = table_text(rows(main=r"a\input{x}_%&#$^~|<>", sets=("x_1", "y&z")), "latex")
+        document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"
+        (tmp_path / "t.tex").write_text(document + table + r"\end{document}", encoding="utf-8")
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+
+class TestCsv:
+    def test_raw_numbers_that_can_be_read_back(self, rows):
+        made = rows()
+        lines = list(csv.DictReader(io.StringIO(table_text(made, "csv"))))
+        assert [line["method"] for line in lines] == ["erm", "random", "ftft"]
+        assert lines[2]["seeds"] == "0 1 2"
+        assert float(lines[2]["ood_mean"]) == made[2].ood_score.mean
+        assert float(lines[2]["ood_ood1_low"]) == made[2].ood_scores["ood1"].low
+        assert float(lines[2]["ood_versus_erm_p"]) == made[2].ood_versus_erm.p_value
+        assert float(lines[2]["flops_over_erm_mean"]) == 0.5
+        assert lines[0]["ood_versus_erm_mean"] == lines[0]["reference"] == ""
+
+    def test_formulas_are_inert(self, rows):
+        text = table_text(rows(main="=1+1", sets=("@SUM(A1)", "x")), "csv")
+        header, *lines = csv.reader(io.StringIO(text))
+        assert {line[header.index("main")] for line in lines} == {"'=1+1"}
+
+    def test_without_erm_nothing_is_missing(self, rows):
+        (line,) = csv.DictReader(io.StringIO(table_text(rows(methods=("ftft",)), "csv")))
+        assert line["id_versus_erm_mean"] == ""
+
+
+@pytest.mark.parametrize("style", ["markdown", "latex", "csv"])
+def test_no_rows_is_an_error(style):
+    with pytest.raises(FtftError, match="no runs to make a table of"):
+        table_text([], style)
