@@ -24,8 +24,9 @@ TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
 METHODS = EVALUATION | FOLDER | {"training"}
 STAGES = TRAINING | MAPS | FOLDER | {"selection", "transfer", "environment"}
 RESULTS = STAGES | {"methods", "stages"}
-PIPELINE = RESULTS | {"results", "checks"}
 STUDY = FOLDER | {"study"}
+REPORT = DATA | MAPS | STUDY | {"selection", "transfer", "report"}
+PIPELINE = RESULTS | {"results", "checks", "report", "study"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
@@ -54,6 +55,8 @@ TABLE = {
     "pipeline": (PIPELINE, {"yaml"}),
     # What it says of finished runs is read from their results, so nothing is trained to say it.
     "study": (STUDY, {"numpy", "scipy"}),
+    # It reads what a run left in its folder, so that it needs no torch.
+    "report": (REPORT, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
     "demonstration": (STAGES, set()),
     "cli": (
         PIPELINE | {"pipeline", "demonstration"},

@@ -18,15 +18,15 @@ def check_foreign(folder: str | os.PathLike[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
-    experiment, results = Path(folder) / "experiment.yaml", Path(folder) / "results.json"
+    written = [Path(folder) / name for name in ("experiment.yaml", "results.json", "report.html")]
     try:
-        with experiment.open("rb") as file:
+        with written[0].open("rb") as file:
             start = file.read(len(EXPERIMENT_TITLE.encode()))
     except OSError:
         start = b""
     if start == EXPERIMENT_TITLE.encode():
         return
-    for path in (experiment, results):
+    for path in written:
         if os.path.lexists(path):
             raise WorkspaceError(
                 f"{path}: is there already and was not written by a run in this folder, which "

@@ -21,14 +21,16 @@ from ftft.data.encode import encode
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
 from ftft.environment import environment
-from ftft.errors import ConfigError, WorkspaceError
+from ftft.errors import ConfigError, FtftError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
 from ftft.files import check_free, write_text
 from ftft.folders import EXPERIMENT_TITLE, check_writable
 from ftft.methods import ErmYardstick, MethodRun, stage_names
 from ftft.records import write_json
+from ftft.report.html import REPORT_NAME, write_report
 from ftft.results import Results, collect
 from ftft.stages import Say, Stages
+from ftft.study.reading import read_run
 from ftft.training.arguments import full_steps, main_plan
 from ftft.training.finetune import FineTuned
 from ftft.training.models import (
@@ -65,7 +67,25 @@ def run(
         yardsticks = {seed: erm_yardstick(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
         scores = [stages.score_tests(run.method, run.trained, run.seed) for run in runs]
-        return collect(stages, runs, yardsticks, scores)
+        results = collect(stages, runs, yardsticks, scores)
+        return replace(results, report=report(stages, folder))
+
+
+def report(stages: Stages, folder: str) -> Path | None:
+    """Write the page about a run; what it found is in ``results.json`` by now, whatever happens.
+
+    Returns:
+        Where the page is; None where it could not be written, which is said, and in all processes
+        but the first.
+    """
+    if not processes.is_first():
+        return None
+    try:
+        # The folder as it was given: the page names it in the commands that repeat the run.
+        return write_report([read_run(folder)], Path(folder) / REPORT_NAME, data=[stages.data])
+    except FtftError as error:
+        stages.say(f"note: there is no report: {error}")
+        return None
 
 
 def chosen_stages(asked: Sequence[str], names: Sequence[str]) -> list[str]:

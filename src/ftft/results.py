@@ -75,12 +75,14 @@ class Results:
         id_sets: The sets behind the in-distribution score: test sets, or development sets
             where there is no in-distribution test set.
         path: Where ``results.json`` is.
+        report: Where ``report.html`` is; None where it could not be written.
     """
 
     values: dict[str, Any]
     summaries: tuple[MethodSummary, ...]
     id_sets: tuple[str, ...]
     path: Path
+    report: Path | None = None
 
 
 def collect(

@@ -16,6 +16,7 @@ from ftft.cli import (
     map,
     preflight,
     record,
+    report,
     run,
     select,
     train,
@@ -70,6 +71,7 @@ app.command("preflight")(preflight.preflight)
 app.command("transfer")(transfer.transfer)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("label-errors")(label_errors.label_errors)
