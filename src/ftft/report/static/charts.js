@@ -4,7 +4,7 @@
   const percent = (share) => `${(share * 100).toFixed(0)}%`;
   const LOOK = { background: "none", fontSize: "12px", overflow: "visible" };
   // Colour and shape of a method are the same in every chart.
-  const STYLES = [["--c6", "circle"], ["--c5", "square"], ["--c1", "triangle"], ["--c4", "diamond"], ["--c0", "star"]];
+  const STYLES = [["--c6", "circle"], ["--c2", "square"], ["--c1", "triangle"], ["--c4", "diamond"], ["--c0", "star"]];
 
   function style(methods) {
     return {

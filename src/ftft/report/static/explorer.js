@@ -114,15 +114,16 @@
     // Tell map and table what is hidden, what is selected, and what is neither.
     async marked() {
       const states = new Uint8Array(this.map.size);
-      const rows = [];
+      const rows = new Uint32Array(this.map.size);
+      let count = 0;
       for (let i = 0; i < states.length; i++) {
         if (!this.passes[i]) continue;
         const faint = this.chosenCount && !this.chosen[i];
         states[i] = faint ? 1 : 2;
-        if (!faint) rows.push(i);
+        if (!faint) rows[count++] = i;
       }
       this.plane.mark(states);
-      await this.listing.list(Uint32Array.from(rows), this.chosen);
+      await this.listing.list(rows.subarray(0, count), this.chosen);
     }
 
     choose(rows, added) {

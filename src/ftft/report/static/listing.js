@@ -81,10 +81,16 @@
       await this.turnTo(page);
     }
 
+    // Every statistic is a whole number below 65,536: counting sorts 400,000 in a few milliseconds.
     inOrder(rows) {
-      const values = this.map.arrays[this.key];
-      const way = this.ascending ? 1 : -1;
-      return Uint32Array.from(rows).sort((a, b) => way * (values[a] - values[b]) || a - b);
+      const values = this.map.arrays[this.key], last = 65535;
+      const place = this.ascending ? (i) => values[i] : (i) => last - values[i];
+      const starts = new Uint32Array(last + 2);
+      for (const i of rows) starts[place(i) + 1]++;
+      for (let value = 0; value <= last; value++) starts[value + 1] += starts[value];
+      const sorted = new Uint32Array(rows.length);
+      for (const i of rows) sorted[starts[place(i)]++] = i;
+      return sorted;
     }
 
     // The rows whose id or texts hold the query, whatever the case.
