@@ -21,7 +21,7 @@ from ftft.data.encode import encode
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
 from ftft.environment import environment
-from ftft.errors import ConfigError, FtftError, WorkspaceError
+from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
 from ftft.files import check_free, write_text
 from ftft.folders import EXPERIMENT_TITLE, check_writable
@@ -55,7 +55,8 @@ def run(
             ``main`` for all seeds.
 
     Returns:
-        Every score and cost; also written to ``results.json`` in the run folder.
+        Every score and cost; also written to ``results.json`` in the run folder, and shown by
+        ``report.html`` beside it.
 
     Raises:
         FtftError: The data, a model or the folder is not as it should be. Whatever can be
@@ -75,17 +76,15 @@ def report(stages: Stages, folder: str) -> Path | None:
     """Write the page about a run; what it found is in ``results.json`` by now, whatever happens.
 
     Returns:
-        Where the page is; None where it could not be written, which is said, and in all processes
-        but the first.
+        Where the page is; None in all processes but the first, which writes it.
+
+    Raises:
+        WorkspaceError: It cannot be written.
     """
     if not processes.is_first():
         return None
-    try:
-        # The folder as it was given: the page names it in the commands that repeat the run.
-        return write_report([read_run(folder)], Path(folder) / REPORT_NAME, data=[stages.data])
-    except FtftError as error:
-        stages.say(f"note: there is no report: {error}")
-        return None
+    # The folder as it was given: the page names it in the commands that repeat the run.
+    return write_report([read_run(folder)], Path(folder) / REPORT_NAME, data=[stages.data])
 
 
 def chosen_stages(asked: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -75,7 +75,7 @@ class Results:
         id_sets: The sets behind the in-distribution score: test sets, or development sets
             where there is no in-distribution test set.
         path: Where ``results.json`` is.
-        report: Where ``report.html`` is; None where it could not be written.
+        report: Where ``report.html`` is; None before it was written.
     """
 
     values: dict[str, Any]
