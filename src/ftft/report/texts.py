@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ftft.report.packing import packed_list
 
-ROWS_PER_BLOCK = 1024
+ROWS_PER_BLOCK = 512
 
 # Characters kept of each text; the first that fits is taken. None: whole.
 _LIMITS = (None, 2000, 1000, 500, 300, 200, 150, 100, 75, 50, 30)

@@ -3,7 +3,7 @@
 (function () {
   const ROWS = 50;
   const COLUMNS = ["confidence", "variability", "correctness", "aum"];
-  const BATCH = 8; // blocks searched before the page gets to breathe
+  const BATCH = 16; // blocks searched before the page gets to breathe
 
   function element(name, text, className) {
     const made = document.createElement(name);

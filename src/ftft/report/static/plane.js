@@ -19,6 +19,15 @@
     return { starts, order, shift };
   }
 
+  // Whether a point is in a polygon: a line to its left crosses the border an odd number of times.
+  function contains(xs, ys, x, y) {
+    let inside = false;
+    for (let i = 0, before = xs.length - 1; i < xs.length; before = i++) {
+      if (ys[i] > y !== ys[before] > y && x < ((xs[before] - xs[i]) * (y - ys[i])) / (ys[before] - ys[i]) + xs[i]) inside = !inside;
+    }
+    return inside;
+  }
+
   class Plane {
     // told: hovered(i or -1, x, y), picked(i or -1), chosen(rows, added)
     constructor(element, told) {
@@ -186,13 +195,15 @@
     inside(polygon) {
       const corners = polygon.map(([x, y]) => this.fromScreen(x, y));
       const [left, right] = d3.extent(corners, (c) => c[0]), [bottom, top] = d3.extent(corners, (c) => c[1]);
-      const found = [];
+      const xs = Float64Array.from(corners, (c) => c[0]), ys = Float64Array.from(corners, (c) => c[1]);
+      const found = new Uint32Array(this.map.size);
+      let count = 0;
       for (let i = 0; i < this.map.size; i++) {
         const x = this.x[i], y = this.y[i];
         if (this.states[i] === 0 || x < left || x > right || y < bottom || y > top) continue;
-        if (d3.polygonContains(corners, [x, y])) found.push(i);
+        if (contains(xs, ys, x, y)) found[count++] = i;
       }
-      return Uint32Array.from(found);
+      return found.subarray(0, count);
     }
 
     zoom(factor, px = LEFT + this.width / 2, py = TOP + this.height / 2) {

@@ -45,7 +45,13 @@
       const count = d3.sum(names, (_, i) => (own.includes(i) ? 0 : counts[i]));
       entries.push({ name: `${names.length - own.length} others`, colour: cssColour("--rest"), shape: "ring", count });
     }
-    return { codes: Uint8Array.from(codes, (code) => place[code]), entries };
+    return { codes: replaced(codes, place), entries };
+  }
+
+  function replaced(codes, table) {
+    const result = new Uint8Array(codes.length);
+    for (let i = 0; i < codes.length; i++) result[i] = table[codes[i]];
+    return result;
   }
 
   // From never right (orange) to always right (blue).
@@ -53,7 +59,7 @@
     const steps = map.about.right;
     const shown = Math.min(steps, 20);
     const scale = d3.piecewise(d3.interpolateLab, [cssColour("--c3"), cssColour("--rest"), cssColour("--c0")]);
-    const codes = Uint8Array.from(map.arrays.correctness, (right) => Math.round((right / steps) * shown));
+    const codes = replaced(map.arrays.correctness, d3.range(256).map((right) => Math.round((right / steps) * shown)));
     const counts = counted(codes, shown + 1);
     const entries = counts.map((count, i) => ({
       name: shown === steps ? `${i}/${steps} right` : `${Math.round((100 * i) / shown)}% right`,
