@@ -27,9 +27,9 @@ METHODS = EVALUATION | FOLDER | {"training"}
 TRACKED = TRAINING | MAPS | FOLDER | {"transfer", "tracked"}
 STAGES = TRACKED | {"selection", "environment", "encodings"}
 RESULTS = STAGES | NAMES | {"methods", "stages"}
-PIPELINE = RESULTS | {"results", "checks"}
 STUDY = FOLDER | CONFIG | NAMES | {"study"}
-REPORT = STUDY | MAPS | {"selection", "transfer", "report"}
+REPORT = DATA | STUDY | MAPS | {"selection", "transfer", "report"}
+PIPELINE = RESULTS | {"results", "checks", "report", "study"}
 SHARING = TRAINING | MAPS | STUDY | {"selection", "transfer", "sharing"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
@@ -69,8 +69,8 @@ TABLE = {
         PIPELINE | NAMES | {"pipeline", "study", "execution"},
         {"datasets", "ray", "yaml"},
     ),
-    # Likewise what is shown of finished runs; nothing here needs torch.
-    "report": (REPORT, {"matplotlib", "numpy", "pyarrow"}),
+    # It reads what a run left in its folder, so that it needs no torch.
+    "report": (REPORT | NAMES, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
     "demonstration": (STAGES, set()),
     "cli": (
         PIPELINE | STUDY | {"pipeline", "demonstration", "execution", "sharing", "report"},

@@ -16,6 +16,8 @@ from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
 from ftft.pipeline import check, dm, opened
+from ftft.report.html import write_report
+from ftft.study.reading import read_run
 from ftft.training.trainer import FineTuner
 
 SEEDS = (0, 1)
@@ -217,20 +219,48 @@ class TestFolder:
         assert names == {
             *("experiment.yaml", "results.json", "reference", "map", "selection", "main"),
             *("erm", "erm_es", "random", "random-selection", "dm", "dm-map", "dm-selection"),
-            "scores",
+            *("scores", "report.html"),
         }
-        for name in names - {"experiment.yaml", "results.json", "scores"}:
+        for name in names - {"experiment.yaml", "results.json", "report.html", "scores"}:
             assert {path.name for path in (whole.folder / name).iterdir()} == {"seed-0", "seed-1"}
         assert {path.name for path in (whole.folder / "scores").iterdir()} == set(METHODS)
 
     def test_nothing_half_done_and_no_pickles(self, whole):
         files = [path for path in whole.folder.rglob("*") if path.is_file()]
         suffixes = {path.suffix for path in files if path.name != ".lock"}
-        assert suffixes == {".json", ".yaml", ".parquet", ".safetensors"}
+        assert suffixes == {".json", ".yaml", ".parquet", ".safetensors", ".html"}
         assert not [path for path in files if path.name.startswith(".") and path.name != ".lock"]
         assert not list(whole.folder.rglob("checkpoint*"))
         records = [json.loads(path.read_text()) for path in whole.folder.rglob("stage.json")]
         assert {record["status"] for record in records} == {"finished"}
+
+    def test_report(self, whole):
+        """It has the run's own texts and curves, and comes out the same from the folder alone."""
+        path = whole.folder / "report.html"
+        assert whole.results.report == path
+        text = path.read_text(encoding="utf-8")
+        for block in ("d0-texts-0", "m0", "m3"):
+            assert f'id="block-{block}"' in text
+        assert '<ul class="notes">' not in text
+        again = write_report([read_run(whole.folder)], whole.folder.parent / "again.html")
+        assert again.read_text(encoding="utf-8") == text
+
+    def test_a_report_that_fails_loses_nothing(self, whole, copied, monkeypatch):
+        def full(*args, **kwargs):
+            raise WorkspaceError("report.html cannot be written")
+
+        monkeypatch.setattr("ftft.pipeline.write_report", full)
+        before = whole.values
+        (copied / "results.json").unlink()
+        (copied / "report.html").unlink()
+        with pytest.raises(WorkspaceError, match=r"report\.html"):
+            Run(whole.file, copied, *EVERYTHING)
+        found = json.loads((copied / "results.json").read_text())
+        assert found["runs"] == before["runs"]
+        monkeypatch.undo()
+        again = Run(whole.file, copied, *EVERYTHING)
+        assert not again.done
+        assert (copied / "report.html").is_file()
 
     def test_dynamics_where_a_map_may_be_drawn(self, whole):
         recorded = {path.parent.parent.name for path in whole.folder.rglob("dynamics")}

@@ -22,7 +22,7 @@ def check_foreign(folder: str | os.PathLike[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
-    files = [Path(folder) / name for name in ("experiment.yaml", "results.json")]
+    files = [Path(folder) / name for name in ("experiment.yaml", "results.json", "report.html")]
     check_written_by(files[0], EXPERIMENT_TITLE, files, "run")
 
 

@@ -27,8 +27,10 @@ from ftft.files import check_free, write_text
 from ftft.folders import EXPERIMENT_TITLE, check_writable
 from ftft.methods import ErmYardstick, MethodRun, stage_names
 from ftft.records import write_json
+from ftft.report.html import REPORT_NAME, write_report
 from ftft.results import Results, collect
 from ftft.stages import Say, Stages
+from ftft.study.reading import read_run
 from ftft.training.arguments import full_steps, main_plan
 from ftft.training.finetune import FineTuned
 from ftft.training.models import (
@@ -53,7 +55,8 @@ def run(
             ``main`` for all seeds.
 
     Returns:
-        Every score and cost; also written to ``results.json`` in the run folder.
+        Every score and cost; also written to ``results.json`` in the run folder, and shown by
+        ``report.html`` beside it.
 
     Raises:
         FtftError: The data, a model or the folder is not as it should be. Whatever can be
@@ -65,7 +68,23 @@ def run(
         yardsticks = {seed: erm_yardstick(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
         scores = [stages.score_tests(run.method, run.trained, run.seed) for run in runs]
-        return collect(stages, runs, yardsticks, scores)
+        results = collect(stages, runs, yardsticks, scores)
+        return replace(results, report=report(stages, folder))
+
+
+def report(stages: Stages, folder: str) -> Path | None:
+    """Write the page about a run; what it found is in ``results.json`` by now, whatever happens.
+
+    Returns:
+        Where the page is; None in all processes but the first, which writes it.
+
+    Raises:
+        WorkspaceError: It cannot be written.
+    """
+    if not processes.is_first():
+        return None
+    # The folder as it was given: the page names it in the commands that repeat the run.
+    return write_report([read_run(folder)], Path(folder) / REPORT_NAME, data=[stages.data])
 
 
 def chosen_stages(asked: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -79,12 +79,14 @@ class Results:
         id_sets: The sets behind the in-distribution score: test sets, or development sets
             where there is no in-distribution test set.
         path: Where ``results.json`` is.
+        report: Where ``report.html`` is; None before it was written.
     """
 
     values: dict[str, Any]
     summaries: tuple[MethodSummary, ...]
     id_sets: tuple[str, ...]
     path: Path
+    report: Path | None = None
 
     def _repr_html_(self) -> str:
         """What a notebook shows: scores and costs by method."""

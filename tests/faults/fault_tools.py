@@ -108,6 +108,9 @@ def outcome(run: Path) -> dict[str, Any]:
     results = run / "results.json"
     if results.exists():
         found["results.json"] = timeless(json.loads(results.read_text()))
+        # It shows seconds, so only that it is there whole.
+        report = (run / "report.html").read_text(encoding="utf-8")
+        found["report.html"] = report.endswith("</html>")
     for record in sorted(run.rglob("stage.json")):
         stage = record.parent.relative_to(run).as_posix()
         values = json.loads(record.read_text())

@@ -19,6 +19,7 @@ from ftft.cli import (
     push,
     recipes,
     record,
+    report,
     run,
     select,
     study,
@@ -76,6 +77,7 @@ app.command("preflight")(preflight.preflight)
 app.command("transfer")(transfer.transfer)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("label-errors")(label_errors.label_errors)

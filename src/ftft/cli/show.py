@@ -44,6 +44,8 @@ def show_results(results: Results) -> None:
     for line in verdict(results.summaries):
         out.print(line, soft_wrap=True)
     out.print(inert(f"results: {results.path}"), soft_wrap=True)
+    if results.report is not None:
+        out.print(inert(f"report: {results.report}"), soft_wrap=True)
     models = results.path.parent / "main"
     out.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
 

@@ -53,7 +53,8 @@ def study(
 
     Every training that cells share is done once. What is finished is not run again, and a cell
     that fails does not stop the others: it is named at the end, the exit status is then 1, and
-    the same command tries it again. Results are in study.json and study.csv of the study folder.
+    the same command tries it again. The study folder gets study.json, and tables in study.csv,
+    study.md and study.tex.
     """
     from ftft.config.load_study import load_study
     from ftft.errors import ConfigError
@@ -127,6 +128,9 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
 
     from ftft.cartography.export import export_table
     from ftft.cli.show_study import show_summary
+    from ftft.errors import WorkspaceError
+    from ftft.files import write_text
+    from ftft.report.tables import Style, table_text
     from ftft.study.grid import tasks
     from ftft.study.summary import flat_rows, missing, read_summary, write_summary
 
@@ -140,4 +144,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     if summary.rows:
         rows = pa.Table.from_pylist(flat_rows(summary.rows))
         export_table(rows, path.with_suffix(".csv"), kind="csv")
+        documents: dict[str, Style] = {".md": "markdown", ".tex": "latex"}
+        for suffix, style in documents.items():
+            write_text(path.with_suffix(suffix), table_text(summary.rows, style), WorkspaceError)
     tell(f"results: {path}")

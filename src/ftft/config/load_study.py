@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ftft.config.load import Check, apply_override, describe, load_experiment, read_yaml, report
+from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
 from ftft.config.study import MAX_CELLS, DataSet, Study, StudyFile
 from ftft.config.values import expand
@@ -156,7 +157,9 @@ def _read(name: str, folder: Path, place: str) -> dict[str, Any]:
     """A whole experiment file as plain values, its paths resolved."""
     try:
         file = folder / expand(name)
-        return load_experiment(file).model_dump(mode="json")
+        # A recipe of that name, where there is no such file.
+        known = not file.exists() and find_recipe(name) is not None
+        return load_experiment(name if known else file).model_dump(mode="json")
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from None
 

@@ -72,8 +72,8 @@ def _training(experiment: Experiment, task: Task, examples: int) -> tuple[FineTu
     if task.method == "erm_es":
         patience = main.patience or DEFAULT_PATIENCE
     elif task.method != "erm":
-        budget = experiment.dm.budget if task.method == "dm" else main.budget
-        patience = main.patience
+        settings = experiment.dm if task.method == "dm" else main
+        budget, patience = settings.budget, settings.patience
     return main, main_plan(main, examples, budget=budget, patience=patience, seed=seed)
 
 

@@ -1,1 +1,1 @@
-"""What a person sees of finished runs."""
+"""What a run found, for people: a page with the data map, tables and figures."""

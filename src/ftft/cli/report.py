@@ -1,0 +1,102 @@
+"""``ftft report``: what finished runs found, as a page, tables or figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ftft.cli.common import Overwrite, tell
+
+if TYPE_CHECKING:
+    from ftft.study.reading import RunFolder
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+    CSV = "csv"
+    FIGURES = "figures"
+
+
+_STYLES: dict[Format, Literal["markdown", "latex", "csv"]] = {
+    Format.MARKDOWN: "markdown",
+    Format.LATEX: "latex",
+    Format.CSV: "csv",
+}
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="One or more folders of finished runs.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file, report.html if left out; a folder for figures; tables are printed if "
+            "left out.",
+        ),
+    ] = None,
+    kind: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="html: one page with the interactive data map. markdown, latex, csv: a table. "
+            "figures: PNG and SVG.",
+        ),
+    ] = Format.HTML,
+    no_texts: Annotated[
+        bool, typer.Option("--no-texts", help="Leave the texts of the examples out of the page.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show what finished runs found; several are compared.
+
+    The page is one file that fetches nothing: the verdict, scores and costs, slices, preflight
+    verdicts, and the data map with the examples in it.
+    """
+    from ftft.errors import ConfigError, WorkspaceError
+    from ftft.files import check_free
+    from ftft.report.naming import told_apart
+    from ftft.study.reading import read_run
+
+    if no_texts and kind is not Format.HTML:
+        raise ConfigError(f"--no-texts is for the page; --format {kind.value} holds no texts.")
+    if kind is Format.HTML:
+        output = output or Path("report.html")
+    if output is not None and kind is not Format.FIGURES:
+        check_free(output, overwrite=overwrite, error=WorkspaceError)
+    folders = told_apart([read_run(run) for run in runs])
+    if kind is Format.HTML:
+        from ftft.report.html import write_report
+
+        assert output is not None, "it has a default"
+        tell(f"report: {write_report(folders, output, texts=not no_texts)}")
+    elif kind is Format.FIGURES:
+        from ftft.report.figures import write_figures
+
+        for path in write_figures(folders, output or Path("figures"), overwrite=overwrite):
+            tell(str(path))
+    else:
+        _table(folders, kind, output)
+
+
+def _table(folders: Sequence[RunFolder], kind: Format, output: Path | None) -> None:
+    from ftft.errors import WorkspaceError
+    from ftft.files import write_text
+    from ftft.report.tables import table_text
+    from ftft.study.aggregate import aggregate
+
+    rows = aggregate([run for folder in folders for run in folder.runs])
+    text = table_text(rows, _STYLES[kind])
+    if output is None:
+        tell(text.rstrip("\n"))
+    else:
+        write_text(output, text, WorkspaceError)
+        tell(f"written to {output}")

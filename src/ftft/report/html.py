@@ -1,0 +1,196 @@
+"""The page: one HTML file that fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ftft.data.task import TaskData
+from ftft.errors import WorkspaceError
+from ftft.files import write_text
+from ftft.naming import METHOD_NAMES
+from ftft.report.charts import cost_and_scores, cost_parts, learning_curves, slice_scores
+from ftft.report.naming import percent, points, told_apart
+from ftft.report.packing import page_json
+from ftft.report.points import Explorer, explorer
+from ftft.report.provenance import Provenance, provenance
+from ftft.report.sharing import Share, pairs, preflights, shares
+from ftft.report.verdict import Verdict, metric_name, verdict
+from ftft.report.views import RunView, read_view
+from ftft.study.aggregate import Row, aggregate
+from ftft.study.intervals import Interval
+from ftft.study.reading import RunFolder
+
+REPORT_NAME = "report.html"
+MOST_BYTES = 40_000_000
+
+# In the order in which they run.
+_SCRIPTS = (
+    *("vendor/d3.min.js", "vendor/plot.min.js"),
+    *("decoding.js", "maps.js", "charts.js", "symbols.js", "drawing.js", "plane.js"),
+    *("listing.js", "detail.js", "filters.js", "explorer.js", "page.js"),
+)
+# Runs before anything is painted, so that the page does not flash in the other colours.
+_FIRST = "theme.js"
+
+
+@dataclass(frozen=True, eq=False)
+class RunPart:
+    """What a page shows of one run alone."""
+
+    name: str
+    metric: str
+    verdict: Verdict
+    rows: tuple[Row, ...]
+    slices: list[dict[str, Any]]
+    preflights: list[dict[str, Any]]
+    shares: dict[str, dict[str, list[Share]]]
+    provenance: Provenance
+    has_ood: bool
+    has_history: bool
+
+
+def write_report(
+    folders: Sequence[RunFolder],
+    path: Path,
+    *,
+    data: Sequence[TaskData] | None = None,
+    texts: bool = True,
+) -> Path:
+    """Write the page of one run, or of several compared.
+
+    Args:
+        folders: The runs, at least one.
+        path: The file; one that is there is replaced.
+        data: The data of each run, where they are at hand; else they are read as the
+            experiments name them, and left out, with a note on the page, where they cannot be.
+        texts: Whether to show the texts of the examples.
+
+    Returns:
+        The path.
+
+    Raises:
+        WorkspaceError: The file cannot be written.
+    """
+    at_hand: list[TaskData | None] = [None] * len(folders) if data is None else list(data)
+    views = [
+        read_view(folder, given, texts=texts)
+        for folder, given in zip(told_apart(folders), at_hand, strict=True)
+    ]
+    write_text(path, page(views), WorkspaceError)
+    return path
+
+
+def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:
+    """The page as text, of at most ``most_bytes`` in UTF-8."""
+    folders = [view.run for view in views]
+    rows = aggregate([run for folder in folders for run in folder.runs])
+    compared, left_out = pairs(views)
+    around = {
+        "parts": [_part(view, rows) for view in views],
+        "pairs": compared,
+        "pairs_left_out": left_out,
+        "notes": [note for view in views for note in view.notes],
+        "title": " and ".join(folder.name for folder in folders),
+    }
+    charts = {
+        "costAndScores": cost_and_scores(folders, rows),
+        "learning": [learning_curves(folder) for folder in folders],
+        "costParts": [cost_parts(folder) for folder in folders],
+        "slices": [slice_scores(folder) for folder in folders],
+        "methods": list(METHOD_NAMES.values()),
+        "runs": [folder.name for folder in folders],
+        "metric": metric_name(folders[0]),
+    }
+    empty = _rendered(around, charts, Explorer())
+    maps = explorer(views, most_bytes - len(empty.encode()) - _ROOM)
+    return _rendered(around, charts, maps)
+
+
+# What the maps' own description and the tags around their blocks take, at most.
+_ROOM = 400_000
+
+
+def _part(view: RunView, rows: Sequence[Row]) -> RunPart:
+    by_method = {
+        METHOD_NAMES[method]: [one for one in view.maps if one.method == method]
+        for method in ("ftft", "dm")
+    }
+    curves = learning_curves(view.run)
+    return RunPart(
+        name=view.run.name,
+        metric=metric_name(view.run),
+        verdict=verdict(view.run),
+        rows=tuple(row for row in rows if row.cell.experiment == view.run.name),
+        slices=slice_scores(view.run),
+        preflights=preflights(view),
+        shares={
+            name: {by: shares(maps, by) for by in ("label", "region")}
+            for name, maps in by_method.items()
+            if maps
+        },
+        provenance=provenance(view),
+        has_ood=bool(view.run.ood_sets),
+        has_history=bool(curves),
+    )
+
+
+def _rendered(around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
+    environment = Environment(
+        loader=PackageLoader("ftft.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "points": points, "spread": _spread}
+    first = _static(_FIRST)
+    scripts = [_static(name) for name in _SCRIPTS]
+    about = {"datasets": maps.datasets, "maps": maps.maps}
+    return environment.get_template("report.html.j2").render(
+        **around,
+        methods=METHOD_NAMES,
+        policy=_policy([first, *scripts]),
+        style=Markup(_static("report.css")),
+        first=Markup(first),
+        scripts=[Markup(script) for script in scripts],
+        charts=Markup(page_json(charts)),
+        explorer=Markup(page_json(about)),
+        datasets=maps.datasets,
+        maps=maps.maps,
+        # Base64 holds nothing that a page could take for a tag.
+        blocks={name: Markup(block) for name, block in maps.blocks.items()},
+    )
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """A content security policy: these scripts and no other, and nothing from elsewhere."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _static(name: str) -> str:
+    return (resources.files("ftft.report") / "static" / name).read_text(encoding="utf-8")
+
+
+def _spread(interval: Interval | None) -> str:
+    """Mean and deviation in percent."""
+    if interval is None:
+        return "–"
+    if interval.deviation is None:
+        return f"{interval.mean * 100:.1f}"
+    return f"{interval.mean * 100:.1f} ± {interval.deviation * 100:.1f}"

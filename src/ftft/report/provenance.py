@@ -1,0 +1,87 @@
+"""What a run was made with, and the commands that repeat it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftft.report.views import RunView
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the figures of a run come from.
+
+    Attributes:
+        facts: Names and values: data, models, seeds, hardware.
+        packages: Package and version.
+        commands: What repeats the run and this page.
+        experiment: The experiment file.
+        others: What differs where stages were made in several environments.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]
+    commands: tuple[str, ...]
+    experiment: str
+    others: tuple[str, ...]
+
+
+def provenance(view: RunView) -> Provenance:
+    """Put together what a run's results say of their making."""
+    values = view.run.values
+    environment, data = values["environment"], values["data"]
+    ftft = next(one for one in view.run.runs if one.method == "ftft")
+    precision = ftft.record["precision"]
+    seeds = sorted({one.seed for one in view.run.runs})
+    folder = str(view.run.folder)
+    facts = [
+        ("reference", f"{ftft.reference} ({precision['reference']})"),
+        ("main model", f"{ftft.main} ({precision['main']})"),
+        ("selection", f"{ftft.strategy}, {ftft.fraction:g} of the training examples"),
+        ("seeds", ", ".join(map(str, seeds))),
+        ("training examples", f"{data['train_examples']:,}"),
+        *((f"{role.replace('_', ' ')} sets", _sets(sets)) for role, sets in data["sets"].items()),
+        ("data fingerprint", str(data["fingerprint"])),
+        ("processor", f"{environment['processor']}, {environment['cpu_count']} cores"),
+        ("device", f"{environment['device']}, {environment['processes']} process(es)"),
+        ("system", f"{environment['platform']}, Python {environment['python']}"),
+    ]
+    packages = tuple((name, version or "–") for name, version in environment["packages"].items())
+    file = shlex.quote(f"{folder}/experiment.yaml")
+    return Provenance(
+        facts=tuple(facts),
+        packages=packages,
+        commands=(
+            f"ftft run {file} --output {shlex.quote(f'{folder}-again')}",
+            f"ftft report {shlex.quote(folder)}",
+        ),
+        experiment=view.experiment,
+        others=_others(view, environment),
+    )
+
+
+def _sets(sets: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({size:,})" for name, size in sets.items()) or "none"
+
+
+def _others(view: RunView, now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Trainings that were made elsewhere or with other versions than the results."""
+    lines = []
+    for one in view.run.runs:
+        made = one.record.get("environment", {})
+        different = [
+            f"{key} {made[key]}"
+            for key in ("python", "processor", "device", "threads", "processes")
+            if key in made and made[key] != now[key]
+        ]
+        different += [
+            f"{name} {version}"
+            for name, version in made.get("packages", {}).items()
+            if version != now["packages"].get(name)
+        ]
+        if different:
+            lines.append(f"{one.method}, seed {one.seed}: {', '.join(different)}")
+    return tuple(lines)

@@ -1,0 +1,182 @@
+// The charts, drawn with Observable Plot.
+"use strict";
+(function () {
+  const percent = (share) => `${(share * 100).toFixed(0)}%`;
+  const LOOK = { background: "none", fontSize: "12px", overflow: "visible" };
+  // Colour and shape of a method are the same in every chart.
+  const STYLES = [["--c6", "circle"], ["--c2", "square"], ["--c1", "triangle"], ["--c4", "diamond"], ["--c0", "star"]];
+
+  function style(methods) {
+    return {
+      color: { domain: methods, range: STYLES.map(([colour]) => `var(${colour})`) },
+      symbol: { domain: methods, range: STYLES.map(([, symbol]) => symbol) },
+    };
+  }
+
+  function legend(methods) {
+    const list = document.createElement("p");
+    list.className = "key";
+    for (const method of methods) {
+      list.append(swatch(method, ftft.charts.methods), ` ${method}\u2003`);
+    }
+    return list;
+  }
+
+  function swatch(method, methods) {
+    const [colour, symbol] = STYLES[methods.indexOf(method)];
+    const kind = d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`];
+    const svg = d3.create("svg").attr("width", 14).attr("height", 14).attr("viewBox", "-7 -7 14 14").attr("aria-hidden", "true");
+    svg.append("path").attr("d", d3.symbol(kind, 80)()).attr("fill", `var(${colour})`);
+    return svg.node();
+  }
+
+  // What no other mean beats in both cost and score.
+  function frontier(means) {
+    let best = -Infinity;
+    return [...means].sort((a, b) => a.cost - b.cost || b.score - a.score)
+      .filter((one) => (one.score > best ? ((best = one.score), true) : false));
+  }
+
+  function pareto(width, { costAndScores: found, methods, runs, metric }) {
+    const several = runs.length > 1;
+    const what = found.ood.every(Boolean) ? "OOD" : found.ood.some(Boolean) ? "OOD (else ID)" : "ID";
+    const told = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed === undefined ? `\nmean of ${one.count}` : `\nseed ${one.seed}`}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
+    const score = (one) => one.score * 100;
+    const name = (one) => (several ? `${shortened(one.method)} · ${one.run}` : shortened(one.method));
+    const sides = labelSides(found.means, name, width);
+    const named = (side) => [Plot.text(found.means.filter((_, i) => sides[i] === side), {
+      x: "cost", y: score, text: name, dx: side === "start" ? 11 : -11, dy: -9, textAnchor: side,
+      fill: "currentColor", stroke: "var(--paper)", strokeWidth: 4,
+    })];
+    return Plot.plot({
+      width, height: Math.max(300, Math.min(400, width * 0.72)), marginLeft: 46, marginBottom: 42, marginRight: 24, marginTop: 28,
+      style: LOOK, ...style(methods),
+      x: { label: "cost against ERM, in FLOPs →", tickFormat: percent, zero: true, nice: true, ticks: Math.max(3, width / 90) },
+      y: { label: `↑ ${what} ${metric}, %`, nice: true, ticks: 6 },
+      ariaLabel: `Cost against ${what} score of all methods and seeds`,
+      marks: [
+        Plot.gridY({ stroke: "var(--line)", strokeOpacity: 0.7 }),
+        Plot.ruleX([1], { stroke: "var(--faint)", strokeDasharray: "2,3" }),
+        Plot.line(frontier(found.means), { x: "cost", y: score, stroke: "var(--faint)", strokeDasharray: "1,3" }),
+        Plot.ruleX(found.means.filter((one) => one.low !== null), { x: "cost", y1: (one) => one.low * 100, y2: (one) => one.high * 100, stroke: "method", clip: true }),
+        Plot.dot(found.seeds, { x: "cost", y: score, symbol: "method", stroke: "method", r: 3, strokeOpacity: 0.7 }),
+        Plot.dot(found.means, { x: "cost", y: score, symbol: "method", fill: "method", r: 7, stroke: "var(--paper)" }),
+        ...named("start"), ...named("end"),
+        Plot.tip([...found.means, ...found.seeds], Plot.pointer({ x: "cost", y: score, title: told, fill: "var(--paper)", stroke: "var(--line)" })),
+      ],
+    });
+  }
+
+  // On which side of its mark a name hits no other mark: as text is set, right if it can be.
+  function labelSides(means, name, width) {
+    const far = Math.max(...means.map((one) => one.cost)), [low, high] = d3.extent(means, (one) => one.score);
+    return means.map((one) => {
+      const long = (name(one).length * 7 + 20) / width * far, tall = Math.max(0.005, (high - low) * 0.12);
+      const hit = (way) => means.some((other) => other !== one && way * (other.cost - one.cost) > 0
+        && way * (other.cost - one.cost) < long && Math.abs(other.score - one.score) < tall);
+      return hit(1) && !hit(-1) && one.cost > long ? "end" : "start";
+    });
+  }
+
+  const shortened = (method) => method.replace(" (data map of the main model)", "");
+
+  function learning(width, { learning: all, methods, metric }, run) {
+    const rows = all[run];
+    if (!rows.length) return ftft.element("p", "No development scores were kept.");
+    const sets = [...new Set(rows.map((row) => row.sets))];
+    const drawn = sets.map((name) => Plot.plot({
+      width: Math.floor(width < 700 ? width : (width - 32) / Math.max(2, sets.length)), height: 300,
+      marginLeft: 46, marginBottom: 42, marginTop: 28, style: LOOK, ...style(methods),
+      x: { label: "cost so far against ERM, in FLOPs →", tickFormat: percent, zero: true, ticks: 5 },
+      y: { label: `↑ ${name} development ${metric}, %`, nice: true, ticks: 6 },
+      ariaLabel: `${name} development score over cost`,
+      marks: [
+        Plot.gridY({ stroke: "var(--line)", strokeOpacity: 0.7 }),
+        Plot.line(rows.filter((row) => row.sets === name), { x: "cost", y: (row) => row.score * 100, stroke: "method", z: (row) => `${row.method}${row.seed}`, strokeOpacity: 0.85 }),
+        Plot.dot(rows.filter((row) => row.sets === name), { x: "cost", y: (row) => row.score * 100, symbol: "method", fill: "method", r: 2.4 }),
+        Plot.dot(rows.filter((row) => row.sets === name && row.kept), { x: "cost", y: (row) => row.score * 100, stroke: "method", r: 6.5, strokeWidth: 1.5 }),
+        Plot.tip(rows.filter((row) => row.sets === name), Plot.pointer({ x: "cost", y: (row) => row.score * 100, title: (row) => `${row.method}, seed ${row.seed}\nstep ${row.step.toLocaleString("en")}\n${(row.score * 100).toFixed(1)}% at ${percent(row.cost)} of ERM's cost`, fill: "var(--paper)", stroke: "var(--line)" })),
+      ],
+    }));
+    const box = document.createElement("div");
+    const line = document.createElement("div");
+    line.style.cssText = "display:flex;flex-wrap:wrap;gap:32px";
+    line.append(...drawn);
+    box.append(legend([...new Set(rows.map((row) => row.method))]), line);
+    return box;
+  }
+
+  function cost(width, { costParts: all, methods }, run) {
+    const rows = all[run];
+    const own = methods.filter((method) => rows.some((row) => row.method === method));
+    const parts = ["reference", "main", "evaluation"], colours = ["var(--c1)", "var(--c0)", "var(--rest)"];
+    const key = document.createElement("p");
+    key.className = "key";
+    parts.forEach((part, i) => {
+      const svg = d3.create("svg").attr("width", 24).attr("height", 10).attr("aria-hidden", "true");
+      svg.append("rect").attr("width", 24).attr("height", 10).attr("fill", colours[i]);
+      key.append(svg.node(), ` ${part === "main" ? "main model" : part}\u2003`);
+    });
+    const box = document.createElement("div");
+    const line = document.createElement("div");
+    line.style.cssText = "display:flex;flex-wrap:wrap;gap:32px";
+    for (const [unit, title] of [["flops", "FLOPs"], ["seconds", "seconds"]]) {
+      const of = rows.filter((row) => row.unit === unit);
+      const totals = d3.rollups(of, (ones) => d3.sum(ones, (one) => one.share), (one) => one.method).map(([method, share]) => ({ method, share }));
+      line.append(Plot.plot({
+        width: Math.floor(width < 700 ? width : (width - 32) / 2), height: 60 + own.length * 34, marginLeft: 130, marginRight: 44, marginBottom: 40, marginTop: 10, style: LOOK,
+        color: { domain: parts, range: colours },
+        x: { label: `${title} against ERM →`, tickFormat: percent, ticks: 5, domain: [0, Math.max(1, d3.max(totals, (one) => one.share)) * 1.02] }, y: { domain: own, label: null, tickFormat: shortened, tickSize: 0 },
+        ariaLabel: `Cost in ${title} by part`,
+        marks: [
+          Plot.gridX({ stroke: "var(--line)", strokeOpacity: 0.7 }),
+          Plot.barX(of, { x: "share", y: "method", fill: "part", order: parts, insetTop: 3, insetBottom: 3 }),
+          Plot.ruleX([1], { stroke: "var(--faint)", strokeDasharray: "2,3" }),
+          Plot.text(totals, { x: "share", y: "method", text: (one) => percent(one.share), dx: 6, textAnchor: "start" }),
+          Plot.tip(of, Plot.pointer(Plot.stackX({ x: "share", y: "method", z: "part", order: parts, title: (one) => `${one.method}\n${one.part} ${(one.share * 100).toFixed(1)}% of ERM's ${title}`, fill: "var(--paper)", stroke: "var(--line)" }))),
+        ],
+      }));
+    }
+    box.append(key, line);
+    return box;
+  }
+
+  const MOST_SLICES = 60;
+
+  function slices(width, { slices: all, methods, metric }, run) {
+    const rows = all[run].slice(0, MOST_SLICES);
+    const name = (row) => `${row.value || "(none)"}  ${row.examples.toLocaleString("en")}`;
+    const flat = rows.flatMap((row) => Object.entries(row.scores).map(([method, score]) => ({ row: `${row.set}\u0000${row.column}\u0000${name(row)}`, set: row.set, column: row.column, label: name(row), method, score: score * 100 })));
+    const groups = d3.groups(flat, (one) => `${one.set}: ${one.column}`);
+    const box = document.createElement("div");
+    box.append(legend(methods.filter((method) => flat.some((one) => one.method === method))));
+    for (const [title, ones] of groups) {
+      const labels = [...new Set(ones.map((one) => one.label))];
+      const longest = d3.max(labels, (label) => label.length);
+      box.append(ftft.element("h4", title));
+      box.append(Plot.plot({
+        width: Math.min(width, 900), height: 50 + labels.length * 26, marginLeft: Math.min(width * 0.42, 16 + longest * 7), marginBottom: 38, marginTop: 4, style: LOOK, ...style(methods),
+        x: { label: `${metric}, % →`, nice: true, grid: false }, y: { domain: labels, label: null, tickSize: 0, tickFormat: (label) => (label.length > 40 ? `${label.slice(0, 39)}…` : label) },
+        ariaLabel: `Scores by ${title}`,
+        marks: [
+          Plot.gridX({ stroke: "var(--line)", strokeOpacity: 0.7 }),
+          Plot.ruleY(ones, Plot.groupY({ x1: "min", x2: "max" }, { y: "label", x1: "score", x2: "score", stroke: "var(--line)" })),
+          Plot.dot(ones, { x: "score", y: "label", symbol: "method", fill: "method", r: 4.5 }),
+          Plot.tip(ones, Plot.pointer({ x: "score", y: "label", title: (one) => `${one.method}\n${one.score.toFixed(1)}%`, fill: "var(--paper)", stroke: "var(--line)" })),
+        ],
+      }));
+    }
+    return box;
+  }
+
+  const KINDS = { pareto, learning, cost, slices };
+
+  function draw(element) {
+    const width = Math.floor(element.getBoundingClientRect().width);
+    if (!width || element.drawnAt === width) return;
+    element.drawnAt = width;
+    element.replaceChildren(KINDS[element.dataset.chart](width, ftft.charts, Number(element.dataset.run)));
+  }
+
+  Object.assign(ftft, { draw, swatch });
+})();

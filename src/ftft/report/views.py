@@ -1,0 +1,144 @@
+"""What a report shows of a run, read from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from ftft.cartography.datamap import DataMap
+from ftft.cartography.trajectories import confidence_by_epoch
+from ftft.config.load import load_experiment
+from ftft.data.load import load_data
+from ftft.data.task import LabelledDataset, TaskData
+from ftft.dynamics.store import read_dynamics
+from ftft.errors import FtftError
+from ftft.selection.subset import Selection
+from ftft.study.reading import RunFolder
+
+# Method -> its map, its selection, and the training whose dynamics gave the map.
+_STAGES = {
+    "ftft": ("map", "selection", "reference"),
+    "dm": ("dm-map", "dm-selection", "erm"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The probability of the gold label at each recording point.
+
+    Attributes:
+        probability: uint8 (E, N), 255 times the probability.
+        points: Epochs of training done by the end of each of the E points.
+    """
+
+    probability: npt.NDArray[np.uint8]
+    points: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MapView:
+    """A data map and what was selected from it.
+
+    Attributes:
+        method: ``ftft`` (the reference's map) or ``dm`` (the main model's).
+        seed: The seed.
+        datamap: The map of N examples.
+        selected: bool (N,).
+        curves: None where the dynamics cannot be read any more.
+    """
+
+    method: str
+    seed: int
+    datamap: DataMap
+    selected: npt.NDArray[np.bool_]
+    curves: Curves | None
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """A run as a report shows it.
+
+    Attributes:
+        run: Its results.
+        experiment: Its experiment file, as text; empty where it cannot be read.
+        maps: Its data maps, by method and seed.
+        train: The training data; None where they cannot be read any more.
+        with_texts: Whether their texts are wanted.
+        notes: What is missing from the report, and why; a sentence each.
+    """
+
+    run: RunFolder
+    experiment: str
+    maps: tuple[MapView, ...]
+    train: LabelledDataset | None
+    with_texts: bool
+    notes: tuple[str, ...]
+
+
+def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = True) -> RunView:
+    """Read what a report shows of a run; what cannot be read is left out, with a note.
+
+    Args:
+        run: Its results.
+        data: Its data, where they are at hand; else they are read as the experiment names them.
+        texts: Whether to show the texts.
+    """
+    notes: list[str] = []
+    maps = tuple(_maps(run, notes))
+    train = data.train if data is not None else _training_data(run, notes)
+    try:
+        experiment = (run.folder / "experiment.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        experiment = ""
+        notes.append(f"The experiment file of {run.name} cannot be read ({error}).")
+    return RunView(run, experiment, maps, train, texts, tuple(notes))
+
+
+def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
+    found = []
+    for method, (map_stage, selection_stage, trained) in _STAGES.items():
+        for seed in sorted(one.seed for one in run.runs if one.method == method):
+            at = f"seed-{seed}"
+            try:
+                datamap = DataMap.read(run.folder / map_stage / at / "map.parquet")
+                chosen = Selection.read(run.folder / selection_stage / at / "selection.parquet")
+            except FtftError as error:
+                notes.append(f"The data map of {run.name}, seed {seed}, is left out: {error}")
+                continue
+            curves = _curves(run.folder / trained / at / "dynamics", datamap, notes)
+            selected = pc.is_in(datamap.example_ids, value_set=chosen.example_ids)
+            marks = selected.to_numpy(zero_copy_only=False)
+            found.append(MapView(method, seed, datamap, marks, curves))
+    return found
+
+
+def _curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | None:
+    try:
+        dynamics = read_dynamics(folder)
+        if not dynamics.example_ids.equals(datamap.example_ids):
+            notes.append(f"{folder}: not the dynamics of the map; the curves are left out.")
+            return None
+        shares = confidence_by_epoch(dynamics)
+    except FtftError as error:
+        notes.append(f"The curves over the epochs are left out: {error}")
+        return None
+    return Curves(np.rint(shares * 255).astype(np.uint8), dynamics.points)
+
+
+def _training_data(run: RunFolder, notes: list[str]) -> LabelledDataset | None:
+    try:
+        data = load_data(load_experiment(run.folder / "experiment.yaml").data)
+    except FtftError as error:
+        notes.append(f"{run.name} is shown without texts, as its data cannot be read: {error}")
+        return None
+    if data.fingerprint != run.values["data"]["fingerprint"]:
+        notes.append(
+            f"{run.name} is shown without texts, as its data have changed since it was run."
+        )
+        return None
+    return data.train

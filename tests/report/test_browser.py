@@ -1,0 +1,374 @@
+"""The page in a real browser: it opens from disk, draws, selects, filters and stays harmless."""
+
+import csv
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+from generated import Made, datamap, write_run
+
+from conftest import EVIL, ODD_IDS
+from ftft.report.html import MOST_BYTES, write_report
+from ftft.selection.strategies import select
+from ftft.study.reading import read_run
+
+MADE = Made(ids=ODD_IDS, seeds=(0, 1))
+
+
+@pytest.fixture
+def page(opened, page_file):
+    return opened(page_file)
+
+
+def drag(page, points, *, shift=False):
+    """Move the mouse over the map with the button down, through shares of its size."""
+    page.locator("#plane").scroll_into_view_if_needed()
+    box = page.locator("#plane").bounding_box()
+    places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
+    if shift:
+        page.keyboard.down("Shift")
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    if shift:
+        page.keyboard.up("Shift")
+
+
+def colours_drawn(page):
+    """How many colours the map's canvas shows."""
+    return page.evaluate(
+        """() => {
+            const canvas = document.getElementById("points");
+            const copy = document.createElement("canvas");
+            copy.width = canvas.width; copy.height = canvas.height;
+            const context = copy.getContext("2d");
+            context.drawImage(canvas, 0, 0);
+            const image = context.getImageData(0, 0, copy.width, copy.height);
+            return new Set(new Uint32Array(image.data.buffer)).size;
+        }"""
+    )
+
+
+def test_opens_from_disk_without_a_complaint_or_a_request(page, page_file):
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    assert page.errors == []
+    assert page.requests == [page_file.absolute().as_uri()]
+    assert page.locator(".chart svg").count() >= 5
+    assert page.locator("h1").inner_text().startswith("FTFT beats ERM out of distribution")
+    assert page.locator(".tiles b").first.inner_text() == "+2.5"
+
+
+@pytest.mark.parametrize("way", ["pixels", "webgl"])
+def test_the_map_is_drawn_both_ways(opened, page_file, way):
+    page = opened(page_file, hash=f"#draw={way}")
+    kind = {"pixels": "pixels", "webgl": "WebGL"}[way]
+    assert page.evaluate("ftft.explorer.plane.drawing.kind") == kind
+    page.wait_for_selector("#drawing:empty", state="attached")
+    assert colours_drawn(page) > 10
+    # The driver minds that this test looks at what was drawn.
+    assert [error for error in page.errors if "ReadPixels" not in error] == []
+
+
+@pytest.mark.parametrize("shift", [True, False])
+def test_a_lasso_fills_the_table(page, shift):
+    if not shift:
+        page.click("#lasso")
+    around_the_hard = [(0.09, 0.55), (0.9, 0.55), (0.9, 0.93), (0.09, 0.93), (0.09, 0.56)]
+    drag(page, around_the_hard, shift=shift)
+    page.wait_for_selector("#count:has-text('selected')")
+    _, drawn = datamap(MADE, 0)
+    confidence = dict(zip(drawn.example_ids.to_pylist(), drawn.confidence.tolist(), strict=True))
+    chosen = page.evaluate(
+        "ftft.explorer.map.ids.many(ftft.explorer.listing.sorted).then(ids => ids)"
+    )
+    assert 20 < len(chosen) < 300
+    assert max(confidence[one] for one in chosen) < 0.46
+    left_out = set(confidence) - set(chosen)
+    assert min(confidence[one] for one in left_out) > 0.3 or len(left_out) < 600
+    assert page.rows() == chosen[:50]
+    page.click("#drop")
+    page.wait_for_count("600 examples")
+
+
+def test_a_filter_hides_the_others(page):
+    page.click("#filters summary")
+    page.locator("fieldset[data-field=label] label", has_text="neutral").locator("input").uncheck()
+    _, drawn = datamap(MADE, 0)
+    left = int((drawn.labels != 1).sum())
+    page.wait_for_count(f"{left} examples of 600")
+    assert not any(label.startswith("neutral") for label in page.column(2))
+    page.locator("fieldset[data-field=slice0] label", has_text="travel").locator("input").uncheck()
+    page.wait_for_selector("#filtered:has-text('label, source')")
+    hidden = page.evaluate("ftft.explorer.plane.states.filter(state => state === 0).length")
+    assert hidden > 600 - left
+    page.click("[data-preset=all]")
+    page.wait_for_count("600 examples")
+
+
+def test_presets_show_what_they_say(page):
+    page.click("[data-preset=selected]")
+    page.wait_for_count("198 examples of 600")
+    _, drawn = datamap(MADE, 0)
+    chosen = set(select(drawn, "ambiguous", 0.33).example_ids.to_pylist())
+    assert set(page.rows()) <= chosen
+    page.click("[data-preset=errors]")
+    page.wait_for_count("600 examples")
+    lowest = np.argsort(drawn.aum, kind="stable")[:5]
+    assert page.rows()[:5] == [drawn.example_ids[int(row)].as_py() for row in lowest]
+
+
+def test_sorts_by_every_statistic(page):
+    for key in ("confidence", "correctness", "forgetting", "aum", "mean_loss", "el2n"):
+        page.select_option("#sort", key)
+        page.wait_for_timeout(60)
+        values = page.evaluate(
+            f"[...ftft.explorer.listing.sorted].map(i => ftft.explorer.map.value('{key}', i))"
+        )
+        ascending = page.evaluate("ftft.explorer.listing.ascending")
+        assert values == sorted(values, reverse=not ascending)
+    page.locator("#examples thead button", has_text="conf.").click()
+    page.wait_for_selector("th[aria-sort=ascending]")
+    shown = [float(value) for value in page.column(3)]
+    assert shown == sorted(shown)
+    _, drawn = datamap(MADE, 0)
+    assert shown[0] == pytest.approx(float(drawn.confidence.min()), abs=6e-4)
+
+
+def test_searches_texts_and_ids(page):
+    page.fill("#search", "ex-123")
+    page.wait_for_count("1 example of 600")
+    assert page.rows() == ["ex-123"]
+    page.fill("#search", "ORCHARD lamp")
+    page.wait_for_selector("#count:not(:has-text('1 example of'))")
+    page.wait_for_timeout(300)
+    texts = page.eval_on_selector_all(
+        "#examples td.text", "all => all.map(cell => cell.textContent)"
+    )
+    assert texts
+    assert all("orchard lamp" in text for text in texts)
+    page.fill("#search", "no such thing")
+    page.wait_for_count("0 examples of 600")
+
+
+def test_texts_that_would_do_harm_do_none(page):
+    for evil in EVIL:
+        page.fill("#search", evil[:20])
+        page.wait_for_count("1 example of 600")
+        assert page.locator("#examples td.text p").first.text_content() == evil
+        page.locator("#examples td.text button").first.click()
+        assert page.locator("#examples .full").first.text_content() == evil
+        page.fill("#search", "")
+        page.wait_for_count("600 examples")
+    page.click("#filters summary")
+    assert page.locator("fieldset[data-field=slice0]", has_text="<b>letters</b>").count() == 1
+    assert page.locator("#transfer", has_text="of <b>it</b> little").count() == 1
+    page.wait_for_timeout(100)
+    assert page.evaluate("typeof window.hit") == "undefined"
+    assert page.locator("#examples img, #examples script").count() == 0
+    assert page.errors == []
+
+
+def test_a_script_that_was_added_does_not_run(page):
+    """The policy allows the page's own scripts and no other."""
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.hit = 3";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", '<img src=x onerror="window.hit = 4">');
+        }"""
+    )
+    page.wait_for_timeout(100)
+    assert page.evaluate("typeof window.hit") == "undefined"
+    assert any("Content Security Policy" in error for error in page.errors)
+    with pytest.raises(Exception, match="Failed to fetch"):
+        page.evaluate("fetch('https://example.org/')")
+
+
+def test_an_example_in_full(page):
+    page.fill("#search", "ex-77")
+    page.wait_for_count("1 example of 600")
+    assert page.locator(".spark path").count() == 1
+    page.locator("#examples td.text button").click()
+    recorded, drawn = datamap(MADE, 0)
+    row = drawn.example_ids.to_pylist().index("ex-77")
+    facts = page.locator(".opened dl").inner_text()
+    assert drawn.class_names[drawn.labels[row]] in facts
+    assert f"{drawn.mean_loss[row]:.3f}" in facts
+    assert page.locator(".opened svg circle").count() == len(recorded.epochs)
+
+
+def test_the_csv_has_the_ids_and_no_formulas(page, tmp_path):
+    page.fill("#search", "-")
+    page.wait_for_timeout(400)
+    wanted = page.evaluate("ftft.explorer.map.ids.many(ftft.explorer.listing.sorted).then(x => x)")
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(wanted) > 500
+    assert [row["example_id"].removeprefix("'") for row in rows] == wanted
+    page.fill("#search", "")
+    page.wait_for_count("600 examples")
+    with page.expect_download() as download:
+        page.click("#download")
+    text = download.value.path().read_text(encoding="utf-8")
+    assert "\n'=HYPERLINK(1)," in text
+    assert '\n"\'@risky,""quoted""",' in text
+    assert "\n=" not in text
+    assert "\n@" not in text
+    _, drawn = datamap(MADE, 0)
+    confidence = dict(zip(drawn.example_ids.to_pylist(), drawn.confidence.tolist(), strict=True))
+    assert float(rows[0]["confidence"]) == pytest.approx(confidence[wanted[0]], abs=1e-4)
+
+
+def test_copies_ids(opened, page_file):
+    page = opened(page_file, permissions=["clipboard-read", "clipboard-write"])
+    page.fill("#search", "ex-12")
+    page.wait_for_selector("#copy:has-text('Copy 11 ids')")
+    page.click("#copy")
+    page.wait_for_selector("#told:has-text('11 ids copied')")
+    assert page.evaluate("navigator.clipboard.readText()").split("\n") == page.rows()
+
+
+def test_all_of_it_by_keyboard(page):
+    """Filter, select all shown, sort, open an example and move the map without a mouse."""
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("#filters summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_selector("#filtered:has-text('label')")
+    page.locator("#take").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#count:has-text('selected')")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    page.locator("#examples thead button").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("th[aria-sort]")
+    page.locator("#examples td button").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".opened").count() == 1
+    page.locator("#plane").focus()
+    before = page.evaluate("({...ftft.explorer.plane.view})")
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    after = page.evaluate("({...ftft.explorer.plane.view})")
+    assert after["x1"] - after["x0"] < before["x1"] - before["x0"]
+    page.keyboard.press("0")
+    assert page.evaluate("({...ftft.explorer.plane.view})") == before
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#drop[disabled]")
+
+
+def test_pans_zooms_and_hovers(page):
+    before = page.evaluate("({...ftft.explorer.plane.view})")
+    drag(page, [(0.5, 0.5), (0.7, 0.6)])
+    panned = page.evaluate("({...ftft.explorer.plane.view})")
+    assert panned["x0"] < before["x0"]
+    assert panned["y0"] > before["y0"]
+    page.dblclick("#plane")
+    at = page.evaluate(
+        """() => {
+            const plane = ftft.explorer.plane, box = plane.element.getBoundingClientRect();
+            const [x, y] = plane.toScreen(3);
+            return [box.left + x, box.top + y];
+        }"""
+    )
+    page.mouse.move(*at)
+    page.wait_for_selector("#tip:not([hidden])")
+    shown = page.locator("#tip").inner_text()
+    assert "confidence" in shown
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(50)
+    zoomed = page.evaluate("({...ftft.explorer.plane.view})")
+    assert zoomed["x1"] - zoomed["x0"] < 0.6 * (before["x1"] - before["x0"])
+
+
+def test_another_seed_is_another_map(page):
+    first = page.evaluate("[...ftft.explorer.map.arrays.confidence.slice(0, 20)]")
+    page.select_option("#which", "1")
+    page.wait_for_timeout(400)
+    assert page.evaluate("ftft.explorer.map.about.seed") == 1
+    assert page.evaluate("[...ftft.explorer.map.arrays.confidence.slice(0, 20)]") != first
+
+
+def test_colours_and_their_legend(page):
+    for key in ("label", "region", "selected", "slice0", "correctness"):
+        page.select_option("#colour", key)
+        counts = page.eval_on_selector_all(
+            "#legend small", "all => all.map(x => Number(x.textContent.replace(',', '')))"
+        )
+        assert sum(counts) == 600
+        assert page.locator("#legend svg path").count() == len(counts)
+
+
+def test_dark_light_and_phone(opened, page_file):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = opened(page_file, color_scheme="dark")
+    light = opened(page_file, color_scheme="light")
+    assert dark.evaluate(paper) != light.evaluate(paper)
+    dark.click("#theme")
+    dark.click("#theme")
+    assert dark.locator("#theme").inner_text() == "Colours: light"
+    assert dark.evaluate(paper) == light.evaluate(paper)
+    phone = opened(page_file, viewport={"width": 390, "height": 844}, has_touch=True)
+    phone.wait_for_selector("html[data-charts=drawn]", state="attached")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("#plane").bounding_box()["width"] > 340
+    assert phone.errors == []
+
+
+def test_several_runs(opened, runs, tmp_path):
+    path = write_report([read_run(run) for run in runs], tmp_path / "both.html")
+    page = opened(path)
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    assert page.locator(".verdict").count() == 2
+    options = page.locator("#which option").all_inner_texts()
+    assert options == [
+        "made, reference, seed 0",
+        "made, reference, seed 1",
+        "other, reference, seed 0",
+    ]
+    page.select_option("#which", "2")
+    page.wait_for_count("200 examples")
+    assert page.errors == []
+
+
+@pytest.mark.slow
+def test_400_000_examples(opened, tmp_path):
+    """In the file-size limit always; in 3 s where FTFT_REPORT_TIMING asks for it."""
+    run = write_run(tmp_path / "large", Made(examples=400_000, seeds=(0,)))
+    path = write_report([read_run(run)], tmp_path / "large.html")
+    assert path.stat().st_size <= MOST_BYTES
+    start = time.perf_counter()
+    page = opened(path)
+    page.wait_for_selector("#drawing:empty", state="attached")
+    seconds = time.perf_counter() - start
+    print(f"{path.stat().st_size / 1e6:.1f} MB, open in {seconds:.2f} s")
+    assert page.evaluate("ftft.explorer.map.size") == 400_000
+    assert colours_drawn(page) > 10
+    drag(page, [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)], shift=True)
+    page.wait_for_selector("#count:has-text('selected')", timeout=20_000)
+    assert len(page.rows()) == 50
+    assert page.errors == []
+    if os.environ.get("FTFT_REPORT_TIMING"):
+        assert seconds <= 3
+
+
+def test_without_a_map_the_rest_is_there(opened, runs, tmp_path):
+    values = json.loads((runs[0] / "results.json").read_text())
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/results.json").write_text(json.dumps(values))
+    page = opened(write_report([read_run(tmp_path / "bare")], tmp_path / "bare.html"))
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    assert page.locator("#map", has_text="There is no data map to show").count() == 1
+    assert page.locator(".notes li").count() >= 2
+    assert page.errors == []
