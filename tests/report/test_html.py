@@ -12,7 +12,6 @@ from generated import Made, results, write_run
 
 import ftft.report
 from ftft.errors import FtftError
-from ftft.methods import METHOD_NAMES
 from ftft.report import naming
 from ftft.report.html import page, write_report
 from ftft.report.packing import page_json
@@ -149,10 +148,6 @@ def test_vendored_files_are_those_that_are_named():
 def test_every_script_is_in_the_page(text):
     for file in STATIC.rglob("*.js"):
         assert file.read_text(encoding="utf-8") in text, file
-
-
-def test_methods_are_called_as_everywhere():
-    assert naming.METHOD_NAMES == METHOD_NAMES
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path):

@@ -90,11 +90,10 @@ def report(
 def _table(folders: Sequence[RunFolder], kind: Format, output: Path | None) -> None:
     from ftft.errors import WorkspaceError
     from ftft.files import write_text
+    from ftft.report.rows import rows_of
     from ftft.report.tables import table_text
-    from ftft.study.aggregate import aggregate
 
-    rows = aggregate([run for folder in folders for run in folder.runs])
-    text = table_text(rows, _STYLES[kind])
+    text = table_text(rows_of(folders), _STYLES[kind])
     if output is None:
         tell(text.rstrip("\n"))
     else:

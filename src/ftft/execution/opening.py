@@ -12,6 +12,7 @@ from ftft.checks import Attempts, check_arguments, check_selection, notes, try_m
 from ftft.config.study import Study
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
+from ftft.encodings import Encodings
 from ftft.errors import FtftError
 from ftft.execution.performing import Done, perform
 from ftft.folders import STUDY_TITLE, check_writable, check_written_by
@@ -36,11 +37,10 @@ class OpenStudy:
     folder: Path
     data: Mapping[str, TaskData]
     _readers: dict[str, Workspace] = field(default_factory=dict)
-    _caches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _encodings: dict[str, Encodings] = field(default_factory=dict)
 
     def stages(self, task: Task, say: Say, *, reading: bool = False) -> Stages:
         """The stages of a task; with ``reading``, finished ones are read and none is run."""
-        caches = self._caches.setdefault(task.data, {"_encoded": {}, "_tokenizers": {}})
         return Stages(
             experiment_of(self.study, task),
             self.data[task.data],
@@ -48,7 +48,7 @@ class OpenStudy:
             say,
             task.places,
             # Texts are tokenised once for all tasks of a process.
-            **caches,
+            self._encodings.setdefault(task.data, Encodings()),
         )
 
     def finished(self, task: Task) -> Done | None:
