@@ -149,6 +149,9 @@ def wrong_verdicts(values: pd.DataFrame) -> None:
 def leave_one_set_out(values: pd.DataFrame) -> None:
     works = (values["vs DM"] >= -MARGIN).to_numpy()
     sets = values["data"].to_numpy()
+    if len(set(sets)) < 2:
+        print("  needs two data sets")
+        return
     for name in (*SIGNALS, "dev"):
         signal = values[name].fillna(0).to_numpy(float)
         wrong = 0
