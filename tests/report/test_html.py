@@ -224,6 +224,31 @@ def test_the_command_line(ftft, runs, tmp_path):
     assert "is a folder" in ftft("report", runs[0], "-o", "taken").err
 
 
+def test_several_settings_are_no_page(ftft, tmp_path):
+    """The folder of a study's data set holds many cells; a page has one verdict."""
+
+    def another(values):
+        more = [dict(run, fraction=0.5) for run in values["runs"] if run["method"] == "ftft"]
+        values["runs"] += more
+
+    def without(values):
+        values["runs"] = [run for run in values["runs"] if run["method"] != "ftft"]
+
+    for name, change, told in (("a", another, "2 settings"), ("b", without, "no finished run")):
+        run = run_of(tmp_path / name, Made(), change)
+        with pytest.raises(FtftError, match=told):
+            write_report([run], tmp_path / "report.html")
+        assert ftft("report", name, "--format", "csv").code == 0
+
+
+@pytest.mark.parametrize("kind", ["html", "markdown", "figures"])
+def test_nothing_finished_is_said(ftft, tmp_path, kind):
+    run_of(tmp_path / "empty", Made(), lambda values: values["runs"].clear())
+    refused = ftft("report", "empty", "--format", kind)
+    assert refused.code == 2
+    assert "nothing is finished here" in refused.err
+
+
 def test_a_page_that_cannot_be_written(runs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FtftError, match="cannot be written"):

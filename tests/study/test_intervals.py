@@ -75,4 +75,13 @@ def test_the_same_difference_everywhere():
     found = paired(dict.fromkeys(range(3), 0.75), dict.fromkeys(range(3), 0.5))
     assert found.p_value is None
     assert found.bootstrap == (0.25, 0.25)
-    assert found.is_clear
+    # How much it would spread is not known, so nothing is claimed.
+    assert not found.is_clear
+
+
+def test_the_same_difference_but_for_rounding():
+    """0.81 - 0.80 and 0.82 - 0.81 differ in the last bit."""
+    found = paired({0: 0.81, 1: 0.82}, {0: 0.80, 1: 0.81})
+    assert found.interval.deviation > 0
+    assert found.p_value is None
+    assert not found.is_clear

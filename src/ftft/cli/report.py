@@ -73,6 +73,12 @@ def report(
     if output is not None and kind is not Format.FIGURES:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
     folders = told_apart([read_run(run) for run in runs])
+    for folder in folders:
+        if not folder.runs:
+            raise WorkspaceError(
+                f"{folder.folder}: nothing is finished here yet; give the command that fills it "
+                "again, then this one."
+            )
     if kind is Format.HTML:
         from ftft.report.html import write_report
 

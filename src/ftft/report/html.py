@@ -25,7 +25,7 @@ from ftft.report.provenance import Provenance, provenance
 from ftft.report.sharing import Share, pairs, preflights, shares
 from ftft.report.verdict import Verdict, metric_name, verdict
 from ftft.report.views import RunView, read_view
-from ftft.study.aggregate import Row, aggregate
+from ftft.study.aggregate import Row, aggregate, cell_of
 from ftft.study.intervals import Interval
 from ftft.study.reading import RunFolder
 
@@ -78,8 +78,11 @@ def write_report(
         The path.
 
     Raises:
-        WorkspaceError: The file cannot be written.
+        WorkspaceError: The file cannot be written, or a folder holds no FTFT run or, as those of a
+            study do, several that differ in more than the seed.
     """
+    for folder in folders:
+        _check_one(folder)
     at_hand: list[TaskData | None] = [None] * len(folders) if data is None else list(data)
     views = [
         read_view(folder, given, texts=texts)
@@ -87,6 +90,19 @@ def write_report(
     ]
     write_text(path, page(views), WorkspaceError)
     return path
+
+
+def _check_one(folder: RunFolder) -> None:
+    """Refuse what the page has no words for."""
+    found = {cell_of(run) for run in folder.runs if run.method == "ftft"}
+    if len(found) == 1:
+        return
+    held = f"{len(found)} settings of FTFT" if found else "no finished run of FTFT"
+    raise WorkspaceError(
+        f"{folder.folder}: holds {held}, where the page is about one; of a study, see the tables "
+        "that ftft study --summarise writes (study.md), or take --format markdown, latex, csv or "
+        "figures."
+    )
 
 
 def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:

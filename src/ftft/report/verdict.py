@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ftft.report.naming import METRIC_NAMES, percent, points
 from ftft.study.aggregate import Row, aggregate
-from ftft.study.intervals import Difference, Interval, paired
+from ftft.study.intervals import Difference, Interval
 from ftft.study.reading import RunFolder
 
 WON, LOST, OPEN = "won", "lost", "open"
@@ -109,7 +109,7 @@ def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
         remarks.append("ERM was not run for every seed: its FLOPs are computed, seconds estimated.")
     if ftft.flops.mean >= 1:
         remarks.append("FTFT cost as much as ERM or more.")
-    against = _against_random(run)
+    against = ftft.ood_versus_random if run.ood_sets else ftft.id_versus_random
     if against is not None:
         interval = against.interval
         seeds = "one seed" if interval.count == 1 else f"{interval.count} seeds"
@@ -123,15 +123,6 @@ def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
             "No random subset was run beside it, so what the selection itself adds is not known."
         )
     return remarks
-
-
-def _against_random(run: RunFolder) -> Difference | None:
-    what = "ood_score" if run.ood_sets else "id_score"
-    scores = {
-        method: {one.seed: float(getattr(one, what)) for one in run.runs if one.method == method}
-        for method in ("ftft", "random")
-    }
-    return paired(scores["ftft"], scores["random"])
 
 
 def _ood_tile(run: RunFolder, ftft: Row) -> Tile:

@@ -14,6 +14,9 @@ from ftft.errors import FtftError
 
 LEVEL = 0.95
 _RESAMPLES = 10_000
+# Scores are shares of a few hundred examples, so that seeds often differ by the very same amount,
+# rounding apart.
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Difference:
         bootstrap: 95% percentile interval of the mean over 10,000 resamples of the pairs; None
             below three pairs, where there is too little to resample.
         p_value: Of a paired two-sided t test; None for one pair, or where all differences are
-            the same.
+            the same, which says nothing about how they would spread.
         wins: Pairs in which the first is higher.
     """
 
@@ -71,9 +74,11 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the t interval leaves out zero."""
+        """Whether the t interval leaves out zero, the differences not being all the same."""
         low, high = self.interval.low, self.interval.high
-        return low is not None and high is not None and (low > 0 or high < 0)
+        if self.p_value is None or low is None or high is None:
+            return False
+        return low > 0 or high < 0
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
@@ -90,7 +95,7 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
     if not seeds:
         return None
     differences = np.array([first[seed] - second[seed] for seed in seeds])
-    spread = len(seeds) > 1 and float(np.ptp(differences)) > 0
+    spread = len(seeds) > 1 and float(np.ptp(differences)) > _SAME
     p_value = float(stats.ttest_1samp(differences, 0.0).pvalue) if spread else None
     return Difference(
         interval=Interval.of(differences.tolist()),
