@@ -1,4 +1,4 @@
-"""What a run folder must be before anything is written into it."""
+"""What a run folder must be before anything is written into it, and which one a stage is of."""
 
 from __future__ import annotations
 
@@ -38,12 +38,7 @@ def check_written_by(record: Path, title: str, files: Sequence[Path], what: str)
     Raises:
         WorkspaceError: One is there and was written by somebody else.
     """
-    try:
-        with record.open("rb") as file:
-            start = file.read(len(title.encode()))
-    except OSError:
-        start = b""
-    if start == title.encode():
+    if _starts_with(record, title):
         return
     for path in files:
         if os.path.lexists(path):
@@ -51,6 +46,41 @@ def check_written_by(record: Path, title: str, files: Sequence[Path], what: str)
                 f"{path}: is there already and was not written by a {what} in this folder, which "
                 f"would replace it; choose another {what} folder with --output or the key output."
             )
+
+
+def run_folder_of(stage: Path) -> Path | None:
+    """The run folder that a stage lies in; of a study, the folder of the data set.
+
+    Args:
+        stage: Folder of the stage: ``KIND/seed-N`` below a run folder, and with names of models
+            between the two below a study's.
+    """
+    for folder in stage.absolute().parents:
+        is_run = _starts_with(folder / "experiment.yaml", EXPERIMENT_TITLE)
+        if is_run or (folder / "results.json").is_file() or _in_study(folder):
+            return folder
+    return None
+
+
+def stage_name(stage: Path) -> str:
+    """The name of a stage as ``--force-stage`` takes it, such as ``main/seed-0``."""
+    stage = stage.absolute()
+    run = run_folder_of(stage)
+    if run is None:
+        return f"{stage.parent.name}/{stage.name}"
+    return stage.relative_to(run.parent if _in_study(run) else run).as_posix()
+
+
+def _in_study(run: Path) -> bool:
+    return _starts_with(run.parent / "study.yaml", STUDY_TITLE)
+
+
+def _starts_with(path: Path, title: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(title.encode())) == title.encode()
+    except OSError:
+        return False
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

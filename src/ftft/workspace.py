@@ -21,7 +21,7 @@ from typing import Any
 from ftft import processes
 from ftft.errors import WorkspaceError
 from ftft.files import remove_leftovers
-from ftft.folders import check_writable, unwritable
+from ftft.folders import check_writable, stage_name, unwritable
 from ftft.locking import held
 from ftft.records import (
     RECORD_NAME,
@@ -317,7 +317,7 @@ def check_artifact(path: Path) -> None:
     for folder in place.parents:
         if not (folder / RECORD_NAME).is_file():
             continue
-        name = f"{folder.parent.name}/{folder.name}"
+        name = stage_name(folder)
         record = read_record(folder, name)
         if record is not None and record["status"] == "finished":
             inside = place.relative_to(folder).as_posix()

@@ -28,8 +28,10 @@ class Repo:
     def __post_init__(self) -> None:
         self.commit({})
 
-    def commit(self, changes: dict[str, bytes]) -> str:
+    def commit(self, changes: dict[str, bytes], deleted: tuple[str, ...] = ()) -> str:
         files = {**(self.commits[-1][1] if self.commits else {}), **changes}
+        for name in deleted:
+            del files[name]
         text = repr((len(self.commits), sorted(files)))
         self.commits.append((hashlib.sha1(text.encode()).hexdigest(), files))
         return self.commits[-1][0]
@@ -152,7 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
         found = repo.at(revision or "main")
         if found is None:
             return self._send(404, code="RevisionNotFound")
-        return self._send(200, {"id": name, "sha": found[0], "private": repo.private, "tags": []})
+        about = {"id": name, "sha": found[0], "private": repo.private, "tags": []}
+        siblings = [{"rfilename": file} for file in found[1]]
+        return self._send(200, {**about, "siblings": siblings})
 
     def _preupload(self, kind: str, name: str, revision: str) -> None:
         if self._repo(kind, name) is None:
@@ -184,17 +188,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _commit(self, kind: str, name: str, revision: str) -> None:
         repo = self._repo(kind, name)
         if repo is None:
-            return
-        changes = {}
+            return None
+        changes, deleted = {}, []
         for line in self.body.splitlines():
             value = json.loads(line)
             if value["key"] == "file":
                 changes[value["value"]["path"]] = base64.b64decode(value["value"]["content"])
             elif value["key"] == "lfsFile":
                 changes[value["value"]["path"]] = self.server.large[value["value"]["oid"]]
-        oid = repo.commit(changes)
+            elif value["key"] == "deletedFile":
+                deleted.append(value["value"]["path"])
+        if not set(deleted) <= repo.commits[-1][1].keys():
+            return self._send(404, code="EntryNotFound")
+        oid = repo.commit(changes, tuple(deleted))
         url = f"{self.server.url}/{name}/commit/{oid}"
-        self._send(200, {"commitUrl": url, "commitOid": oid})
+        return self._send(200, {"commitUrl": url, "commitOid": oid})
 
     def _resolve(self, prefix: str | None, name: str, revision: str, file: str) -> None:
         repo = self._repo("dataset" if prefix else "model", name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -78,9 +79,34 @@ class TestThereAndBack:
         assert pull(WHERE, tmp_path / "new").manifest.kind == "dynamics"
         old = pull(WHERE, tmp_path / "old", revision=first.commit)
         assert (old.manifest.kind, old.commit) == ("map", first.commit)
-        # Files of the first push are still there; what the manifest does not name is not fetched.
         assert not (tmp_path / "new" / "map.parquet").exists()
         assert len(read_dynamics(tmp_path / "new").epochs) == 3
+
+    def test_weights_of_an_earlier_push_are_gone_and_other_files_stay(self, hub, run, tmp_path):
+        folder = shutil.copytree(run / "main/seed-0/model", tmp_path / "model")
+        (folder / "model-extra.safetensors").write_bytes(b"weights of another layout")
+        (folder / "vocab.txt").write_text("a")
+        first = push(folder, WHERE)
+        repo = hub.repos["model", "tester/shared"]
+        repo.commit({"LICENSE": b"mine"}, deleted=("vocab.txt",))  # by hand: gone already
+        second = push(run / "main/seed-0", WHERE, overwrite=True)
+        named = set(second.bundle.manifest.files)
+        assert set(first.bundle.manifest.files) - named == {"model-extra.safetensors", "vocab.txt"}
+        stored = hub.files("model", "tester/shared")
+        assert set(stored) == {*named, "ftft.json", "README.md", "LICENSE"}
+        pull(WHERE, tmp_path / "old", revision=first.commit)
+        assert (tmp_path / "old/model-extra.safetensors").exists()
+
+    @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff"])
+    def test_nothing_is_removed_where_no_manifest_tells_what_was_shared(self, hub, run, content):
+        push(run / "map/seed-0", WHERE)
+        repo = hub.repos["dataset", "tester/shared"]
+        if content is None:
+            repo.commit({}, deleted=("ftft.json",))
+        else:
+            repo.commit({"ftft.json": content})
+        push(run / "reference/seed-0/dynamics", WHERE, overwrite=True)
+        assert {"map.parquet", "header.json"} <= hub.files("dataset", "tester/shared").keys()
 
     def test_nothing_but_what_the_manifest_names_is_fetched(self, hub, run, tmp_path):
         push(run / "main/seed-0", WHERE)

@@ -18,8 +18,9 @@ from ftft import DataMap, Selection, load_experiment, read_dynamics
 from ftft.data.load import load_data
 from ftft.dynamics.header import read_header
 from ftft.errors import SharingError, WorkspaceError
+from ftft.folders import STUDY_TITLE
 from ftft.records import digest_of
-from ftft.sharing.bundle import bundle
+from ftft.sharing.bundle import _without_folders, bundle
 from ftft.sharing.card import card, plain
 from ftft.sharing.manifest import FileEntry, Manifest, is_shared, read_manifest
 from ftft.sharing.matching import check_match
@@ -41,6 +42,24 @@ def shared(run, tmp_path):
         return folder
 
     return shared
+
+
+@pytest.fixture
+def study(run, tmp_path):
+    """The stages of the run as ``ftft study`` lays them out, with a reference called map."""
+    folder = tmp_path / "study"
+    for source, place in {
+        "reference": "reference/map",
+        "map": "map/map",
+        "erm": "erm/main",
+        "main": "main/main/map/ambiguous-0.33",
+        "selection": "selection/main/map/ambiguous-0.33",
+        "scores/erm": "scores/erm/main",
+    }.items():
+        shutil.copytree(run / source, folder / "tiny" / place)
+    shutil.copyfile(run / "results.json", folder / "tiny/results.json")
+    (folder / "study.yaml").write_text(STUDY_TITLE)
+    return folder
 
 
 def rewritten(folder, change):
@@ -135,14 +154,32 @@ class TestWhatGoesOut:
 
     def test_only_files_of_a_model(self, run, tmp_path):
         folder = shutil.copytree(run / MODEL, tmp_path / "model")
-        for name in ("training_args.bin", "modeling.py", "optimizer.pt", ".hidden.json"):
+        private = (
+            *("training_args.bin", "modeling.py", "optimizer.pt", ".hidden.json", "train.json"),
+            *("predictions.json", "trainer_state.json", "texts.txt", "other.safetensors"),
+            *("all_results.json", "my.model", "origin.json"),
+        )
+        for name in private:
             (folder / name).write_bytes(b"x")
         (folder / "checkpoints").mkdir()
         found = bundle(folder)
         assert set(found.manifest.files) == {
             *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
         }
-        assert "training_args.bin" in found.left_out
+        assert set(found.left_out) == {*private, "checkpoints"}
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("config.json", "generation_config.json", "model.safetensors", "merges.txt"),
+            *("model-00001-of-00002.safetensors", "model.safetensors.index.json", "vocab.txt"),
+            *("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "vocab.json"),
+            *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+            *("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"),
+        ],
+    )
+    def test_what_a_model_is_loaded_from_is_shared(self, name):
+        assert is_shared(name, "model")
 
     def test_the_name_of_a_model_s_folder_is_cut(self, run, tmp_path):
         folder = shutil.copytree(run / MODEL, tmp_path / "model")
@@ -150,6 +187,11 @@ class TestWhatGoesOut:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"_name_or_path": "/home/me/x"}))
         values = json.loads(bundle(folder).contents["config.json"])
         assert values["_name_or_path"] == "x"
+
+    def test_the_folder_of_an_adapter_s_base_is_cut(self, tmp_path):
+        path = tmp_path / "adapter_config.json"
+        path.write_text(json.dumps({"base_model_name_or_path": "/home/me/base", "r": 8}))
+        assert json.loads(_without_folders(path)) == {"base_model_name_or_path": "base", "r": 8}
 
     def test_a_damaged_stage_is_not_shared(self, run, tmp_path):
         copied = shutil.copytree(run, tmp_path / "run")
@@ -205,6 +247,46 @@ class TestProvenance:
         about = provenance(copied / MAP)
         assert not {"test", "cost_relative_to_erm"} & about.keys()
         assert "reference" in about
+
+    def test_of_a_study_only_what_the_stage_says(self, run, study):
+        erm = provenance(study / "tiny/erm/main/seed-0/model")
+        assert erm["method"] == "erm"
+        assert erm["main"] == provenance(run / "erm/seed-0/model")["main"]
+        ours = provenance(study / "tiny/main/main/map/ambiguous-0.33/seed-0/model")
+        assert (ours["method"], ours["seed"]) == ("ftft", 0)
+        for about in (erm, ours):
+            assert not {"run", "reference", "map", "selection", "test"} & about.keys()
+            assert "cost_relative_to_erm" not in about
+        reference = provenance(study / "tiny/reference/map/seed-0/dynamics")
+        assert reference["reference"] == provenance(run / MAP)["reference"]
+        assert not {"run", "method", "main"} & reference.keys()
+
+    def test_the_card_of_a_study_s_erm_says_erm(self, study):
+        text = card(bundle(study / "tiny/erm/main/seed-0/model").manifest, None)
+        assert "on all the data (ERM)" in text
+        assert "trained FTFT" not in text
+
+    def test_a_study_s_map_has_no_one_selection(self, study):
+        found = bundle(study / "tiny/map/map/seed-0").manifest
+        assert set(found.files) == {"map.parquet"}
+        assert found.about["map"]["burn_in"] == 0
+        assert not {"run", "method", "selection"} & found.about.keys()
+
+    def test_a_stage_by_itself_says_nothing_of_a_method(self, run, tmp_path):
+        shutil.copytree(run / "main/seed-0", tmp_path / "main/seed-0")
+        about = provenance(tmp_path / "main/seed-0/model")
+        assert about["seed"] == 0
+        assert not {"run", "method", "main"} & about.keys()
+
+    def test_a_damaged_stage_is_named_as_it_is_forced(self, run, study, tmp_path):
+        copied = shutil.copytree(run, tmp_path / "copied")
+        for stage, name in (
+            (copied / "map/seed-0", "map/seed-0"),
+            (study / "tiny/map/map/seed-0", "tiny/map/map/seed-0"),
+        ):
+            (stage / "map.parquet").write_bytes(b"")
+            with pytest.raises(WorkspaceError, match=f"--force-stage {name} to build"):
+                bundle(stage / "map.parquet")
 
     def test_outside_of_a_run(self, tmp_path):
         assert provenance(tmp_path / "map.parquet") == {}
@@ -310,6 +392,16 @@ class TestPull:
         push(tmp_path / "pulled", tmp_path / "again")
         assert (tmp_path / "again/map.parquet").exists()
 
+    @pytest.mark.parametrize("path", [DYNAMICS, MAP, MODEL])
+    def test_where_it_was_pulled_from_is_not_pushed_on(self, shared, tmp_path, path):
+        pull(shared(path), tmp_path / "pulled")
+        assert str(tmp_path) in (tmp_path / "pulled/origin.json").read_text()
+        push(tmp_path / "pulled", tmp_path / "again")
+        for file in (tmp_path / "again").iterdir():
+            assert file.name != "origin.json"
+            assert str(tmp_path).encode() not in file.read_bytes()
+        pull(tmp_path / "again", tmp_path / "and-again")
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -321,6 +413,8 @@ class TestPull:
                 ".bashrc",
                 "map.parquet\n",
                 "ftft.json",
+                "origin.json",
+                "train.json",
                 "..\\x.json",
             ),
         ],
@@ -369,7 +463,12 @@ class TestPull:
 
     def test_names_that_differ_in_case_only_are_refused(self, shared, tmp_path):
         folder = shared(MODEL)
-        rewritten(folder, lambda v: v["files"].update({"CONFIG.json": v["files"]["config.json"]}))
+        rewritten(
+            folder,
+            lambda v: v["files"].update(
+                {"tokenizer_CONFIG.json": v["files"]["tokenizer_config.json"]}
+            ),
+        )
         with pytest.raises(SharingError, match="upper and lower case"):
             pull(folder, tmp_path / "pulled")
 

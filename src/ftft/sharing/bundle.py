@@ -14,6 +14,7 @@ from ftft.dynamics.header import HEADER_NAME, read_header
 from ftft.dynamics.store import check_dynamics, read_dynamics
 from ftft.errors import DynamicsError, SharingError
 from ftft.files import sha256_of
+from ftft.folders import run_folder_of
 from ftft.selection.subset import Selection
 from ftft.sharing.manifest import FileEntry, Kind, Manifest, is_shared
 from ftft.sharing.provenance import provenance, public_name
@@ -22,7 +23,7 @@ from ftft.workspace import check_artifact
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 # Where transformers writes down the folder that a model was loaded from.
-_NAME_KEYS = ("_name_or_path", "name_or_path")
+_NAME_KEYS = ("_name_or_path", "name_or_path", "base_model_name_or_path")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def _selection_of(datamap: Path) -> Path | None:
     """The selection that the same run drew from a map, if it did."""
     stage = datamap.absolute().parent
     name = {"map": "selection", "dm-map": "dm-selection"}.get(stage.parent.name)
-    if name is None:
+    # Of a study several selections are drawn from one map: none of them is the one.
+    if name is None or run_folder_of(stage) != stage.parent.parent:
         return None
     path = stage.parent.parent / name / stage.name / SELECTION_NAME
     return path if path.is_file() else None
@@ -157,7 +159,7 @@ def _model(folder: Path) -> Bundle:
 
     model, _ = load_finetuned(folder)
     contents: dict[str, Path | bytes] = _shared_files(folder, "model")
-    for name in ("config.json", "tokenizer_config.json"):
+    for name in ("config.json", "tokenizer_config.json", "adapter_config.json"):
         if name in contents:
             contents[name] = _without_folders(folder / name)
     classes = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]

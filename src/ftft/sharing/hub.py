@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ def upload(
         contents: File name to a file, or to its content.
         public: Whether a new repository is one that everybody can read.
         overwrite: Add a commit to a repository that is there already; otherwise it is refused.
+            Files that were shared before and are not now are removed by it; others stay.
         message: Of the commit.
 
     Returns:
@@ -46,7 +48,7 @@ def upload(
     Raises:
         SharingError: No token, no permission, no connection, or the repository exists.
     """
-    from huggingface_hub import CommitOperationAdd, get_token
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
 
     if get_token() is None:
         raise SharingError(
@@ -56,10 +58,13 @@ def upload(
     api = _api()
     with _explained(repository, "written"):
         made = _made(api, repository, public=public, overwrite=overwrite)
-    operations = [
+        before = set() if made else _shared_before(api, repository)
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=content)
         for name, content in contents.items()
     ]
+    # Or a model would be loaded with weights of the one before.
+    operations += [CommitOperationDelete(name) for name in sorted(before - contents.keys())]
     try:
         with _explained(repository, "written"):
             commit = api.create_commit(
@@ -101,6 +106,27 @@ def _made(api: HfApi, repository: Repository, *, public: bool, overwrite: bool) 
             "give another name."
         )
     return False
+
+
+def _shared_before(api: HfApi, repository: Repository) -> set[str]:
+    """The files that the last push wrote and that are still there; none where that is not told."""
+    info = api.model_info if repository.type == "model" else api.dataset_info
+    about = info(repository.id)
+    there = {sibling.rfilename for sibling in about.siblings or ()}
+    if MANIFEST_NAME not in there:
+        return set()
+    with tempfile.TemporaryDirectory() as folder:
+        path = api.hf_hub_download(
+            repository.id,
+            MANIFEST_NAME,
+            repo_type=repository.type,
+            revision=about.sha,
+            local_dir=folder,
+        )
+        try:
+            return there & read_manifest(Path(path), repository).files.keys()
+        except SharingError:
+            return set()  # nobody knows whose the files are
 
 
 def find(repository: Repository, revision: str | None) -> tuple[Repository, str]:

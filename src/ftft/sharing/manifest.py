@@ -27,7 +27,13 @@ _NAMES: dict[str, re.Pattern[str]] = {
     ),
     "map": re.compile(r"(map|selection)\.parquet"),
     "selection": re.compile(r"selection\.parquet"),
-    "model": re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.(safetensors|json|txt|model)"),
+    # By name: what else lies beside a model (predictions, a trainer's state) may hold anything.
+    "model": re.compile(
+        r"(config|generation_config|adapter_config|model\.safetensors\.index)\.json"
+        r"|model[A-Za-z0-9_.-]*\.safetensors|adapter_model\.safetensors"
+        r"|(tokenizer[A-Za-z0-9_.-]*|special_tokens_map|added_tokens|vocab)\.json"
+        r"|(vocab|merges)\.txt|(spm|spiece|sentencepiece\.bpe|tokenizer)\.model"
+    ),
 }
 _NEEDED: dict[str, frozenset[str]] = {
     "dynamics": frozenset({"header.json", "examples.parquet"}),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftft.errors import WorkspaceError
+from ftft.folders import run_folder_of, stage_name
 from ftft.records import RECORD_NAME, read_record
 from ftft.study.reading import RESULTS_NAME, read_run
 
@@ -45,7 +46,8 @@ def provenance(path: Path) -> dict[str, Any]:
     Returns:
         Plain JSON values, each key only where it is known: ``run``, ``seed``, ``method``,
         ``reference`` and ``main`` (trainings), ``map``, ``selection``, ``preflight``, ``data``,
-        ``test`` (scores), ``cost_relative_to_erm``, ``packages``. Empty outside of a run folder.
+        ``test`` (scores), ``cost_relative_to_erm``, ``packages``. Of a study only what the stage's
+        own record says. Empty where there is no record.
 
     Raises:
         WorkspaceError: A record of the run is damaged.
@@ -53,25 +55,33 @@ def provenance(path: Path) -> dict[str, Any]:
     stage = _stage_of(path)
     if stage is None:
         return {}
-    run, kind, seed = stage.parent.parent, stage.parent.name, stage.name
+    place, seed, own = run_folder_of(stage), stage.name, _record(stage)
+    kind = "" if place is None else stage.relative_to(place).parts[0]
     method = _method_of(kind)
+    stages = _STAGES.get(method or "", {})
+    # In a study one reference serves many main models: only the stage speaks for itself.
+    run = place if place == stage.parent.parent else None
     records = {
-        role: _record(run / name / seed) for role, name in _STAGES.get(method or "", {}).items()
+        role: own if run is None else _record(run / name / seed)
+        for role, name in stages.items()
+        if run is not None or name == kind
     }
-    own, reference, main = _record(stage), records.get("reference"), records.get("main")
+    reference, main = records.get("reference"), records.get("main")
     datamap, selection = records.get("map"), records.get("selection")
     known = {
-        "run": run.name,
+        "run": None if run is None else run.name,
         "seed": int(seed.removeprefix("seed-")),
-        "method": method,
+        "method": method if run is not None or stages.get("main") == kind else None,
         "reference": _training(reference),
         "main": _training(main),
         "map": None if datamap is None else datamap["made_from"].get("map"),
         "selection": None if selection is None else selection["made_from"].get("selection"),
         "preflight": _verdict(datamap),
         "data": _fingerprint(own, reference, main, selection),
-        "test": _test_scores(run, method, seed, main),
-        "cost_relative_to_erm": _cost(run, method, seed, reference, main),
+        "test": None if run is None else _test_scores(run, method, seed, main),
+        "cost_relative_to_erm": (
+            None if run is None else _cost(run, method, seed, reference, main)
+        ),
         "packages": None if own is None else own["environment"].get("packages"),
     }
     return {name: value for name, value in known.items() if value is not None}
@@ -86,7 +96,7 @@ def _stage_of(path: Path) -> Path | None:
 
 
 def _record(stage: Path) -> dict[str, Any] | None:
-    record = read_record(stage, f"{stage.parent.name}/{stage.name}")
+    record = read_record(stage, stage_name(stage))
     return record if record is not None and record["status"] == "finished" else None
 
 
