@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ftft.errors import WorkspaceError
@@ -38,12 +38,7 @@ def check_written_by(record: Path, title: str, files: Sequence[Path], what: str)
     Raises:
         WorkspaceError: One is there and was written by somebody else.
     """
-    try:
-        with record.open("rb") as file:
-            start = file.read(len(title.encode()))
-    except OSError:
-        start = b""
-    if start == title.encode():
+    if _starts_with(record, title):
         return
     for path in files:
         if os.path.lexists(path):
@@ -51,6 +46,48 @@ def check_written_by(record: Path, title: str, files: Sequence[Path], what: str)
                 f"{path}: is there already and was not written by a {what} in this folder, which "
                 f"would replace it; choose another {what} folder with --output or the key output."
             )
+
+
+def check_foreign_study(folder: Path, data: Iterable[str]) -> None:
+    """Check that a study folder holds no file that ftft did not write and would replace.
+
+    Args:
+        folder: The study folder.
+        data: Names of the study's data sets, each of which has a folder in it.
+
+    Raises:
+        WorkspaceError: It does.
+    """
+    names = ["study.yaml", "study.json", "experiment.yaml", "results.json"]
+    files = [folder / name for name in (*names, "study.csv", "study.md", "study.tex")]
+    files += [folder / one / name for one in data for name in names]
+    check_written_by(folder / "study.yaml", STUDY_TITLE, files, "study")
+
+
+def check_has_study(folder: Path, data: Iterable[str]) -> None:
+    """Check that a study was run in a folder, so that its results may be put together there.
+
+    Args:
+        folder: The study folder.
+        data: Names of the study's data sets.
+
+    Raises:
+        WorkspaceError: There is no such folder, or what is in it is no study's.
+    """
+    advice = "give the folder of a study that was run, with --output or the key output"
+    if not folder.is_dir():
+        raise WorkspaceError(f"{folder}: there is no such study folder; {advice}.")
+    check_foreign_study(folder, data)
+    if not _starts_with(folder / "study.yaml", STUDY_TITLE):
+        raise WorkspaceError(f"{folder}: no study was run in this folder; {advice}.")
+
+
+def _starts_with(path: Path, title: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(title.encode())) == title.encode()
+    except OSError:
+        return False
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
