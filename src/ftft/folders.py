@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ftft.errors import WorkspaceError
@@ -73,6 +73,40 @@ def stage_name(stage: Path) -> str:
 
 def _in_study(run: Path) -> bool:
     return _starts_with(run.parent / "study.yaml", STUDY_TITLE)
+
+
+def check_foreign_study(folder: Path, data: Iterable[str]) -> None:
+    """Check that a study folder holds no file that ftft did not write and would replace.
+
+    Args:
+        folder: The study folder.
+        data: Names of the study's data sets, each of which has a folder in it.
+
+    Raises:
+        WorkspaceError: It does.
+    """
+    names = ["study.yaml", "study.json", "experiment.yaml", "results.json"]
+    files = [folder / name for name in (*names, "study.csv", "study.md", "study.tex")]
+    files += [folder / one / name for one in data for name in names]
+    check_written_by(folder / "study.yaml", STUDY_TITLE, files, "study")
+
+
+def check_has_study(folder: Path, data: Iterable[str]) -> None:
+    """Check that a study was run in a folder, so that its results may be put together there.
+
+    Args:
+        folder: The study folder.
+        data: Names of the study's data sets.
+
+    Raises:
+        WorkspaceError: There is no such folder, or what is in it is no study's.
+    """
+    advice = "give the folder of a study that was run, with --output or the key output"
+    if not folder.is_dir():
+        raise WorkspaceError(f"{folder}: there is no such study folder; {advice}.")
+    check_foreign_study(folder, data)
+    if not _starts_with(folder / "study.yaml", STUDY_TITLE):
+        raise WorkspaceError(f"{folder}: no study was run in this folder; {advice}.")
 
 
 def _starts_with(path: Path, title: str) -> bool:

@@ -291,7 +291,9 @@ class Stages:
             planned = plan_erm_cost(main, plan, every, self.dev(main), unmeasured)
             self._erm_flops[seed] = planned.total.flops
         flops, folder = self._erm_flops[seed], self.workspace.folder
-        return tracked(self.experiment, folder, name, seed, train.labelled, examples, flops)
+        return tracked(
+            self.experiment, folder, name, seed, train.labelled, examples, flops, self.places
+        )
 
     def _tell(self, stage: Stage, settings: FineTuning, plan: Plan) -> None:
         """Say how a training went, and where it learnt nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ def tracked(
     train: LabelledDataset,
     examples: int,
     erm_flops: float,
+    places: Mapping[str, str],
 ) -> Tracked:
     """How one training is followed, and what is known before it.
 
@@ -44,15 +46,15 @@ def tracked(
         train: What it trains on.
         examples: Size of the full training set.
         erm_flops: What ERM costs with this seed.
+        places: Where trainings are below the run folder, as far as it is not their names.
     """
-    stage = f"{name}/seed-{seed}"
     paid = _PAID_BEFORE.get(name)
     return Tracked(
-        name=stage,
+        name=_stage(name, seed, places),
         project=experiment.name,
         logs=run_folder / LOGS,
         known=selection_figures(train, examples) if name in _SELECTING else {},
-        spent_flops=0.0 if paid is None else _flops_of(run_folder, f"{paid}/seed-{seed}"),
+        spent_flops=0.0 if paid is None else _flops_of(run_folder, _stage(paid, seed, places)),
         erm_flops=erm_flops,
         of_dynamics=partial(dynamics_figures, settings=experiment.map),
     )
@@ -111,6 +113,10 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     }
     verdict = (BAD, DOUBTFUL, GOOD).index(preflight(found).verdict)
     return figures | {"preflight/verdict": float(verdict)}
+
+
+def _stage(name: str, seed: int, places: Mapping[str, str]) -> str:
+    return f"{places.get(name, name)}/seed-{seed}"
 
 
 def _flops_of(run_folder: Path, stage: str) -> float:

@@ -59,7 +59,7 @@ class Runner:
             )
         finally:
             ftft.stages.finetune = real
-        summary = read_summary(self.folder, study.data)
+        summary = read_summary(self.folder, study)
         failed = {task.id: problem for task, problem in finished.failures.items()}
         write_summary(summary, study.name, finished.total, failed)
         return finished

@@ -1,6 +1,7 @@
 """Rows over seeds: what belongs together, what is compared to what."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from study_tools import result
@@ -87,6 +88,13 @@ def test_flat_rows_have_the_same_keys():
     assert one["ood_versus_erm"] == pytest.approx(0.06)
     assert one["ood_versus_erm_pairs"] == 2
     assert rows[-1]["ood"] is None
+
+
+def test_a_set_that_is_called_like_the_end_of_an_interval():
+    sets = {"low": 0.25, "high": 0.5, "deviation": 0.75}
+    (one,) = flat_rows(aggregate([replace(result(seed=n), ood_scores=sets) for n in (0, 1)]))
+    assert [one[f"ood_set_{name}"] for name in sets] == list(sets.values())
+    assert (one["ood_low"], one["ood_deviation"]) == (pytest.approx(0.7), pytest.approx(0.0))
 
 
 RECORD = {

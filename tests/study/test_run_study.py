@@ -245,7 +245,15 @@ class TestChecks:
         assert not (tmp_path / "new").exists()
 
     @pytest.mark.parametrize(
-        "name", ["study.yaml", "study.json", "tiny/results.json", "experiment.yaml"]
+        "name",
+        [
+            "study.yaml",
+            "study.json",
+            "study.csv",
+            "study.tex",
+            "tiny/results.json",
+            "experiment.yaml",
+        ],
     )
     def test_files_of_others_are_kept(self, grid, tmp_path, name):
         place = tmp_path / "new" / name
@@ -278,7 +286,7 @@ class TestChecks:
 
     def test_what_is_missing(self, grid, again):
         study = load_study(grid[0].file, ["grid.seeds=[0, 1, 2]", "grid.references={one: {}}"])
-        found = missing(study, tasks(study), read_summary(again.folder, study.data))
+        found = missing(study, tasks(study), read_summary(again.folder, study))
         assert found == [task.id for task in tasks(study) if task.seed == 2 and task.main]
 
     def test_a_data_file_that_changes_meanwhile_trains_no_reference_in_a_cell(self, again):
@@ -305,6 +313,7 @@ def test_time_left_goes_by_method():
     assert seconds_left(done, waiting, 100) == pytest.approx(27 / 3)
     assert seconds_left(done, (), 2) == 0
     assert seconds_left([], waiting, 2) is None
+    assert seconds_left(done, waiting, None) is None
 
 
 def test_a_study_is_one_process(grid, monkeypatch):

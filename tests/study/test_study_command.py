@@ -76,9 +76,50 @@ def test_dry_run_writes_nothing(ftft, grid, tmp_path):
 
 
 def test_nothing_is_finished(ftft, grid, tmp_path):
-    outcome = ftft("study", grid[0].file, "--summarise", "--output", tmp_path / "new")
+    shutil.copy(grid[0].folder / "study.yaml", tmp_path)
+    outcome = ftft("study", grid[0].file, "--summarise", "--output", tmp_path)
     assert outcome.code == 0, outcome.err
     assert "nothing is finished yet" in outcome.out
+
+
+def test_summaries_are_made_only_where_a_study_was_run(ftft, grid, tmp_path):
+    folder = tmp_path / "new"
+    arguments = ("study", grid[0].file, "--summarise", "--output", folder)
+    outcome = ftft(*arguments)
+    assert outcome.code == 2
+    assert f"{folder}: there is no such study folder" in outcome.err
+    assert not folder.exists()
+    folder.mkdir()
+    outcome = ftft(*arguments)
+    assert outcome.code == 2
+    assert "no study was run in this folder" in outcome.err
+    (folder / "study.csv").write_text("mine")
+    outcome = ftft(*arguments)
+    assert outcome.code == 2
+    assert "study.csv: is there already and was not written by a study" in outcome.err
+    assert [path.read_text() for path in folder.iterdir()] == ["mine"]
+
+
+def test_summaries_leave_out_what_is_not_asked_for(ftft, again):
+    arguments = ("study", again.file, "--summarise", "--output", again.folder)
+    small = ("grid.seeds=[1]", "grid.fractions=[0.25]", "grid.strategies=[ambiguous]")
+    outcome = ftft(*arguments, *(part for one in small for part in ("--set", one)))
+    assert outcome.code == 0, outcome.err
+    assert "other settings" not in outcome.err
+    values = json.loads((again.folder / "study.json").read_text())
+    assert [row["cell"]["method"] for row in values["rows"]] == ["erm", "ftft", "ftft"]
+    assert all(row["seeds"] == [1] for row in values["rows"])
+    assert (values["tasks"], values["unfinished"]) == (5, {})
+
+
+def test_summaries_say_that_settings_are_others(ftft, again):
+    arguments = ("study", again.file, "--summarise", "--output", again.folder)
+    assert "note:" not in ftft(*arguments).err
+    changed = ("--set", "base.main.epochs=9", "--set", "grid.budgets=[0.5]")
+    outcome = ftft(*arguments, *changed)
+    assert outcome.code == 0
+    assert "note: these results are of other settings: base, grid.budgets in " in outcome.err
+    assert f"run ftft study {again.file} again" in outcome.err
 
 
 WITHOUT_TORCH = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import ForcedStages, Overrides, tell
+from ftft.cli.common import ForcedStages, Overrides, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ def study(
         raise ConfigError("--dry-run and --summarise: give one of them.")
     if summarise:
         asked = load_study(file, overrides or [])
-        _summarise(asked, _folder(asked, output))
+        _summarise_finished(asked, _folder(asked, output))
         return
     import datasets
 
@@ -122,6 +122,21 @@ def _show_plan(asked: Study, folder: Path) -> None:
     tell(f"{asked.path}: valid")
 
 
+def _summarise_finished(asked: Study, folder: Path) -> None:
+    """Put together what earlier runs finished, and say where they were asked for other things."""
+    from ftft.folders import check_has_study
+    from ftft.study.summary import other_settings
+
+    check_has_study(folder, asked.data)
+    others = other_settings(asked, folder)
+    _summarise(asked, folder)
+    if others:
+        say(
+            f"note: these results are of other settings: {', '.join(others)} in "
+            f"{folder / 'study.yaml'} is not what is asked; run ftft study {asked.path} again."
+        )
+
+
 def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None = None) -> None:
     """Put together, show and write what is finished."""
     import pyarrow as pa
@@ -134,7 +149,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     from ftft.study.grid import tasks
     from ftft.study.summary import flat_rows, missing, read_summary, write_summary
 
-    summary = read_summary(folder, asked.data)
+    summary = read_summary(folder, asked)
     show_summary(summary)
     found = tasks(asked)
     unfinished = dict.fromkeys(missing(asked, found, summary), "not run yet") | {

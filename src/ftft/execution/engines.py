@@ -19,13 +19,11 @@ _DONE = re.compile(r": done (before|in \d+ s)$")
 
 
 class Engine(Protocol):
-    """Something that does tasks.
+    """Something that does tasks."""
 
-    Attributes:
-        slots: How many it is given at a time.
-    """
-
-    slots: int
+    @property
+    def slots(self) -> int | None:
+        """How many it does at a time; None where it takes all and nobody knows how many."""
 
     def submit(self, job: Job) -> None:
         """Take a task."""

@@ -137,7 +137,7 @@ class _Run:
         running = 0
         while graph.is_active():
             ready = sorted([*ready, *graph.get_ready()], key=self.place.__getitem__)
-            while ready and running < engine.slots:
+            while ready and (engine.slots is None or running < engine.slots):
                 task = ready.pop(0)
                 blocked = next((one for one in _needs(task) if one in self.failures), None)
                 if blocked is not None:
@@ -155,7 +155,7 @@ class _Run:
     def _job(self, task: Task) -> Job:
         return Job(task, experiment_of(self.opened.study, task), self.opened.folder)
 
-    def _ended(self, outcome: Outcome, slots: int) -> None:
+    def _ended(self, outcome: Outcome, slots: int | None) -> None:
         task = outcome.task
         del self.waiting[task]
         self.outcomes.append(outcome)
@@ -170,28 +170,31 @@ class _Run:
         self.collector.write(task.data, self.waiting)
         self._tell(Outcome(task, problem, outcome.seconds), slots)
 
-    def _tell(self, last: Outcome | None, slots: int) -> None:
+    def _tell(self, last: Outcome | None, slots: int | None) -> None:
         ended = len(self.tasks) - len(self.waiting)
         left = seconds_left(self.outcomes, tuple(self.waiting), slots)
         self.progress(Progress(ended, len(self.tasks), last, left))
 
 
-def seconds_left(outcomes: Sequence[Outcome], waiting: Sequence[Task], slots: int) -> float | None:
+def seconds_left(
+    outcomes: Sequence[Outcome], waiting: Sequence[Task], slots: int | None
+) -> float | None:
     """How long the rest takes, if a task takes as long as those of its method took so far.
 
     Args:
         outcomes: Tasks that were done.
         waiting: Tasks that are to be done.
-        slots: How many are done at a time.
+        slots: How many are done at a time; None where nobody knows.
 
     Returns:
-        Seconds; None where no task of any method has been done.
+        Seconds; None where no task of any method has been done, or nobody knows how many are done
+        at a time.
     """
     took: dict[str, list[float]] = {}
     for outcome in outcomes:
         if outcome.problem is None:
             took.setdefault(outcome.task.method, []).append(outcome.seconds)
-    if not took:
+    if not took or slots is None:
         return None
     means = {method: statistics.fmean(seconds) for method, seconds in took.items()}
     usual = statistics.fmean(means.values())

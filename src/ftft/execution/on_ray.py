@@ -32,7 +32,7 @@ class Ray:
     """
 
     # Ray queues what does not fit.
-    slots = sys.maxsize
+    slots = None
 
     def __init__(self, resources: Resources) -> None:
         self._ray = _ray()

@@ -15,7 +15,7 @@ from ftft.data.task import TaskData
 from ftft.encodings import Encodings
 from ftft.errors import FtftError
 from ftft.execution.performing import Done, perform
-from ftft.folders import STUDY_TITLE, check_writable, check_written_by
+from ftft.folders import check_foreign_study, check_writable
 from ftft.stages import Say, Stages
 from ftft.study.grid import Task, experiment_of, tasks, variant_of
 from ftft.workspace import Workspace
@@ -78,8 +78,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
     """
     attempt = Attempts()
     attempt(partial(check_writable, folder))
-    for place in (folder, *(folder / data for data in study.data)):
-        attempt(partial(_check_foreign, folder, place))
+    attempt(partial(check_foreign_study, folder, study.data))
     for experiment in study.experiments.values():
         attempt(partial(check_arguments, experiment))
     checked: list[Any] = []
@@ -102,8 +101,3 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         for note in notes(loaded):
             say(f"{name}: {note}")
     return OpenStudy(study, folder, data)
-
-
-def _check_foreign(folder: Path, place: Path) -> None:
-    names = ("study.yaml", "study.json", "experiment.yaml", RESULTS_NAME)
-    check_written_by(folder / "study.yaml", STUDY_TITLE, [place / name for name in names], "study")

@@ -7,6 +7,7 @@ and it stops as on SIGTERM, with a checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -36,29 +37,38 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
         started: Given the process, to stop it.
     """
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "ftft.execution.worker"]
-    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            # A Ctrl-C is for the study, which tells its processes.
-            start_new_session=True,
-        )
+    with contextlib.ExitStack() as opened:
+        try:
+            errors = opened.enter_context(
+                tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+            )
+            process = _start(errors, threads)
+        except OSError as error:
+            problem = f"its process cannot be started ({error.strerror or error})"
+            return Outcome(job.task, problem, time.perf_counter() - begun)
         if started is not None:
             started(process)
-        problem = _followed(process, job, say)
+        told = _followed(process, job, say)
         if os.environ.get("FTFT_DEBUG"):
             errors.seek(0)
             sys.stderr.write(errors.read())
-        if problem == "":
-            problem = _died(process.returncode, errors)
-    return Outcome(job.task, problem, time.perf_counter() - begun)
+        if told == "":
+            told = _died(process.returncode, errors)
+    return Outcome(job.task, told, time.perf_counter() - begun)
+
+
+def _start(errors: IO[str], threads: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ftft.execution.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        errors="replace",
+        env={"OMP_NUM_THREADS": str(threads), **os.environ},
+        # A Ctrl-C is for the study, which tells its processes.
+        start_new_session=True,
+    )
 
 
 def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:
@@ -71,7 +81,9 @@ def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:
             process.stdin.write(job.to_json() + "\n")
             process.stdin.flush()
         except BrokenPipeError:
-            pass  # it died while it started; how is told below
+            # It died while it started; how is told below. Closing writes once more what is left.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
         for line in process.stdout:
             told = _parsed(line)
             if "say" in told:

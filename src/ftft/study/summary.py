@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ftft.config.load import read_yaml
 from ftft.config.study import Study
 from ftft.records import write_json
 from ftft.study.aggregate import Cell, Row, aggregate, cell_of
-from ftft.study.grid import REFERENCE, Task, variant_of
+from ftft.study.grid import REFERENCE, Task, tasks, variant_of
 from ftft.study.intervals import LEVEL, Difference, Interval
-from ftft.study.reading import RESULTS_NAME, RunFolder, read_run
+from ftft.study.reading import RESULTS_NAME, RunFolder, RunResult, read_run
 
 SUMMARY_NAME = "study.json"
 _SCHEMA = 1
+
+# What changes no result, and what every result says of itself, so that others are left out.
+_TOLD_APART = (
+    *("name", "output", "resources", "baselines"),
+    *("grid.seeds", "grid.strategies", "grid.fractions"),
+)
 
 Flat = dict[str, str | int | float | bool | None]
 
@@ -35,20 +42,50 @@ class Summary:
     rows: tuple[Row, ...]
 
 
-def read_summary(folder: Path, data: Iterable[str]) -> Summary:
+def read_summary(folder: Path, study: Study) -> Summary:
     """Read what is finished of a study; nothing is run.
 
     Args:
         folder: The study folder.
-        data: Names of its data sets.
+        study: The study; results that are of none of its tasks are left out.
 
     Raises:
         WorkspaceError: Results cannot be read.
     """
-    places = [folder / name for name in data]
-    runs = tuple(read_run(place) for place in places if (place / RESULTS_NAME).exists())
+    wanted = {_key(study, task) for task in tasks(study) if task.method != REFERENCE}
+    places = [folder / name for name in study.data]
+    read = [read_run(place) for place in places if (place / RESULTS_NAME).exists()]
+    runs = [
+        replace(one, runs=tuple(run for run in one.runs if _key_of(run) in wanted)) for one in read
+    ]
     rows = aggregate([run for one in runs for run in one.runs])
     return Summary(folder, tuple(one for one in runs if one.runs), rows)
+
+
+def other_settings(study: Study, folder: Path) -> list[str]:
+    """Keys of a study file that differ from what the results in a study folder were asked with.
+
+    Args:
+        study: The study as it is asked for now.
+        folder: The study folder, with the ``study.yaml`` of its last run.
+
+    Returns:
+        The keys, such as ``grid.budgets``; none for what changes no result, or only which
+        results there are. Changes inside the files that a study file names are not seen.
+
+    Raises:
+        ConfigError: ``study.yaml`` cannot be read.
+    """
+    before = _by_key(read_yaml(folder / "study.yaml", "study file", "name, base and grid"))
+    now = _by_key(study.asked)
+    keys = [key for key in {**now, **before} if key not in _TOLD_APART]
+    return [key for key in keys if before.get(key) != now.get(key)]
+
+
+def _by_key(asked: Mapping[str, Any]) -> dict[str, Any]:
+    grid = asked.get("grid") or {}
+    named = {f"grid.{key}": value for key, value in grid.items()}
+    return {key: value for key, value in asked.items() if key != "grid"} | named
 
 
 def missing(study: Study, found: Sequence[Task], summary: Summary) -> list[str]:
@@ -59,12 +96,18 @@ def missing(study: Study, found: Sequence[Task], summary: Summary) -> list[str]:
         found: Its tasks.
         summary: What is finished.
     """
-    there = {(cell_of(run), run.seed) for one in summary.runs for run in one.runs}
+    there = {_key_of(run) for one in summary.runs for run in one.runs}
     return [
-        task.id
-        for task in found
-        if task.method != REFERENCE and (_cell(study, task), task.seed) not in there
+        task.id for task in found if task.method != REFERENCE and _key(study, task) not in there
     ]
+
+
+def _key_of(run: RunResult) -> tuple[Cell, int]:
+    return cell_of(run), run.seed
+
+
+def _key(study: Study, task: Task) -> tuple[Cell, int]:
+    return _cell(study, task), task.seed
 
 
 def _cell(study: Study, task: Task) -> Cell:
@@ -119,7 +162,7 @@ def _flat(row: Row) -> Flat:
     values: Flat = {**asdict(row.cell), "seeds": len(row.seeds), "selected": row.selected}
     values |= _interval("id", row.id_score) | _interval("ood", row.ood_score)
     for name, score in row.ood_scores.items():
-        values |= _interval(f"ood_{name}", score)
+        values |= _interval(f"ood_set_{name}", score)
     values |= _interval("flops", row.flops) | _interval("seconds", row.seconds)
     values["cost_estimated"] = row.estimated
     for other in ("erm", "random", "dm"):
