@@ -11,6 +11,7 @@ import pytest
 from generated import Made, results, write_run
 
 import ftft.report
+from ftft import DataMap, select
 from ftft.errors import FtftError
 from ftft.report import naming
 from ftft.report.html import page, write_report
@@ -176,6 +177,24 @@ def test_with_changed_data_a_run_is_shown_without_texts(tmp_path):
     view = read_view(read_run(folder))
     assert view.train is None
     assert "have changed since it was run" in view.notes[0]
+
+
+def test_a_run_that_was_started_again_is_said(tmp_path):
+    folder = write_run(tmp_path / "run", Made(examples=60, seeds=(0,)))
+    at = folder / "selection/seed-0/selection.parquet"
+    at.unlink()
+    select(DataMap.read(folder / "map/seed-0/map.parquet"), "ambiguous", 0.1).write(at)
+    view = read_view(read_run(folder))
+    assert "holds 6 examples instead of 20" in view.notes[0]
+    assert "has not finished" in page([view])
+
+
+def test_a_study_folder_is_said(ftft, tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/study.json").write_text("{}", encoding="utf-8")
+    refused = ftft("report", "study")
+    assert refused.code == 2
+    assert "--summarise" in refused.err
 
 
 def test_without_dynamics_there_are_no_curves(tmp_path):

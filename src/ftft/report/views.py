@@ -102,7 +102,8 @@ def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = Tru
 def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
     found = []
     for method, (map_stage, selection_stage, trained) in _STAGES.items():
-        for seed in sorted(one.seed for one in run.runs if one.method == method):
+        counted = {one.seed: one.selected for one in run.runs if one.method == method}
+        for seed in sorted(counted):
             at = f"seed-{seed}"
             try:
                 datamap = DataMap.read(run.folder / map_stage / at / "map.parquet")
@@ -110,6 +111,12 @@ def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
             except FtftError as error:
                 notes.append(f"The data map of {run.name}, seed {seed}, is left out: {error}")
                 continue
+            if len(chosen) != counted[seed]:
+                notes.append(
+                    f"The selection of {run.name}, seed {seed}, is not that of its scores: "
+                    f"it holds {len(chosen):,} examples instead of {counted[seed]:,}. The run started "
+                    "again with other settings and has not finished; give the same ftft run again."
+                )
             curves = _curves(run.folder / trained / at / "dynamics", datamap, notes)
             selected = pc.is_in(datamap.example_ids, value_set=chosen.example_ids)
             marks = selected.to_numpy(zero_copy_only=False)

@@ -12,6 +12,7 @@ from typing import Any
 from ftft.errors import WorkspaceError
 
 RESULTS_NAME = "results.json"
+SUMMARY_NAME = "study.json"
 _SCHEMA = 1
 
 
@@ -115,6 +116,11 @@ def read_run(folder: str | Path) -> RunFolder:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
+        if (folder / SUMMARY_NAME).is_file():
+            raise WorkspaceError(
+                f"{folder}: this is the folder of a study, not of a run; its tables are study.md, "
+                "study.tex and study.csv in it, and ftft study FILE --summarise writes them anew."
+            ) from error
         raise WorkspaceError(
             f"{path}: there are no results here; give the folder of a finished run, or finish it "
             "with the ftft run that made it."

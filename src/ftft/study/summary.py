@@ -13,9 +13,8 @@ from ftft.records import write_json
 from ftft.study.aggregate import Cell, Row, aggregate, cell_of
 from ftft.study.grid import REFERENCE, Task, tasks, variant_of
 from ftft.study.intervals import LEVEL, Difference, Interval
-from ftft.study.reading import RESULTS_NAME, RunFolder, RunResult, read_run
+from ftft.study.reading import RESULTS_NAME, SUMMARY_NAME, RunFolder, RunResult, read_run
 
-SUMMARY_NAME = "study.json"
 _SCHEMA = 1
 
 # What changes no result, and what every result says of itself, so that others are left out.
