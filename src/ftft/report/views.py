@@ -113,9 +113,10 @@ def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
                 continue
             if len(chosen) != counted[seed]:
                 notes.append(
-                    f"The selection of {run.name}, seed {seed}, is not that of its scores: "
-                    f"it holds {len(chosen):,} examples instead of {counted[seed]:,}. The run started "
-                    "again with other settings and has not finished; give the same ftft run again."
+                    f"The selection of {run.name}, seed {seed}, is not that of its scores: it "
+                    f"holds {len(chosen):,} examples instead of {counted[seed]:,}. The run was "
+                    "started again with other settings and has not finished; give the same ftft "
+                    "run again."
                 )
             curves = _curves(run.folder / trained / at / "dynamics", datamap, notes)
             selected = pc.is_in(datamap.example_ids, value_set=chosen.example_ids)
