@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return getattr(self, f"_{name}")(*match.groups())
         return self._send(404, {"error": f"no such request: {self.command} {path}"})
 
-    do_GET = do_HEAD = do_POST = do_PUT = _route  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = _route  # noqa: N815  # http.server calls them so
 
     @property
     def _known(self) -> bool:
