@@ -1,13 +1,14 @@
 """How well the preflight signals predict transfer, and when a selection has settled.
 
-    python benchmarks/calibrate.py FOLDER [--plot transfer.png]
+    python benchmarks/calibrate.py runs/sentences runs/pairs [--plot transfer.png]
 
-FOLDER is what ``benchmarks/ladder.py`` wrote. The outcome of a reference is the main model's score
-out of distribution less that of the main model on a random subset of the same size, for the same
-number of steps and with the same seed. Printed are the rank correlation of each signal with it,
-the rate of wrong verdicts, and, for each signal, the rate of wrong calls of a limit chosen on all
-data sets but the one it is tried on. A reference transfers where it is at most MARGIN worse out of
-distribution than the main model's own map (DM); a call is wrong where it says otherwise.
+The folders are those of finished studies with ``random`` and ``dm`` among the baselines, such as
+benchmarks/evidence/*.yaml. The outcome of a reference is the main model's score out of
+distribution less that of the main model on a random subset of the same size, for the same number
+of steps and with the same seed; it transfers where that is above zero. The main model itself, on
+ERM's dynamics, counts as a reference too: that is DM. Printed are the rank correlation of each
+signal with the outcome, the rate of wrong verdicts, and, for each signal, the rate of wrong calls
+of a limit chosen on all data sets but the one it is tried on.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ladder import FIRST
 
 from ftft.dynamics import TrainingDynamics, read_dynamics
+from ftft.study.reading import RunResult, read_run
 from ftft.transfer import DevScore, Signals, preflight, selections_by_point, signals
 from ftft.transfer.agreement import overlap_of, spearman
 from ftft.transfer.settling import Settling
 
 SIGNALS = ("train_accuracy", "easy", "ambiguous_and_hard", "hard_learnt", "hard_right", "steady")
-MARGIN = 0.04
-SHARES = (0.75, 0.8, 0.85, 0.9, 0.95)
+OUTSIDE = ("dev", "generalises")
+SHARES = (0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One reference of the ladder and what came of it."""
+    """One reference with one seed and what came of it."""
 
     data: str
     seed: int
@@ -42,57 +43,59 @@ class Rung:
     signals: Signals
     dev: DevScore
     verdict: str
-    ood: float
+    run: RunResult
     outcome: float
     versus_erm: float
     versus_dm: float
     dynamics: TrainingDynamics
 
 
-def ood(record: dict, results: dict) -> float:
-    sets = results["data"]["sets"]["test_ood"]
-    scores = record["scores"]["test"]
-    return statistics.fmean(scores[name][results["metric"]] for name in sets)
-
-
-def read_rung(folder: Path, baselines: dict[str, float], *, itself: bool = False) -> Rung:
-    """One rung; ``itself``: the main model as its own reference, which DM is."""
-    results = json.loads((folder / "results.json").read_text())
-    method = "dm" if itself else "ftft"
-    record = next(one for one in results["runs"] if one["method"] == method)
-    stage = folder / ("erm" if itself else "reference") / folder.parent.name
+def read_rung(run: RunResult, others: dict[str, float]) -> Rung:
+    """One reference; for DM the main model on ERM's dynamics."""
+    itself = run.method == "dm"
+    place = ("erm", run.main) if itself else ("reference", str(run.reference))
+    stage = run.folder.joinpath(*place, f"seed-{run.seed}")
     trained = json.loads((stage / "stage.json").read_text())["result"]
     dynamics = read_dynamics(stage / "dynamics")
     found = signals(dynamics)
-    (scores,) = trained["dev_scores"].values()
+    (scores,) = (trained["dev_scores"][name] for name in dev_sets(run.folder))
     dev = DevScore(scores["accuracy"], found.majority)
-    score = ood(record, results)
+    score = ood(run)
     return Rung(
-        data=folder.parent.parent.name,
-        seed=record["seed"],
-        name="main-itself" if itself else folder.name,
+        data=run.folder.name,
+        seed=run.seed,
+        name="main-itself" if itself else str(run.reference),
         signals=found,
         dev=dev,
         verdict=preflight(found, dev).verdict,
-        ood=score,
-        outcome=score - baselines["random"],
-        versus_erm=score - baselines["erm"],
-        versus_dm=score - baselines["dm"],
+        run=run,
+        outcome=score - others["random"],
+        versus_erm=score - others["erm"],
+        versus_dm=score - others["dm"],
         dynamics=dynamics,
     )
 
 
-def read_ladder(folder: Path) -> tuple[list[Rung], dict[tuple[str, int], dict[str, float]]]:
-    rungs, known = [], {}
-    for first in sorted(folder.glob(f"*/seed-*/{FIRST}/results.json")):
-        results = json.loads(first.read_text())
-        baselines = {one["method"]: ood(one, results) for one in results["runs"]}
-        place = first.parent.parent
-        known[place.parent.name, int(place.name.removeprefix("seed-"))] = baselines
-        rungs.append(read_rung(first.parent, baselines, itself=True))
-        finished = sorted(place.glob("*/results.json"), key=lambda path: path.stat().st_mtime)
-        rungs += [read_rung(one.parent, baselines) for one in finished]
-    return rungs, known
+def dev_sets(folder: Path) -> list[str]:
+    return list(read_run(folder).values["data"]["sets"]["dev"])
+
+
+def ood(run: RunResult) -> float:
+    assert run.ood_score is not None, "the studies have out-of-distribution test sets"
+    return run.ood_score
+
+
+def read_ladder(studies: list[Path]) -> list[Rung]:
+    rungs = []
+    for path in sorted(one for study in studies for one in study.glob("*/results.json")):
+        runs = read_run(path.parent).runs
+        for seed in sorted({run.seed for run in runs}):
+            of_seed = [run for run in runs if run.seed == seed]
+            others = {run.method: ood(run) for run in of_seed if run.method != "ftft"}
+            if not {"erm", "random", "dm"} <= others.keys():
+                continue  # the study is not that far yet
+            rungs += [read_rung(run, others) for run in of_seed if run.method in ("dm", "ftft")]
+    return rungs
 
 
 def table(rungs: list[Rung]) -> pd.DataFrame:
@@ -106,33 +109,45 @@ def table(rungs: list[Rung]) -> pd.DataFrame:
                 "reference": rung.name,
                 **values,
                 "dev": rung.dev.accuracy,
+                "generalises": rung.dev.accuracy - rung.signals.train_accuracy,
                 "verdict": rung.verdict,
-                "OOD": rung.ood,
+                "OOD": ood(rung.run),
                 "vs random": rung.outcome,
                 "vs ERM": rung.versus_erm,
                 "vs DM": rung.versus_dm,
+                "FLOPs / ERM": rung.run.flops,
             }
         )
     return pd.DataFrame(rows)
 
 
+def ladder(values: pd.DataFrame) -> pd.DataFrame:
+    """Every reference on every data set, mean over seeds."""
+    means = values.groupby(["data", "reference"]).mean(numeric_only=True).drop(columns="seed")
+    verdicts = values.groupby(["data", "reference"])["verdict"].agg(
+        lambda given: " ".join(f"{n} {name}" for name, n in given.value_counts().items())
+    )
+    spread = values.groupby(["data", "reference"])["vs random"].std()
+    return means.assign(spread=spread, verdicts=verdicts)
+
+
 def correlations(values: pd.DataFrame) -> pd.DataFrame:
-    """Within each data set and seed, for no set's level to count; then their mean."""
+    """Within each data set and seed, for no set's level to count; their mean, and over sets."""
     found = {}
     for key, group in values.groupby(["data", "seed"]):
         found[key] = {
             name: spearman(
                 group[name].fillna(0).to_numpy(float), group["vs random"].to_numpy(float)
             )
-            for name in (*SIGNALS, "dev")
+            for name in (*SIGNALS, *OUTSIDE)
         }
     result = pd.DataFrame(found)
-    result.columns = [f"{data} {seed}" for data, seed in result.columns]
-    return result.assign(mean=result.mean(axis=1))
+    by_set = result.T.groupby(level=0).mean().T
+    return by_set.assign(mean=result.mean(axis=1), lowest=result.min(axis=1))
 
 
 def wrong_verdicts(values: pd.DataFrame) -> None:
-    works = values["vs DM"] >= -MARGIN
+    works = values["vs random"] > 0
     for meaning, calls in (
         ("good alone counts as yes", values["verdict"] == "good"),
         ("good and doubtful count as yes", values["verdict"] != "bad"),
@@ -147,21 +162,39 @@ def wrong_verdicts(values: pd.DataFrame) -> None:
 
 
 def leave_one_set_out(values: pd.DataFrame) -> None:
-    works = (values["vs DM"] >= -MARGIN).to_numpy()
+    works = (values["vs random"] > 0).to_numpy()
     sets = values["data"].to_numpy()
     if len(set(sets)) < 2:
         print("  needs two data sets")
         return
-    for name in (*SIGNALS, "dev"):
+    for name in (*SIGNALS, *OUTSIDE):
         signal = values[name].fillna(0).to_numpy(float)
-        wrong = 0
+        wrong, told = 0, []
         for held_out in sorted(set(sets)):
             others = sets != held_out
-            limits = [-np.inf, *np.unique(signal[others])]
+            # Below the least, all transfer; above the most, none does.
+            limits = [-np.inf, *np.unique(signal[others]), np.inf]
             rates = [((signal[others] >= limit) != works[others]).mean() for limit in limits]
             limit = limits[int(np.argmin(rates))]
-            wrong += int(((signal[~others] >= limit) != works[~others]).sum())
-        print(f"  {name}: {wrong} of {len(values)} wrong")
+            missed = int(((signal[~others] >= limit) != works[~others]).sum())
+            wrong += missed
+            told.append(f"{held_out} {missed} of {int((~others).sum())} at {limit:.2f}")
+        print(f"  {name}: {wrong} of {len(values)} wrong ({'; '.join(told)})")
+
+
+def so_far(rungs: list[Rung]) -> None:
+    """What the selection after each recording point shares with the one after the last."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for rung in rungs:
+        chosen = selections_by_point(rung.dynamics)
+        for place, one in enumerate(chosen[:-1]):
+            shared = overlap_of(one, chosen[-1], len(rung.dynamics)).shared
+            found.setdefault((rung.name, f"{place + 2} of {len(chosen) + 1}"), []).append(shared)
+    for (name, points), overlaps in sorted(found.items()):
+        print(
+            f"  {name}, {points} points: {statistics.fmean(overlaps):.2f} "
+            f"(from {min(overlaps):.2f} to {max(overlaps):.2f})"
+        )
 
 
 def settling(rungs: list[Rung]) -> None:
@@ -174,8 +207,8 @@ def settling(rungs: list[Rung]) -> None:
                 continue
             rule = Settling(share, rung.signals.fraction, 0)
             epochs = rung.dynamics.epochs
-            so_far = [replace(rung.dynamics, epochs=epochs[:end]) for end in range(3, points)]
-            stop = next((place for place, one in enumerate(so_far) if rule.is_reached(one)), None)
+            parts_of = [replace(rung.dynamics, epochs=epochs[:end]) for end in range(3, points)]
+            stop = next((place for place, one in enumerate(parts_of) if rule.is_reached(one)), None)
             chosen = selections_by_point(rung.dynamics)
             at = len(chosen) - 1 if stop is None else stop + 1
             parts.append((at + 2) / points)
@@ -198,7 +231,7 @@ def plot(values: pd.DataFrame, path: Path) -> None:
     markers = {"good": "o", "doubtful": "s", "bad": "X"}
     # Okabe and Ito's colours, which colour-blind people can tell apart.
     colours = dict(
-        zip(sorted(set(values["data"])), ("#0072B2", "#D55E00", "#009E73"), strict=False)
+        zip(sorted(set(values["data"])), ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), strict=False)
     )
     for panel, name in zip(panels, shown, strict=True):
         for (data, verdict), group in values.groupby(["data", "verdict"]):
@@ -222,21 +255,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("studies", nargs="+", type=Path)
     parser.add_argument("--plot", type=Path, help="also draw the outcomes over the signals")
     options = parser.parse_args()
-    rungs, known = read_ladder(options.folder)
+    rungs = read_ladder(options.studies)
+    if not rungs:
+        parser.error("no seed of these studies has ERM, random and DM finished")
     values = table(rungs)
-    pd.set_option("display.width", 220, "display.max_columns", 30, "display.precision", 3)
+    pd.set_option("display.width", 250, "display.max_columns", 30, "display.precision", 3)
     print(values.to_string(index=False))
-    print("\nout of distribution, baselines")
-    print(pd.DataFrame(known).T.drop(columns="ftft").to_string())
+    print("\nmeans over seeds")
+    print(ladder(values).to_string())
     print("\nrank correlation of a signal with the outcome")
     print(correlations(values).to_string())
     print("\nwrong verdicts")
     wrong_verdicts(values)
     print("\nwrong calls of a limit on one signal, chosen on the other data sets")
     leave_one_set_out(values)
+    print("\nwhat the selection after some of the points shares with the full one")
+    so_far(rungs)
     print("\nstopping at a share that stays (full: all epochs of that reference)")
     settling(rungs)
     if options.plot:

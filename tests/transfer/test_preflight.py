@@ -75,7 +75,7 @@ def test_a_reference_that_learnt_is_good():
     found = preflight(FINE, DevScore(0.9, 0.5, expected=0.93))
     assert (found.verdict, found.advice) == ("good", ())
     assert found.reasons == ()
-    assert [one.verdict for one in found.findings] == ["good"] * 5
+    assert [one.verdict for one in found.findings] == ["good"] * 6
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,20 @@ def test_each_signal_can_spoil_it(change, verdict, reason):
     ],
 )
 def test_so_can_the_development_score(dev, verdict):
-    assert preflight(FINE, dev).verdict == verdict
+    assert preflight(replace(FINE, train_accuracy=0.78), dev).verdict == verdict
+
+
+def test_training_examples_known_by_heart_are_doubtful():
+    known = preflight(FINE, DevScore(0.84, 0.5))
+    assert known.verdict == "doubtful"
+    assert known.reasons == (
+        "its accuracy is 95.0% on the examples it was trained on and 84.0% on development data: "
+        "it knows them by heart, and what it finds ambiguous may be noise",
+    )
+    assert known.advice == ("take more training examples, or train the main model on all of them",)
+    # Better on development data than in training, where dropout is on, is no gap.
+    assert preflight(FINE, DevScore(0.99, 0.5)).verdict == "good"
+    assert preflight(FINE, DevScore(0.86, 0.5)).verdict == "good"
 
 
 def test_the_worst_counts_and_is_told_first():

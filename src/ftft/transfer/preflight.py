@@ -163,7 +163,7 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
     """
     findings = [_learnt(found), _easy(found), _hard(found), _steady(found)]
     if dev is not None:
-        findings.append(_dev(dev))
+        findings += [_dev(dev), _generalises(found, dev)]
     worst = max((finding.verdict for finding in findings), key=(GOOD, DOUBTFUL, BAD).index)
     told = sorted(findings, key=lambda one: (BAD, DOUBTFUL, GOOD).index(one.verdict))
     return Preflight(
@@ -174,6 +174,7 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
     )
 
 
+_BY_HEART = 0.1
 _LONGER = "train it longer, or with a higher learning rate"
 _LARGER = "take a larger or better pretrained reference"
 
@@ -233,3 +234,18 @@ def _dev(dev: DevScore) -> Finding:
         if hoped > 0 and above < 0.5 * hoped:
             verdict = max(verdict, DOUBTFUL, key=(GOOD, DOUBTFUL, BAD).index)
     return Finding(verdict, f"{reason})", f"{_LONGER}, or {_LARGER}")
+
+
+def _generalises(found: Signals, dev: DevScore) -> Finding:
+    """Where data are scarce, hard examples are the wrong ones to keep (Sorscher et al. 2022)."""
+    gap = found.train_accuracy - dev.accuracy
+    reason = (
+        f"its accuracy is {found.train_accuracy:.1%} on the examples it was trained on and "
+        f"{dev.accuracy:.1%} on development data"
+    )
+    if gap <= _BY_HEART:
+        return Finding(GOOD, reason, "")
+    reason += ": it knows them by heart, and what it finds ambiguous may be noise"
+    return Finding(
+        DOUBTFUL, reason, "take more training examples, or train the main model on all of them"
+    )
