@@ -50,8 +50,8 @@ class Rung:
     dynamics: TrainingDynamics
 
 
-def read_rung(run: RunResult, others: dict[str, float]) -> Rung:
-    """One reference; for DM the main model on ERM's dynamics."""
+def read_rung(run: RunResult, others: dict[str, float], majority: float) -> Rung:
+    """One reference; for DM the main model on ERM's dynamics. The majority is that of dev data."""
     itself = run.method == "dm"
     place = ("erm", run.main) if itself else ("reference", str(run.reference))
     stage = run.folder.joinpath(*place, f"seed-{run.seed}")
@@ -59,7 +59,7 @@ def read_rung(run: RunResult, others: dict[str, float]) -> Rung:
     dynamics = read_dynamics(stage / "dynamics")
     found = signals(dynamics)
     (scores,) = (trained["dev_scores"][name] for name in dev_sets(run.folder))
-    dev = DevScore(scores["accuracy"], found.majority)
+    dev = DevScore(scores["accuracy"], majority)
     score = ood(run)
     return Rung(
         data=run.folder.name,
@@ -94,7 +94,12 @@ def read_ladder(studies: list[Path]) -> list[Rung]:
             others = {run.method: ood(run) for run in of_seed if run.method != "ftft"}
             if not {"erm", "random", "dm"} <= others.keys():
                 continue  # the study is not that far yet
-            rungs += [read_rung(run, others) for run in of_seed if run.method in ("dm", "ftft")]
+            known = next(run for run in of_seed if run.method == "ftft").record["preflight"]
+            rungs += [
+                read_rung(run, others, known["dev"]["majority"])
+                for run in of_seed
+                if run.method in ("dm", "ftft")
+            ]
     return rungs
 
 

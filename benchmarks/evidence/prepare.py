@@ -83,16 +83,19 @@ def pretrain(model: Any, tokenizer: Any, texts: list[str]) -> None:
 
 
 def save(model: Any, path: Path) -> None:
-    model.save_pretrained(path)
-    AutoTokenizer.from_pretrained(resolve_model(WEIGHTS)).save_pretrained(path)
+    # Under another name until it is whole: what is there is taken for finished.
+    building = path.with_name(f".{path.name}")
+    model.save_pretrained(building)
+    AutoTokenizer.from_pretrained(resolve_model(WEIGHTS)).save_pretrained(building)
+    building.rename(path)
 
 
 def main() -> None:
     if not (MADE / "demo/demo.yaml").is_file():
         prepare_demo(MADE / "demo")
-    if not (MADE / "random-2-layers/config.json").is_file():
+    if not (MADE / "random-2-layers").is_dir():
         small_random(MADE / "random-2-layers")
-    if not (MADE / "mlm-3-layers/config.json").is_file():
+    if not (MADE / "mlm-3-layers").is_dir():
         print("masked-language modelling", flush=True)
         repaired(MADE / "mlm-3-layers", training_texts())
 

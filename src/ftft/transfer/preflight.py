@@ -237,7 +237,7 @@ def _dev(dev: DevScore) -> Finding:
 
 
 def _generalises(found: Signals, dev: DevScore) -> Finding:
-    """Where data are scarce, hard examples are the wrong ones to keep (Sorscher et al. 2022)."""
+    """Where data are scarce, hard examples may be the wrong ones to keep (Sorscher et al. 2022)."""
     gap = found.train_accuracy - dev.accuracy
     reason = (
         f"its accuracy is {found.train_accuracy:.1%} on the examples it was trained on and "
