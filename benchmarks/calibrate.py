@@ -14,7 +14,6 @@ of a limit chosen on all data sets but the one it is tried on.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from ftft.dynamics import TrainingDynamics, read_dynamics
-from ftft.study.reading import RunResult, read_run
-from ftft.transfer import DevScore, Signals, preflight, selections_by_point, signals
+from ftft.study.reading import RunFolder, RunResult, read_run
+from ftft.transfer import DevScore, Preflight, Signals, preflight, selections_by_point, signals
 from ftft.transfer.agreement import overlap_of, spearman
 from ftft.transfer.settling import Settling
 
@@ -42,7 +41,7 @@ class Rung:
     name: str
     signals: Signals
     dev: DevScore
-    verdict: str
+    judged: Preflight
     run: RunResult
     outcome: float
     versus_erm: float
@@ -50,16 +49,12 @@ class Rung:
     dynamics: TrainingDynamics
 
 
-def read_rung(run: RunResult, others: dict[str, float], majority: float) -> Rung:
-    """One reference; for DM the main model on ERM's dynamics. The majority is that of dev data."""
+def read_rung(run: RunResult, dev: DevScore, others: dict[str, float]) -> Rung:
+    """One reference; for DM the main model, on ERM's dynamics."""
     itself = run.method == "dm"
     place = ("erm", run.main) if itself else ("reference", str(run.reference))
-    stage = run.folder.joinpath(*place, f"seed-{run.seed}")
-    trained = json.loads((stage / "stage.json").read_text())["result"]
-    dynamics = read_dynamics(stage / "dynamics")
+    dynamics = read_dynamics(run.folder.joinpath(*place, f"seed-{run.seed}", "dynamics"))
     found = signals(dynamics)
-    (scores,) = (trained["dev_scores"][name] for name in dev_sets(run.folder))
-    dev = DevScore(scores["accuracy"], majority)
     score = ood(run)
     return Rung(
         data=run.folder.name,
@@ -67,17 +62,13 @@ def read_rung(run: RunResult, others: dict[str, float], majority: float) -> Rung
         name="main-itself" if itself else str(run.reference),
         signals=found,
         dev=dev,
-        verdict=preflight(found, dev).verdict,
+        judged=preflight(found, dev),
         run=run,
         outcome=score - others["random"],
         versus_erm=score - others["erm"],
         versus_dm=score - others["dm"],
         dynamics=dynamics,
     )
-
-
-def dev_sets(folder: Path) -> list[str]:
-    return list(read_run(folder).values["data"]["sets"]["dev"])
 
 
 def ood(run: RunResult) -> float:
@@ -88,19 +79,24 @@ def ood(run: RunResult) -> float:
 def read_ladder(studies: list[Path]) -> list[Rung]:
     rungs = []
     for path in sorted(one for study in studies for one in study.glob("*/results.json")):
-        runs = read_run(path.parent).runs
-        for seed in sorted({run.seed for run in runs}):
-            of_seed = [run for run in runs if run.seed == seed]
-            others = {run.method: ood(run) for run in of_seed if run.method != "ftft"}
-            if not {"erm", "random", "dm"} <= others.keys():
-                continue  # the study is not that far yet
-            known = next(run for run in of_seed if run.method == "ftft").record["preflight"]
-            rungs += [
-                read_rung(run, others, known["dev"]["majority"])
-                for run in of_seed
-                if run.method in ("dm", "ftft")
-            ]
+        folder = read_run(path.parent)
+        for seed in sorted({run.seed for run in folder.runs}):
+            rungs += of_seed(folder, [run for run in folder.runs if run.seed == seed])
     return rungs
+
+
+def of_seed(folder: RunFolder, runs: list[RunResult]) -> list[Rung]:
+    """All references with one seed, and the main model as its own; none while some is missing."""
+    baselines = {run.method: run for run in runs if run.method != "ftft"}
+    by_reference = [run for run in runs if run.method == "ftft"]
+    if not by_reference or not {"erm", "random", "dm"} <= baselines.keys():
+        return []
+    others = {method: ood(run) for method, run in baselines.items()}
+    known = [(run, DevScore(**run.record["preflight"]["dev"])) for run in by_reference]
+    (name,) = folder.values["data"]["sets"]["dev"]
+    accuracy = baselines["erm"].record["scores"]["dev"][name]["accuracy"]
+    known.append((baselines["dm"], DevScore(accuracy, known[0][1].majority)))
+    return [read_rung(run, dev, others) for run, dev in known]
 
 
 def table(rungs: list[Rung]) -> pd.DataFrame:
@@ -115,7 +111,7 @@ def table(rungs: list[Rung]) -> pd.DataFrame:
                 **values,
                 "dev": rung.dev.accuracy,
                 "generalises": rung.dev.accuracy - rung.signals.train_accuracy,
-                "verdict": rung.verdict,
+                "verdict": rung.judged.verdict,
                 "OOD": ood(rung.run),
                 "vs random": rung.outcome,
                 "vs ERM": rung.versus_erm,
@@ -166,6 +162,23 @@ def wrong_verdicts(values: pd.DataFrame) -> None:
     print(f"  always the commoner answer: {always} of {len(values)} wrong")
 
 
+def without_by_heart(rungs: list[Rung]) -> None:
+    """What the verdicts were before the doubt about examples known by heart was added."""
+    for title, drop in (("with", ""), ("without", "by heart")):
+        good = [
+            rung
+            for rung in rungs
+            if all(
+                one.verdict == "good" or (drop and drop in one.reason)
+                for one in rung.judged.findings
+            )
+        ]
+        wrong = sum(rung.outcome <= 0 for rung in good)
+        print(
+            f"  {title} the doubt about known by heart: {len(good)} good, {wrong} of them wrongly"
+        )
+
+
 def leave_one_set_out(values: pd.DataFrame) -> None:
     works = (values["vs random"] > 0).to_numpy()
     sets = values["data"].to_numpy()
@@ -205,7 +218,7 @@ def so_far(rungs: list[Rung]) -> None:
 def settling(rungs: list[Rung]) -> None:
     """Where each share would have stopped, and what it would still have selected."""
     for share in SHARES:
-        parts, overlaps = [], []
+        parts, overlaps, stopped = [], [], []
         for rung in rungs:
             points = len(rung.dynamics.epochs)
             if points < 4:
@@ -217,11 +230,13 @@ def settling(rungs: list[Rung]) -> None:
             chosen = selections_by_point(rung.dynamics)
             at = len(chosen) - 1 if stop is None else stop + 1
             parts.append((at + 2) / points)
+            stopped += [] if stop is None else [f"{rung.data} {rung.name}"]
             overlaps.append(overlap_of(chosen[at], chosen[-1], len(rung.dynamics)).shared)
         print(
             f"  {share:.2f}: trains {np.mean(parts):.2f} of the epochs (from {min(parts):.2f} to "
             f"{max(parts):.2f}); shares {np.mean(overlaps):.2f} of the full selection (from "
-            f"{min(overlaps):.2f})"
+            f"{min(overlaps):.2f}); stops {len(stopped)} of {len(parts)}: "
+            f"{', '.join(sorted(set(stopped))) or 'none'}"
         )
 
 
@@ -275,6 +290,7 @@ def main() -> None:
     print(correlations(values).to_string())
     print("\nwrong verdicts")
     wrong_verdicts(values)
+    without_by_heart(rungs)
     print("\nwrong calls of a limit on one signal, chosen on the other data sets")
     leave_one_set_out(values)
     print("\nwhat the selection after some of the points shares with the full one")

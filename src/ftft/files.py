@@ -43,6 +43,7 @@ def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[
             "exists, is writable and has space left, then run the same command again."
         ) from problem
     finally:
+        # What went wrong before matters more than a leftover.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
@@ -91,6 +92,7 @@ def write_text(path: Path, text: str, error: type[FtftError] = DynamicsError) ->
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process had begun to write below `folder` and never renamed."""
     for path in folder.rglob(".*.tmp"):
+        # A leftover that stays does no harm.
         with contextlib.suppress(OSError):
             path.unlink()
 

@@ -28,7 +28,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
-import transformers  # noqa: F401
+import transformers  # noqa: F401  # loaded once here, not in every fork
 
 import ftft.cli.app
 import ftft.cli.show
@@ -143,6 +143,7 @@ def count_operations_once(experiment: str) -> None:
     chosen = load_experiment(Path(experiment))
     for settings in (chosen.reference, chosen.main):
         counter(load_model(settings, ("neg", "pos"), seed=0), recomputing=False)
+    # A function in the place of the class.
     ftft.training.finetune.FlopCounter = counter  # type: ignore[assignment,misc]
 
 

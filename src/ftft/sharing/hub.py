@@ -189,11 +189,13 @@ def download(repository: Repository, commit: str, folder: Path) -> Manifest:
         )
 
     with _explained(repository, "read"):
+        # Without one, read_manifest says what is missing.
         with contextlib.suppress(RemoteEntryNotFoundError):
             fetch(MANIFEST_NAME)
         manifest = read_manifest(folder / MANIFEST_NAME, repository)
         for name in manifest.files:
             fetch(name)
+        # Its owner may have removed the card: nothing here needs it.
         with contextlib.suppress(RemoteEntryNotFoundError):
             fetch(CARD_NAME)
     # What huggingface_hub notes down for going on with a download.

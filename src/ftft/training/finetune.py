@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -151,17 +152,13 @@ def finetune(
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
     flops = FlopCounter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
-        keep_freed_memory()
-        # A launcher wraps even one process, and what wraps it wants its own kind of gradient.
-        alone = not torch.distributed.is_initialized()
-        if alone and not arguments.torch_compile:
-            reuse_embedding_gradient(model)
+        _spare_memory(model, compiled=arguments.torch_compile)
     recorder = None
     if recording is not None:
         rank = arguments.process_index
         recorder = _recorder(folder / "dynamics", train, settings, plan, recording, rank)
     in_training = recording is not None and recording.mode == "training"
-    try:
+    with _refusals_explained(settings):
         trainer = FineTuner(
             model=model,
             args=arguments,
@@ -176,12 +173,6 @@ def finetune(
             recorder=recorder if in_training else None,
             callbacks=_callbacks(plan, title),
         )
-    except (RuntimeError, ImportError, ValueError) as error:
-        # Mostly an integration that is named in training_arguments and not installed.
-        raise ConfigError(
-            f"model {settings.model}: transformers.Trainer refuses the settings: "
-            f"{str(error).splitlines()[0]} Check training_arguments."
-        ) from error
     if recorder is not None and recording is not None and not in_training:
         points = recording.points_per_epoch
         trainer.add_callback(RecordingPasses(trainer, recorder, train, points))
@@ -195,6 +186,40 @@ def finetune(
         trainer.add_callback(OwnFigures(trainer, tracked, flops, *own))
     trainer.remove_callback(PrinterCallback)
     trainer.dynamics = dynamics
+    _train(trainer, resume, recorder, tracked, folder / "model")
+    if dynamics is not None:
+        # Damage must show here, where the checkpoints to record again from are still there.
+        check_dynamics(dynamics)
+    return _finetuned(trainer, folder, plan, flops, recorded=recorder is not None)
+
+
+def _spare_memory(model: Any, *, compiled: bool) -> None:
+    """Keep memory from step to step, where a CPU would fetch it anew."""
+    keep_freed_memory()
+    # A launcher wraps even one process, and what wraps it wants its own kind of gradient.
+    if not torch.distributed.is_initialized() and not compiled:
+        reuse_embedding_gradient(model)
+
+
+@contextlib.contextmanager
+def _refusals_explained(settings: FineTuning) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ImportError, ValueError) as error:
+        # Mostly an integration that is named in training_arguments and not installed.
+        raise ConfigError(
+            f"model {settings.model}: transformers.Trainer refuses the settings: "
+            f"{str(error).splitlines()[0]} Check training_arguments."
+        ) from error
+
+
+def _train(
+    trainer: FineTuner,
+    resume: Path | None,
+    recorder: DynamicsRecorder | None,
+    tracked: Tracked | None,
+    folder: Path,
+) -> None:
     with quiet(), tracking(tracked):
         if tracked is not None:
             open_tensorboard(trainer, tracked, 0 if resume is None else step_of(resume))
@@ -202,11 +227,7 @@ def finetune(
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         if recorder is not None:
             recorder.flush()
-        _save_model(trainer, folder / "model")
-    if dynamics is not None:
-        # Damage must show here, where the checkpoints to record again from are still there.
-        check_dynamics(dynamics)
-    return _finetuned(trainer, folder, plan, flops, recorded=recorder is not None)
+        _save_model(trainer, folder)
 
 
 def _save_model(trainer: FineTuner, folder: Path) -> None:

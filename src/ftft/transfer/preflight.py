@@ -154,8 +154,8 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0
 def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
     """Judge a reference: the worst of what its signals say one by one.
 
-    The limits come from ladders of references whose selections a main model was trained on; see
-    docs/transfer.md for how often such a verdict is wrong.
+    The limits were set by hand. It says whether the reference has learnt its data; on small data it
+    did not tell how the main model does: docs/transfer.md has how often it was wrong.
 
     Args:
         found: From :func:`signals`.
