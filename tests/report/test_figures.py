@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -28,6 +29,7 @@ from ftft.report.figures import (
 )
 from ftft.report.rows import cell_names, rows_of, runs_by_cell
 from ftft.selection.strategies import select
+from ftft.study.reading import read_run
 from ftft.transfer.agreement import agreement
 
 
@@ -132,6 +134,39 @@ class TestRuns:
         other = make_run(tmp_path / "other", name="other", maps=False)
         assert [axes.get_title() for axes in draw_pareto([run, other]).axes] == ["tiny", "other"]
         assert len(draw_curves([run, other]).axes) == 4
+
+    def test_many_references_are_told_apart(self, tmp_path):
+        entries = [record("ftft", 0, reference=f"small-{number}") for number in range(8)]
+        run = make_run(tmp_path / "many", methods=(), maps=False)
+        values = json.loads((run.folder / "results.json").read_text())
+        (run.folder / "results.json").write_text(json.dumps(values | {"runs": entries}))
+        run = read_run(run.folder)
+        pareto, curves = draw_pareto([run]).axes[0], draw_curves([run]).axes[0]
+        large = [line for line in pareto.lines if line.get_markersize() == 8]
+        assert len({(line.get_marker(), line.get_fillstyle()) for line in large}) == 8
+        # Matplotlib tells dashes of one's own by a private name only.
+        thick = [line for line in curves.lines if line.get_linewidth() == 1.8]
+        assert len({str(line._unscaled_dash_pattern) for line in thick}) == 8
+        for figure in (draw_pareto([run]), draw_curves([run])):
+            figure.draw_without_rendering()
+            axes = figure.axes[0]
+            legend, panel = axes.get_legend().get_window_extent(), axes.get_window_extent()
+            assert legend.y1 < panel.y0
+            assert legend.y0 >= 0
+
+    def test_few_have_their_legend_among_the_marks(self, run):
+        figure = draw_pareto([run])
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        assert axes.get_legend().get_window_extent().y0 > axes.get_window_extent().y0
+
+    def test_where_only_another_experiment_has_ood_sets_no_panel_is_drawn(self, run, tmp_path):
+        other = make_run(tmp_path / "other", name="other", maps=False)
+        values = json.loads((other.folder / "results.json").read_text())
+        values["data"]["sets"]["dev_ood"] = {}
+        (other.folder / "results.json").write_text(json.dumps(values))
+        drawn = draw_curves([run, read_run(other.folder)]).axes
+        assert [axes.axison for axes in drawn] == [True, True, True, False]
 
     def test_a_learning_curve_ends_at_the_cost_of_its_run(self, run):
         for axes in draw_curves([run]).axes:

@@ -28,8 +28,14 @@ from ftft.study.intervals import Interval
 from ftft.study.reading import RunFolder, RunResult
 
 # Of several rows of a method, the second and further ones.
-_LINES = ("-", "--", ":", "-.")
-_FILLS = ("full", "none", "left", "bottom")
+_LINES: tuple[Any, ...] = (
+    *("-", "--", ":", "-."),
+    *((0, dashes) for dashes in ((1, 4), (9, 4), (7, 1, 1, 1, 1, 1), (5, 2, 5, 2, 1, 2))),
+)
+_FILLS = ("full", "none", "left", "bottom", "right", "top")
+_FURTHER_MARKERS = ("P", "X", "h")
+_INSIDE = 5
+"""Entries that a legend may have among the marks; more would hide them and go below."""
 _COST = "cost: FLOPs over ERM's, reference included"
 
 
@@ -44,7 +50,8 @@ def draw_pareto(folders: Sequence[RunFolder]) -> Figure:
         folders: Finished runs of one experiment, or of several with one panel each.
     """
     panels = _by_experiment(folders)
-    figure = new_figure(max(4.2, 3.4 * len(panels)), 3.6)
+    most = max(len(rows_of(inside)) for inside in panels.values())
+    figure = new_figure(max(4.2, 3.4 * len(panels)), 3.6 + _below(most))
     for axes, (name, inside) in zip(_row(figure, len(panels)), panels.items(), strict=True):
         rows, runs = rows_of(inside), runs_by_cell(inside)
         looks = _looks([row.cell for row in rows])
@@ -56,7 +63,7 @@ def draw_pareto(folders: Sequence[RunFolder]) -> Figure:
         where = "OOD" if all(row.ood_score for row in rows) else "ID"
         axes.set_ylabel(f"{where} test {_metric(inside)} (%)")
         axes.set_title(short(name))
-        axes.legend()
+        _legend(axes)
     return figure
 
 
@@ -73,22 +80,25 @@ def draw_curves(folders: Sequence[RunFolder]) -> Figure:
     """
     groups = _by_experiment(folders)
     roles = _dev_roles(folders)
-    figure = new_figure(3.6 * len(roles), 0.4 + 2.8 * len(groups))
+    most = max(len(runs_by_cell(inside)) for inside in groups.values())
+    figure = new_figure(3.6 * len(roles), 0.4 + (2.8 + _below(most)) * len(groups))
     drawn = figure.subplots(len(groups), len(roles), squeeze=False)
     for line, (name, inside) in zip(drawn, groups.items(), strict=True):
         runs = runs_by_cell(inside)
         looks = _looks(list(runs))
         for axes, (role, title) in zip(line, roles.items(), strict=True):
             sets = inside[0].values["data"]["sets"][role]
+            if not sets:
+                axes.set_axis_off()  # other experiments have such sets
+                continue
             for cell, of_cell in runs.items():
                 curves = [_curve(run, sets, inside[0].metric) for run in of_cell]
-                if sets:
-                    _draw_curves(axes, curves, looks[cell])
+                _draw_curves(axes, curves, looks[cell])
             axes.set_xlabel(_COST)
             axes.set_ylabel(f"{title} {_metric(inside)} (%)")
             axes.set_xlim(left=0)
             axes.set_title(short(name))
-        line[0].legend()
+        _legend(line[0])
     return figure
 
 
@@ -171,10 +181,7 @@ def _curve(run: RunResult, sets: Sequence[str], metric: str) -> Curve:
     a_step = (flops["total"] - flops["reference"]) / steps["main"]
     entries = [one for one in record["history"] if all(f"{name}_{metric}" in one for name in sets)]
     costs = [(flops["reference"] + a_step * one["step"]) / erm for one in entries]
-    scores = [
-        100 * statistics.fmean(one[f"{name}_{metric}"] for name in sets) if sets else 0.0
-        for one in entries
-    ]
+    scores = [100 * statistics.fmean(one[f"{name}_{metric}"] for name in sets) for one in entries]
     kept = [place for place, one in enumerate(entries) if one["step"] == steps["kept"]]
     return costs, scores, kept[-1] if kept else -1
 
@@ -212,14 +219,27 @@ def _looks(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
     for cell in cells:
         alike = [other for other in cells if other.method == cell.method]
         number = alike.index(cell)
+        markers = (METHOD_MARKERS[cell.method], *_FURTHER_MARKERS)
         looks[cell] = {
             "color": METHOD_COLOURS[cell.method],
-            "marker": METHOD_MARKERS[cell.method],
+            "marker": markers[number // len(_FILLS) % len(markers)],
             "linestyle": _LINES[number % len(_LINES)],
             "fillstyle": _FILLS[number % len(_FILLS)],
             "label": short(names[cell]),
         }
     return looks
+
+
+def _legend(axes: Axes) -> None:
+    if len(axes.get_legend_handles_labels()[1]) <= _INSIDE:
+        axes.legend()
+    else:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+
+
+def _below(entries: int) -> float:
+    """Inches that a legend of so many entries takes below its panel."""
+    return 0.1 * entries if entries > _INSIDE else 0.0
 
 
 def _by_experiment(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
