@@ -28,15 +28,14 @@ from typing import Any
 
 import safetensors.torch
 import torch
-import transformers  # noqa: F401  # loaded once here, not in every fork
+import transformers  # noqa: F401  # these are loaded once here, not in every fork
 
 import ftft.cli.app
 import ftft.cli.show
-import ftft.pipeline
-import ftft.training.finetune
+import ftft.pipeline  # noqa: F401
 from ftft.cli import main
 from ftft.config.load import load_experiment
-from ftft.training.flops import FlopCounter
+from ftft.training.flops import flop_counter
 from ftft.training.models import load_model
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
@@ -130,26 +129,16 @@ def child(job: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def count_operations_once(experiment: str) -> None:
-    """Count the operations of both models before the forks: it is most of a tiny run's time."""
-    known: dict[tuple[Any, ...], FlopCounter] = {}
-
-    def counter(model: Any, **options: Any) -> FlopCounter:
-        key = (*options.items(), *((tuple(p.shape), p.requires_grad) for p in model.parameters()))
-        if key not in known:
-            known[key] = FlopCounter(model, **options)
-        return known[key]
-
+def count_operations(experiment: str) -> None:
+    """Count those of both models before the forks: it is most of a tiny run's time."""
     chosen = load_experiment(Path(experiment))
     for settings in (chosen.reference, chosen.main):
-        counter(load_model(settings, ("neg", "pos"), seed=0), recomputing=False)
-    # A function in the place of the class.
-    ftft.training.finetune.FlopCounter = counter  # type: ignore[assignment,misc]
+        flop_counter(load_model(settings, ("neg", "pos"), seed=0))
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    count_operations_once(sys.argv[1])
+    count_operations(sys.argv[1])
     gc.collect()
     gc.freeze()  # every training collects garbage
     print("ready", flush=True)

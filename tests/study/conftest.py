@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from ftft.config.load_study import load_study
 from ftft.execution.engines import ThisProcess
 from ftft.execution.execute import Finished, run_study
 from ftft.study.summary import read_summary, write_summary
-from ftft.training.flops import FlopCounter
 
 STUDY = """\
 name: grid
@@ -63,24 +62,6 @@ class Runner:
         failed = {task.id: problem for task, problem in finished.failures.items()}
         write_summary(summary, study.name, finished.total, failed)
         return finished
-
-
-@pytest.fixture(scope="session", autouse=True)
-def operations_counted_once() -> Iterator[None]:
-    """Counting a model's operations is most of a tiny training's time."""
-    known: dict[Any, FlopCounter] = {}
-
-    def counter(model: Any, **options: Any) -> FlopCounter:
-        key = (*options.items(), *((tuple(p.shape), p.requires_grad) for p in model.parameters()))
-        if key not in known:
-            known[key] = FlopCounter(model, **options)
-        return known[key]
-
-    patch = pytest.MonkeyPatch()
-    for module in (ftft.training.finetune, ftft.training.yardstick):
-        patch.setattr(module, "FlopCounter", counter)
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset, encode
 from ftft.training.arguments import Plan
 from ftft.training.finetune import DevSets, FineTuned, _callbacks, finetune
-from ftft.training.flops import FlopCounter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,21 +62,6 @@ def settings(tiny_model: Path) -> Any:
     return make
 
 
-@pytest.fixture(scope="session")
-def counter_of() -> Any:
-    """Count operations once for all models of one shape; it is most of a tiny run's time."""
-    known: dict[tuple[Any, ...], FlopCounter] = {}
-
-    def counter(model: Any, **options: Any) -> FlopCounter:
-        shapes = ((tuple(p.shape), p.requires_grad) for p in model.parameters())
-        key = (type(model), *options.items(), *shapes)
-        if key not in known:
-            known[key] = FlopCounter(model, **options)
-        return known[key]
-
-    return counter
-
-
 @pytest.fixture
 def tune(
     settings: Any,
@@ -85,11 +69,9 @@ def tune(
     dev: DevSets,
     tokenizer: Any,
     tmp_path: Path,
-    counter_of: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
     """Fine-tune the tiny model below a folder of the test, with callbacks that look on."""
-    monkeypatch.setattr("ftft.training.finetune.FlopCounter", counter_of)
 
     def run(to: str, schedule: Plan, *, spies: tuple[Any, ...] = (), **options: Any) -> FineTuned:
         given = _callbacks

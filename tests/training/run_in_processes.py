@@ -1,12 +1,18 @@
-"""What each process runs in ``test_distributed.py``, started by torchrun.
+"""What each process runs in ``test_distributed.py``.
 
-Usage: torchrun --nproc-per-node 2 run_in_processes.py MODEL FOLDER
+Usage: run_in_processes.py MODEL FOLDER COUNT [COUNT ...]
+
+Forks as many as each COUNT says, with the environment that torchrun gives, below FOLDER/COUNT.
+Forked, they share one import of the libraries, which takes longer than these trainings.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +42,41 @@ def train(model: str, folder: Path, examples: int, **changes: Any) -> FineTuned:
     return finetune(settings, schedule, data, sets, tokenizer, folder, recording=Recording())
 
 
-if __name__ == "__main__":
+def run(model: str, folder: Path) -> None:
+    """One of the processes."""
     processes.start()
-    model, folder = sys.argv[1], Path(sys.argv[2])
     tuned = {examples: train(model, folder / f"{examples}", examples) for examples in SIZES}
     result = {examples: one.to_dict() for examples, one in tuned.items()}
-    from accelerate import PartialState
-
-    (folder / f"rank-{PartialState().process_index}.json").write_text(json.dumps(result))
+    (folder / f"rank-{os.environ['RANK']}.json").write_text(json.dumps(result))
     processes.wait()
+
+
+def fork(model: str, folder: Path, count: int) -> None:
+    """Run all of them, and fail where one fails."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    children = []
+    for rank in range(count):
+        children.append(os.fork())
+        if children[-1] == 0:
+            place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count}
+            os.environ.update(meeting | {key: str(value) for key, value in place.items()})
+            status = 1
+            try:
+                run(model, folder)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+    failed = [child for child in children if os.waitpid(child, 0)[1] != 0]
+    if failed:
+        raise SystemExit(f"{len(failed)} of {count} processes failed")
+
+
+if __name__ == "__main__":
+    for counted in sys.argv[3:]:
+        below = Path(sys.argv[2]) / counted
+        below.mkdir()
+        fork(sys.argv[1], below, int(counted))

@@ -16,7 +16,7 @@ from ftft.data.encode import encode
 from ftft.training.arguments import full_steps
 from ftft.training.cost import Amount, CostMeter, TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
-from ftft.training.flops import FlopCounter, token_count
+from ftft.training.flops import FlopCounter, flop_counter, token_count
 from ftft.training.models import load_model
 from ftft.training.trainer import FineTuner
 from ftft.training.yardstick import plan_erm_cost
@@ -41,12 +41,12 @@ def batches(monkeypatch) -> dict[str, Counter]:
     return seen
 
 
-def test_every_batch_is_counted_once(tune, settings, batches, train, counter_of):
+def test_every_batch_is_counted_once(tune, settings, batches, train):
     tuned = tune("run", plan(6, 2), settings=settings(eval_batch_size=5))
     assert sum(batches["training"].values()) == 6
     assert sum(size * count for (size, _), count in batches["training"].items()) == 2 * len(train)
     assert sum(batches["evaluation"].values()) == 3 * 3  # 12 examples, three times
-    flops = counter_of(load_model(settings(), ("neg", "pos"), seed=0))
+    flops = flop_counter(load_model(settings(), ("neg", "pos"), seed=0))
     assert tuned.cost.training.flops == flops.training(batches["training"])
     assert tuned.cost.training.tokens == token_count(batches["training"])
     assert tuned.cost.evaluation.flops == flops.inference(batches["evaluation"])
@@ -113,8 +113,8 @@ def test_cost_adds_up_and_survives_json():
 # --- the cost of a training that is not run
 
 
-def test_planned_seconds_follow_the_measured_speed(settings, counter_of):
-    flops = counter_of(load_model(settings(), ("neg", "pos"), seed=0))
+def test_planned_seconds_follow_the_measured_speed(settings):
+    flops = flop_counter(load_model(settings(), ("neg", "pos"), seed=0))
     training, evaluation = {(16, 9): 10}, {(64, 12): 3}
     measured = TrainingCost(
         training=Amount(flops.training(training) / 2, 1.0, 4.0),
@@ -128,8 +128,8 @@ def test_planned_seconds_follow_the_measured_speed(settings, counter_of):
     assert (cost.estimated, cost.peak_memory_bytes) == (True, 11)
 
 
-def test_planned_seconds_without_a_measurement_are_none(settings, counter_of):
-    flops = counter_of(load_model(settings(), ("neg", "pos"), seed=0))
+def test_planned_seconds_without_a_measurement_are_none(settings):
+    flops = flop_counter(load_model(settings(), ("neg", "pos"), seed=0))
     nothing = TrainingCost(Amount(), Amount())
     assert planned_cost(flops, {(2, 3): 1}, {}, measured=nothing).total.seconds == 0
 

@@ -21,6 +21,8 @@ from ftft.dynamics.flushes import list_flushes
 from ftft.dynamics.store import read_dynamics
 from ftft.training.finetune import FineTuned
 
+COUNTS = (2, 4)
+
 
 @pytest.fixture(scope="module")
 def plain_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -33,26 +35,28 @@ def plain_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture(scope="module", params=[2, 4])
-def many(
-    request: pytest.FixtureRequest, plain_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[int, Path]:
-    """A number of processes, and the folder that they wrote."""
-    folder = tmp_path_factory.mktemp(f"by-{request.param}")
+@pytest.fixture(scope="module")
+def by_count(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What each number of processes wrote, by that number."""
+    folder = tmp_path_factory.mktemp("processes")
     here = Path(__file__).parent
-    processes = ["--nproc-per-node", str(request.param)]
-    launcher = ["-m", "torch.distributed.run", "--standalone", *processes]
-    script = [str(here / "run_in_processes.py"), str(plain_model), str(folder)]
     path = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
+    script = here / "run_in_processes.py"
     done = subprocess.run(
-        [sys.executable, *launcher, *script],
+        [sys.executable, str(script), str(plain_model), str(folder), *map(str, COUNTS)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return request.param, folder
+    return folder
+
+
+@pytest.fixture(scope="module", params=COUNTS)
+def many(request: pytest.FixtureRequest, by_count: Path) -> tuple[int, Path]:
+    """A number of processes, and the folder that they wrote."""
+    return request.param, by_count / str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from transformers import (
     ModernBertConfig,
 )
 
-from ftft.training.flops import FlopCounter, planned_shapes, token_count
+from ftft.training.flops import FlopCounter, flop_counter, planned_shapes, token_count
 from ftft.training.models import freeze_embeddings
 
 TOLERANCE = 0.02
@@ -328,6 +328,32 @@ def test_accumulated_batches_are_planned_one_by_one():
     shapes = planned(lengths, 4, 2, micro_batch=2)
     assert sum(shapes.values()) == 4
     assert {size for size, _ in shapes} == {2}
+
+
+def test_an_architecture_is_counted_once():
+    config = bert(0)
+    model = network(config)
+    config.id2label = {number: f"class {number}" for number in range(config.num_labels)}
+    assert flop_counter(network(config)) is flop_counter(model)
+
+
+@pytest.mark.parametrize("change", ["layers", "frozen", "attention", "recomputing", "setting"])
+def test_what_changes_the_operations_is_counted_again(change):
+    config = bert(0)
+    first = flop_counter(network(config))
+    if change == "layers":
+        config.num_hidden_layers += 1
+    model = network(config)
+    if change == "frozen":
+        freeze_embeddings(model)
+    if change == "attention":
+        model.config._attn_implementation = "flash_attention_2"
+    if change == "setting":
+        model.config.is_decoder = True
+    other = flop_counter(model, recomputing=change == "recomputing")
+    assert other is not first
+    fresh = FlopCounter(model, recomputing=change == "recomputing")
+    assert other.batch((3, 20)) == fresh.batch((3, 20))
 
 
 @pytest.mark.parametrize("make", [bert, electra, deberta])

@@ -22,7 +22,7 @@ from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
 from ftft.training.cost import CostMeter, TrainingCost
 from ftft.training.embedding import reuse_embedding_gradient
-from ftft.training.flops import FlopCounter
+from ftft.training.flops import FlopCounter, flop_counter
 from ftft.training.models import load_model, quiet
 from ftft.training.passes import RecordingPasses
 from ftft.training.progress import Progress
@@ -150,7 +150,7 @@ def finetune(
     best = plan.keep == "best"
     resume = processes.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     model = load_model(settings, train.labelled.class_names, seed=plan.seed)
-    flops = FlopCounter(model, recomputing=recomputes(settings))
+    flops = flop_counter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
         _spare_memory(model, compiled=arguments.torch_compile)
     recorder = None

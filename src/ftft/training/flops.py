@@ -119,6 +119,35 @@ class FlopCounter:
         return Flops(float(forward), float(total))
 
 
+_counters: dict[tuple[Any, ...], FlopCounter] = {}
+
+# What a configuration says that no operation depends on.
+_NAMES = {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"}
+
+
+def flop_counter(model: Any, *, recomputing: bool = False) -> FlopCounter:
+    """The counter of a model's architecture, which is counted once in a process.
+
+    Counting takes about as long as some tens of steps of a small model, and a run or a study
+    trains the same architecture again and again.
+
+    Args:
+        model: As for :class:`FlopCounter`.
+        recomputing: As for :class:`FlopCounter`.
+
+    Returns:
+        The counter of the first model with the same modules, sizes, frozen parameters and
+        configuration (names and labels apart).
+    """
+    settings = {key: value for key, value in model.config.to_dict().items() if key not in _NAMES}
+    sizes = ((tuple(weight.shape), weight.requires_grad) for weight in model.parameters())
+    attention = getattr(model.config, "_attn_implementation", None)
+    key = (type(model), repr(model), repr(settings), attention, recomputing, *sizes)
+    if key not in _counters:
+        _counters[key] = FlopCounter(model, recomputing=recomputing)
+    return _counters[key]
+
+
 def _terms(shape: Shape) -> np.ndarray[Any, np.dtype[np.float64]]:
     examples, length = shape
     powers = np.array([1.0, length, float(length) ** 2])

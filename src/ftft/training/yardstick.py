@@ -10,7 +10,7 @@ from ftft.data.encode import EncodedDataset
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
-from ftft.training.flops import FlopCounter, planned_shapes
+from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
 from ftft.training.models import freeze_embeddings, load_config
 
 
@@ -48,7 +48,7 @@ def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
         )
     if settings.freeze_embeddings:
         freeze_embeddings(model)
-    return FlopCounter(model, recomputing=recomputes(settings))
+    return flop_counter(model, recomputing=recomputes(settings))
 
 
 def plan_cost(
