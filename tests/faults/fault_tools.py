@@ -61,10 +61,14 @@ class Commands:
         run: str,
         *more: str,
         after: float | None = None,
+        until: str = "",
         signum: int = signal.SIGKILL,
         **faults: int,
     ) -> Ended:
-        """Run ``ftft COMMAND experiment.yaml --output RUN MORE``; signal it after some seconds."""
+        """Run ``ftft COMMAND experiment.yaml --output RUN MORE``; see ``forked.py`` for the faults.
+
+        It is signalled after some seconds, or once a file of the run folder matches ``until``.
+        """
         self._log.write_text("")
         job = {
             "arguments": [command, "experiment.yaml", "--output", run, *more],
@@ -81,6 +85,8 @@ class Commands:
         timer = None if after is None else threading.Timer(after, send, [pid, signum])
         if timer is not None:
             timer.start()
+        if until:
+            send_once(self.home / run, until, pid, signum)
         status = int(self._read())
         if timer is not None:
             timer.cancel()
@@ -100,6 +106,15 @@ def send(pid: int, signum: int) -> None:
     """Signal a process, if it is still there."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signum)
+
+
+def send_once(run: Path, pattern: str, pid: int, signum: int) -> None:
+    """Signal a process group once a file is there."""
+    end = time.monotonic() + 200
+    while not any(run.glob(pattern)):
+        assert time.monotonic() < end, f"never came to {pattern}"
+        time.sleep(0.005)
+    os.killpg(pid, signum)
 
 
 def outcome(run: Path) -> dict[str, Any]:

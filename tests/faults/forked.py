@@ -8,7 +8,9 @@ prints what ``os.waitpid`` said. A job has:
 - ``watched``: the run folder, whose changes are counted;
 - ``kill_at``: the child kills itself with SIGKILL before its so-many-th change; 0: never;
 - ``full_at``: its so-many-th change, and every later one, fails for want of space; 0: never;
-- ``file_limit``: no file can grow beyond so many bytes; 0: no limit.
+- ``file_limit``: no file can grow beyond so many bytes; 0: no limit;
+- ``processes``: how many run it together, with the environment that torchrun gives; they are a
+  process group with the child's id, and the child ends as the first of them that fails.
 
 A change is a file opened for writing, synced, renamed or removed, a folder made or removed, or a
 file of tensors, of which half is written before the kill.
@@ -22,6 +24,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -129,6 +132,24 @@ def child(job: dict[str, Any]) -> None:
         os._exit(code)
 
 
+def children(job: dict[str, Any]) -> None:
+    """Run the job in several processes, and end as they did."""
+    os.setpgid(0, 0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = []
+    for rank in range(job["processes"]):
+        started.append(os.fork())
+        if started[-1] == 0:
+            os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            os.environ["WORLD_SIZE"] = str(job["processes"])
+            child(job)
+    ends = [os.waitpid(process, 0)[1] for process in started]
+    os._exit(max(os.waitstatus_to_exitcode(end) for end in ends))
+
+
 def count_operations(experiment: str) -> None:
     """Count those of both models before the forks: it is most of a tiny run's time."""
     chosen = load_experiment(Path(experiment))
@@ -145,6 +166,7 @@ if __name__ == "__main__":
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            child(json.loads(line))
+            job = json.loads(line)
+            children(job) if job.get("processes", 1) > 1 else child(job)
         print(pid, flush=True)
         print(os.waitpid(pid, 0)[1], flush=True)

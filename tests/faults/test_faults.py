@@ -40,7 +40,7 @@ def check_same(commands, run):
 def test_told_to_stop_it_stops_cleanly_and_goes_on(commands, whole, tmp_path, signum, status):
     chance = random.Random(signum)
     stops, runs, saved = 0, 0, 0
-    while stops < 6:
+    while stops < 4:
         run = tmp_path / f"run-{runs}"
         runs += 1
         for _ in range(3):

@@ -1,18 +1,22 @@
-"""``ftft run`` in two processes: what one writes is whole, and is what one process alone writes."""
+"""``ftft run`` in two processes: what they write is whole, and is what one process alone writes.
+
+One run is started by torchrun itself; the others are forked with the environment it gives, since
+it imports every library anew for each process.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fault_tools import Commands
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -42,26 +46,29 @@ def experiment(
     return file
 
 
-def run(command: list[str], experiment: Path, output: Path, *more: str) -> Any:
-    arguments = ["-m", "ftft", "run", str(experiment), "-o", str(output), *EXACT, *more]
-    return subprocess.run(
-        [*command, *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+@pytest.fixture(scope="module")
+def commands(experiment: Path) -> Iterator[Commands]:
+    commands = Commands(experiment)
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="module")
-def runs(experiment: Path) -> dict[str, Any]:
-    """The same by one process and by two."""
-    folder = experiment.parent
-    alone = run([sys.executable], experiment, folder / "one")
-    together = run(LAUNCH, experiment, folder / "two")
-    for done in (alone, together):
-        assert done.returncode == 0, done.stderr[-3000:]
-    return {"one": alone, "two": together}
+def runs(commands: Commands) -> dict[str, str]:
+    """What the same says by one process and by two, which torchrun starts."""
+    alone = commands("run", "one", *EXACT)
+    assert alone.status == 0, alone.said
+    together = subprocess.run(
+        [*LAUNCH, "-m", "ftft", "run", "experiment.yaml", "-o", "two", *EXACT],
+        cwd=commands.home,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert together.returncode == 0, together.stdout[-3000:]
+    return {"one": alone.said, "two": together.stdout}
 
 
 def results(experiment: Path, name: str) -> dict[str, Any]:
@@ -116,50 +123,36 @@ def test_the_record_says_how_many_and_counts_them_all(experiment, runs):
 
 
 def test_only_the_first_speaks(runs):
-    assert runs["two"].stderr.count("reference/seed-0: done in") == 1
-    assert runs["two"].stdout.count("results:") == runs["one"].stdout.count("results:") == 1
+    assert runs["two"].count("reference/seed-0: done in") == 1
+    assert runs["two"].count("results:") == runs["one"].count("results:") == 1
 
 
-def test_one_process_goes_on_where_two_were(experiment, runs):
-    again = run([sys.executable], experiment, experiment.parent / "two")
-    assert again.returncode == 0
-    assert "done in" not in again.stderr
-    assert again.stdout == runs["two"].stdout
+def test_one_process_goes_on_where_two_were(commands, runs):
+    again = commands("run", "two", *EXACT)
+    assert again.status == 0, again.said
+    assert "done in" not in again.said
+    table = again.said[again.said.index("tiny: ") : again.said.index("results:")]
+    assert table in runs["two"]
 
 
-def test_a_mistake_is_told_once(experiment):
-    done = run(LAUNCH, experiment, experiment.parent / "bad", "--set", "main.epoch=3")
-    assert done.returncode != 0
-    assert done.stderr.count("error: ") == 1
-    assert "main.epoch" in done.stderr
-    assert not (experiment.parent / "bad").exists()
+def test_a_mistake_is_told_once(commands):
+    ended = commands("run", "bad", *EXACT, "--set", "main.epoch=3", processes=2)
+    assert ended.status == 2
+    assert ended.said.count("error: ") == 1
+    assert "main.epoch" in ended.said
+    assert not (commands.home / "bad").exists()
 
 
-def test_killed_together_they_go_on_together(experiment, runs):
-    """All processes are killed while the main model or ERM is trained; the end is the same."""
-    output = experiment.parent / "killed"
-    command = [*LAUNCH, "-m", "ftft", "run", str(experiment), "-o", str(output), *EXACT]
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    checkpoints = output / "erm" / "seed-0" / "checkpoints"
-    deadline = time.monotonic() + 200
-    while not list(checkpoints.glob("*/checksums.json")) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    # The launcher starts each process in a session of its own.
-    subprocess.run(["pkill", "-KILL", "-f", f"ftft run {experiment} -o {output}"], check=False)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (output / "results.json").exists()
-    done = run(LAUNCH, experiment, output)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "reference/seed-0: done before" in done.stderr
-    whole, again = (results(experiment, name) for name in ("two", "killed"))
+def test_killed_together_they_go_on_together(commands, runs):
+    """All processes are killed while ERM is trained; the end is the same."""
+    first = "erm/seed-0/checkpoints/*/checksums.json"
+    killed = commands("run", "killed", *EXACT, processes=2, until=first)
+    assert killed.killed, killed.said
+    assert not (commands.home / "killed" / "results.json").exists()
+    done = commands("run", "killed", *EXACT, processes=2)
+    assert done.status == 0, done.said
+    assert "reference/seed-0: done before" in done.said
+    whole, again = (results(commands.home / "experiment.yaml", name) for name in ("two", "killed"))
     for one, other in zip(whole["runs"], again["runs"], strict=True):
         assert other["scores"] == one["scores"]
         assert other["cost"]["flops"] == one["cost"]["flops"]

@@ -128,8 +128,8 @@ _NAMES = {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "tr
 def flop_counter(model: Any, *, recomputing: bool = False) -> FlopCounter:
     """The counter of a model's architecture, which is counted once in a process.
 
-    Counting takes about as long as some tens of steps of a small model, and a run or a study
-    trains the same architecture again and again.
+    Counting takes seconds for a model of 24 layers, and a run or a study trains the same
+    architecture again and again.
 
     Args:
         model: As for :class:`FlopCounter`.
