@@ -259,7 +259,9 @@ class Stages:
                 say=self.say,
             )
             cost = replace(tuned.cost, preparation_seconds=prepared)
-            return replace(tuned, cost=cost).to_dict()
+            # For who reads the record alone, as ftft preflight does.
+            ood = [name for name in dev.sets if name in self.data.dev_ood]
+            return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood}
 
         dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
         made_from = {

@@ -108,6 +108,31 @@ def test_the_folder_of_a_run_knows_its_development_score(ftft, experiment_file, 
     assert "development accuracy is" in outcome.out
 
 
+def test_out_of_distribution_development_sets_do_not_count(ftft, experiment_file, tmp_path):
+    """ERM is scored on them too; whether a map is to be trusted is asked in distribution."""
+    text = experiment_file.read_text()
+    shifted = "  dev_ood: {shifted: {path: ood.csv, id: id}}\n"
+    experiment_file.write_text(text.replace("  test: ", f"{shifted}  test: ", 1))
+    assert ftft("run", experiment_file).code == 0
+    stage = tmp_path / "runs/tiny/erm/seed-0"
+    scores = json.loads((stage / "stage.json").read_text())["result"]["dev_scores"]
+    assert scores.keys() == {"dev", "shifted"}
+    assert scores["dev"]["accuracy"] != scores["shifted"]["accuracy"]
+    assert ftft("preflight", stage, "-o", "verdict.json").code == 0
+    written = json.loads((tmp_path / "verdict.json").read_text())
+    assert written["dev"]["accuracy"] == scores["dev"]["accuracy"]
+
+
+@pytest.mark.parametrize("command", ["preflight", "map", "transfer"])
+@pytest.mark.parametrize("folder", ["study/data/reference/small", "study/data", "study"])
+def test_the_folder_of_a_whole_run_or_study_is_told_apart(ftft, recorded, command, folder):
+    first, second = (recorded(f"study/data/reference/small/seed-{seed}", seed) for seed in (0, 1))
+    outcome = ftft(command, folder, *([first] if command == "transfer" else []))
+    assert outcome.code == 2
+    assert f"{folder} is the folder of a run or a study" in outcome.err
+    assert f"give {first} or {second}" in outcome.err
+
+
 def test_a_reference_stops_when_it_is_stable(ftft, experiment_file, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "ftft.stages.Settling.is_reached", lambda rule, found: len(found.epochs) > 2

@@ -131,3 +131,13 @@ def test_the_worst_counts_and_is_told_first():
     assert found.verdict == "bad"
     assert "easy" in found.reasons[0]
     assert "last recording point" in found.reasons[1]
+
+
+def test_no_advice_is_given_twice():
+    weak = replace(FINE, train_accuracy=0.5, easy=0.0, hard_learnt=0.0, steady=0.5)
+    found = preflight(weak, DevScore(0.5, 0.5))
+    assert found.advice == (
+        "train it longer, or with a higher learning rate, or take a larger or better pretrained "
+        "reference",
+        "record more epochs",
+    )

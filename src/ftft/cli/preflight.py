@@ -75,10 +75,11 @@ def preflight(
 
 
 def _recorded_accuracy(stage: Path) -> float | None:
-    """Mean accuracy on development sets, where a finished stage of a run says it."""
+    """Mean accuracy on in-distribution development sets, where a finished stage says it."""
     from ftft.records import read_record
 
     record = read_record(stage, stage.name)
-    scores = (record or {}).get("result", {}).get("dev_scores", {})
-    accuracies = [values["accuracy"] for values in scores.values()]
+    result = (record or {}).get("result", {})
+    scores, elsewhere = result.get("dev_scores", {}), result.get("dev_ood", [])
+    accuracies = [values["accuracy"] for name, values in scores.items() if name not in elsewhere]
     return sum(accuracies) / len(accuracies) if accuracies else None

@@ -18,7 +18,6 @@ from ftft.folders import run_folder_of
 from ftft.selection.subset import Selection
 from ftft.sharing.manifest import FileEntry, Kind, Manifest, is_shared
 from ftft.sharing.provenance import provenance, public_name
-from ftft.transfer.reading import dynamics_folder
 from ftft.workspace import check_artifact
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
@@ -82,8 +81,9 @@ def _recognised(path: Path) -> tuple[Kind, Path]:
         for name in (MAP_NAME, SELECTION_NAME):
             if (path / name).is_file():
                 return _recognised(path / name)
-        if (dynamics_folder(path) / HEADER_NAME).is_file():
-            return "dynamics", dynamics_folder(path)
+        for folder in (path / "dynamics", path):
+            if (folder / HEADER_NAME).is_file():
+                return "dynamics", folder
         for folder in (path, path / "model"):
             if (folder / "config.json").is_file():
                 return "model", folder

@@ -194,7 +194,7 @@ def _learnt(found: Signals) -> Finding:
         f"it predicts {found.train_accuracy:.0%} of its training examples right at the end "
         f"(always answering the most frequent label: {found.majority:.0%})"
     )
-    return Finding(verdict, reason, f"{_LONGER}; if that does not help, {_LARGER}")
+    return Finding(verdict, reason, f"{_LONGER}, or {_LARGER}")
 
 
 def _easy(found: Signals) -> Finding:

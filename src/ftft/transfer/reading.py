@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from ftft.cartography.datamap import DataMap
+from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
-from ftft.errors import DataError
+from ftft.errors import DataError, DynamicsError
 
 _READERS = {
     ".csv": pd.read_csv,
@@ -19,6 +20,9 @@ _READERS = {
     ".parquet": lambda path, **kwargs: pd.read_parquet(path),
     ".jsonl": lambda path, **kwargs: pd.read_json(path, lines=True, **kwargs),
 }
+
+# Where a training's dynamics are below a stage, a run, and the data set or folder of a study.
+_RECORDED = tuple(f"{'*/' * depth}seed-*/dynamics/{HEADER_NAME}" for depth in range(4))
 
 
 def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
@@ -39,10 +43,24 @@ def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
 
 
 def dynamics_folder(path: Path) -> Path:
-    """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it."""
+    """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it.
+
+    Raises:
+        DynamicsError: It is the folder of a run or a study, which holds those of its trainings.
+    """
     inside = path / "dynamics"
     # os.path's answer is no where a name is too long; that of Path is an OSError.
-    return inside if os.path.isdir(inside) else path
+    if os.path.isdir(inside):
+        return inside
+    if os.path.isdir(path) and not os.path.isfile(path / HEADER_NAME):
+        found = (header for pattern in _RECORDED for header in path.glob(pattern))
+        below = sorted(str(header.parent.parent) for header in found)
+        if below:
+            raise DynamicsError(
+                f"{path} is the folder of a run or a study, where that of one training was "
+                f"expected; give {' or '.join(below[:4])}{' or another one' * (len(below) > 4)}."
+            )
+    return path
 
 
 def names_apart(paths: Sequence[Path]) -> list[str]:
