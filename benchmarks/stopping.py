@@ -21,17 +21,22 @@ import datasets
 import pandas as pd
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.load_study import load_study
 from ftft.config.schema import Experiment
-from ftft.dynamics import read_dynamics
+from ftft.dynamics import TrainingDynamics, read_dynamics
+from ftft.errors import FtftError
+from ftft.evaluation.metrics import SetScores
 from ftft.execution.opening import OpenStudy, open_study
-from ftft.selection.strategies import select
+from ftft.execution.performing import Done
+from ftft.selection.strategies import CLUSTERS, select
 from ftft.selection.subset import Selection
 from ftft.stages import Stages
 from ftft.study.grid import Task, tasks
 from ftft.study.intervals import paired
-from ftft.study.reading import RunResult, read_run
-from ftft.workspace import Stage, Workspace
+from ftft.study.reading import read_run
+from ftft.training.finetune import FineTuned
+from ftft.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Pair:
         whole: That of the study's own main model.
         shared: Share of the whole selection that the early one holds, in [0, 1].
         part: Share of the reference's epochs that the early selection takes.
-        flops: Cost over ERM's with the reference stopped, in operations.
+        stopped_flops: Cost over ERM's, a ratio, with the reference stopped: its training and
+            scoring in that proportion, and the main model's.
         whole_flops: With the reference trained to its end.
     """
 
@@ -51,56 +57,71 @@ class Pair:
     whole: float
     shared: float
     part: float
-    flops: float
+    stopped_flops: float
     whole_flops: float
 
 
 def early_selection(
-    trained: Stage, experiment: Experiment, points: int, seed: int
-) -> tuple[Selection, float]:
-    """The selection from the first recording points, and their share of all."""
-    dynamics = read_dynamics(trained.folder / "dynamics")
+    dynamics: TrainingDynamics, experiment: Experiment, points: int, seed: int
+) -> Selection:
+    """The study's selection, had recording ended after the first points."""
     first = replace(dynamics, epochs=dynamics.epochs[:points])
     drawn = DataMap.from_dynamics(first, **experiment.map.model_dump())
-    chosen = select(drawn, **experiment.selection.model_dump(), seed=seed)
-    return chosen, points / len(dynamics.epochs)
+    settings = experiment.selection.model_dump()
+    losses = None
+    if settings["strategy"] == CLUSTERS:
+        losses = loss_trajectories(first)[:, experiment.map.burn_in :]
+    return select(drawn, **settings, trajectories=losses, seed=seed)
 
 
-def ood(stages: Stages, trained: Stage, seed: int) -> float:
-    scores = stages.score_tests("given", trained, seed)
+def ood(stages: Stages, scores: dict[str, SetScores]) -> float:
+    """The mean over the out-of-distribution test sets, as in ``results.json``."""
     metric = stages.experiment.metric
     return statistics.fmean(scores[name].metrics[metric] for name in stages.data.test_ood)
 
 
-def compare(opened: OpenStudy, task: Task, whole: RunResult, points: int) -> Pair:
-    done = opened.stages(task, lambda line: None, reading=True)
-    reference = done.reference(task.seed)
-    selection, part = early_selection(reference, done.experiment, points, task.seed)
-    full = Selection.read(done.workspace.folder / place(task, "selection") / "selection.parquet")
-    ids = set(full.example_ids.to_pylist())
-    shared = len(ids & set(selection.example_ids.to_pylist())) / len(ids)
+def erm_flops(folder: Path, task: Task) -> float:
+    """What ERM of the task's main model costs, or would."""
+    runs = read_run(folder).runs
+    same = next(run for run in runs if (run.main, run.seed) == (task.main, task.seed))
+    cost = same.record["cost"]
+    return float(cost["flops"]["total"] / cost["relative_to_erm"]["flops"])
 
-    folder = opened.folder / f"stopped-{points}" / task.data
-    below = f"{task.main}/{task.reference}"
-    kinds = ("given-selection", "given", "scores/given")
+
+def compare(opened: OpenStudy, task: Task, done: Done, points: int) -> Pair | None:
+    """Train the main model on the early selection; None where there is nothing to stop."""
+    study = opened.stages(task, lambda line: None, reading=True)
+    reading = study.workspace.folder
+    dynamics = read_dynamics(reading / place(task, "reference") / "dynamics")
+    if points >= len(dynamics.epochs):
+        print(f"{task.id}: left out, its reference has {len(dynamics.epochs)} recording points")
+        return None
+    selection = early_selection(dynamics, study.experiment, points, task.seed)
+    full = Selection.read(reading / place(task, "selection") / "selection.parquet")
+    ids = set(full.example_ids.to_pylist())
+
+    kinds = {"given-selection": "selection", "given": "main", "scores/given": "scores/ftft"}
     stages = replace(
-        done,
-        workspace=Workspace(folder),
-        say=lambda line: print(f"{task.id}: {line}"),
-        places={kind: f"{kind}/{below}" for kind in kinds},
+        study,
+        workspace=Workspace(opened.folder / f"stopped-{points}" / task.data),
+        say=lambda line: print(f"{task.id}: {line}", flush=True),
+        places={given: task.places[kind] for given, kind in kinds.items()},
     )
-    trained = stages.main_on(selection, task.seed)
-    cost = whole.record["cost"]
-    erm = cost["flops"]["total"] / cost["relative_to_erm"]["flops"]
-    saved = (1 - part) * cost["flops"]["reference"] / erm
-    assert whole.ood_score is not None, "the study has out-of-distribution test sets"
+    with stages.workspace.locked():
+        trained = stages.main_on(selection, task.seed)
+        scores = stages.score_tests("given", trained, task.seed)
+    run, part = done.run, points / len(dynamics.epochs)
+    assert run is not None
+    assert run.reference is not None, "a cell on a selection has one"
+    main = FineTuned.from_dict(trained.folder, trained.result)
+    reference, erm = run.reference.cost.total.flops, erm_flops(reading, task)
     return Pair(
-        stopped=ood(stages, trained, task.seed),
-        whole=whole.ood_score,
-        shared=shared,
+        stopped=ood(stages, scores),
+        whole=ood(study, done.scores),
+        shared=len(ids & set(selection.example_ids.to_pylist())) / len(ids),
         part=part,
-        flops=whole.flops - saved,
-        whole_flops=whole.flops,
+        stopped_flops=(part * reference + main.cost.total.flops) / erm,
+        whole_flops=(reference + run.main.cost.total.flops) / erm,
     )
 
 
@@ -108,9 +129,28 @@ def place(task: Task, kind: str) -> str:
     return f"{task.places[kind]}/seed-{task.seed}"
 
 
-def table(pairs: dict[tuple[str, str], dict[int, Pair]]) -> pd.DataFrame:
+def finished(opened: OpenStudy) -> dict[Task, Done]:
+    """The main models of the study on selections, all finished with these very settings.
+
+    Raises:
+        FtftError: One is not, or there are no out-of-distribution test sets.
+    """
+    found = {task: opened.finished(task) for task in tasks(opened.study) if task.method == "ftft"}
+    missing = [task.id for task, done in found.items() if done is None]
+    if missing:
+        raise FtftError(
+            f"{opened.folder}: {len(missing)} of {len(found)} cells are not finished with these "
+            f"settings, the first {missing[0]}; run ftft study with the same --set first."
+        )
+    bare = [name for name, data in opened.data.items() if not data.test_ood]
+    if bare:
+        raise FtftError(f"{', '.join(bare)}: no out-of-distribution test sets to compare on.")
+    return {task: done for task, done in found.items() if done is not None}
+
+
+def table(pairs: dict[str, dict[int, Pair]]) -> pd.DataFrame:
     rows = []
-    for (data, reference), by_seed in pairs.items():
+    for cell, by_seed in pairs.items():
         found = list(by_seed.values())
         difference = paired(
             {seed: pair.stopped for seed, pair in by_seed.items()},
@@ -124,15 +164,14 @@ def table(pairs: dict[tuple[str, str], dict[int, Pair]]) -> pd.DataFrame:
             ends = f" [{interval.low * 100:+.1f}, {interval.high * 100:+.1f}]"
         rows.append(
             {
-                "data": data,
-                "reference": reference,
+                "cell": cell,
                 "seeds": len(found),
                 "epochs": statistics.fmean(pair.part for pair in found),
                 "shared": statistics.fmean(pair.shared for pair in found),
                 "OOD stopped": statistics.fmean(pair.stopped for pair in found) * 100,
                 "OOD whole": statistics.fmean(pair.whole for pair in found) * 100,
                 "difference": f"{mean:+.1f}{ends}",
-                "FLOPs / ERM stopped": statistics.fmean(pair.flops for pair in found),
+                "FLOPs / ERM stopped": statistics.fmean(pair.stopped_flops for pair in found),
                 "whole": statistics.fmean(pair.whole_flops for pair in found),
             }
         )
@@ -148,25 +187,29 @@ def main() -> None:
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--points", type=int, default=2, help="recording points before it stops")
     options = parser.parse_args()
+    if options.points < 2:
+        parser.error("--points: variability needs at least two recording points")
     datasets.disable_progress_bars()
-    study = load_study(options.study, options.overrides)
-    opened = open_study(study, options.folder.absolute(), print)
-    pairs: dict[tuple[str, str], dict[int, Pair]] = {}
-    for data in study.data:
-        runs = read_run(options.folder / data).runs
-        by_cell = {(run.reference, run.seed): run for run in runs if run.method == "ftft"}
-        for task in tasks(study):
-            if task.data == data and task.method == "ftft":
-                whole = by_cell[task.reference, task.seed]
-                pair = compare(opened, task, whole, options.points)
-                pairs.setdefault((data, str(task.reference)), {})[task.seed] = pair
+    try:
+        opened = open_study(
+            load_study(options.study, options.overrides), options.folder.absolute(), print
+        )
+        pairs: dict[str, dict[int, Pair]] = {}
+        for task, done in finished(opened).items():
+            pair = compare(opened, task, done, options.points)
+            if pair is not None:
+                pairs.setdefault(task.id.rpartition("/")[0], {})[task.seed] = pair
+    except FtftError as error:
+        parser.error(str(error))
+    if not pairs:
+        parser.error(f"no reference has more than {options.points} recording points")
     pd.set_option("display.width", 250, "display.max_columns", 30, "display.precision", 2)
     print(table(pairs).to_string(index=False))
     means = [
         (statistics.fmean(one.stopped - one.whole for one in found.values())) * 100
         for found in pairs.values()
     ]
-    print(f"\nmean over data sets and references: {statistics.fmean(means):+.1f} points")
+    print(f"\nmean over cells: {statistics.fmean(means):+.1f} points")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ CLOCK = {"seconds", "overhead_seconds", "preparation_seconds", "peak_memory_byte
 # What depends on how often a training was interrupted: one file of dynamics or several.
 PARTS = {"outputs", "sha256", "read"}
 
+LONGEST = 200
+"""Seconds that a command may take."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -82,12 +85,17 @@ class Commands:
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         pid = int(self._read())
+        # What hangs ends the test, not the whole suite.
+        last = threading.Timer(LONGEST, send, [pid, signal.SIGABRT])
+        last.start()
         timer = None if after is None else threading.Timer(after, send, [pid, signum])
         if timer is not None:
             timer.start()
         if until:
-            send_once(self.home / run, until, pid, signum)
+            once = threading.Thread(target=send_once, args=[self.home / run, until, pid, signum])
+            once.start()
         status = int(self._read())
+        last.cancel()
         if timer is not None:
             timer.cancel()
         seconds = time.perf_counter() - start
@@ -103,18 +111,18 @@ class Commands:
 
 
 def send(pid: int, signum: int) -> None:
-    """Signal a process, if it is still there."""
+    """Signal a process and those that it started, if they are still there."""
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signum)
+        os.killpg(pid, signum)
 
 
 def send_once(run: Path, pattern: str, pid: int, signum: int) -> None:
-    """Signal a process group once a file is there."""
-    end = time.monotonic() + 200
-    while not any(run.glob(pattern)):
-        assert time.monotonic() < end, f"never came to {pattern}"
-        time.sleep(0.005)
-    os.killpg(pid, signum)
+    """Do so once a file is there."""
+    with contextlib.suppress(ProcessLookupError):
+        while not any(run.glob(pattern)):
+            os.killpg(pid, 0)
+            time.sleep(0.005)
+        os.killpg(pid, signum)
 
 
 def outcome(run: Path) -> dict[str, Any]:

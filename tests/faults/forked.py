@@ -1,7 +1,7 @@
 """Runs ``ftft`` commands in forked children of a process that has imported everything.
 
-Reads a job a line (JSON) from standard input. For each, prints the child's process id, waits, and
-prints what ``os.waitpid`` said. A job has:
+Reads a job a line (JSON) from standard input. For each, prints the child's process id, which is
+that of its process group too, waits, and prints what ``os.waitpid`` said. A job has:
 
 - ``arguments`` and ``folder``: the command, and where it runs;
 - ``log``: file for standard output and error;
@@ -9,8 +9,8 @@ prints what ``os.waitpid`` said. A job has:
 - ``kill_at``: the child kills itself with SIGKILL before its so-many-th change; 0: never;
 - ``full_at``: its so-many-th change, and every later one, fails for want of space; 0: never;
 - ``file_limit``: no file can grow beyond so many bytes; 0: no limit;
-- ``processes``: how many run it together, with the environment that torchrun gives; they are a
-  process group with the child's id, and the child ends as the first of them that fails.
+- ``processes``: how many run it together, with the environment that torchrun gives; the child
+  ends as the first of them that fails.
 
 A change is a file opened for writing, synced, renamed or removed, a folder made or removed, or a
 file of tensors, of which half is written before the kill.
@@ -134,7 +134,6 @@ def child(job: dict[str, Any]) -> None:
 
 def children(job: dict[str, Any]) -> None:
     """Run the job in several processes, and end as they did."""
-    os.setpgid(0, 0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -146,8 +145,16 @@ def children(job: dict[str, Any]) -> None:
             os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
             os.environ["WORLD_SIZE"] = str(job["processes"])
             child(job)
-    ends = [os.waitpid(process, 0)[1] for process in started]
-    os._exit(max(os.waitstatus_to_exitcode(end) for end in ends))
+    for _ in range(job["processes"]):
+        ended, status = os.wait()
+        started.remove(ended)
+        code = os.waitstatus_to_exitcode(status)
+        if code != 0:
+            # As torchrun does; the others may wait for it for ever.
+            for other in started:
+                os.kill(other, signal.SIGTERM)
+            os._exit(code if code > 0 else 128 - code)
+    os._exit(0)
 
 
 def count_operations(experiment: str) -> None:
@@ -168,5 +175,6 @@ if __name__ == "__main__":
         if pid == 0:
             job = json.loads(line)
             children(job) if job.get("processes", 1) > 1 else child(job)
+        os.setpgid(pid, pid)  # before anybody knows of it
         print(pid, flush=True)
         print(os.waitpid(pid, 0)[1], flush=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -70,9 +71,13 @@ def fork(model: str, folder: Path, count: int) -> None:
                 traceback.print_exc()
             finally:
                 os._exit(status)
-    failed = [child for child in children if os.waitpid(child, 0)[1] != 0]
-    if failed:
-        raise SystemExit(f"{len(failed)} of {count} processes failed")
+    while children:
+        child, status = os.wait()
+        children.remove(child)
+        if status != 0:
+            for other in children:  # they may wait for it for ever
+                os.kill(other, signal.SIGKILL)
+            raise SystemExit(f"one of {count} processes failed: {status}")
 
 
 if __name__ == "__main__":

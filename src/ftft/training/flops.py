@@ -132,7 +132,7 @@ def flop_counter(model: Any, *, recomputing: bool = False) -> FlopCounter:
     architecture again and again.
 
     Args:
-        model: As for :class:`FlopCounter`.
+        model: As for :class:`FlopCounter`; adapters of PEFT not merged into their weights.
         recomputing: As for :class:`FlopCounter`.
 
     Returns:
