@@ -625,6 +625,15 @@ class TestChecks:
             pass
         assert any("few training examples: pso (1)" in line for line in said)
 
+    def test_so_is_one_of_a_single_example_in_small_data(self, experiment_file, tmp_path):
+        path = tmp_path / "train.csv"
+        some = path.read_text().splitlines()[:31]
+        path.write_text("\n".join([*some, "slip,a good film,psitive,web"]) + "\n")
+        said = []
+        with opened(load_experiment(experiment_file), str(tmp_path / "run"), said.append):
+            pass
+        assert any("few training examples: psitive (1)" in line for line in said)
+
     def test_a_model_that_learnt_nothing_is_told(self, experiment_file, tmp_path):
         still = ["main.learning_rate=1e-12", "baselines=[]", "main.budget=0.1"]
         run = Run(experiment_file, tmp_path / "run", *still)

@@ -108,7 +108,8 @@ def notes(data: TaskData) -> list[str]:
     rare = [
         f"{name} ({count})"
         for name, count in zip(data.class_names, counts, strict=True)
-        if count < min(_FEW, _FEW_SHARE * len(data.train))
+        # A single example is told of in the smallest data, too.
+        if count < max(2, min(_FEW, _FEW_SHARE * len(data.train)))
     ]
     if rare:
         lines.append(

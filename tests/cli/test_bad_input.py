@@ -228,6 +228,8 @@ class TestMapAndSelect:
     def test_no_dynamics(self, ftft, tmp_path):
         check_refusal(ftft("map", "nowhere"), ["nowhere/header.json does not exist"])
         check_refusal(ftft("map", tmp_path), ["is not a dynamics folder"])
+        (tmp_path / "train.csv").write_text("id,text,label\n")
+        check_refusal(ftft("preflight", "train.csv"), ["train.csv is not a dynamics folder"])
 
     @pytest.mark.parametrize(
         ("arguments", "expected"),

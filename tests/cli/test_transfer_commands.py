@@ -123,6 +123,14 @@ def test_out_of_distribution_development_sets_do_not_count(ftft, experiment_file
     assert written["dev"]["accuracy"] == scores["dev"]["accuracy"]
 
 
+@pytest.mark.parametrize("command", ["preflight", "transfer"])
+def test_a_fraction_out_of_range_is_called_what_the_user_calls_it(ftft, recorded, command):
+    folders = [recorded("one")] + [recorded("other")] * (command == "transfer")
+    outcome = ftft(command, *folders, "--fraction", 2)
+    assert outcome.code == 2
+    assert "error: The selected fraction is 2.0" in outcome.err
+
+
 @pytest.mark.parametrize("command", ["preflight", "map", "transfer"])
 @pytest.mark.parametrize("folder", ["study/data/reference/small", "study/data", "study"])
 def test_the_folder_of_a_whole_run_or_study_is_told_apart(ftft, recorded, command, folder):

@@ -207,6 +207,16 @@ def test_without_dynamics_there_are_no_curves(tmp_path):
     assert "curves over the epochs are left out" in page([view])
 
 
+def test_the_command_says_what_the_page_leaves_out(ftft, tmp_path):
+    folder = write_run(tmp_path / "run", Made(examples=60, seeds=(0,)))
+    assert "note:" not in ftft("report", folder, "-o", "whole.html").err
+    for file in (folder / "reference/seed-0/dynamics").glob("epoch-*"):
+        file.write_bytes(b"")
+    outcome = ftft("report", folder, "-o", "part.html")
+    assert outcome.code == 0
+    assert "note: The curves over the epochs are left out: " in outcome.err
+
+
 def test_texts_are_left_out_on_request(tmp_path):
     folder = write_run(tmp_path / "run", Made(examples=60, seeds=(0,)))
     shown = page([read_view(read_run(folder), texts=False)])

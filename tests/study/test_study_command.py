@@ -62,6 +62,7 @@ def test_a_failed_cell_is_named_at_the_end(ftft, again, monkeypatch):
     assert later.code == 0
     values = json.loads((again.folder / "study.json").read_text())
     assert values["unfinished"] == {f"tiny/{CELL}": "not run yet"}
+    assert f"note: not run yet (1): tiny/{CELL}; give" in later.err
 
 
 def test_dry_run_writes_nothing(ftft, grid, tmp_path):
@@ -114,12 +115,12 @@ def test_summaries_leave_out_what_is_not_asked_for(ftft, again):
 
 def test_summaries_say_that_settings_are_others(ftft, again):
     arguments = ("study", again.file, "--summarise", "--output", again.folder)
-    assert "note:" not in ftft(*arguments).err
+    assert "note: these" not in ftft(*arguments).err
     changed = ("--set", "base.main.epochs=9", "--set", "grid.budgets=[0.5]")
     outcome = ftft(*arguments, *changed)
     assert outcome.code == 0
     assert "note: these results are of other settings: base, grid.budgets in " in outcome.err
-    assert f"run ftft study {again.file} again" in outcome.err
+    assert "give the command without --summarise to run what is" in outcome.err
 
 
 WITHOUT_TORCH = """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, say, tell
 
 if TYPE_CHECKING:
     from ftft.study.reading import RunFolder
@@ -83,7 +83,8 @@ def report(
         from ftft.report.html import write_report
 
         assert output is not None, "it has a default"
-        tell(f"report: {write_report(folders, output, texts=not no_texts)}")
+        path = write_report(folders, output, texts=not no_texts, say=say)
+        tell(f"report: {path}")
     elif kind is Format.FIGURES:
         from ftft.report.figures import write_figures
 

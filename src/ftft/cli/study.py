@@ -129,16 +129,22 @@ def _summarise_finished(asked: Study, folder: Path) -> None:
 
     check_has_study(folder, asked.data)
     others = other_settings(asked, folder)
-    _summarise(asked, folder)
+    unfinished = _summarise(asked, folder)
+    if unfinished:
+        say(
+            f"note: not run yet ({len(unfinished)}): {', '.join(unfinished[:4])}"
+            f"{', …' * (len(unfinished) > 4)}; give the command without --summarise to run them."
+        )
     if others:
         say(
             f"note: these results are of other settings: {', '.join(others)} in "
-            f"{folder / 'study.yaml'} is not what is asked; run ftft study {asked.path} again."
+            f"{folder / 'study.yaml'} is not what is asked; give the command without --summarise "
+            "to run what is."
         )
 
 
-def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None = None) -> None:
-    """Put together, show and write what is finished."""
+def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None = None) -> list[str]:
+    """Put together, show and write what is finished; return the ids of what is not."""
     import pyarrow as pa
 
     from ftft.cartography.export import export_table
@@ -163,3 +169,4 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
         for suffix, style in documents.items():
             write_text(path.with_suffix(suffix), table_text(summary.rows, style), WorkspaceError)
     tell(f"results: {path}")
+    return list(unfinished)

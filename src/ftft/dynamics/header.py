@@ -150,7 +150,7 @@ def check_same(folder: Path, found: Header, wanted: Header) -> None:
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DynamicsError(
             f"{path} does not exist, so {path.parent} is not a dynamics folder. Give the folder "
             "that a recorder wrote to, or import dynamics of another format first."

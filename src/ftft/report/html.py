@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -64,6 +64,7 @@ def write_report(
     *,
     data: Sequence[TaskData] | None = None,
     texts: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the page of one run, or of several compared.
 
@@ -73,6 +74,7 @@ def write_report(
         data: The data of each run, where they are at hand; else they are read as the
             experiments name them, and left out, with a note on the page, where they cannot be.
         texts: Whether to show the texts of the examples.
+        say: Told, a line each, what is left out and why, which the page says too.
 
     Returns:
         The path.
@@ -89,6 +91,9 @@ def write_report(
         for folder, given in zip(told_apart(folders), at_hand, strict=True)
     ]
     write_text(path, page(views), WorkspaceError)
+    if say is not None:
+        for note in (note for view in views for note in view.notes):
+            say(f"note: {note}")
     return path
 
 

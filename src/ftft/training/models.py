@@ -295,8 +295,9 @@ def _explained(name: str) -> Iterator[None]:
             first += " Read that code; if you trust it, set trust_remote_code: true."
         raise ModelError(
             f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "
-            "network and your access, and that it has safetensors; for a folder, that it holds "
-            "config.json, a tokenizer and model.safetensors."
+            "network (with HF_HUB_OFFLINE set, only what was fetched before is found) and your "
+            "access, and that it has safetensors; for a folder, that it holds config.json, a "
+            "tokenizer and model.safetensors."
         ) from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ftft.cartography.datamap import EASY, REGIONS, DataMap
+from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
 from ftft.cartography.ranking import top_set
 from ftft.cartography.trajectories import point_values
 from ftft.dynamics.container import TrainingDynamics
@@ -123,6 +123,7 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0
         DynamicsError: There are too few points, a number is out of range, or a point cannot
             be read.
     """
+    checked_fraction(fraction, "The selected fraction")
     datamap = DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
     ids, total = datamap.example_ids, len(datamap)
     count = max(1, round(fraction * total))

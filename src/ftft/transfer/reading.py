@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ftft.cartography.datamap import DataMap
+from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import DataError, DynamicsError
@@ -38,6 +38,7 @@ def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
     """
     if not os.path.isdir(path):
         return DataMap.read(path)
+    checked_fraction(fraction, "The selected fraction")
     dynamics = read_dynamics(dynamics_folder(path))
     return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
 
