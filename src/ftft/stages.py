@@ -259,8 +259,7 @@ class Stages:
                 say=self.say,
             )
             cost = replace(tuned.cost, preparation_seconds=prepared)
-            # For who reads the record alone, as ftft preflight does.
-            ood = [name for name in dev.sets if name in self.data.dev_ood]
+            ood = [name for name in dev.sets if name in self.data.dev_ood]  # for ftft preflight
             return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood}
 
         dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
