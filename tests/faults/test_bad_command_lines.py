@@ -118,7 +118,7 @@ FILES = [
     case("evaluate experiment.yaml train.csv", "train.csv", "no config.json"),
     case("map nowhere -o a.parquet", "nowhere/header.json", "Give the folder"),
     case("map empty -o a.parquet", "empty is not a dynamics folder", "Give the folder"),
-    case("map map.parquet -o a.parquet", "map.parquet/header.json", "permissions"),
+    case("map map.parquet -o a.parquet", "map.parquet is not a dynamics folder", "Give the folder"),
     case(f"map {LONG} -o a.parquet", "xxx", "cannot be read"),
     case("select nowhere -o a.parquet", "nowhere does not exist", "Give the file"),
     case("select empty -o a.parquet", "empty", "Make it again"),

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # The disk is full, or may not be written.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+# Seconds that the first of several processes has to tell what is wrong.
+_TELLING = 10.0
 
 
 def main() -> None:
@@ -39,6 +43,8 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         if _repeats():
+            # A launcher ends all as soon as one has ended: the first is to have said it by then.
+            time.sleep(_TELLING)
             raise SystemExit(2) from None
         print(f"error: {inert(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
