@@ -24,22 +24,23 @@ import json
 import os
 import resource
 import signal
-import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-import transformers  # noqa: F401  # these are loaded once here, not in every fork
+import transformers  # noqa: F401  # loaded once here, not in every fork
 
 import ftft.cli.app
 import ftft.cli.show
-import ftft.pipeline  # noqa: F401
+import ftft.pipeline  # noqa: F401  # as above
 from ftft.cli import main
 from ftft.config.load import load_experiment
 from ftft.training.flops import flop_counter
 from ftft.training.models import load_model
+from ranks import run_ranks
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
@@ -132,31 +133,6 @@ def child(job: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def children(job: dict[str, Any]) -> None:
-    """Run the job in several processes, and end as they did."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started = []
-    for rank in range(job["processes"]):
-        started.append(os.fork())
-        if started[-1] == 0:
-            os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            os.environ["WORLD_SIZE"] = str(job["processes"])
-            child(job)
-    for _ in range(job["processes"]):
-        ended, status = os.wait()
-        started.remove(ended)
-        code = os.waitstatus_to_exitcode(status)
-        if code != 0:
-            # As torchrun does; the others may wait for it for ever.
-            for other in started:
-                os.kill(other, signal.SIGTERM)
-            os._exit(code if code > 0 else 128 - code)
-    os._exit(0)
-
-
 def count_operations(experiment: str) -> None:
     """Count those of both models before the forks: it is most of a tiny run's time."""
     chosen = load_experiment(Path(experiment))
@@ -174,7 +150,9 @@ if __name__ == "__main__":
         pid = os.fork()
         if pid == 0:
             job = json.loads(line)
-            children(job) if job.get("processes", 1) > 1 else child(job)
+            if job.get("processes", 1) > 1:
+                os._exit(run_ranks(job["processes"], partial(child, job)))
+            child(job)
         os.setpgid(pid, pid)  # before anybody knows of it
         print(pid, flush=True)
         print(os.waitpid(pid, 0)[1], flush=True)

@@ -40,7 +40,7 @@ def by_count(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """What each number of processes wrote, by that number."""
     folder = tmp_path_factory.mktemp("processes")
     here = Path(__file__).parent
-    path = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
+    path = [str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     script = here / "run_in_processes.py"
     done = subprocess.run(
         [sys.executable, str(script), str(plain_model), str(folder), *map(str, COUNTS)],

@@ -92,8 +92,9 @@ def write_report(
     ]
     write_text(path, page(views), WorkspaceError)
     if say is not None:
-        for note in (note for view in views for note in view.notes):
-            say(f"note: {note}")
+        for view in views:
+            for note in view.notes:
+                say(f"note: {note}")
     return path
 
 

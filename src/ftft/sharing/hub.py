@@ -205,9 +205,7 @@ def download(repository: Repository, commit: str, folder: Path) -> Manifest:
 
 def _api() -> HfApi:
     from huggingface_hub import HfApi
-
-    # The package exports it lazily, which mypy does not see.
-    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # lazy
 
     from ftft import __version__
 

@@ -38,37 +38,41 @@ class SealedCheckpoints:
 
     dynamics: Path | None = None
 
-    # A mixin's super() is the Trainer, which the type checker cannot know: hence the ignored
-    # lines below.
+    # The Trainer's. A mixin's super() is the Trainer, which the type checker cannot know: hence
+    # these, and the ignored lines below.
+    args: Any
+    state: Any
+    accelerator: Any
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        state: Any = self.state  # type: ignore[attr-defined]
+        state = self.state
         folder = self._checkpoint(state.global_step)
         with writing(folder):
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]
-            self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
-            if self.args.should_save:  # type: ignore[attr-defined]
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]  # a mixin
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
                 seal(folder, self.dynamics)
                 _keep_only({state.global_step, state.best_global_step}, folder.parent)
 
     def _load_callback_state(self) -> None:
-        super()._load_callback_state()  # type: ignore[misc]
+        super()._load_callback_state()  # type: ignore[misc]  # a mixin
         # The Trainer forgets the best checkpoint where the folder has been moved since.
-        state: Any = self.state  # type: ignore[attr-defined]
+        state = self.state
         if state.best_global_step:
             best = self._checkpoint(state.best_global_step)
             state.best_model_checkpoint = str(best) if best.is_dir() else None
 
     def _load_best_model(self) -> None:
-        problem = damage(self._checkpoint(self.state.best_global_step))  # type: ignore[attr-defined]
+        problem = damage(self._checkpoint(self.state.best_global_step))
         if problem:
             raise WorkspaceError(
                 f"{problem}, and it holds the best weights of this training; give the same command "
                 "again to train from an earlier point."
             )
-        super()._load_best_model()  # type: ignore[misc]
+        super()._load_best_model()  # type: ignore[misc]  # a mixin
 
     def _checkpoint(self, step: int) -> Path:
-        return checkpoint(Path(self.args.output_dir), step)  # type: ignore[attr-defined]
+        return checkpoint(Path(self.args.output_dir), step)
 
 
 class StopAtStepEnd(TrainerCallback):

@@ -37,6 +37,5 @@ def reuse_embedding_gradient(model: Any) -> bool:
         buffer.index_add_(0, gradient._indices()[0], gradient._values())
         weight.grad = buffer
 
-    # PyTorch leaves this method without types.
-    table.weight.register_post_accumulate_grad_hook(densify)  # type: ignore[no-untyped-call]
+    table.weight.register_post_accumulate_grad_hook(densify)  # type: ignore[no-untyped-call]  # torch
     return True

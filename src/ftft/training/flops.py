@@ -69,7 +69,7 @@ class FlopCounter:
         self.counted = True
         try:
             self._polynomial = self._fit()
-        except (RuntimeError, ValueError, TypeError, NotImplementedError):
+        except (RuntimeError, ValueError, TypeError, NotImplementedError):  # meta tensors
             # Decoders look for the last token of every text, which meta tensors do not have, and
             # some kernels have no meta version: what is raised then differs from one to the next.
             self.counted = False

@@ -28,16 +28,19 @@ class RecordDynamics:
     ``return_outputs=True``. Nothing is recorded while the model is being evaluated.
     """
 
+    # The Trainer's. A mixin's super() is the user's Trainer, which the type checker cannot know:
+    # hence these, and the ignored lines below.
+    args: Any
+    state: Any
+
     def __init__(self, *args: Any, recorder: DynamicsRecorder | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.recorder = recorder
 
-    # A mixin's super() is the user's Trainer, which the type checker cannot know: hence the
-    # ignored lines below.
     def _set_signature_columns_if_needed(self) -> None:
         # Without this the Trainer drops the column: no model's forward takes it.
-        super()._set_signature_columns_if_needed()  # type: ignore[misc]
-        columns: list[str] = self._signature_columns  # type: ignore[has-type]
+        super()._set_signature_columns_if_needed()  # type: ignore[misc]  # a mixin
+        columns: list[str] = self._signature_columns  # type: ignore[has-type]  # a mixin
         if INDEX_COLUMN not in columns:
             self._signature_columns = [*columns, INDEX_COLUMN]
 
@@ -50,7 +53,7 @@ class RecordDynamics:
     ) -> Any:
         """Compute the loss as the Trainer does, and record the batch's logits."""
         indices = inputs.pop(INDEX_COLUMN, None)
-        loss, outputs = super().compute_loss(  # type: ignore[misc]
+        loss, outputs = super().compute_loss(  # type: ignore[misc]  # a mixin
             model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
         )
         if self.recorder is not None and model.training:
@@ -66,7 +69,7 @@ class RecordDynamics:
     def _record(
         self, recorder: DynamicsRecorder, indices: torch.Tensor, logits: torch.Tensor
     ) -> None:
-        if self.args.world_size > 1:  # type: ignore[attr-defined]
+        if self.args.world_size > 1:
             # Rows that only fill up a batch, so that every process has one, are no examples.
             real = indices >= 0
             indices, logits = indices[real], logits[real]
@@ -74,7 +77,7 @@ class RecordDynamics:
 
     def _epoch(self) -> int:
         # state.epoch counts finished steps, so within epoch e it lies in [e, e + 1).
-        return int(self.state.epoch or 0)  # type: ignore[attr-defined]
+        return int(self.state.epoch or 0)
 
 
 def _logits(outputs: Any) -> torch.Tensor:
