@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every ordinary run, so that what fails, fails again; others by FTFT_FUZZ=1.
+settings.register_profile("repeatable", derandomize=True)
+if "FTFT_FUZZ" not in os.environ:
+    settings.load_profile("repeatable")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -70,3 +70,8 @@ def test_relative_paths_without_a_file_count_from_the_current_folder(tmp_path, m
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text("t,y\n" + "".join(f"text {i},{i % 2}\n" for i in range(20)))
     assert len(load_data(experiment().data).train) == 18
+
+
+def test_a_model_name_that_no_file_can_have_is_left_as_it_is(tmp_path):
+    settings = FineTuning(model="x" * 300, learning_rate=1e-3, epochs=1)
+    assert settings.resolved(tmp_path).model == "x" * 300

@@ -158,7 +158,7 @@ def _read(name: str, folder: Path, place: str) -> dict[str, Any]:
     try:
         file = folder / expand(name)
         # A recipe of that name, where there is no such file.
-        known = not file.exists() and find_recipe(name) is not None
+        known = not os.path.exists(file) and find_recipe(name) is not None
         return load_experiment(name if known else file).model_dump(mode="json")
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from None

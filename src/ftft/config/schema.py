@@ -116,7 +116,8 @@ class FineTuning(Section):
     def resolved(self, folder: Path) -> Self:
         """Return a copy whose model, where it is a folder in ``folder``, is a whole path."""
         beside = Path(folder) / self.model
-        if not self.model.startswith(".") and not beside.is_dir():
+        # os.path's answer is no where a name is too long; that of Path is an OSError.
+        if not self.model.startswith(".") and not os.path.isdir(beside):
             return self
         return self.model_copy(update={"model": os.path.normpath(beside)})
 
