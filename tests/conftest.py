@@ -135,6 +135,7 @@ reference:
 main:
   {{model: {model}, learning_rate: 5.0e-3, epochs: 3, batch_size: 16, max_length: 16,
     evaluations: 3}}
+map: {{burn_in: 0}}
 baselines: [erm]
 """
 

@@ -14,29 +14,31 @@ FILES = sorted(ROOT.rglob("*.py"))
 MOST_LINES = 350
 
 BASE = {"errors", "files"}
-NAMES = {"naming"}
+NAMES = {"methods"}
 NOTEBOOK = {"notebook"}
 PROCESSES = BASE | {"processes"}
 FOLDER = PROCESSES | {"folders", "locking", "records", "workspace"}
-CONFIG = BASE | {"config"}
+CONFIG = BASE | NAMES | {"config"}
 DATA = CONFIG | {"data"}
 MAPS = BASE | NOTEBOOK | {"dynamics", "cartography"}
 EVALUATION = BASE | {"evaluation"}
 TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
-METHODS = EVALUATION | FOLDER | {"training"}
+RUNS = EVALUATION | FOLDER | NAMES | {"training"}
 TRACKED = TRAINING | MAPS | FOLDER | {"transfer", "tracked"}
-STAGES = TRACKED | {"selection", "environment", "encodings"}
-RESULTS = STAGES | NAMES | {"methods", "stages"}
-STUDY = FOLDER | CONFIG | NAMES | {"study"}
+STAGES = TRACKED | {"selection", "environment", "encodings", "stage_words"}
+STUDY = FOLDER | CONFIG | {"study"}
+RESULTS = STAGES | STUDY | NOTEBOOK | {"method_runs", "stages"}
 REPORT = DATA | STUDY | MAPS | {"selection", "transfer", "report"}
-PIPELINE = RESULTS | {"results", "checks", "report", "study"}
+PIPELINE = RESULTS | {"results", "checks", "report"}
 SHARING = TRAINING | MAPS | STUDY | {"selection", "transfer", "sharing"}
+
+COMMANDS = PIPELINE | SHARING | {"pipeline", "scoring", "choosing", "demonstration", "execution"}
 
 # Part -> the parts it may import (itself always), and the packages from outside.
 TABLE = {
     "errors": (set(), set()),
     "files": ({"errors"}, set()),
-    "naming": (set(), set()),
+    "methods": (set(), set()),
     "notebook": (set(), set()),
     "config": (CONFIG, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
@@ -54,26 +56,31 @@ TABLE = {
     "records": (BASE, set()),
     "workspace": (FOLDER, set()),
     "environment": (PROCESSES, {"torch"}),
-    "methods": (METHODS, set()),
+    "method_runs": (RUNS, set()),
     "encodings": (TRAINING, set()),
     "tracked": (TRACKED, {"numpy"}),
+    "stage_words": (TRACKED | {"stage_words"}, {"numpy"}),
+    "scoring": (TRAINING | FOLDER, set()),
     "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),
-    "checks": (TRAINING | FOLDER, {"numpy"}),
+    "checks": (TRAINING | FOLDER | MAPS, {"numpy"}),
     "pipeline": (PIPELINE, {"yaml"}),
     # What it says of finished runs is read from their results, so nothing is trained to say it.
     "study": (STUDY, {"numpy", "scipy"}),
     "sharing": (SHARING, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
     # Apart from `study`, so that who only reads results never comes near a training.
     "execution": (
-        PIPELINE | NAMES | {"pipeline", "study", "execution"},
+        PIPELINE | {"pipeline", "execution"},
         {"datasets", "ray", "yaml"},
     ),
     # It reads what a run left in its folder, so that it needs no torch.
-    "report": (REPORT | NAMES, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
+    "report": (REPORT, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
+    "choosing": (PIPELINE | {"pipeline", "choosing"}, set()),
     "demonstration": (STAGES, set()),
     "cli": (
-        PIPELINE | STUDY | {"pipeline", "demonstration", "execution", "sharing", "report"},
+        PIPELINE
+        | STUDY
+        | {"pipeline", "scoring", "choosing", "demonstration", "execution", "sharing"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "__main__": ({"cli"}, set()),
@@ -83,7 +90,9 @@ TABLE = {
 # What is imported inside functions only, so that it costs nothing where it is not used.
 LAZY = {
     "cli": (
-        PIPELINE | STUDY | {"pipeline", "demonstration", "execution", "sharing", "report"},
+        PIPELINE
+        | STUDY
+        | {"pipeline", "scoring", "choosing", "demonstration", "execution", "sharing"},
         {"pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "execution": (set(), {"datasets", "ray"}),
@@ -157,7 +166,7 @@ def test_imports_lazily_what_is_heavy(file):
     part = part_of(file)
     inside, outside = split(imports(parsed(file), module_level=True))
     lazy_inside, lazy_outside = LAZY.get(part, (set(), set()))
-    assert sorted(inside & lazy_inside - {part}) == []
+    assert sorted(inside & lazy_inside - {part} - NAMES) == []
     assert sorted(outside & lazy_outside) == []
 
 

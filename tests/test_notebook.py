@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.container import TrainingDynamics
 from ftft.notebook import html_table
-from ftft.results import MethodSummary, Results, Spread
+from ftft.results import Results
 from ftft.selection.strategies import select
+from ftft.study.reading import RunFolder
+from study_tools import result
 
 NASTY = '<script>alert("x")</script>&'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,7 +40,7 @@ def cells(html):
 
 class TestDataMap:
     def test_counts_and_means_by_region(self):
-        datamap = DataMap.from_dynamics(dynamics())
+        datamap = DataMap.from_dynamics(dynamics(), burn_in=0)
         headers, *rows = cells(datamap._repr_html_())
         assert headers == [
             *("region", "examples", "share", "confidence", "variability", "correctness")
@@ -49,7 +52,7 @@ class TestDataMap:
         assert sum(int(row[1]) for row in rows) == 60
 
     def test_the_picture_holds_every_example(self):
-        datamap = DataMap.from_dynamics(dynamics())
+        datamap = DataMap.from_dynamics(dynamics(), burn_in=0)
         (svg,) = parsed(datamap._repr_html_()).iter(f"{SVG}svg")
         assert "data map" in svg.find(f"{SVG}title").text
         filled = svg.findall(f"{SVG}rect")
@@ -58,18 +61,18 @@ class TestDataMap:
         assert len(places) == len(filled)
 
     def test_the_picture_is_small_whatever_the_map(self):
-        large = DataMap.from_dynamics(dynamics(examples=50_000))
+        large = DataMap.from_dynamics(dynamics(examples=50_000), burn_in=0)
         assert len(large._repr_html_()) < 250_000
 
     @pytest.mark.parametrize(("examples", "fraction"), [(1, 0.33), (1, 1.0), (2, 0.33)])
     def test_the_smallest_maps_show_themselves(self, examples, fraction):
         given = TrainingDynamics.from_arrays(np.zeros((2, examples, 2)), [0] * examples)
-        datamap = DataMap.from_dynamics(given, region_fraction=fraction)
+        datamap = DataMap.from_dynamics(given, region_fraction=fraction, burn_in=0)
         assert len(cells(datamap._repr_html_())) == 4
 
 
 def test_a_selection_shows_how_it_was_made_and_its_first_examples():
-    selection = select(DataMap.from_dynamics(dynamics()), "ambiguous", 0.33)
+    selection = select(DataMap.from_dynamics(dynamics(), burn_in=0), "ambiguous", 0.33)
     html = selection._repr_html_()
     caption = next(parsed(html).iter("caption")).text
     assert caption == "selection of 20 of 60 examples: ambiguous, fraction 0.33, seed 0"
@@ -98,21 +101,15 @@ def test_of_many_labels_the_first_are_shown():
 
 
 def test_results_show_scores_and_costs_by_method():
-    summary = MethodSummary(
-        method="ftft",
-        name="FTFT",
-        seeds=2,
-        id_score=Spread(0.9, 0.01, 2),
-        ood_scores={NASTY: Spread(0.6, 0.02, 2)},
-        cost_flops=Spread(0.5, 0.0, 2),
-        cost_seconds=Spread(0.6, 0.0, 2),
-        cost_estimated=True,
-    )
-    values = {"experiment": NASTY, "metric": "macro_f1"}
-    html = Results(values, (summary,), ("dev",), Path("results.json"))._repr_html_()
+    run = result(ood=0.6, score=0.9, estimated=True)
+    other = result(seed=1, ood=0.64, score=0.92, estimated=True)
+    runs = tuple(replace(one, ood_scores={NASTY: one.ood_score}) for one in (run, other))
+    sets = {"dev": {"dev": 9}, "dev_ood": {}, "test": {}, "test_ood": {NASTY: 9}}
+    values = {"experiment": NASTY, "metric": "macro_f1", "data": {"sets": sets}}
+    html = Results(RunFolder(Path("run"), values, runs), Path("results.json"))._repr_html_()
     headers, row = cells(html)
     assert headers == ["method", "seeds", "ID (dev)", NASTY, "FLOPs / ERM", "seconds / ERM"]
-    assert row == ["FTFT", "2", "90.0 ± 1.0", "60.0 ± 2.0", "0.50", "~0.60"]
+    assert row == ["FTFT", "2", "91.0 ± 1.4", "62.0 ± 2.8", "1.00", "~0.50"]
     assert f"{next(parsed(html).iter('caption')).text}".startswith(f"{NASTY}: macro-f1")
 
 

@@ -15,14 +15,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
+from ftft.methods import BASELINES, METHODS
 from ftft.pipeline import check, dm, opened
 from ftft.report.html import write_report
 from ftft.study.reading import read_run
 from ftft.training.trainer import FineTuner
 
 SEEDS = (0, 1)
-METHODS = ("erm", "erm_es", "random", "dm", "ftft")
-EVERYTHING = ("baselines=[erm, erm_es, random, dm]", "seeds=[0, 1]")
+EVERYTHING = (f"baselines=[{', '.join(BASELINES)}]", "seeds=[0, 1]")
 
 
 class Run:
@@ -128,7 +128,7 @@ class TestResults:
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
-            *("precision", "preflight", "variant"),
+            *("precision", "preflight", "budget", "selection", "map"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]
@@ -164,7 +164,10 @@ class TestResults:
         [
             ("erm", None, None, 1.0, 64, (0, 12)),
             ("erm_es", None, None, 1.0, 64, (0, 12)),
+            # Of these steps those of ERM cost more than those on few examples.
+            ("erm_budget", "reference", None, 1.0, 64, (0, 11)),
             ("random", None, "random", 0.33, 21, (0, 4)),
+            ("random_budget", "reference", "random", 0.33, 21, (0, 14)),
             ("dm", "main", "ambiguous", 0.33, 21, (12, 12)),
             ("ftft", "reference", "ambiguous", 0.33, 21, (12, 4)),
         ],
@@ -198,19 +201,37 @@ class TestResults:
             dm, erm = whole.one("dm")["cost"][unit], whole.one("erm")["cost"][unit]
             assert dm["reference"] == erm["main"]
 
-    def test_summaries_say_the_same(self, whole):
-        summaries = whole.results.summaries
-        assert [summary.method for summary in summaries] == list(METHODS)
-        for summary in summaries:
-            runs = [whole.one(summary.method, seed) for seed in SEEDS]
+    def test_rows_say_the_same(self, whole):
+        rows = whole.results.rows
+        assert [row.cell.method for row in rows] == list(METHODS)
+        for row in rows:
+            runs = [whole.one(row.cell.method, seed) for seed in SEEDS]
             ood = [run["scores"]["test"]["ood"]["accuracy"] for run in runs]
             flops = [run["cost"]["relative_to_erm"]["flops"] for run in runs]
-            assert (summary.seeds, summary.cost_estimated) == (2, False)
-            assert summary.ood_scores["ood"].mean == pytest.approx(np.mean(ood))
-            assert summary.ood_scores["ood"].deviation == pytest.approx(np.std(ood, ddof=1))
-            assert summary.cost_flops.mean == pytest.approx(np.mean(flops))
+            assert (row.seeds, row.estimated) == (SEEDS, False)
+            assert row.ood_scores["ood"].mean == pytest.approx(np.mean(ood))
+            assert row.ood_scores["ood"].deviation == pytest.approx(np.std(ood, ddof=1))
+            assert row.flops.mean == pytest.approx(np.mean(flops))
         assert whole.results.values == whole.values
-        assert whole.results.id_sets == ("test",)
+        assert whole.results.run.id_sets == ("test",)
+
+    @pytest.mark.parametrize("method", ["erm_budget", "random_budget"])
+    def test_equal_cost_is_what_ftft_cost_with_its_reference(self, whole, method):
+        for seed in SEEDS:
+            run, ftft = whole.one(method, seed), whole.one("ftft", seed)
+            ours, theirs = (one["cost"]["flops"] for one in (run, ftft))
+            assert ours["reference"] == 0 < theirs["reference"]
+            # A step more or less, of so few.
+            step = theirs["main"] / ftft["steps"]["main"]
+            assert abs(ours["total"] - theirs["total"]) < 2.5 * step
+            assert run["reference"] == ftft["reference"]
+            # It trains to its end; nothing stops it.
+            assert run["history"][-1]["step"] == run["steps"]["main"]
+
+    def test_the_points_of_the_map(self, whole):
+        assert whole.one("ftft")["map"] == {"points": [0, 1, 2], "left_out": [], "burn_in": 0}
+        assert whole.one("erm")["map"] is None
+        assert any("drawn from recording points 1, 2, 3" in line for line in whole.said)
 
 
 class TestFolder:
@@ -219,7 +240,7 @@ class TestFolder:
         assert names == {
             *("experiment.yaml", "results.json", "reference", "map", "selection", "main"),
             *("erm", "erm_es", "random", "random-selection", "dm", "dm-map", "dm-selection"),
-            *("scores", "report.html"),
+            *("erm_budget", "random_budget", "scores", "report.html"),
         }
         for name in names - {"experiment.yaml", "results.json", "report.html", "scores"}:
             assert {path.name for path in (whole.folder / name).iterdir()} == {"seed-0", "seed-1"}
@@ -369,10 +390,10 @@ class TestReuse:
         changes = ["main.patience=1", "main.budget=0.5"]
         experiment = load_experiment(whole.file, [*EVERYTHING, *changes])
         with opened(experiment, str(copied), lambda line: None) as stages:
-            assert dm(stages, 0).trained.reused
+            assert dm(stages, 0, None).trained.reused
         experiment = load_experiment(whole.file, [*EVERYTHING, "dm.patience=1"])
         with opened(experiment, str(copied), lambda line: None) as stages:
-            assert not dm(stages, 0).trained.reused
+            assert not dm(stages, 0, None).trained.reused
 
     def test_more_seeds_add_to_what_is_there(self, alone, tmp_path):
         folder = shutil.copytree(alone.folder, tmp_path / "run")
@@ -394,7 +415,7 @@ class TestErmNotRun:
     def test_its_cost_is_computed_and_marked(self, alone):
         cost = alone.one("ftft")["cost"]
         assert cost["erm_estimated"] is True
-        assert [summary.cost_estimated for summary in alone.results.summaries] == [True]
+        assert [row.estimated for row in alone.results.rows] == [True]
         assert not (alone.folder / "erm").exists()
 
     def test_the_computed_operations_agree_with_the_measured(self, alone, whole):
@@ -497,10 +518,10 @@ class TestOtherProtocols:
         again = Run(file, folder, "baselines=[]")
         assert again.done == {"scores/ftft/seed-0"}
         assert again.one("ftft")["scores"]["test"] == {}
-        summary = again.results.summaries[0]
-        assert again.results.id_sets == ("dev",)
-        assert summary.id_score.mean == again.one("ftft")["scores"]["dev"]["dev"]["accuracy"]
-        assert (summary.ood_scores, summary.ood_mean) == ({}, None)
+        (row,) = again.results.rows
+        assert again.results.run.id_sets == ("dev",)
+        assert row.id_score.mean == again.one("ftft")["scores"]["dev"]["dev"]["accuracy"]
+        assert (row.ood_scores, row.ood_score) == ({}, None)
 
     def test_watching_out_of_distribution_development_sets(self, alone, tmp_path):
         """The paper's protocol; the reference, which is not chosen by it, stands."""

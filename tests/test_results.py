@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from ftft.evaluation.metrics import SetScores
-from ftft.methods import ErmYardstick, MethodRun, cost_record, run_record
-from ftft.naming import METHOD_NAMES
-from ftft.results import Spread, collect, environment
+from ftft.method_runs import ErmYardstick, MethodRun, cost_record, run_record
+from ftft.results import collect, environment
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import FineTuned
 from ftft.workspace import Stage, Workspace
@@ -24,7 +23,14 @@ def tuned(tmp_path, training, evaluation, *, accuracy=0.5, steps=10):
         precision="fp32",
         cost=TrainingCost(Amount(*training), Amount(*evaluation), 0.5, 2.0, 1000),
         dev_scores={"dev": {"accuracy": accuracy, "macro_f1": accuracy}},
-        history=[{"step": steps, "dev_accuracy": accuracy, "watched": accuracy}],
+        history=[
+            {
+                "step": steps,
+                "dev_accuracy": accuracy,
+                "dev_macro_f1": accuracy,
+                "watched": accuracy,
+            }
+        ],
     )
 
 
@@ -94,16 +100,6 @@ def test_a_run_as_it_stands_in_the_file(tmp_path, erm):
     assert (record["seed"], record["reference"], record["main"]) == (3, "small", "large")
 
 
-class TestSpread:
-    def test_mean_and_sample_deviation(self):
-        spread = Spread.of([1.0, 2.0, 3.0, 6.0])
-        assert (spread.mean, spread.count) == (3.0, 4)
-        assert spread.deviation == pytest.approx(math.sqrt(14 / 3))
-
-    def test_one_value(self):
-        assert Spread.of([0.5]) == Spread(0.5, 0.0, 1)
-
-
 class TestCollect:
     @pytest.fixture
     def collected(self, tmp_path, erm):
@@ -144,27 +140,26 @@ class TestCollect:
     def test_erm_comes_first_and_seeds_in_order(self, collected):
         order = [(run["method"], run["seed"]) for run in collected.values["runs"]]
         assert order == [("erm", 0), ("erm", 1), ("ftft", 0), ("ftft", 1)]
-        assert [summary.method for summary in collected.summaries] == ["erm", "ftft"]
-        assert [summary.name for summary in collected.summaries] == ["ERM", "FTFT"]
+        assert [row.cell.method for row in collected.rows] == ["erm", "ftft"]
 
     def test_scores_stay_with_their_run(self, collected):
         scores = [run["scores"]["test"]["id_a"]["macro_f1"] for run in collected.values["runs"]]
         assert scores == [0.5, 0.7, 0.6, 0.8]
 
     def test_the_metric_that_was_asked_for_over_sets_and_seeds(self, collected):
-        erm, ftft = collected.summaries
+        erm, ftft = collected.rows
         assert erm.id_score.mean == pytest.approx(0.65)
         assert erm.id_score.deviation == pytest.approx(math.sqrt(0.02))
         assert ftft.ood_scores["far_a"].mean == pytest.approx(0.6)
         assert ftft.ood_scores["far_b"].mean == pytest.approx(0.4)
-        assert ftft.ood_mean == pytest.approx(0.5)
-        assert ftft.cost_flops.mean == pytest.approx(0.5)
-        assert ftft.cost_seconds.mean == pytest.approx(0.1)
-        assert ftft.cost_estimated
+        assert ftft.ood_score.mean == pytest.approx(0.5)
+        assert ftft.flops.mean == pytest.approx(0.5)
+        assert ftft.seconds.mean == pytest.approx(0.1)
+        assert ftft.estimated
 
     def test_the_file_holds_the_values(self, collected):
         assert json.loads(collected.path.read_text()) == collected.values
-        assert collected.id_sets == ("id_a", "id_b")
+        assert collected.run.id_sets == ("id_a", "id_b")
         assert collected.values["data"]["sets"]["test_ood"] == {"far_a": 7, "far_b": 7}
 
 
@@ -176,7 +171,3 @@ def test_environment_is_plain_and_names_what_matters():
         "packages",
     }
     assert found["processor"]
-
-
-def test_every_method_has_a_name():
-    assert list(METHOD_NAMES) == ["erm", "erm_es", "random", "dm", "ftft"]

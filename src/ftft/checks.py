@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ftft.cartography.burn_in import AUTO
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 # A class with fewer examples than both is worth a word.
 _FEW, _FEW_SHARE = 10, 0.02
+
+# The transient takes one point or more, and variability needs two.
+_LEAST_WITH_AUTO = 3
 
 # Tokenizers without a stated limit give a number like 1e30.
 _NO_LIMIT = 10**6
@@ -162,12 +166,21 @@ def check_selection(experiment: Experiment, examples: int) -> None:
     reference = experiment.reference
     per_epoch = -(-examples // reference.batch_size)
     epochs = full_steps(reference, examples) // per_epoch
-    points = epochs * reference.recording.points_per_epoch - experiment.map.burn_in
-    if points < 2:
+    points = epochs * reference.recording.points_per_epoch
+    burn_in = experiment.map.burn_in
+    if burn_in == AUTO and points < _LEAST_WITH_AUTO:
         raise ConfigError(
-            f"map.burn_in is {experiment.map.burn_in} and reference.epochs is {reference.epochs}: "
-            f"that leaves {max(points, 0)} complete recording points, and variability needs at "
-            "least 2; raise reference.epochs or lower map.burn_in."
+            f"map.burn_in is auto and reference.epochs is {reference.epochs}: that gives "
+            f"{points} complete recording points. The first is left out nearly always, since "
+            "everything is still being learnt there, and variability needs at least 2 more; set "
+            f"reference.epochs to at least {_LEAST_WITH_AUTO}, or map.burn_in to a number."
+        )
+    left = points if burn_in == AUTO else points - burn_in
+    if left < 2:
+        raise ConfigError(
+            f"map.burn_in is {burn_in} and reference.epochs is {reference.epochs}: that leaves "
+            f"{max(left, 0)} complete recording points, and variability needs at least 2; raise "
+            "reference.epochs or lower map.burn_in."
         )
     if round(experiment.selection.fraction * examples) < 1:
         raise ConfigError(

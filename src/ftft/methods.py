@@ -1,156 +1,177 @@
-"""What is compared: FTFT, its baselines, and the cost and scores of each."""
+"""The methods that are compared, in one table: FTFT and its baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ftft.evaluation.metrics import SetScores
-from ftft.training.cost import Amount, TrainingCost
-from ftft.training.finetune import FineTuned
-from ftft.workspace import Stage
+REFERENCE = "reference"
+"""Beside the methods, what a study trains: a reference, which several main models share."""
 
-_STAGES = {
-    "ftft": ("reference", "map", "selection", "main"),
-    "random": ("random-selection", "random"),
-    "erm": ("erm",),
-    "erm_es": ("erm_es",),
-    "dm": ("erm", "dm-map", "dm-selection", "dm"),
+
+@dataclass(frozen=True)
+class Method:
+    """What is known of a method before it is run.
+
+    Attributes:
+        key: Its name in files and settings.
+        title: Its name in tables.
+        brief: A shorter one, for legends and wide tables.
+        card: What a model card says of how the model was trained.
+        stages: Role to kind of stage, in the order in which they run: ``reference`` (the training
+            that is recorded), ``map``, ``selection`` and ``main``.
+        varies: What tells its cells of a study apart, beside data set, main model and seed.
+        needs: The method whose stages it reads: ``reference``, or one of the table; None where it
+            reads none.
+        compared_to: The baselines whose scores its own are compared to, most important first.
+        colour: Of its marks, from Okabe and Ito (2008).
+        marker: Its mark in Matplotlib's notation.
+        page: Colour variable and D3 symbol in the interactive charts.
+    """
+
+    key: str
+    title: str
+    brief: str
+    card: str
+    stages: Mapping[str, str]
+    varies: tuple[str, ...]
+    needs: str | None
+    compared_to: tuple[str, ...]
+    colour: str
+    marker: str
+    page: tuple[str, str]
+
+    @property
+    def selects(self) -> bool:
+        """Whether its main model trains on a part of the data."""
+        return "selection" in self.stages
+
+    @property
+    def records(self) -> bool:
+        """Whether a map is drawn from a training of its own."""
+        return "map" in self.stages
+
+
+METHODS: dict[str, Method] = {
+    method.key: method
+    for method in (
+        Method(
+            key="erm",
+            title="ERM",
+            brief="ERM",
+            card="on all the data (ERM)",
+            stages={"main": "erm"},
+            varies=(),
+            needs=None,
+            compared_to=(),
+            colour="#000000",
+            marker="s",
+            page=("--c6", "circle"),
+        ),
+        Method(
+            key="erm_es",
+            title="ERM, early stopping",
+            brief="ERM, stopped",
+            card="on all the data (ERM, early stopping)",
+            stages={"main": "erm_es"},
+            varies=(),
+            needs=None,
+            compared_to=("erm",),
+            colour="#999999",
+            marker="D",
+            page=("--c2", "square"),
+        ),
+        Method(
+            key="erm_budget",
+            title="ERM at FTFT's cost",
+            brief="ERM, equal cost",
+            card="on all the data (ERM), for what FTFT costs with its reference",
+            stages={"main": "erm_budget"},
+            varies=("reference", "budget"),
+            needs="ftft",
+            compared_to=("erm",),
+            colour="#D55E00",
+            marker="X",
+            page=("--c3", "wye"),
+        ),
+        Method(
+            key="random",
+            title="random subset",
+            brief="random",
+            card="on a random subset",
+            stages={"selection": "random-selection", "main": "random"},
+            varies=("fraction", "budget"),
+            needs=None,
+            compared_to=("erm",),
+            colour="#E69F00",
+            marker="^",
+            page=("--c1", "triangle"),
+        ),
+        Method(
+            key="random_budget",
+            title="random subset at FTFT's cost",
+            brief="random, equal cost",
+            card="on a random subset, for what FTFT costs with its reference",
+            stages={"selection": "random-selection", "main": "random_budget"},
+            varies=("reference", "fraction", "budget"),
+            needs="ftft",
+            compared_to=("erm",),
+            colour="#CC79A7",
+            marker="P",
+            page=("--c5", "cross"),
+        ),
+        Method(
+            key="dm",
+            title="DM (data map of the main model)",
+            brief="DM",
+            card="classic dataset cartography (the main model as its own reference)",
+            stages={
+                "reference": "erm",
+                "map": "dm-map",
+                "selection": "dm-selection",
+                "main": "dm",
+            },
+            varies=("strategy", "fraction", "selection"),
+            needs="erm",
+            compared_to=("erm",),
+            colour="#009E73",
+            marker="v",
+            page=("--c4", "diamond"),
+        ),
+        Method(
+            key="ftft",
+            title="FTFT",
+            brief="FTFT",
+            card="FTFT",
+            stages={
+                "reference": "reference",
+                "map": "map",
+                "selection": "selection",
+                "main": "main",
+            },
+            varies=("reference", "strategy", "fraction", "budget", "selection"),
+            needs=REFERENCE,
+            compared_to=("erm", "erm_budget", "random", "random_budget", "dm"),
+            colour="#0072B2",
+            marker="o",
+            page=("--c0", "star"),
+        ),
+    )
 }
+"""By key, in the order of tables: ERM first and FTFT last."""
+
+BASELINES = tuple(key for key in METHODS if key != "ftft")
+"""What may stand under ``baselines``."""
+
+
+def place_of(method: str) -> int:
+    """Where a method stands in tables."""
+    return list(METHODS).index(method)
 
 
 def stage_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
     """The stages of an experiment, each with its seed, such as ``main/seed-0``."""
-    methods = [method for method in _STAGES if method == "ftft" or method in baselines]
-    kinds = dict.fromkeys(kind for method in methods for kind in _STAGES[method])
-    kinds |= dict.fromkeys(f"scores/{method}" for method in methods)
+    methods = [METHODS["ftft"], *(METHODS[key] for key in BASELINES if key in baselines)]
+    kinds = dict.fromkeys(kind for method in methods for kind in method.stages.values())
+    kinds |= dict.fromkeys(f"scores/{method.key}" for method in methods)
     return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]
-
-
-@dataclass(frozen=True)
-class MethodRun:
-    """One method with one seed.
-
-    Attributes:
-        method: ``erm``, ``erm_es``, ``random``, ``dm`` or ``ftft``.
-        seed: The seed.
-        trained: The stage that trained the main model.
-        main: The training of the main model.
-        main_model: Its name.
-        reference: The training that gave the dynamics; None where there was none. For DM it is
-            ERM's training.
-        reference_model: Name of the reference; None where there was none.
-        strategy: Selection strategy; None where everything was trained on.
-        fraction: Share selected; 1 where everything was trained on.
-        selected: Examples trained on.
-        preflight: The verdict on the reference, with reasons and signals; None where there was
-            none.
-        variant: What else tells it from other runs of the method, such as a study's budget; empty
-            where nothing does.
-    """
-
-    method: str
-    seed: int
-    trained: Stage
-    main: FineTuned
-    main_model: str
-    reference: FineTuned | None
-    reference_model: str | None
-    strategy: str | None
-    fraction: float
-    selected: int
-    preflight: Mapping[str, Any] | None = None
-    variant: str = ""
-
-
-@dataclass(frozen=True)
-class ErmYardstick:
-    """What ERM costs on the full data for its full number of steps.
-
-    Attributes:
-        steps: Its steps.
-        cost: Its cost; ``cost.estimated`` where ERM was not run.
-    """
-
-    steps: int
-    cost: TrainingCost
-
-
-def cost_record(run: MethodRun, erm: ErmYardstick) -> dict[str, Any]:
-    """The cost of one run, its parts apart, and as a ratio to ERM's.
-
-    ``evaluation`` is the scoring of development sets (and recording passes) in both trainings;
-    the final scoring of the test sets is the same for every method and is left out.
-
-    Args:
-        run: The run.
-        erm: The yardstick of the same seed.
-
-    Returns:
-        ``flops``, ``tokens`` and ``seconds``, each with ``reference``, ``main``,
-        ``evaluation`` and ``total``, and ``relative_to_erm``: total over ERM's total (below 1 is
-        cheaper than ERM).
-    """
-    nothing = Amount()
-    reference = nothing if run.reference is None else run.reference.cost.training
-    evaluation = run.main.cost.evaluation + (
-        nothing if run.reference is None else run.reference.cost.evaluation
-    )
-    parts = {"reference": reference, "main": run.main.cost.training, "evaluation": evaluation}
-    total = reference + run.main.cost.training + evaluation
-    record: dict[str, Any] = {
-        unit: {name: getattr(amount, unit) for name, amount in {**parts, "total": total}.items()}
-        for unit in ("flops", "tokens", "seconds")
-    }
-    record["relative_to_erm"] = {
-        unit: getattr(total, unit) / getattr(erm.cost.total, unit) for unit in ("flops", "seconds")
-    }
-    record["erm_estimated"] = erm.cost.estimated
-    record["peak_memory_bytes"] = run.main.cost.peak_memory_bytes
-    trainings = [one.cost for one in (run.reference, run.main) if one is not None]
-    for name in ("overhead_seconds", "preparation_seconds"):
-        record[name] = sum(getattr(cost, name) for cost in trainings)
-    return record
-
-
-def seeds_used(run: MethodRun) -> dict[str, int]:
-    """Every random choice of a run, by what it decides, with its seed."""
-    seeds = dict.fromkeys(("head_weights", "data_order", "dropout"), run.seed)
-    if run.strategy is not None:
-        seeds["selection"] = run.seed
-    return seeds
-
-
-def run_record(run: MethodRun, erm: ErmYardstick, test: dict[str, SetScores]) -> dict[str, Any]:
-    """One entry of ``results.json``'s ``runs``."""
-    return {
-        "method": run.method,
-        "seed": run.seed,
-        "seeds": seeds_used(run),
-        "reference": run.reference_model,
-        "main": run.main_model,
-        "strategy": run.strategy,
-        "fraction": run.fraction,
-        "selected": run.selected,
-        "variant": run.variant,
-        "preflight": run.preflight,
-        "steps": {
-            "reference": 0 if run.reference is None else run.reference.steps,
-            "main": run.main.steps,
-            "kept": run.main.kept_step,
-            "erm": erm.steps,
-        },
-        "precision": {
-            "reference": None if run.reference is None else run.reference.precision,
-            "main": run.main.precision,
-        },
-        "environment": run.trained.environment,
-        "cost": cost_record(run, erm),
-        "scores": {
-            "dev": run.main.dev_scores,
-            "test": {name: scores.metrics for name, scores in test.items()},
-        },
-        "slices": {name: scores.slices for name, scores in test.items() if scores.slices},
-        "history": run.main.history,
-    }

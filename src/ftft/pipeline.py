@@ -8,8 +8,8 @@ by the same functions. When all that is done, score the test sets, once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -17,29 +17,23 @@ import yaml
 from ftft import processes
 from ftft.checks import check, notes
 from ftft.config.schema import Experiment
-from ftft.data.encode import encode
-from ftft.data.load import load_data
 from ftft.data.task import TaskData
 from ftft.environment import environment
 from ftft.errors import ConfigError, WorkspaceError
-from ftft.evaluation.metrics import SetScores
-from ftft.files import check_free, write_text
-from ftft.folders import EXPERIMENT_TITLE, check_writable
-from ftft.methods import ErmYardstick, MethodRun, stage_names
-from ftft.records import write_json
+from ftft.files import write_text
+from ftft.folders import EXPERIMENT_TITLE
+from ftft.method_runs import ErmYardstick, MethodRun
+from ftft.methods import METHODS, stage_names
 from ftft.report.html import REPORT_NAME, write_report
 from ftft.results import Results, collect
+from ftft.stage_words import points_in_words
 from ftft.stages import Say, Stages
 from ftft.study.reading import read_run
 from ftft.training.arguments import full_steps, main_plan
 from ftft.training.finetune import FineTuned
-from ftft.training.models import (
-    load_finetuned,
-)
-from ftft.training.scoring import score_sets
 from ftft.training.yardstick import plan_erm_cost
 from ftft.transfer.preflight import BAD
-from ftft.workspace import Stage, Workspace, check_artifact
+from ftft.workspace import Stage, Workspace
 
 
 def run(
@@ -151,19 +145,24 @@ def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
 
 def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
     """FTFT and the baselines that were asked for, with one seed."""
-    wanted = stages.experiment.baselines
     reference = stages.reference(seed)
     datamap = stages.datamap("map", reference, seed)
+    tell_map(stages, datamap)
+    found = ftft(stages, seed, reference, datamap)
+    yield found
+    for name in METHODS:
+        if name in stages.experiment.baselines:
+            yield BASELINES[name](stages, seed, lambda: found)
+
+
+def tell_map(stages: Stages, datamap: Stage) -> None:
+    """Say which recording points the map was drawn from, and what preflight makes of them.
+
+    Raises:
+        ConfigError: As of :func:`tell_preflight`.
+    """
+    stages.say(f"  {points_in_words(datamap.result['drawn'])}")
     tell_preflight(stages, datamap)
-    yield ftft(stages, seed, reference, datamap)
-    if "random" in wanted:
-        yield random(stages, seed)
-    if "erm" in wanted:
-        yield method_run(stages, "erm", seed, stages.erm(seed))
-    if "erm_es" in wanted:
-        yield method_run(stages, "erm_es", seed, stages.erm(seed, stop_early=True))
-    if "dm" in wanted:
-        yield dm(stages, seed)
 
 
 def tell_preflight(stages: Stages, datamap: Stage) -> None:
@@ -190,10 +189,32 @@ def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodR
     settings = stages.experiment.main
     main = stages.main("main", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "ftft", seed, main, selection, reference)
-    return replace(run, preflight=datamap.result["preflight"])
+    return replace(run, preflight=datamap.result["preflight"], map=datamap.result["drawn"])
 
 
-def random(stages: Stages, seed: int) -> MethodRun:
+Paid = Callable[[], MethodRun]
+"""Gives the FTFT run whose cost a baseline may spend."""
+
+
+def erm(stages: Stages, seed: int, _: Paid) -> MethodRun:
+    """The main model on everything, for its full length."""
+    return method_run(stages, "erm", seed, stages.erm(seed))
+
+
+def erm_es(stages: Stages, seed: int, _: Paid) -> MethodRun:
+    """The main model on everything, until it stops getting better on development data."""
+    return method_run(stages, "erm_es", seed, stages.erm(seed, stop_early=True))
+
+
+def erm_budget(stages: Stages, seed: int, paid: Paid) -> MethodRun:
+    """The main model on everything, for what FTFT cost in all, the reference counted in."""
+    spent = paid()
+    trained = stages.main_for("erm_budget", spent.flops, seed)
+    run = method_run(stages, "erm_budget", seed, trained)
+    return replace(run, reference_model=spent.reference_model)
+
+
+def random(stages: Stages, seed: int, _: Paid) -> MethodRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
     selection = stages.select_at_random("random-selection", seed)
     settings = stages.experiment.main
@@ -201,14 +222,35 @@ def random(stages: Stages, seed: int) -> MethodRun:
     return method_run(stages, "random", seed, main, selection)
 
 
-def dm(stages: Stages, seed: int) -> MethodRun:
+def random_budget(stages: Stages, seed: int, paid: Paid) -> MethodRun:
+    """The main model on a random subset of FTFT's size, for what FTFT cost in all."""
+    spent = paid()
+    selection = stages.select_at_random("random-selection", seed)
+    trained = stages.main_for("random_budget", spent.flops, seed, selection)
+    run = method_run(stages, "random_budget", seed, trained, selection)
+    return replace(run, reference_model=spent.reference_model)
+
+
+def dm(stages: Stages, seed: int, _: Paid) -> MethodRun:
     """Classic dataset cartography: the main model is its own reference."""
     erm = stages.erm(seed)
     datamap = stages.datamap("dm-map", erm, seed)
     selection = stages.select("dm-selection", datamap, erm, seed)
     settings = stages.experiment.dm
     main = stages.main("dm", selection, seed, settings.budget, settings.patience)
-    return method_run(stages, "dm", seed, main, selection, erm)
+    run = method_run(stages, "dm", seed, main, selection, erm)
+    return replace(run, map=datamap.result["drawn"])
+
+
+BASELINES: Mapping[str, Callable[[Stages, int, Paid], MethodRun]] = {
+    "erm": erm,
+    "erm_es": erm_es,
+    "erm_budget": erm_budget,
+    "random": random,
+    "random_budget": random_budget,
+    "dm": dm,
+}
+"""How each baseline of :data:`ftft.methods.METHODS` is run."""
 
 
 def method_run(
@@ -256,53 +298,3 @@ def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYa
 
 def _tuned(stage: Stage) -> FineTuned:
     return FineTuned.from_dict(stage.folder, stage.result)
-
-
-def evaluate_model(
-    experiment: Experiment,
-    model: Path,
-    sets: str,
-    output: Path | None = None,
-    *,
-    overwrite: bool = False,
-) -> dict[str, SetScores]:
-    """Score a finished model on an experiment's development or test sets.
-
-    Args:
-        experiment: Names the sets, and the main model's batch size, length and precision.
-        model: A model folder that ftft wrote.
-        sets: ``dev`` or ``test``, in-distribution and out-of-distribution both.
-        output: Also write the scores there, as JSON.
-        overwrite: Replace a file that is there; otherwise it is refused.
-
-    Returns:
-        Set name to scores.
-
-    Raises:
-        ModelError: The folder is not a model, or has other classes than the data.
-        ConfigError: The experiment has no such sets, or there are several processes.
-        WorkspaceError: The output cannot be written, or the model is damaged.
-    """
-    if processes.count() > 1:
-        raise ConfigError("evaluate is one process: start it without torchrun or accelerate.")
-    if output is not None:
-        check_free(output, overwrite=overwrite, error=WorkspaceError)
-        check_writable(output.absolute().parent)
-    check_artifact(model)
-    _, tokenizer = load_finetuned(model)
-    data = load_data(experiment.data)
-    chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
-    if not chosen:
-        raise ConfigError(
-            f"experiment {experiment.name}: there are no {sets} sets; name some under "
-            f"data.{sets} or data.{sets}_ood."
-        )
-    length = experiment.main.max_length
-    encoded = {
-        name: encode(dataset, tokenizer, max_length=length) for name, dataset in chosen.items()
-    }
-    scores = score_sets(model, experiment.main, encoded)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_json(output, {name: asdict(result) for name, result in scores.items()})
-    return scores

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ftft import stopping
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
@@ -23,9 +21,16 @@ from ftft.evaluation.metrics import SetScores
 from ftft.records import digest_of
 from ftft.selection.strategies import CLUSTERS, RANDOM, select
 from ftft.selection.subset import Selection
+from ftft.stage_words import dev_score, points_used, training_in_words
 from ftft.stopping import Stopped
 from ftft.tracked import tracked
-from ftft.training.arguments import Plan, decisive, main_plan, reference_plan
+from ftft.training.arguments import (
+    Plan,
+    decisive,
+    equal_cost_plan,
+    main_plan,
+    reference_plan,
+)
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import DevSets, finetune
 from ftft.training.models import model_fingerprint
@@ -33,7 +38,7 @@ from ftft.training.scoring import score_sets
 from ftft.training.services import is_tracked
 from ftft.training.tracking import Tracked
 from ftft.training.yardstick import plan_erm_cost
-from ftft.transfer.preflight import DevScore, preflight, signals
+from ftft.transfer.preflight import preflight, signals
 from ftft.transfer.settling import Settling
 from ftft.workspace import Stage, Workspace
 
@@ -87,11 +92,12 @@ class Stages:
             datamap.write(folder / "map.parquet")
             found = preflight(
                 signals(dynamics, settings.region_fraction, settings.burn_in),
-                self._dev_score(trained),
+                dev_score(trained.result, self.data.dev),
             )
             return {
                 "examples": len(datamap),
                 "points": len(dynamics.epochs),
+                "drawn": points_used(datamap, dynamics.epochs),
                 "preflight": asdict(found) | {"reasons": found.reasons, "advice": found.advice},
             }
 
@@ -117,7 +123,7 @@ class Stages:
             losses = None
             if settings["strategy"] == CLUSTERS:
                 dynamics = read_dynamics(trained.folder / "dynamics")
-                losses = loss_trajectories(dynamics)[:, self.experiment.map.burn_in :]
+                losses = loss_trajectories(dynamics)[:, drawn.burn_in :]
             selection = select(drawn, **settings, trajectories=losses, seed=seed)
             selection.write(folder / "selection.parquet")
             return _about(selection)
@@ -154,6 +160,25 @@ class Stages:
         """Fine-tune the main model on a selection, for at most the budget."""
         settings, examples = self.experiment.main, len(self.data.train)
         plan = main_plan(settings, examples, budget=budget, patience=patience, seed=seed)
+        return self._finetune(name, settings, plan, selection=selection)
+
+    def main_for(self, name: str, flops: float, seed: int, selection: Stage | None = None) -> Stage:
+        """Fine-tune the main model for as many operations as something else cost.
+
+        Its learning rate reaches zero at the end and nothing stops it before: what a person would
+        do who has that much to spend.
+
+        Args:
+            name: Name of the stage.
+            flops: What may be spent, the scoring of development sets counted in.
+            seed: The seed.
+            selection: What it trains on; None: everything.
+        """
+        settings, examples = self.experiment.main, len(self.data.train)
+        train = self._train(settings, selection)
+        # Batches of a selection can be smaller or longer than those of all the data.
+        share = flops / self._full_length_flops(train, seed)
+        plan = equal_cost_plan(settings, examples, share=share, seed=seed)
         return self._finetune(name, settings, plan, selection=selection)
 
     def main_on(self, selection: Selection, seed: int) -> Stage:
@@ -210,16 +235,6 @@ class Stages:
         ood = self.data.dev_ood if isinstance(settings, Main) else {}
         return {**self.data.dev, **ood}
 
-    def _dev_score(self, trained: Stage) -> DevScore:
-        """The accuracy of a training on in-distribution development data, all sets together."""
-        sizes = {name: len(dataset) for name, dataset in self.data.dev.items()}
-        labels = np.concatenate([dataset.labels for dataset in self.data.dev.values()])
-        right = sum(
-            size * trained.result["dev_scores"][name]["accuracy"] for name, size in sizes.items()
-        )
-        most = np.bincount(labels).max()
-        return DevScore(float(right / len(labels)), float(most / len(labels)))
-
     def _watched(self, settings: FineTuning) -> tuple[str, ...]:
         ood = isinstance(settings, Main) and settings.watch == "ood"
         return tuple(self.data.dev_ood if ood else self.data.dev)
@@ -237,11 +252,7 @@ class Stages:
         def build(folder: Path) -> dict[str, Any]:
             start = time.perf_counter()
             self.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
-            train = self.encodings.encoded(settings, self.data.train)
-            if selection is not None:
-                selection.check()
-                chosen = Selection.read(selection.folder / "selection.parquet")
-                train = train.take(chosen.example_ids)
+            train = self._train(settings, selection)
             dev = self.dev(settings)
             followed = self._tracked(name, plan.seed, train) if is_tracked(settings) else None
             prepared = time.perf_counter() - start
@@ -279,42 +290,39 @@ class Stages:
         }
         stage = self._stage(f"{name}/seed-{plan.seed}", made_from, build, together=True)
         if not stage.reused:
-            self._tell(stage, settings, plan)
+            sets, metric = self._dev(settings), self.experiment.metric
+            for line in training_in_words(stage.result, plan, sets, metric):
+                self.say(line)
         return stage
 
-    def _tracked(self, name: str, seed: int, train: EncodedDataset) -> Tracked:
-        main, examples = self.experiment.main, len(self.data.train)
+    def erm_flops(self, seed: int) -> float:
+        """What ERM costs with this seed, computed from its plan, whether it is run or not."""
         if seed not in self._erm_flops:
-            plan = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
-            every = self.encodings.encoded(main, self.data.train)
-            # Nothing has been measured yet, and only operations are asked for.
-            unmeasured = TrainingCost(Amount(), Amount())
-            planned = plan_erm_cost(main, plan, every, self.dev(main), unmeasured)
-            self._erm_flops[seed] = planned.total.flops
-        flops, folder = self._erm_flops[seed], self.workspace.folder
+            every = self._train(self.experiment.main, None)
+            self._erm_flops[seed] = self._full_length_flops(every, seed)
+        return self._erm_flops[seed]
+
+    def _full_length_flops(self, train: EncodedDataset, seed: int) -> float:
+        """What the main model costs on some examples for ERM's full number of steps."""
+        main = self.experiment.main
+        plan = main_plan(main, len(self.data.train), budget=1.0, patience=None, seed=seed)
+        # Nothing has been measured yet, and only operations are asked for.
+        unmeasured = TrainingCost(Amount(), Amount())
+        return plan_erm_cost(main, plan, train, self.dev(main), unmeasured).total.flops
+
+    def _train(self, settings: FineTuning, selection: Stage | None) -> EncodedDataset:
+        """What a model trains on, encoded for it."""
+        every = self.encodings.encoded(settings, self.data.train)
+        if selection is None:
+            return every
+        selection.check()
+        return every.take(Selection.read(selection.folder / "selection.parquet").example_ids)
+
+    def _tracked(self, name: str, seed: int, train: EncodedDataset) -> Tracked:
+        flops, folder, examples = self.erm_flops(seed), self.workspace.folder, len(self.data.train)
         return tracked(
             self.experiment, folder, name, seed, train.labelled, examples, flops, self.places
         )
-
-    def _tell(self, stage: Stage, settings: FineTuning, plan: Plan) -> None:
-        """Say how a training went, and where it learnt nothing."""
-        result, metric = stage.result, self.experiment.metric
-        scores = ", ".join(
-            f"{name} {values[metric]:.3f}" for name, values in result["dev_scores"].items()
-        )
-        self.say(
-            f"  {result['steps']:,} of at most {plan.steps:,} steps, weights of step "
-            f"{result['kept_step']:,}, {result['precision']}; {metric.replace('_', '-')} {scores}"
-        )
-        for name, dataset in self._dev(settings).items():
-            counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
-            most = counts.max() / counts.sum()
-            if result["dev_scores"][name]["accuracy"] <= most:
-                self.say(
-                    f"  note: on {name} this model is no better than always answering with the "
-                    f"most frequent class (accuracy {most:.3f}); train it longer or with another "
-                    "learning rate"
-                )
 
     def _stage(
         self,

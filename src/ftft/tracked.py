@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ftft.cartography.burn_in import points_left_out
 from ftft.cartography.datamap import REGIONS, DataMap
 from ftft.cartography.trajectories import point_values
 from ftft.config.schema import Experiment, Map
 from ftft.data.task import LabelledDataset
 from ftft.dynamics.container import TrainingDynamics
+from ftft.methods import METHODS
 from ftft.records import read_record
 from ftft.training.tracking import Tracked
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD, preflight, signals
@@ -22,8 +24,12 @@ LOGS = "logs"
 """Folder of a run folder with a folder for each training; no stage, so nothing depends on it."""
 
 # Whose dynamics a training was selected by, and so what was spent before it.
-_PAID_BEFORE = {"main": "reference", "dm": "erm"}
-_SELECTING = ("main", "random", "dm", "given")
+_PAID_BEFORE = {
+    method.stages["main"]: method.stages["reference"]
+    for method in METHODS.values()
+    if method.records
+}
+_SELECTING = ("given", *(method.stages["main"] for method in METHODS.values() if method.selects))
 
 
 def tracked(
@@ -98,7 +104,7 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
         "dynamics/last_accuracy": float(last.correct.mean()),
         "dynamics/last_probability": float(last.probability.mean()),
     }
-    if len(dynamics.epochs) < settings.burn_in + 2:
+    if len(dynamics.epochs) < points_left_out(dynamics, settings.burn_in) + 2:
         return figures
     datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
     for name in ("confidence", "variability", "correctness"):

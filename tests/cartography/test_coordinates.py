@@ -17,7 +17,8 @@ def make_map(examples=30):
             generator.normal(size=(5, examples, 3)) * 2,
             generator.integers(0, 3, examples),
             [f"id-{i}" for i in range(examples)],
-        )
+        ),
+        burn_in=0,
     )
 
 
@@ -35,7 +36,7 @@ def write(path, *rows):
 def test_the_lines_are_those_of_the_original_code(tmp_path):
     # p of label 0: 1/2, 3/4 and 1/2, 1/4: the tie counts as right, the class is the first.
     logits = [[[0.0, 0.0], [0.0, np.log(2)]], [[np.log(3), 0.0], [0.0, np.log(3)]]]
-    datamap = DataMap.from_dynamics(TrainingDynamics.from_arrays(logits, [0, 0], [7, 8]))
+    datamap = DataMap.from_dynamics(TrainingDynamics.from_arrays(logits, [0, 0], [7, 8]), burn_in=0)
     write_coordinates(tmp_path / "td_metrics.jsonl", datamap)
     rows = [json.loads(text) for text in (tmp_path / "td_metrics.jsonl").read_text().splitlines()]
     assert list(rows[0]) == [

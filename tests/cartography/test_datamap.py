@@ -41,7 +41,7 @@ def test_the_map_holds_the_statistics_of_the_dynamics():
 
 
 def test_regions_are_exclusive_and_exact():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     region = datamap.region
     assert set(region) == set(REGIONS)
     ambiguous, easy, hard = (region == name for name in (AMBIGUOUS, EASY, HARD))
@@ -55,13 +55,13 @@ def test_regions_are_exclusive_and_exact():
 def test_equal_variability_is_ambiguous_in_the_order_of_ids():
     logits = np.ones((2, 6, 2))
     dynamics = TrainingDynamics.from_arrays(logits, [0] * 6, ["f", "b", "e", "a", "d", "c"])
-    datamap = DataMap.from_dynamics(dynamics, region_fraction=0.5)
+    datamap = DataMap.from_dynamics(dynamics, region_fraction=0.5, burn_in=0)
     chosen = datamap.example_ids.filter(pa.array(datamap.region == AMBIGUOUS))
     assert sorted(chosen.to_pylist()) == ["a", "b", "c"]
 
 
 def test_all_may_be_ambiguous():
-    datamap = DataMap.from_dynamics(make_dynamics(), region_fraction=1)
+    datamap = DataMap.from_dynamics(make_dynamics(), region_fraction=1, burn_in=0)
     assert set(datamap.region) == {AMBIGUOUS}
 
 
@@ -87,12 +87,12 @@ def test_writing_and_reading_keeps_everything(tmp_path):
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.5, float("nan"), float("inf"), "0.3", True, None])
 def test_a_region_fraction_out_of_range(fraction):
     with pytest.raises(DynamicsError, match="region_fraction"):
-        DataMap.from_dynamics(make_dynamics(), region_fraction=fraction)
+        DataMap.from_dynamics(make_dynamics(), region_fraction=fraction, burn_in=0)
 
 
 def written(tmp_path):
     path = tmp_path / "map.parquet"
-    DataMap.from_dynamics(make_dynamics()).write(path)
+    DataMap.from_dynamics(make_dynamics(), burn_in=0).write(path)
     return path
 
 

@@ -23,7 +23,8 @@ def datamap():
     return DataMap.from_dynamics(
         TrainingDynamics.from_arrays(
             generator.normal(size=(3, 8, 2)), [0, 1] * 4, IDS, ["=no", "yes"]
-        )
+        ),
+        burn_in=0,
     )
 
 

@@ -22,7 +22,7 @@ def noisy(examples=400, epochs=4, flipped=40):
 @pytest.mark.parametrize("by", ["aum", "confidence"])
 def test_flipped_labels_come_first(by):
     dynamics = noisy()
-    datamap = DataMap.from_dynamics(dynamics)
+    datamap = DataMap.from_dynamics(dynamics, burn_in=0)
     table = label_error_candidates(datamap, by, 40)
     assert table.column_names == ["example_id", "label", "score", "rank"]
     assert table["rank"].to_pylist() == list(range(40))
@@ -42,7 +42,7 @@ def test_flipped_labels_come_first(by):
 )
 def test_wrong_settings(settings, message):
     with pytest.raises(DynamicsError, match=message):
-        label_error_candidates(DataMap.from_dynamics(noisy()), **settings)
+        label_error_candidates(DataMap.from_dynamics(noisy(), burn_in=0), **settings)
 
 
 def test_probabilities_are_the_mean_over_epochs():

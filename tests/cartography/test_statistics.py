@@ -21,7 +21,7 @@ LN = math.log
 
 
 def compute(logits, labels, **settings) -> Statistics:
-    return statistics(TrainingDynamics.from_arrays(logits, labels), **settings)
+    return statistics(TrainingDynamics.from_arrays(logits, labels), **{"burn_in": 0, **settings})
 
 
 def test_two_classes_by_hand():
@@ -238,8 +238,8 @@ def test_parts_of_the_examples_give_parts_of_the_statistics():
     dynamics = TrainingDynamics.from_arrays(
         generator.normal(size=(3, 40, 3)), generator.integers(0, 3, 40)
     )
-    whole = statistics(dynamics)
-    parts = [statistics(dynamics.rows(start, start + 10)) for start in range(0, 40, 10)]
+    whole = statistics(dynamics, burn_in=0)
+    parts = [statistics(dynamics.rows(start, start + 10), burn_in=0) for start in range(0, 40, 10)]
     for name in NAMES:
         joined = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(joined, getattr(whole, name))
@@ -276,4 +276,4 @@ def test_the_message_names_epochs_that_are_not_complete(tmp_path):
         recorder.record(1, [0], [[0.0, 1.0]])
         dynamics = recorder.read()
     with pytest.raises(DynamicsError, match=r"left out: 1 \(1 examples\) of 2 examples"):
-        statistics(dynamics)
+        statistics(dynamics, burn_in=0)

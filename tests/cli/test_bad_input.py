@@ -214,7 +214,8 @@ class TestMapAndSelect:
         ("arguments", "expected"),
         [
             (("--burn-in", "2"), ["burn_in", "2"]),
-            (("--burn-in", "-1"), ["burn_in"]),
+            (("--burn-in=-1",), ["--burn-in -1", "or auto"]),
+            (("--burn-in", "all"), ["--burn-in all", "or auto"]),
             (("--ddof", "-1"), ["ddof"]),
             (("--region-fraction", "0"), ["region_fraction is 0.0"]),
             (("--region-fraction", "nan"), ["region_fraction is nan"]),

@@ -153,7 +153,7 @@ class TestPieces:
         assert scores["ood"]["metrics"]["examples"] == 24
 
     def test_map_and_select_say_what_the_run_did(self, ftft):
-        ftft("map", "out/reference/seed-0/dynamics", "-o", "map.parquet")
+        ftft("map", "out/reference/seed-0/dynamics", "-o", "map.parquet", "--burn-in", 0)
         ftft("select", "map.parquet", "-o", "selection.parquet")
         for name in ("map", "selection"):
             ours = pq.read_table(f"out/{name}/seed-0/{name}.parquet")

@@ -4,103 +4,132 @@ from pathlib import Path
 
 import pytest
 
-from ftft.cli.show import show_regions, show_results, verdict
+from ftft.cli.show import show_regions, show_results
 from ftft.demonstration import RegionTruth
-from ftft.results import MethodSummary, Results, Spread
+from ftft.results import Results
+from ftft.study.reading import run_folder
+
+COST = {"erm": 1.0, "erm_budget": 0.5, "random": 0.3, "ftft": 0.5}
 
 
-def summary(method="ftft", *, ood=(0.8,), flops=0.5, seeds=3, estimated=False):
-    return MethodSummary(
-        method=method,
-        name=method.upper(),
-        seeds=seeds,
-        id_score=Spread(0.9, 0.011, seeds),
-        ood_scores={f"far{i}": Spread(score, 0.02, seeds) for i, score in enumerate(ood)},
-        cost_flops=Spread(flops, 0.0, seeds),
-        cost_seconds=Spread(flops, 0.0, seeds),
-        cost_estimated=estimated,
-    )
+def record(method, seed, ood, estimated=False):
+    scores = {f"far{i}": score + seed / 100 for i, score in enumerate(ood)}
+    found = {name: {"macro_f1": score} for name, score in {"test": 0.9, **scores}.items()}
+    cost = COST[method]
+    return {
+        "method": method,
+        "seed": seed,
+        "reference": "small" if method in ("ftft", "erm_budget") else None,
+        "main": "large",
+        "strategy": {"ftft": "ambiguous", "random": "random"}.get(method),
+        "fraction": 0.33 if method in ("ftft", "random") else 1.0,
+        "selected": 33,
+        "steps": {"main": 10, "erm": 30},
+        "cost": {
+            "relative_to_erm": {"flops": cost, "seconds": cost},
+            "erm_estimated": estimated,
+            "flops": {"reference": 0.0, "main": cost, "evaluation": 0.0, "total": cost},
+        },
+        "scores": {"dev": {"dev": {"macro_f1": 0.9}}, "test": found},
+        "history": [{"step": 10, "dev_macro_f1": 0.9}],
+    }
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
-    [
-        (0.85, 0.8, "Its OOD score is 5.0 points better than ERM's (mean of 3 seeds)."),
-        (0.712, 0.8, "Its OOD score is 8.8 points worse than ERM's (mean of 3 seeds)."),
-        (0.8, 0.8, "Its OOD score is equal to ERM's (mean of 3 seeds)."),
-        (0.80004, 0.8, "Its OOD score is equal to ERM's (mean of 3 seeds)."),
-    ],
-)
-def test_out_of_distribution(ours, theirs, expected):
-    lines = verdict([summary("erm", ood=(theirs,), flops=1.0), summary(ood=(ours,))])
-    assert lines == ["FTFT cost 50% of ERM's FLOPs, the reference counted in.", expected]
+def results(ood=(0.8,), *, seeds=(0, 1, 2), estimated=False, **others):
+    """FTFT with these scores, and other methods with theirs."""
+    of_methods = {**others, "ftft": ood}
+    sets = {"dev": {"dev": 9}, "dev_ood": {}, "test": {"test": 9}}
+    sets["test_ood"] = {f"far{i}": 9 for i in range(len(ood))}
+    values = {
+        "experiment": "tiny",
+        "metric": "macro_f1",
+        "data": {"sets": sets, "train_examples": 100},
+        "runs": [
+            record(method, seed, scores, estimated)
+            for method, scores in of_methods.items()
+            for seed in seeds
+        ],
+    }
+    return Results(run_folder(values, Path("run")), Path("run/results.json"))
 
 
-def test_one_seed_is_not_taken_for_more():
-    lines = verdict([summary("erm", seeds=1), summary(ood=(0.9,), seeds=1)])
-    assert lines[-1].endswith("better than ERM's (one seed: noise included).")
+def shown(capsys, *args, **kwargs):
+    show_results(results(*args, **kwargs))
+    return capsys.readouterr().out
 
 
-def test_a_cost_above_erms_is_said_as_it_is():
-    assert verdict([summary(flops=1.37)])[0].startswith("FTFT cost 137% of ERM's FLOPs")
+def row_of(out, name):
+    line = next(line for line in out.splitlines() if f"│ {name} " in line)
+    return [cell.strip() for cell in line.split("│")[1:-1]]
 
 
-def test_erm_not_run():
-    lines = verdict([summary(estimated=True)])
-    assert lines[1] == "ERM was not run: its FLOPs are computed, its seconds estimated."
-    assert len(lines) == 2
+def test_the_terminal_says_what_the_report_says(capsys):
+    from ftft.report.verdict import verdict
+
+    given = results((0.85,), erm=(0.8,), erm_budget=(0.7,), random=(0.75,))
+    show_results(given)
+    out = capsys.readouterr().out
+    found = verdict(given.run)
+    assert all(line in out for line in (found.sentence, *found.remarks))
+    assert "Against ERM at the same cost, the reference counted in: +15.0 points" in out
+    assert "Against a random subset of the same size and budget: +10.0 points" in out
 
 
-def test_the_random_subset_is_named_too():
-    lines = verdict([summary("erm", ood=(0.85,)), summary("random", ood=(0.745,)), summary()])
-    assert (
-        lines[-1] == "It is 5.5 points better than that of a random subset of its size and budget."
-    )
+def test_one_seed_is_not_taken_for_more(capsys):
+    out = shown(capsys, (0.9,), seeds=(0,), erm=(0.8,))
+    assert "With one seed FTFT scores 10.0 points above ERM out of distribution at 50%" in out
+    assert "±" not in out.partition("Scores in %")[0]
 
 
-def test_no_out_of_distribution_set():
-    assert len(verdict([summary("erm", ood=()), summary(ood=())])) == 1
+def test_a_cost_above_erms_is_said_as_it_is(capsys, monkeypatch):
+    monkeypatch.setitem(COST, "ftft", 1.37)
+    out = shown(capsys, erm=(0.8,))
+    assert "137% of its cost" in out
+    assert "FTFT cost as much as ERM or more." in out
 
 
-def results(*summaries):
-    values = {"experiment": "tiny", "metric": "macro_f1"}
-    return Results(values, summaries, ("test",), Path("run/results.json"))
+def test_erm_not_run(capsys):
+    out = shown(capsys, estimated=True)
+    assert "ERM was not run, so whether FTFT is better is not known." in out
+    # Seconds of a training that was not run are a guess, and marked.
+    assert row_of(out, "FTFT")[-2:] == ["0.50", "~0.50"]
+
+
+def test_no_out_of_distribution_set(capsys):
+    out = shown(capsys, (), erm=())
+    assert "in distribution" in out
+    assert "nothing is known about robustness" in out
 
 
 def test_table(capsys):
-    show_results(results(summary("erm", ood=(0.7, 0.6)), summary(ood=(0.8, 0.6), estimated=True)))
-    out = capsys.readouterr().out
-    assert "tiny: macro-f1, mean ± standard deviation in %" in out
+    out = shown(capsys, (0.8, 0.6), erm=(0.7, 0.6), erm_budget=(0.6, 0.5))
+    assert "tiny: macro-f1" in out
     header = next(line for line in out.splitlines() if "method" in line)
-    for title in ("seeds", "ID (test)", "far0", "far1", "OOD mean", "FLOPs / ERM"):
+    for title in ("ID", "far0", "far1", "OOD mean", "OOD − ERM", "FLOPs / ERM"):
         assert title in header
-    erm, ftft = (
-        next(li for li in out.splitlines() if f"│ {name} " in li) for name in ("ERM", "FTFT")
-    )
-    assert [cell.strip() for cell in erm.split("│")[1:-1]] == [
-        *("ERM", "3", "90.0 ± 1.1", "70.0 ± 2.0", "60.0 ± 2.0", "65.0", "0.50", "0.50")
-    ]
-    # Seconds of a training that was not run are a guess, and marked.
-    assert [cell.strip() for cell in ftft.split("│")[6:-1]] == ["70.0", "0.50", "~0.50"]
-
-
-def test_one_seed_has_no_deviation(capsys):
-    show_results(results(summary(seeds=1)))
-    assert "±" not in capsys.readouterr().out.partition("\n")[2]
+    assert row_of(out, "ERM")[-2:] == ["1.00", "1.00"]
+    assert row_of(out, "ERM at FTFT's cost")[-2:] == ["0.50", "0.50"]
+    assert any(cell.startswith("+5.0") for cell in row_of(out, "FTFT"))
+    assert "Against ERM at the same cost, the reference counted in: +15.0 points" in out
 
 
 def test_names_are_no_markup(capsys):
-    one = summary()
-    named = MethodSummary(**{**vars(one), "ood_scores": {"[red]": Spread(0.5, 0.0, 1)}})
-    show_results(results(named))
+    given = results(erm=(0.5,))
+    given.values["experiment"] = "[red]"
+    show_results(given)
     assert "[red]" in capsys.readouterr().out
 
 
 def test_long_tables_are_not_cut_in_a_pipe(capsys):
-    show_results(results(summary(ood=(0.5,) * 8)))
-    out = capsys.readouterr().out
+    out = shown(capsys, (0.5,) * 8)
     assert "far7" in out
     assert "…" not in out
+
+
+@pytest.mark.parametrize("method", ["erm", "random"])
+def test_what_was_not_run_is_not_compared(capsys, method):
+    out = shown(capsys, **{method: (0.7,)})
+    assert "equal cost" not in out
 
 
 def test_regions(capsys):

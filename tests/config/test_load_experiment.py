@@ -50,7 +50,7 @@ class TestValid:
         assert experiment.selection.fraction == 0.33
         assert (experiment.main.patience, experiment.main.horizon) == (2, "erm")
         assert (experiment.reference.max_length, experiment.main.learning_rate) == (300, 2e-5)
-        assert (experiment.map.burn_in, experiment.seeds) == (0, (0,))
+        assert (experiment.map.burn_in, experiment.seeds) == ("auto", (0,))
 
     def test_paths_count_from_the_folder_of_the_file(self, write, tmp_path, monkeypatch):
         monkeypatch.chdir("/")

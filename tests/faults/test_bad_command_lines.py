@@ -39,7 +39,7 @@ def prepared(tmp_path_factory, make_experiment):
         *(gold, [row["id"] for row in rows], ["neg", "pos"]),
     )
     write_dynamics(at / "dynamics", dynamics)
-    datamap = DataMap.from_dynamics(dynamics)
+    datamap = DataMap.from_dynamics(dynamics, burn_in=0)
     datamap.write(at / "map.parquet")
     select(datamap, "ambiguous", 0.5).write(at / "selection.parquet")
     write_cartography(at / "theirs", dynamics)

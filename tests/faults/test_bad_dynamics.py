@@ -37,7 +37,7 @@ def whole(tmp_path_factory):
         generator.normal(size=(E, N, C)), generator.integers(0, C, N), IDS, ["x", "y", "z"]
     )
     write_dynamics(folder / "dynamics", dynamics)
-    datamap = DataMap.from_dynamics(dynamics)
+    datamap = DataMap.from_dynamics(dynamics, burn_in=0)
     datamap.write(folder / "map.parquet")
     select(datamap, "ambiguous", 0.5).write(folder / "selection.parquet")
     write_cartography(folder / "theirs", dynamics)
@@ -56,7 +56,7 @@ def at(whole, tmp_path):
 def read_all(folder):
     dynamics = read_dynamics(folder / "dynamics")
     dynamics.logits()
-    DataMap.from_dynamics(dynamics)
+    DataMap.from_dynamics(dynamics, burn_in=0)
 
 
 READERS = {

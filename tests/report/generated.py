@@ -106,7 +106,7 @@ def dynamics(made: Made, seed: int) -> TrainingDynamics:
 def datamap(made: Made, seed: int) -> tuple[TrainingDynamics, DataMap]:
     """Dynamics and the map of them."""
     recorded = dynamics(made, seed)
-    return recorded, DataMap.from_dynamics(recorded)
+    return recorded, DataMap.from_dynamics(recorded, burn_in=0)
 
 
 def results(made: Made) -> dict:

@@ -32,7 +32,7 @@ def dynamics(seed: int = 0, examples: int = 300, classes: tuple[str, ...] = ("no
 
 def make_map(seed: int = 0, **given: Any) -> DataMap:
     """A map of such dynamics."""
-    return DataMap.from_dynamics(dynamics(seed, **given))
+    return DataMap.from_dynamics(dynamics(seed, **given), burn_in=0)
 
 
 def record(

@@ -90,7 +90,7 @@ class TestMap:
         logits = np.zeros((epochs, examples, 2))
         dynamics = TrainingDynamics.from_arrays(logits, np.zeros(examples, dtype=int))
         for fraction in (0.33, 1.0):
-            drawn = draw_map(DataMap.from_dynamics(dynamics, region_fraction=fraction))
+            drawn = draw_map(DataMap.from_dynamics(dynamics, region_fraction=fraction, burn_in=0))
         write_figure(drawn, tmp_path / "map.png")
 
 

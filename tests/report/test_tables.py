@@ -41,10 +41,10 @@ class TestCells:
         assert erm["OOD − ERM"] == erm["p"] == "–"
         row = made[2]
         mean, low, high = (
-            getattr(row.ood_versus_erm.interval, part) * 100 for part in ("mean", "low", "high")
+            getattr(row.versus["erm"].ood.interval, part) * 100 for part in ("mean", "low", "high")
         )
         assert ftft["OOD − ERM"] == f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]".replace("-", "−")
-        assert ftft["p"] == f"{row.ood_versus_erm.p_value:.3f}"
+        assert ftft["p"] == f"{row.versus['erm'].ood.p_value:.3f}"
         assert ftft["OOD mean"].startswith(f"{row.ood_score.mean * 100:.1f} [")
         assert ftft["ID"].startswith(f"{row.id_score.mean * 100:.1f} ± ")
         assert (ftft["FLOPs / ERM"], ftft["seconds / ERM"]) == ("0.50", "0.55")
@@ -144,7 +144,7 @@ class TestCsv:
         assert lines[2]["seeds"] == "0 1 2"
         assert float(lines[2]["ood_mean"]) == made[2].ood_score.mean
         assert float(lines[2]["ood_ood1_low"]) == made[2].ood_scores["ood1"].low
-        assert float(lines[2]["ood_versus_erm_p"]) == made[2].ood_versus_erm.p_value
+        assert float(lines[2]["ood_versus_erm_p"]) == made[2].versus["erm"].ood.p_value
         assert float(lines[2]["flops_over_erm_mean"]) == 0.5
         assert lines[0]["ood_versus_erm_mean"] == lines[0]["reference"] == ""
 

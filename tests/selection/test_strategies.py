@@ -55,7 +55,7 @@ def label_counts(datamap, selection):
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("fraction", [0.005, 0.1, 0.33, 0.9, 1])
 def test_the_strategies_of_the_papers_are_sorts(ties, fraction):
-    datamap = DataMap.from_dynamics(make_dynamics(ties=ties))
+    datamap = DataMap.from_dynamics(make_dynamics(ties=ties), burn_in=0)
     count = round(fraction * 200)
     not_first = {AMBIGUOUS: 1}
     for strategy, key, scores in [
@@ -80,7 +80,7 @@ def test_by_hand():
     p = np.array([[0.5, 0.9, 0.1, 0.2, 0.6], [0.5, 0.9, 0.9, 0.2, 0.8]])
     logits = np.stack([np.log(p / (1 - p)), np.zeros_like(p)], axis=2)
     datamap = DataMap.from_dynamics(
-        TrainingDynamics.from_arrays(logits, [0] * 5, list("vwxyz")), region_fraction=0.4
+        TrainingDynamics.from_arrays(logits, [0] * 5, list("vwxyz")), region_fraction=0.4, burn_in=0
     )
     picks = {
         name: "".join(select(datamap, name, 0.6).example_ids.to_pylist()) for name in STRATEGIES[:3]
@@ -93,7 +93,7 @@ def test_by_hand():
 
 
 def test_halves_round_to_even():
-    datamap = DataMap.from_dynamics(make_dynamics(examples=5))
+    datamap = DataMap.from_dynamics(make_dynamics(examples=5), burn_in=0)
     assert len(select(datamap, fraction=0.5)) == 2
     assert len(select(datamap, fraction=0.3)) == 2
     assert len(select(datamap, fraction=0.7)) == round(3.5)
@@ -119,7 +119,7 @@ def test_any_selection_is_exact_and_independent_of_the_order_of_rows(case, rando
     random.shuffle(order)
     results = [
         select(
-            DataMap.from_dynamics(source),
+            DataMap.from_dynamics(source, burn_in=0),
             case["strategy"],
             case["fraction"],
             seed=case["seed"],
@@ -138,13 +138,13 @@ def test_any_selection_is_exact_and_independent_of_the_order_of_rows(case, rando
 
 
 def test_random_depends_on_seed_and_id_only_and_is_nested():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     small, large = (
         select(datamap, "random", f, seed=1).example_ids.to_pylist() for f in (0.1, 0.4)
     )
     assert large[: len(small)] == small
     assert set(small) != set(select(datamap, "random", 0.1, seed=2).example_ids.to_pylist())
-    part = DataMap.from_dynamics(make_dynamics().rows(0, 100))
+    part = DataMap.from_dynamics(make_dynamics().rows(0, 100), burn_in=0)
     whole = select(datamap, "random", 1.0, seed=1).example_ids.to_pylist()
     kept = set(part.example_ids.to_pylist())
     assert select(part, "random", 1.0, seed=1).example_ids.to_pylist() == [
@@ -153,7 +153,7 @@ def test_random_depends_on_seed_and_id_only_and_is_nested():
 
 
 def test_random_is_fair():
-    datamap = DataMap.from_dynamics(make_dynamics(examples=50))
+    datamap = DataMap.from_dynamics(make_dynamics(examples=50), burn_in=0)
     counts: dict[str, int] = {}
     for seed in range(400):
         for name in select(datamap, "random", 0.2, seed=seed).example_ids.to_pylist():
@@ -165,7 +165,7 @@ def test_random_is_fair():
 
 
 def test_label_proportions_are_kept_by_largest_remainders():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     sizes = np.bincount(datamap.labels)
     for strategy in STRATEGIES[:5]:
         for fraction in (0.1, 0.33, 0.5, 1.0):
@@ -182,7 +182,7 @@ def test_label_proportions_are_kept_by_largest_remainders():
 
 
 def test_within_a_label_the_best_are_taken():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     selection = select(datamap, "ambiguous", 0.3, balance_labels=True)
     chosen = np.isin(datamap.example_ids.to_pylist(), selection.example_ids.to_pylist())
     for label in range(3):
@@ -195,7 +195,7 @@ def test_within_a_label_the_best_are_taken():
 
 
 def test_balanced_labels():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     sizes = np.bincount(datamap.labels)
     assert sizes[2] < 30
     assert (
@@ -209,7 +209,7 @@ def test_balanced_labels():
 
 
 def test_suspected_label_errors_are_left_out():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     lowest = set(expected(datamap, lambda row: datamap.aum[row], 20))
     selection = select(datamap, "hard-to-learn", 0.5, exclude_label_errors=0.1)
     assert not lowest & set(selection.example_ids.to_pylist())
@@ -222,7 +222,7 @@ def test_suspected_label_errors_are_left_out():
 
 
 def test_a_mix_has_its_share_of_easy_examples():
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     ambiguous = set(datamap.example_ids.filter(pa.array(datamap.region == AMBIGUOUS)).to_pylist())
     for share in (0.0, 0.1, 0.5, 1.0):
         selection = select(datamap, "ambiguous+easy", 0.2, easy_share=share)
@@ -237,7 +237,7 @@ def test_examples_that_were_learnt_alike_are_sampled_equally():
     base = np.array([[3.0, 3, 3, 3], [0.1, 0.1, 0.1, 0.1], [3, 2, 1, 0.1]])
     noise = np.random.default_rng(0).normal(size=(200, 4)) * 0.01
     selection = select(
-        DataMap.from_dynamics(make_dynamics()),
+        DataMap.from_dynamics(make_dynamics(), burn_in=0),
         "loss-clusters",
         0.2,
         trajectories=base[kinds] + noise,
@@ -252,7 +252,7 @@ def test_examples_that_were_learnt_alike_are_sampled_equally():
 @pytest.mark.parametrize("fraction", [0, 1.5, -0.1, float("nan"), "0.33", None, True])
 def test_a_fraction_out_of_range(fraction):
     with pytest.raises(DynamicsError, match="above 0 and at most 1"):
-        select(DataMap.from_dynamics(make_dynamics()), "ambiguous", fraction)
+        select(DataMap.from_dynamics(make_dynamics(), burn_in=0), "ambiguous", fraction)
 
 
 @pytest.mark.parametrize(
@@ -278,13 +278,13 @@ def test_a_fraction_out_of_range(fraction):
 )
 def test_wrong_settings(settings, message):
     with pytest.raises(DynamicsError, match=message):
-        select(DataMap.from_dynamics(make_dynamics()), **settings)
+        select(DataMap.from_dynamics(make_dynamics(), burn_in=0), **settings)
 
 
 def test_imported_coordinates_have_no_margin_to_exclude_by(tmp_path):
-    write_coordinates(tmp_path / "c.jsonl", DataMap.from_dynamics(make_dynamics()))
+    write_coordinates(tmp_path / "c.jsonl", DataMap.from_dynamics(make_dynamics(), burn_in=0))
     imported = read_coordinates(tmp_path / "c.jsonl")
-    original = DataMap.from_dynamics(make_dynamics())
+    original = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     assert select(imported).example_ids == select(original).example_ids
     with pytest.raises(DynamicsError, match="imported from coordinates"):
         select(imported, exclude_label_errors=0.1)
@@ -297,7 +297,7 @@ import sys
 from ftft.cartography import DataMap
 from ftft.dynamics import read_dynamics
 from ftft.selection import Selection, select
-DataMap.from_dynamics(read_dynamics({str(tmp_path / "dynamics")!r})).write("map.parquet")
+DataMap.from_dynamics(read_dynamics({str(tmp_path / "dynamics")!r}), burn_in=0).write("map.parquet")
 select(DataMap.read("map.parquet")).write("selection.parquet")
 assert len(Selection.read("selection.parquet")) == 66
 print(*{{"torch", "jax", "datasets"}} & {{*sys.modules}})
@@ -308,7 +308,7 @@ print(*{{"torch", "jax", "datasets"}} & {{*sys.modules}})
 
 
 def test_writing_and_reading_keeps_everything(tmp_path):
-    datamap = DataMap.from_dynamics(make_dynamics())
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
     selection = select(datamap, "ambiguous+easy", 0.25, seed=3, balance_labels=True)
     path = tmp_path / "a" / "selection.parquet"
     selection.write(path)

@@ -381,7 +381,7 @@ class TestPull:
     def test_can_be_used(self, shared, tmp_path, path):
         pull(shared(path), tmp_path / "pulled")
         if path == DYNAMICS:
-            assert len(DataMap.from_dynamics(read_dynamics(tmp_path / "pulled"))) == 64
+            assert len(DataMap.from_dynamics(read_dynamics(tmp_path / "pulled"), burn_in=0)) == 64
         elif path == MAP:
             assert len(DataMap.read(tmp_path / "pulled" / "map.parquet")) == 64
         else:

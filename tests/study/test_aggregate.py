@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from study_tools import result
 
 from ftft.study.aggregate import aggregate
 from ftft.study.reading import read_run
 from ftft.study.summary import flat_rows
+from study_tools import result
 
 
 def grid():
@@ -16,13 +16,15 @@ def grid():
     runs = []
     for seed in (0, 1):
         runs += [
-            result("ftft", seed, ood=0.80 + seed / 50, variant="budget 0.5"),
-            result("ftft", seed, ood=0.70, variant="budget 0.25"),
-            result("ftft", seed, ood=0.60, reference="tiny", variant="budget 0.5"),
+            result("ftft", seed, ood=0.80 + seed / 50, budget=0.5),
+            result("ftft", seed, ood=0.70, budget=0.25),
+            result("ftft", seed, ood=0.60, reference="tiny", budget=0.5),
             result("erm", seed, ood=0.75, flops=(0.0, 80.0, 20.0)),
-            result("random", seed, ood=0.65, variant="budget 0.5"),
-            result("random", seed, ood=0.55, variant="budget 0.25"),
+            result("random", seed, ood=0.65, budget=0.5),
+            result("random", seed, ood=0.55, budget=0.25),
             result("dm", seed, ood=0.72, reference="large"),
+            result("erm_budget", seed, ood=0.66, reference="small", budget=0.5),
+            result("erm_budget", seed, ood=0.64, reference="tiny", budget=0.5),
             result("ftft", seed, ood=0.1, experiment="other"),
         ]
     return runs
@@ -40,38 +42,44 @@ def row(rows, method, reference=None, variant=""):
 
 def test_order_and_seeds():
     rows = aggregate(grid())
-    assert [one.cell.method for one in rows] == ["erm", *["random"] * 2, "dm", *["ftft"] * 4]
-    assert [one.cell.experiment for one in rows] == [*["task"] * 7, "other"]
+    assert [one.cell.method for one in rows] == [
+        *("erm", "erm_budget", "erm_budget", "random", "random", "dm"),
+        *["ftft"] * 4,
+    ]
+    assert [one.cell.experiment for one in rows] == [*["task"] * 9, "other"]
     assert {one.seeds for one in rows} == {(0, 1)}
 
 
 def test_each_is_compared_to_its_own_baselines():
     rows = aggregate(grid())
     one = row(rows, "ftft", "small", "budget 0.5")
-    assert one.ood_versus_erm.interval.mean == pytest.approx(0.06)
-    assert one.ood_versus_random.interval.mean == pytest.approx(0.16)
-    assert one.ood_versus_dm.interval.mean == pytest.approx(0.09)
-    assert one.ood_versus_erm.wins == 2
+    assert one.versus["erm"].ood.interval.mean == pytest.approx(0.06)
+    assert one.versus["random"].ood.interval.mean == pytest.approx(0.16)
+    assert one.versus["dm"].ood.interval.mean == pytest.approx(0.09)
+    assert one.versus["erm"].ood.wins == 2
     small = row(rows, "ftft", "small", "budget 0.25")
-    assert small.ood_versus_random.interval.mean == pytest.approx(0.15)
+    assert small.versus["random"].ood.interval.mean == pytest.approx(0.15)
     tiny = row(rows, "ftft", "tiny", "budget 0.5")
-    assert tiny.ood_versus_random.interval.mean == pytest.approx(-0.05)
+    assert tiny.versus["random"].ood.interval.mean == pytest.approx(-0.05)
+    # At equal cost each reference's FTFT has an ERM of its own, and the other budget has none.
+    assert one.versus["erm_budget"].ood.interval.mean == pytest.approx(0.15)
+    assert tiny.versus["erm_budget"].ood.interval.mean == pytest.approx(-0.04)
+    assert "erm_budget" not in small.versus
 
 
 def test_baselines_are_compared_to_erm_alone():
     rows = aggregate(grid())
     for method, reference, variant in (("random", None, "budget 0.5"), ("dm", "large", "")):
         one = row(rows, method, reference, variant)
-        assert one.ood_versus_erm is not None
-        assert one.ood_versus_random is one.ood_versus_dm is None
+        assert list(one.versus) == ["erm"]
     erm = row(rows, "erm")
-    assert erm.ood_versus_erm is None
+    assert erm.versus == {}
     assert erm.reach.reached == 2
 
 
 def test_another_data_set_is_no_baseline():
     other = next(one for one in aggregate(grid()) if one.cell.experiment == "other")
-    assert other.ood_versus_erm is other.ood_versus_dm is other.reach is None
+    assert (other.versus, other.reach) == ({}, None)
 
 
 def test_no_out_of_distribution_set():
@@ -83,7 +91,7 @@ def test_no_out_of_distribution_set():
 def test_flat_rows_have_the_same_keys():
     rows = flat_rows(aggregate([*grid(), result("erm", experiment="third", ood=None)]))
     assert len({tuple(one) for one in rows}) == 1
-    one = next(one for one in rows if one["variant"] == "budget 0.5" and one["method"] == "ftft")
+    one = next(one for one in rows if one["budget"] == 0.5 and one["method"] == "ftft")
     assert one["ood"] == pytest.approx(0.81)
     assert one["ood_versus_erm"] == pytest.approx(0.06)
     assert one["ood_versus_erm_pairs"] == 2
@@ -105,7 +113,7 @@ RECORD = {
     "strategy": "ambiguous",
     "fraction": 0.5,
     "selected": 5,
-    "variant": "budget 0.5",
+    "budget": 0.5,
     "cost": {"relative_to_erm": {"flops": 0.5, "seconds": 0.6}, "erm_estimated": True},
     "scores": {
         "dev": {name: {"accuracy": x} for name, x in (("in", 0.9), ("far1", 0.4), ("far2", 0.6))},
@@ -139,4 +147,4 @@ def test_curves_are_those_of_development_sets(tmp_path, sets, curve, final):
     assert one.curve == tuple((step, pytest.approx(score)) for step, score in curve)
     assert one.final == pytest.approx(final)
     assert one.ood_score == pytest.approx(0.3)
-    assert one.variant == "budget 0.5"
+    assert one.budget == 0.5

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ftft.config.load_study import load_study
 from ftft.config.schema import Experiment
-from ftft.study.grid import REFERENCE, Task, experiment_of, tasks, variant_of
+from ftft.methods import BASELINES, METHODS, REFERENCE
+from ftft.study.grid import Task, cell_of_task, experiment_of, tasks
 
 BASE = {
     "data": {"train": {"path": "train.csv", "text": "text", "label": "label"}},
@@ -38,18 +39,19 @@ def grids(draw):
                     max_size=2,
                     unique=True,
                 ),
+                "selections": NAMES,
                 "fractions": SHARES,
                 "budgets": SHARES,
                 "seeds": st.lists(st.integers(0, 9), min_size=1, max_size=2, unique=True),
             },
         )
     )
-    baselines = draw(st.lists(st.sampled_from(["erm", "erm_es", "random", "dm"]), unique=True))
+    baselines = draw(st.lists(st.sampled_from(BASELINES), unique=True))
     return chosen, baselines
 
 
 def study(folder, grid, baselines):
-    named = ("data", "references", "mains")
+    named = ("data", "references", "mains", "selections")
     content = {
         key: {name: {} for name in values} if key in named else values
         for key, values in grid.items()
@@ -72,7 +74,9 @@ def test_every_combination_is_there_once(tmp_path_factory, drawn):
     grid, baselines = drawn
     found = tasks(study(tmp_path_factory.mktemp("grid"), grid, baselines))
     assert len({task.id for task in found}) == len(set(found)) == len(found)
-    counts = {method: sum(task.method == method for task in found) for method in METHODS}
+    counts = {
+        method: sum(task.method == method for task in found) for method in (REFERENCE, *METHODS)
+    }
     per = size(grid, "data", "seeds")
     mains = per * size(grid, "mains")
     assert counts == {
@@ -81,12 +85,18 @@ def test_every_combination_is_there_once(tmp_path_factory, drawn):
         "erm": mains if {"erm", "dm"} & set(baselines) else 0,
         "erm_es": mains if "erm_es" in baselines else 0,
         "random": mains * size(grid, "fractions", "budgets") if "random" in baselines else 0,
-        "dm": mains * size(grid, "strategies", "fractions") if "dm" in baselines else 0,
-        "ftft": mains * size(grid, "references", "strategies", "fractions", "budgets"),
+        "dm": mains * size(grid, "selections", "strategies", "fractions")
+        if "dm" in baselines
+        else 0,
+        "ftft": mains
+        * size(grid, "references", "selections", "strategies", "fractions", "budgets"),
+        "erm_budget": mains * size(grid, "references", "budgets")
+        if "erm_budget" in baselines
+        else 0,
+        "random_budget": mains * size(grid, "references", "fractions", "budgets")
+        if "random_budget" in baselines
+        else 0,
     }
-
-
-METHODS = (REFERENCE, "erm", "erm_es", "random", "dm", "ftft")
 
 
 @given(grids(), st.integers(0, 1000))
@@ -133,11 +143,34 @@ def test_what_a_cell_is(tmp_path):
     assert isinstance(experiment, Experiment)
     assert (experiment.selection.strategy, experiment.selection.fraction) == ("hard-to-learn", 0.25)
     assert (experiment.main.budget, experiment.seeds) == (0.5, (4,))
-    assert variant_of(one, cell) == "budget 0.5"
+    assert cell_of_task(one, cell).variant == "budget 0.5"
     subset = next(task for task in tasks(one) if task.method == "random")
     assert subset.id == "s/random/main/0.25-0.5/seed-4"
 
 
 def test_one_budget_is_no_variant(tmp_path):
     one = study(tmp_path, {"budgets": [0.5]}, [])
-    assert {variant_of(one, task) for task in tasks(one)} == {""}
+    found = [task for task in tasks(one) if task.method != REFERENCE]
+    assert {cell_of_task(one, task).variant for task in found} == {""}
+
+
+def test_selections_have_maps_of_their_own_and_share_the_reference(tmp_path):
+    grid = {"selections": {"whole": {"map": {"burn_in": 0}}, "auto": {}}, "seeds": [0]}
+    values = {"name": "s", "base": BASE, "grid": grid, "baselines": ["erm_budget", "random"]}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    one = load_study(tmp_path / "study.yaml")
+    found = tasks(one)
+    cells = [task for task in found if task.method == "ftft"]
+    assert [experiment_of(one, task).map.burn_in for task in cells] == [0, "auto"]
+    assert [cell_of_task(one, task).variant for task in cells] == ["whole", "auto"]
+    assert {task.needs for task in cells} == {Task(REFERENCE, "s", 0, "reference")}
+    assert all(any(stage.startswith("map/") for stage in task.makes) for task in cells)
+    # Neither the random subset nor ERM at equal cost depends on how the map is drawn.
+    (equal,) = (task for task in found if task.method == "erm_budget")
+    assert equal.needs in cells
+    assert equal.places["main"] == equal.needs.places["main"]
+    assert equal.makes == {
+        "erm_budget/main/reference/0.333333/seed-0",
+        "scores/erm_budget/main/reference/0.333333/seed-0",
+    }
+    assert sum(task.method == "random" for task in found) == 1

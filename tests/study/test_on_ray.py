@@ -6,11 +6,11 @@ import shutil
 import sys
 
 import pytest
-from study_tools import content
 
 from ftft.config.study import Resources
 from ftft.errors import ConfigError
 from ftft.execution.on_ray import Ray
+from study_tools import content
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from study_tools import content
 
 import ftft.execution.performing
 from ftft import load_experiment
@@ -19,6 +18,7 @@ from ftft.locking import held
 from ftft.study.grid import Task, tasks
 from ftft.study.reading import read_run
 from ftft.study.summary import missing, read_summary
+from study_tools import content
 
 FTFT_CELLS = 2 * 2 * 2 * 2
 ALL = 2 * 2 + 2 + FTFT_CELLS

@@ -8,12 +8,12 @@ import sys
 import time
 
 import pytest
-from study_tools import content
 
 from ftft.config.load_study import load_study
 from ftft.execution.engines import Processes
 from ftft.execution.job import Job
 from ftft.study.grid import experiment_of, tasks
+from study_tools import content
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 # A part of the study: two references, ERM and a cell from each reference.

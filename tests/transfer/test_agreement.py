@@ -30,7 +30,7 @@ def dynamics(seed=0, ids=IDS, labels=None, epochs=4):
 
 
 def datamap(seed=0, **given):
-    return DataMap.from_dynamics(dynamics(seed, **given))
+    return DataMap.from_dynamics(dynamics(seed, **given), burn_in=0)
 
 
 def shuffled(drawn, seed=9):

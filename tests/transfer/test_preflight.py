@@ -17,12 +17,16 @@ from ftft.transfer import DevScore, Signals, preflight, signals
 FINE = Signals(
     examples=1000,
     points=5,
+    burn_in=1,
+    transient=1,
     fraction=0.33,
     majority=0.5,
     train_accuracy=0.95,
     easy=0.6,
     ambiguous_and_hard=0.7,
     chance=0.33,
+    ambiguous_confidence=0.8,
+    ambiguous_unlearnt=0.03,
     hard_learnt=0.5,
     hard_right=0.85,
     steady=0.9,
@@ -49,33 +53,36 @@ def test_signals_are_counts_of_the_map():
     hard = set(select(datamap, "hard-to-learn", 0.25).example_ids.to_pylist())
     ambiguous = set(select(datamap, "ambiguous", 0.25).example_ids.to_pylist())
     assert (found.examples, found.points, found.fraction) == (120, 3, 0.25)
-    assert (found.majority, found.chance) == (0.5, 0.25)
+    assert (found.majority, found.chance, found.burn_in) == (0.5, 0.25, 1)
     assert found.ambiguous_and_hard == pytest.approx(len(hard & ambiguous) / 30)
     assert found.easy == pytest.approx((datamap.region == "easy-to-learn").mean())
     rows = [int(one) for one in hard]
     gold = probabilities(recorded)[:, np.arange(120), recorded.labels]
     # From the very first point, though the map leaves it out.
     assert found.hard_learnt == pytest.approx((gold[-1, rows] - gold[0, rows]).mean(), abs=1e-5)
+    confidence = gold[1:].mean(axis=0)[[int(one) for one in ambiguous]]
+    assert found.ambiguous_confidence == pytest.approx(confidence.mean(), abs=1e-5)
+    assert found.ambiguous_unlearnt == pytest.approx((confidence < 0.5).mean())
     right = recorded.logits()[-1].argmax(axis=1) == recorded.labels
     assert found.train_accuracy == pytest.approx(right.mean())
     assert found.hard_right == pytest.approx(right[rows].mean())
 
 
 def test_with_two_points_steadiness_is_unknown():
-    assert signals(dynamics(2)).steady is None
-    assert 0 <= signals(dynamics(3)).steady <= 1
+    assert signals(dynamics(2), burn_in=0).steady is None
+    assert 0 <= signals(dynamics(3), burn_in=0).steady <= 1
 
 
 def test_one_point_is_too_few():
     with pytest.raises(DynamicsError, match="recording point"):
-        signals(dynamics(1))
+        signals(dynamics(1), burn_in=0)
 
 
 def test_a_reference_that_learnt_is_good():
     found = preflight(FINE, DevScore(0.9, 0.5, expected=0.93))
     assert (found.verdict, found.advice) == ("good", ())
     assert found.reasons == ()
-    assert [one.verdict for one in found.findings] == ["good"] * 6
+    assert [one.verdict for one in found.findings] == ["good"] * 7
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,12 @@ def test_a_point_selects_what_a_map_of_the_points_so_far_does(burn_in, fraction)
 
 
 def test_stability_is_the_overlap_with_the_point_before():
-    found = selections_by_point(dynamics(noise()))
+    found = selections_by_point(dynamics(noise()), burn_in=0)
     expected = [len(set(one) & set(other)) / len(one) for one, other in pairwise(found)]
-    assert stability(dynamics(noise())) == tuple(map(pytest.approx, expected))
-    assert stability(dynamics(noise(2))) == ()
+    assert stability(dynamics(noise()), burn_in=0) == tuple(map(pytest.approx, expected))
+    assert stability(dynamics(noise(2)), burn_in=0) == ()
 
 
 def test_it_grows_where_nothing_new_comes():
-    found = stability(dynamics(np.tile(noise(4), (20, 1, 1))))
+    found = stability(dynamics(np.tile(noise(4), (20, 1, 1))), burn_in=0)
     assert found[-1] > 0.97 > 0.9 > found[0]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.inline import svg_map
 from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics
@@ -100,7 +101,7 @@ class DataMap:
         cls,
         dynamics: TrainingDynamics,
         *,
-        burn_in: int = 0,
+        burn_in: BurnIn = AUTO,
         ddof: int = 0,
         region_fraction: float = 0.33,
     ) -> DataMap:
@@ -108,7 +109,9 @@ class DataMap:
 
         Args:
             dynamics: what was recorded, with at least two complete points after burn-in.
-            burn_in: how many of the first complete recording points to leave out.
+            burn_in: how many of the first complete recording points to leave out; ``auto``
+                leaves out those at which everything was still being learnt (see
+                `ftft.cartography.burn_in`), and the map says how many that were.
             ddof: of the standard deviation, 0 or 1; the ranking is the same.
             region_fraction: share of the examples that is ambiguous, in (0, 1].
 
@@ -127,7 +130,7 @@ class DataMap:
                 result.confidence, result.variability, dynamics.example_ids, region_fraction
             ),
             epochs=result.epochs,
-            burn_in=burn_in,
+            burn_in=result.burn_in,
             ddof=ddof,
             region_fraction=float(region_fraction),
         )

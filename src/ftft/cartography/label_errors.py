@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ftft.cartography.burn_in import epochs_used
 from ftft.cartography.datamap import DataMap, label_names
 from ftft.cartography.ranking import top
-from ftft.cartography.statistics import epochs_used
 from ftft.cartography.trajectories import softmax
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError

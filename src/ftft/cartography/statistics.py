@@ -20,6 +20,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ftft.cartography.burn_in import AUTO, BurnIn, checked_count, epochs_used
 from ftft.cartography.trajectories import Floats, PointValues, value_blocks
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError
@@ -57,12 +58,13 @@ class Statistics:
     ddof: int
 
 
-def statistics(dynamics: TrainingDynamics, burn_in: int = 0, ddof: int = 0) -> Statistics:
+def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0) -> Statistics:
     """Compute all statistics, reading one recording point at a time.
 
     Args:
         dynamics: what was recorded; incomplete recording points do not take part.
-        burn_in: how many of the first complete recording points to leave out. Forgetting
+        burn_in: how many of the first complete recording points to leave out; ``auto``
+            leaves out those of the transient (`ftft.cartography.burn_in`). Forgetting
             counts only between points that take part.
         ddof: 0 for the population standard deviation, as in the figures of the data-map
             paper; 1 for the sample one, as in the FTFT code. The ranking is the same.
@@ -71,8 +73,7 @@ def statistics(dynamics: TrainingDynamics, burn_in: int = 0, ddof: int = 0) -> S
         DynamicsError: fewer than two recording points are left, the settings are out of
             range, or a point cannot be read.
     """
-    check_count("ddof", ddof)
-    if ddof > 1:
+    if checked_count("ddof", ddof) > 1:
         raise DynamicsError(f"ddof is {ddof}; it must be 0 or 1.")
     epochs = epochs_used(dynamics, burn_in, least=2)
     sums = _Sums(len(dynamics))
@@ -89,7 +90,7 @@ def statistics(dynamics: TrainingDynamics, burn_in: int = 0, ddof: int = 0) -> S
         mean_loss=(sums.loss / len(epochs)).astype(np.float32),
         el2n=(sums.error_norm / len(epochs)).astype(np.float32),
         epochs=epochs,
-        burn_in=burn_in,
+        burn_in=len(dynamics.epochs) - len(epochs),
         ddof=ddof,
     )
 
@@ -120,35 +121,3 @@ class _Sums:
         self.correct[rows] += values.correct
         self.forgetting[rows] += self._was_correct[rows] & ~values.correct
         self._was_correct[rows] = values.correct
-
-
-def epochs_used(dynamics: TrainingDynamics, burn_in: int, least: int) -> tuple[int, ...]:
-    """The complete recording points after burn-in.
-
-    Args:
-        dynamics: what was recorded.
-        burn_in: how many of the first complete points to leave out.
-        least: how many must be left.
-
-    Raises:
-        DynamicsError: fewer are left, or `burn_in` is not a number of points.
-    """
-    check_count("burn_in", burn_in)
-    used = dynamics.epochs[burn_in:]
-    if len(used) < least:
-        left_out = ""
-        if dynamics.incomplete:
-            counts = ", ".join(f"{e} ({n} examples)" for e, n in dynamics.incomplete.items())
-            left_out = f" Not complete, and so left out: {counts} of {len(dynamics)} examples."
-        raise DynamicsError(
-            f"At least {least} complete recording points are needed after burn-in, but there are "
-            f"{len(dynamics.epochs)} and burn_in leaves out the first {burn_in}.{left_out} Record "
-            "more epochs (or several points an epoch), or lower burn_in."
-        )
-    return used
-
-
-def check_count(name: str, value: int) -> None:
-    """Raise a `DynamicsError` unless a setting is an integer of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise DynamicsError(f"{name} is {value!r}; it must be an integer of at least 0.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ftft.cli import (
+    choose,
     demo,
     evaluate,
     export,
@@ -73,6 +74,7 @@ app.command("study")(study.study)
 app.command("record")(record.record)
 app.command("map")(map.map_)
 app.command("select")(select.select_)
+app.command("choose")(choose.choose)
 app.command("preflight")(preflight.preflight)
 app.command("transfer")(transfer.transfer)
 app.command("train")(train.train)

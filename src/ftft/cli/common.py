@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -39,6 +39,16 @@ ForcedStages = Annotated[
     ),
 ]
 
+BurnInOption = Annotated[
+    str,
+    typer.Option(
+        "--burn-in",
+        metavar="auto|NUMBER",
+        help="First recording points left out of the statistics; auto: those at which everything "
+        "was still being learnt.",
+    ),
+]
+
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace a file that is there; a folder never is."),
@@ -65,6 +75,24 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
 def run_folder(experiment: Experiment, output: Path | None) -> str:
     """Where an experiment's run folder is."""
     return str(output or experiment.output or Path("runs") / experiment.name)
+
+
+def burn_in_of(text: str) -> int | Literal["auto"]:
+    """What ``--burn-in`` says.
+
+    Raises:
+        ConfigError: It is neither ``auto`` nor a whole number of at least 0.
+    """
+    from ftft.errors import ConfigError
+
+    if text == "auto":
+        return "auto"
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ConfigError(
+            f"--burn-in {text}: give the number of first recording points to leave out, such as "
+            "1, or auto."
+        )
+    return int(text)
 
 
 def check_parquet(output: Path) -> None:

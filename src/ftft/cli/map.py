@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, PlotFile, check_parquet, check_plot, tell
+from ftft.cli.common import (
+    BurnInOption,
+    Overwrite,
+    PlotFile,
+    burn_in_of,
+    check_parquet,
+    check_plot,
+    tell,
+)
 
 
 def map_(
@@ -17,9 +25,7 @@ def map_(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "map.parquet"
     ),
-    burn_in: Annotated[
-        int, typer.Option(help="First recording points left out of the statistics.")
-    ] = 0,
+    burn_in: BurnInOption = "auto",
     ddof: Annotated[int, typer.Option(help="Degrees of freedom taken off (0 or 1).")] = 0,
     region_fraction: Annotated[
         float, typer.Option(help="Share of the examples called ambiguous.")
@@ -39,7 +45,7 @@ def map_(
     check_plot(plot, overwrite=overwrite)
     datamap = DataMap.from_dynamics(
         read_dynamics(dynamics_folder(dynamics)),
-        burn_in=burn_in,
+        burn_in=burn_in_of(burn_in),
         ddof=ddof,
         region_fraction=region_fraction,
     )

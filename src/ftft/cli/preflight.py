@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import BurnInOption, Overwrite, burn_in_of, tell
 
 
 def preflight(
@@ -16,7 +16,7 @@ def preflight(
         typer.Argument(help="A reference's dynamics, or its folder in a run: reference/seed-0."),
     ],
     fraction: Annotated[float, typer.Option(help="Share that is to be selected.")] = 0.33,
-    burn_in: Annotated[int, typer.Option(help="First recording points left out.")] = 0,
+    burn_in: BurnInOption = "auto",
     dev_accuracy: Annotated[
         float | None,
         typer.Option(
@@ -55,7 +55,7 @@ def preflight(
         check_free(output, overwrite=overwrite)
     folder = dynamics_folder(dynamics)
     check_artifact(folder)
-    found = signals(read_dynamics(folder), fraction, burn_in)
+    found = signals(read_dynamics(folder), fraction, burn_in_of(burn_in))
     if dev_accuracy is None:
         dev_accuracy = _recorded_accuracy(folder.absolute().parent)
     if expected is not None and dev_accuracy is None:

@@ -19,81 +19,36 @@ if TYPE_CHECKING:
     from ftft.data.task import TaskData
     from ftft.demonstration import RegionTruth
     from ftft.evaluation.metrics import SetScores
-    from ftft.results import MethodSummary, Results, Spread
+    from ftft.results import Results
     from ftft.workspace import Stage
 
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 200
 
 
 def show_results(results: Results) -> None:
-    """Method, seeds, in-distribution score, each OOD set, cost against ERM; and a verdict."""
-    metric = results.values["metric"].replace("_", "-")
-    drawn = table(f"{results.values['experiment']}: {metric}, mean ± standard deviation in %")
-    ood_sets = list(results.summaries[0].ood_scores)
-    drawn.add_column("method")
-    for title in ("seeds", f"ID ({', '.join(results.id_sets)})", *ood_sets):
-        drawn.add_column(title, justify="right")
-    if len(ood_sets) > 1:
-        drawn.add_column("OOD mean", justify="right")
-    for title in ("FLOPs / ERM", "seconds / ERM"):
-        drawn.add_column(title, justify="right")
-    for summary in results.summaries:
-        add_row(drawn, *_cells(summary, len(ood_sets) > 1))
+    """The table of methods, and the verdict of the report in the same words."""
+    from ftft.report.cells import table_caption, table_columns
+    from ftft.report.verdict import verdict
+
+    rows = results.rows
+    metric = results.run.metric.replace("_", "-")
+    drawn = table(f"{results.run.name}: {metric}, mean ± standard deviation in %")
+    columns = table_columns(rows, brief=True)
+    for column in columns:
+        drawn.add_column(column.title, justify="right" if column.is_number else "left")
+    for row in rows:
+        add_row(drawn, *(column.cell(row) for column in columns))
     out = console()
     out.print(drawn)
-    for line in verdict(results.summaries):
-        out.print(line, soft_wrap=True)
+    out.print(inert(table_caption(rows)), soft_wrap=True)
+    found = verdict(results.run)
+    for line in (found.sentence, *found.remarks):
+        out.print(inert(line), soft_wrap=True)
     out.print(inert(f"results: {results.path}"), soft_wrap=True)
     if results.report is not None:
         out.print(inert(f"report: {results.report}"), soft_wrap=True)
     models = results.path.parent / "main"
     out.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
-
-
-def verdict(summaries: Sequence[MethodSummary]) -> list[str]:
-    """What the table says about FTFT, in words, whether it won or not."""
-    by_method = {summary.method: summary for summary in summaries}
-    ftft, erm = by_method["ftft"], by_method.get("erm")
-    lines = [f"FTFT cost {ftft.cost_flops.mean:.0%} of ERM's FLOPs, the reference counted in."]
-    if ftft.cost_estimated:
-        lines.append("ERM was not run: its FLOPs are computed, its seconds estimated.")
-    seeds = f"mean of {ftft.seeds} seeds" if ftft.seeds > 1 else "one seed: noise included"
-    if erm is not None and (compared := _compared(ftft, erm)):
-        lines.append(f"Its OOD score is {compared} ERM's ({seeds}).")
-    subset = by_method.get("random")
-    if subset is not None and (compared := _compared(ftft, subset)):
-        lines.append(f"It is {compared} that of a random subset of its size and budget.")
-    return lines
-
-
-def _compared(one: MethodSummary, other: MethodSummary) -> str | None:
-    """How the first one's OOD score stands to the other's; None where there is none."""
-    if one.ood_mean is None or other.ood_mean is None:
-        return None
-    difference = one.ood_mean - other.ood_mean
-    points = f"{abs(difference) * 100:.1f}"
-    if points == "0.0":
-        return "equal to"
-    return f"{points} points {'better than' if difference > 0 else 'worse than'}"
-
-
-def _cells(summary: MethodSummary, with_mean: bool) -> list[str]:
-    cells = [summary.name, str(summary.seeds), _percent(summary.id_score)]
-    cells += [_percent(spread) for spread in summary.ood_scores.values()]
-    if with_mean and summary.ood_mean is not None:
-        cells.append(f"{summary.ood_mean * 100:.1f}")
-    mark = "~" if summary.cost_estimated else ""
-    return [
-        *cells,
-        f"{summary.cost_flops.mean:.2f}",
-        f"{mark}{summary.cost_seconds.mean:.2f}",
-    ]
-
-
-def _percent(spread: Spread) -> str:
-    if spread.count == 1:
-        return f"{spread.mean * 100:.1f}"
-    return f"{spread.mean * 100:.1f} ± {spread.deviation * 100:.1f}"
 
 
 def show_recipes(recipes: Sequence[Recipe]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ftft.cli.common import say, tell
 from ftft.cli.inert import inert
 from ftft.cli.show import add_row, console, table
+from ftft.methods import METHODS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ftft.study.reading import RunFolder
     from ftft.study.summary import Summary
 
-_NAMES = {"erm": "ERM", "erm_es": "ERM, early", "random": "random", "dm": "DM", "ftft": "FTFT"}
-
 
 def show_summary(summary: Summary) -> None:
     """Scores and cost, differences, and steps until ERM's score: tables for each data set."""
@@ -30,7 +29,7 @@ def show_summary(summary: Summary) -> None:
         rows = [row for row in summary.rows if row.cell.experiment == run.name]
         metric = run.metric.replace("_", "-")
         _show_scores(f"{run.name}: {metric}, mean ± standard deviation in %", rows)
-        if any(row.id_versus_erm or row.id_versus_random or row.id_versus_dm for row in rows):
+        if any(row.versus for row in rows):
             _show_differences(run.name, rows)
         if any(row.reach for row in rows):
             _show_reach(run, rows)
@@ -62,12 +61,10 @@ def _show_differences(name: str, rows: Sequence[Row]) -> None:
     figures += [f"{of}: bootstrap", "p", "won"]
     drawn, names = _drawn(title, rows, ["against", *figures])
     for row in rows:
-        for other in ("erm", "random", "dm"):
-            in_, out = (getattr(row, f"{kind}_versus_{other}") for kind in ("id", "ood"))
-            if in_ is not None or out is not None:
-                more = _bootstrap_p_won(out or in_)
-                cells = [*_cell(row, names), _NAMES[other], *_points(in_), *_points(out)]
-                add_row(drawn, *cells, *more)
+        for other, found in row.versus.items():
+            cells = [*_cell(row, names), METHODS[other].brief]
+            cells += [*_points(found.id), *_points(found.ood)]
+            add_row(drawn, *cells, *_bootstrap_p_won(found.main))
     console().print(drawn)
 
 
@@ -114,7 +111,7 @@ def _cell_titles(rows: Sequence[Row]) -> list[str]:
 
 def _cell(row: Row, titles: Sequence[str]) -> list[str]:
     values = {
-        "method": _NAMES[row.cell.method],
+        "method": METHODS[row.cell.method].brief,
         "reference": row.cell.reference or "",
         "main": row.cell.main,
         "strategy": row.cell.strategy or "",

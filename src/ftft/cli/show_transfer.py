@@ -10,6 +10,7 @@ from ftft.cli.common import tell
 from ftft.cli.show import add_row, console, table
 
 if TYPE_CHECKING:
+    from ftft.choosing import Judged
     from ftft.transfer.agreement import Agreement, Overlap
     from ftft.transfer.preflight import Preflight
 
@@ -80,6 +81,29 @@ def show_preflight(result: Preflight) -> None:
         tell(f"  {finding.verdict}: {finding.reason}")
     for line in result.advice:
         tell(f"  try: {line}")
+
+
+def show_choice(judged: Sequence[Judged], best: Judged) -> None:
+    """The candidates from cheap to dear: what they cost, and what was found."""
+    drawn = table("references, the cheapest first")
+    for title in ("reference", "verdict"):
+        drawn.add_column(title)
+    for title in ("its FLOPs / ERM", "FTFT's in all", "right at the end", "ambiguous: confidence"):
+        drawn.add_column(title, justify="right")
+    drawn.add_column("unlearnt", justify="right")
+    for one in judged:
+        found = one.signals or {}
+        shown = ("train_accuracy", "ambiguous_confidence", "ambiguous_unlearnt")
+        cells = [f"{found[name]:.0%}" if name in found else "" for name in shown]
+        cost = [f"{one.reference_cost:.2f}", f"{one.total_cost:.2f}"]
+        add_row(drawn, one.candidate.name, one.verdict or "not trained", *cost, *cells)
+    console().print(drawn)
+    if best.verdict == "good":
+        tell(f"chosen: {best.candidate.name}, the cheapest that is judged good")
+        return
+    tell(f"none is judged good; the best is {best.candidate.name}, {best.verdict}:")
+    for reason in best.reasons:
+        tell(f"  {reason}")
 
 
 def _against_chance(overlap: Overlap) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, PlotFile, check_plot, tell
+from ftft.cli.common import BurnInOption, Overwrite, PlotFile, burn_in_of, check_plot, tell
 
 
 def transfer(
@@ -16,9 +16,7 @@ def transfer(
         typer.Argument(help="Two or more map.parquet files or dynamics folders of the same data."),
     ],
     fraction: Annotated[float, typer.Option(help="Share of the examples selected.")] = 0.33,
-    burn_in: Annotated[
-        int, typer.Option(help="First recording points left out, of dynamics folders.")
-    ] = 0,
+    burn_in: BurnInOption = "auto",
     slices: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +54,7 @@ def transfer(
         check_free(output, overwrite=overwrite)
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
-    drawn = [read_map(path, burn_in, fraction) for path in maps]
+    drawn = [read_map(path, burn_in_of(burn_in), fraction) for path in maps]
     names = names_apart(maps)
     pairs = [
         (

@@ -6,6 +6,7 @@ combination of data set, reference and main model is put together and validated 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,14 +17,21 @@ from pydantic import ValidationError
 from ftft.config.load import Check, apply_override, describe, load_experiment, read_yaml, report
 from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
-from ftft.config.study import MAX_CELLS, DataSet, Study, StudyFile
+from ftft.config.study import (
+    MAX_CELLS,
+    DataSet,
+    Names,
+    SelectionChanges,
+    Study,
+    StudyFile,
+)
 from ftft.config.values import expand
 from ftft.errors import ConfigError
 
 _SECTIONS = ("reference", "main", "map", "selection", "dm")
 
 # Which name of the grid the key of an experiment belongs to.
-_OWNER = {"reference": 1, "main": 2}
+_OWNER = {"reference": 1, "main": 2, "map": 3, "selection": 3}
 
 
 def load_study(
@@ -110,7 +118,7 @@ def _spell_out(raw: dict[str, Any]) -> None:
 def _check_size(path: str | os.PathLike[str], file: StudyFile) -> None:
     grid, cells = file.grid, 1
     axes = (grid.data, grid.references, grid.mains, grid.strategies, grid.fractions, grid.budgets)
-    for axis in (*axes, grid.seeds or file.base.seeds):
+    for axis in (*axes, grid.selections, grid.seeds or file.base.seeds):
         cells *= len(axis or (0,))
     if cells > MAX_CELLS:
         raise ConfigError(
@@ -119,8 +127,8 @@ def _check_size(path: str | os.PathLike[str], file: StudyFile) -> None:
         )
 
 
-def _merged(file: StudyFile, folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """The raw experiment of every combination of data set, reference and main model."""
+def _merged(file: StudyFile, folder: Path) -> dict[Names, dict[str, Any]]:
+    """The raw experiment of every combination of names of the grid."""
     base: dict[str, Any] = {}
     if file.base.experiment is not None:
         base = _read(file.base.experiment, folder, "base.experiment")
@@ -141,15 +149,20 @@ def _merged(file: StudyFile, folder: Path) -> dict[tuple[str, str, str], dict[st
             other = _read(dataset.experiment, folder, place)
             values = {**base, "data": other["data"], "metric": other["metric"]}
         values = _changed(values, dataset)
-        for reference, settings in (file.grid.references or {"reference": {}}).items():
-            for main, others in (file.grid.mains or {"main": {}}).items():
-                merged[data, reference, main] = {
-                    **values,
-                    "name": data,
-                    "output": None,
-                    "reference": _joined(values.get("reference", {}), settings),
-                    "main": _joined(values.get("main", {}), others),
-                }
+        for reference, main, selection in itertools.product(
+            (file.grid.references or {"reference": {}}).items(),
+            (file.grid.mains or {"main": {}}).items(),
+            (file.grid.selections or {"": SelectionChanges()}).items(),
+        ):
+            merged[data, reference[0], main[0], selection[0]] = {
+                **values,
+                "name": data,
+                "output": None,
+                "reference": _joined(values.get("reference", {}), reference[1]),
+                "main": _joined(values.get("main", {}), main[1]),
+                "map": _joined(values.get("map", {}), selection[1].map),
+                "selection": _joined(values.get("selection", {}), selection[1].selection),
+            }
     return merged
 
 
@@ -187,9 +200,7 @@ def _joined(values: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def _problems(
-    merged: Mapping[tuple[str, str, str], Mapping[str, Any]], checks: list[Check]
-) -> list[str]:
+def _problems(merged: Mapping[Names, Mapping[str, Any]], checks: list[Check]) -> list[str]:
     """What is wrong with the experiments of a grid, each problem once."""
     found: dict[str, None] = {}
     for names, values in merged.items():
@@ -200,6 +211,7 @@ def _problems(
             problems += [describe(problem) for problem in error.errors()]
         for problem in problems:
             owner = _OWNER.get(problem.partition(":")[0].partition(".")[0], 0)
-            kind = ("data set", "reference", "main model")[owner]
+            owner = owner if names[owner] else 0
+            kind = ("data set", "reference", "main model", "selection")[owner]
             found[f"{kind} {names[owner]}: {problem}"] = None
     return list(found)

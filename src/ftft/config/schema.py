@@ -14,15 +14,23 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ftft.config.data import DataConfig
 from ftft.config.values import as_numbers, expand
+from ftft.methods import BASELINES
+
+
+def _known_baseline(value: str) -> str:
+    if value not in BASELINES:
+        raise ValueError(f"{value!r} is no baseline; the baselines are {', '.join(BASELINES)}")
+    return value
+
 
 Strategy = Literal[
     "ambiguous", "hard-to-learn", "easy-to-learn", "random", "ambiguous+easy", "loss-clusters"
 ]
-Baseline = Literal["erm", "erm_es", "random", "dm"]
+Baseline = Annotated[str, AfterValidator(_known_baseline)]
 Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -205,8 +213,11 @@ class Main(FineTuning):
 class Map(Section):
     """How the data map is drawn from the dynamics."""
 
-    burn_in: Annotated[int, Field(ge=0)] = Field(
-        0, description="First recording points left out of the statistics."
+    burn_in: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="First recording points left out of the statistics. auto: those at which "
+        "everything was still being learnt, which say how fast an example took off and not "
+        "whether it is ambiguous.",
     )
     ddof: Literal[0, 1] = Field(
         0, description="Degrees of freedom taken off in the variability; the ranking is the same."

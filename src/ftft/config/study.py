@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -20,6 +20,7 @@ from ftft.config.schema import (
     Strategy,
 )
 from ftft.config.values import expand
+from ftft.methods import BASELINES
 
 MAX_CELLS = 10_000
 PLACES = ".6g"
@@ -30,6 +31,10 @@ Changes = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is
 """Keys of a section of an experiment, which replace those of the base."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+Names: TypeAlias = tuple[str, str, str, str]
+"""Of a data set, a reference, a main model and a selection."""
 
 
 class DataSet(Section):
@@ -61,6 +66,13 @@ class Base(DataSet):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
 
 
+class SelectionChanges(Section):
+    """One way to select: how the map is drawn, and what is selected from it."""
+
+    map: Changes = Field({}, description="Changes the base's map section.")
+    selection: Changes = Field({}, description="Changes the base's selection section.")
+
+
 class Grid(Section):
     """What differs from cell to cell; every combination is run."""
 
@@ -70,6 +82,10 @@ class Grid(Section):
     )
     mains: dict[Name, Changes] = Field(
         {}, description="Main models by name: changes to the base's main section."
+    )
+    selections: dict[Name, SelectionChanges] = Field(
+        {},
+        description="Ways to select by name, where they differ in more than strategy and fraction.",
     )
     strategies: tuple[Strategy, ...] | None = None
     fractions: tuple[Fraction, ...] | None = None
@@ -110,7 +126,7 @@ class StudyFile(Section):
     base: Base
     grid: Grid = Grid()
     baselines: tuple[Baseline, ...] | None = Field(
-        None, description="Of erm, erm_es, random and dm; the base's if left out."
+        None, description=f"Of {', '.join(BASELINES)}; the base's if left out."
     )
     resources: Resources = Resources()
 
@@ -134,8 +150,9 @@ class Study:
     Attributes:
         name: Its name.
         output: The study folder that the file names; None where it names none.
-        experiments: (data set, reference, main model), all by name, to the experiment with all
-            seeds and baselines; paths are resolved.
+        experiments: (data set, reference, main model, selection), all by name, to the experiment
+            with all seeds and baselines; paths are resolved. The selection's name is empty where
+            the grid names none.
         strategies: Selection strategies; empty: each experiment's own.
         fractions: Shares selected, likewise.
         budgets: Budgets of the main model, likewise.
@@ -147,7 +164,7 @@ class Study:
 
     name: str
     output: str | None
-    experiments: Mapping[tuple[str, str, str], Experiment]
+    experiments: Mapping[Names, Experiment]
     strategies: tuple[Strategy, ...]
     fractions: tuple[float, ...]
     budgets: tuple[float, ...]
@@ -159,20 +176,31 @@ class Study:
     @property
     def data(self) -> tuple[str, ...]:
         """Names of the data sets, in the order of the file."""
-        return tuple(dict.fromkeys(data for data, _, _ in self.experiments))
+        return tuple(dict.fromkeys(names[0] for names in self.experiments))
 
     @property
     def references(self) -> tuple[str, ...]:
         """Names of the references, in the order of the file."""
-        return tuple(dict.fromkeys(reference for _, reference, _ in self.experiments))
+        return tuple(dict.fromkeys(names[1] for names in self.experiments))
 
     @property
     def mains(self) -> tuple[str, ...]:
         """Names of the main models, in the order of the file."""
-        return tuple(dict.fromkeys(main for _, _, main in self.experiments))
+        return tuple(dict.fromkeys(names[2] for names in self.experiments))
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """Names of the selections, in the order of the file; empty where it names none."""
+        return tuple(dict.fromkeys(names[3] for names in self.experiments if names[3]))
 
     def experiment(
-        self, data: str, reference: str | None = None, main: str | None = None
+        self,
+        data: str,
+        reference: str | None = None,
+        main: str | None = None,
+        selection: str | None = None,
     ) -> Experiment:
         """The experiment of a combination; where a name is None, of the first there is."""
-        return self.experiments[data, reference or self.references[0], main or self.mains[0]]
+        reference, main = reference or self.references[0], main or self.mains[0]
+        selection = selection or next(iter(self.selections), "")
+        return self.experiments[data, reference, main, selection]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from ftft.execution.opening import RESULTS_NAME, OpenStudy
 from ftft.execution.performing import Done
-from ftft.methods import ErmYardstick, MethodRun, run_record
-from ftft.naming import METHOD_NAMES
+from ftft.method_runs import ErmYardstick, MethodRun, run_record
 from ftft.pipeline import erm_yardstick
 from ftft.records import write_json
 from ftft.results import results_values
@@ -54,8 +53,6 @@ class Collector:
             erm = self._erm(task, done.run, waiting)
             if erm is not None:
                 records.append(run_record(done.run, erm, done.scores))
-        order = list(METHOD_NAMES)
-        records.sort(key=lambda record: (order.index(record["method"]), record["seed"]))
         experiment = self.opened.study.experiment(data)
         values = results_values(experiment, self.opened.data[data], records)
         write_json(self.opened.folder / data / RESULTS_NAME, values)

@@ -46,7 +46,9 @@ class Job:
         """The inverse of :meth:`to_json`."""
         values = json.loads(text)
         experiment = Experiment.model_validate(values["experiment"])
-        return cls(Task(**values["task"]), experiment, Path(values["folder"]))
+        paid = values["task"]["paid"]
+        task = Task(**{**values["task"], "paid": None if paid is None else Task(**paid)})
+        return cls(task, experiment, Path(values["folder"]))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from ftft.encodings import Encodings
 from ftft.errors import FtftError
 from ftft.execution.performing import Done, perform
 from ftft.folders import check_foreign_study, check_writable
+from ftft.methods import REFERENCE
 from ftft.stages import Say, Stages
-from ftft.study.grid import Task, experiment_of, tasks, variant_of
+from ftft.study.grid import Task, cell_of_task, experiment_of, tasks
 from ftft.workspace import Workspace
 
 RESULTS_NAME = "results.json"
@@ -55,7 +56,8 @@ class OpenStudy:
         """What a task came to, if it is finished; nothing is run or written."""
         stages = self.stages(task, lambda line: None, reading=True)
         try:
-            return perform(stages, task, variant_of(self.study, task))
+            cell = None if task.method == REFERENCE else cell_of_task(self.study, task)
+            return perform(stages, task, cell)
         except FtftError:
             return None  # what is damaged is told when it is run
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from ftft import pipeline
 from ftft.evaluation.metrics import SetScores
-from ftft.methods import MethodRun
+from ftft.method_runs import MethodRun
+from ftft.methods import REFERENCE
 from ftft.stages import Stages
-from ftft.study.grid import REFERENCE, Task
+from ftft.study.aggregate import Cell
+from ftft.study.grid import Task
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,13 @@ class Done:
     scores: dict[str, SetScores]
 
 
-def perform(stages: Stages, task: Task, variant: str = "") -> Done:
+def perform(stages: Stages, task: Task, cell: Cell | None = None) -> Done:
     """Run a task's stages, or read those that are finished.
 
     Args:
         stages: Of the task's experiment, with its places.
         task: The task.
-        variant: What tells its run from others of the same names.
+        cell: The names that its run goes by in the study's results.
 
     Raises:
         FtftError: It cannot be done; :class:`~ftft.workspace.NotFinishedError` where a stage
@@ -38,27 +40,30 @@ def perform(stages: Stages, task: Task, variant: str = "") -> Done:
     """
     if task.method == REFERENCE:
         datamap = stages.datamap("map", stages.reference(task.seed), task.seed)
-        pipeline.tell_preflight(stages, datamap)
+        pipeline.tell_map(stages, datamap)
         return Done(None, {})
-    run = _run(stages, task)
+    run = _ftft(stages, task) if task.method == "ftft" else _baseline(stages, task)
     scores = stages.score_tests(task.method, run.trained, task.seed)
-    named = replace(
-        run,
-        main_model=task.main or run.main_model,
-        reference_model=task.main if task.method == "dm" else task.reference,
-        variant=variant,
-    )
-    return Done(named, scores)
+    if cell is not None:
+        run = replace(
+            run,
+            main_model=cell.main,
+            reference_model=cell.reference,
+            budget=cell.budget,
+            selection=cell.selection,
+        )
+    return Done(run, scores)
 
 
-def _run(stages: Stages, task: Task) -> MethodRun:
-    seed = task.seed
-    if task.method == "ftft":
-        reference = stages.reference(seed)
-        return pipeline.ftft(stages, seed, reference, stages.datamap("map", reference, seed))
-    if task.method == "random":
-        return pipeline.random(stages, seed)
-    if task.method == "dm":
-        return pipeline.dm(stages, seed)
-    trained = stages.erm(seed, stop_early=task.method == "erm_es")
-    return pipeline.method_run(stages, task.method, seed, trained)
+def _ftft(stages: Stages, task: Task) -> MethodRun:
+    reference = stages.reference(task.seed)
+    datamap = stages.datamap("map", reference, task.seed)
+    return pipeline.ftft(stages, task.seed, reference, datamap)
+
+
+def _baseline(stages: Stages, task: Task) -> MethodRun:
+    def paid() -> MethodRun:
+        assert task.paid is not None
+        return _ftft(stages, task.paid)
+
+    return pipeline.BASELINES[task.method](stages, task.seed, paid)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
-from ftft.config.schema import Experiment, FineTuning
+from ftft.config.schema import FineTuning
 from ftft.execution.opening import OpenStudy
+from ftft.methods import METHODS, REFERENCE
 from ftft.stages import DEFAULT_PATIENCE, Stages
-from ftft.study.grid import REFERENCE, Task, tasks
-from ftft.training.arguments import Plan, main_plan, reference_plan
+from ftft.study.grid import Task, tasks
+from ftft.training.arguments import Plan, equal_cost_plan, main_plan, reference_plan
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.flops import FlopCounter
 from ftft.training.yardstick import plan_cost, planned_counter
@@ -43,42 +45,65 @@ def plan(opened: OpenStudy) -> tuple[Planned, ...]:
     Returns:
         Its tasks in their order.
     """
-    found = tasks(opened.study)
-    computed: dict[str, float] = {}
-    counters: dict[str, FlopCounter] = {}
+    found, costs = tasks(opened.study), _Costs(opened)
+    readers = Counter(task.needs for task in found)
     planned = []
     for task in found:
-        stages = opened.stages(task, lambda line: None, reading=True)
-        settings, steps = _training(stages.experiment, task, len(stages.data.train))
-        # Seeds shuffle batches, which changes next to nothing: one of them stands for all.
-        one = replace(steps, seed=0)
-        key = f"{task.data} {settings!r} {one!r}"
-        if key not in computed:
-            model = f"{task.data} {settings!r}"
-            if model not in counters:
-                counters[model] = planned_counter(settings, len(stages.data.class_names))
-            computed[key] = _flops(counters[model], stages, settings, one)
-        readers = sum(other.needs == task for other in found)
-        finished = opened.finished(task) is not None
-        planned.append(Planned(task, finished, steps.steps, computed[key], readers))
+        steps, finished = costs.plan(task).steps, opened.finished(task) is not None
+        planned.append(Planned(task, finished, steps, costs.flops(task), readers[task]))
     return tuple(planned)
 
 
-def _training(experiment: Experiment, task: Task, examples: int) -> tuple[FineTuning, Plan]:
-    main, seed = experiment.main, task.seed
-    if task.method == REFERENCE:
-        return experiment.reference, reference_plan(experiment.reference, examples, seed=seed)
-    budget, patience = 1.0, None
-    if task.method == "erm_es":
-        patience = main.patience or DEFAULT_PATIENCE
-    elif task.method != "erm":
+class _Costs:
+    """Steps and operations of tasks; what tasks share is worked out once."""
+
+    def __init__(self, opened: OpenStudy) -> None:
+        self._opened = opened
+        self._flops: dict[str, float] = {}
+        self._counters: dict[str, FlopCounter] = {}
+
+    def plan(self, task: Task) -> Plan:
+        """How long a task trains at most."""
+        experiment = self._stages(task).experiment
+        examples = len(self._opened.data[task.data].train)
+        # Seeds shuffle batches, which changes next to nothing: one of them stands for all.
+        main, seed = experiment.main, 0
+        if task.method == REFERENCE:
+            return reference_plan(experiment.reference, examples, seed=seed)
+        whole = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
+        if task.paid is not None:
+            needs = task.paid.needs
+            spent = self.flops(task.paid) + (0.0 if needs is None else self.flops(needs))
+            share = spent / self._of(task, main, whole)
+            return equal_cost_plan(main, examples, share=share, seed=seed)
+        if not METHODS[task.method].selects:
+            patience = main.patience or DEFAULT_PATIENCE if task.method == "erm_es" else None
+            return replace(whole, patience=patience)
         settings = experiment.dm if task.method == "dm" else main
-        budget, patience = settings.budget, settings.patience
-    return main, main_plan(main, examples, budget=budget, patience=patience, seed=seed)
+        return main_plan(
+            main, examples, budget=settings.budget, patience=settings.patience, seed=seed
+        )
 
+    def flops(self, task: Task) -> float:
+        """Operations of a task at most."""
+        experiment = self._stages(task).experiment
+        settings = experiment.reference if task.method == REFERENCE else experiment.main
+        return self._of(task, settings, self.plan(task))
 
-def _flops(counter: FlopCounter, stages: Stages, settings: FineTuning, steps: Plan) -> float:
-    nothing = TrainingCost(Amount(), Amount())
-    train = stages.encodings.encoded(settings, stages.data.train)
-    cost = plan_cost(counter, settings, steps, train, stages.dev(settings), nothing)
-    return cost.total.flops
+    def _of(self, task: Task, settings: FineTuning, steps: Plan) -> float:
+        model = f"{task.data} {settings!r}"
+        key = f"{model} {steps!r}"
+        if key not in self._flops:
+            stages = self._stages(task)
+            if model not in self._counters:
+                classes = len(stages.data.class_names)
+                self._counters[model] = planned_counter(settings, classes)
+            train = stages.encodings.encoded(settings, stages.data.train)
+            nothing = TrainingCost(Amount(), Amount())
+            counter, dev = self._counters[model], stages.dev(settings)
+            cost = plan_cost(counter, settings, steps, train, dev, nothing)
+            self._flops[key] = cost.total.flops
+        return self._flops[key]
+
+    def _stages(self, task: Task) -> Stages:
+        return self._opened.stages(task, lambda line: None, reading=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
-from ftft.naming import METHOD_NAMES
-from ftft.study.aggregate import Row
+from ftft.methods import METHODS
+from ftft.study.aggregate import Row, Versus
 from ftft.study.intervals import Difference, Interval
 
 NONE = "–"
@@ -14,7 +16,7 @@ NONE = "–"
 
 _CAPTION = (
     "Scores in %: mean ± standard deviation over seeds, [95% interval of the mean] (Student's t). "
-    "Differences to ERM are paired by seed, in points; p is of a paired two-sided t test. "
+    "Differences are paired by seed, in points; p is of a paired two-sided t test. "
     "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 )
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
@@ -61,10 +63,20 @@ def table_caption(rows: Sequence[Row]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def table_columns(rows: Sequence[Row]) -> list[Column]:
-    """The columns that these rows need."""
-    told_apart = [one for one in _identity() if len(_values(one, rows)) > 1]
-    return [*told_apart, *_scores(rows), *_differences(rows), *_costs()]
+def table_columns(rows: Sequence[Row], *, brief: bool = False) -> list[Column]:
+    """The columns that these rows need.
+
+    Args:
+        rows: At least one row.
+        brief: Of the differences only that of the main score to ERM, for narrow places; and the
+            method also where there is but one.
+    """
+    told_apart = [
+        one
+        for one in _identity()
+        if len(_values(one, rows)) > 1 or (brief and one.title == "method")
+    ]
+    return [*told_apart, *_scores(rows), *_differences(rows, brief), *_costs()]
 
 
 def ood_sets(rows: Sequence[Row]) -> list[str]:
@@ -77,7 +89,7 @@ def _identity() -> list[Column]:
     return [
         Column("experiment", lambda row: row.cell.experiment, is_number=False),
         Column("main model", lambda row: row.cell.main, is_number=False),
-        Column("method", lambda row: METHOD_NAMES[row.cell.method], is_number=False),
+        Column("method", lambda row: METHODS[row.cell.method].title, is_number=False),
         Column("reference", lambda row: row.cell.reference or "", is_number=False),
         Column("strategy", _strategy, is_number=False),
         Column("fraction", lambda row: f"{row.cell.fraction:.3g}" if row.cell.strategy else ""),
@@ -87,8 +99,9 @@ def _identity() -> list[Column]:
 
 
 def _strategy(row: Row) -> str:
-    # The random baseline has one of its own, as its name says.
-    return "" if row.cell.method == "random" else row.cell.strategy or ""
+    # A random baseline has one of its own, as its name says.
+    own = row.cell.method != "ftft" and row.cell.strategy == "random"
+    return "" if own else row.cell.strategy or ""
 
 
 def _values(column: Column, rows: Sequence[Row]) -> set[str]:
@@ -108,16 +121,25 @@ def _scores(rows: Sequence[Row]) -> list[Column]:
     return [*columns, *map(of_set, sets), *mean]
 
 
-def _differences(rows: Sequence[Row]) -> list[Column]:
+def _differences(rows: Sequence[Row], brief: bool) -> list[Column]:
+    if brief:
+        kind = "OOD" if any(row.ood_score for row in rows) else "ID"
+        against = [Column(f"{kind} − ERM", partial(_versus, "erm", "main"))]
+        return against if any("erm" in row.versus for row in rows) else []
     columns = []
-    if any(row.id_versus_erm for row in rows):
-        columns += [Column("ID − ERM", lambda row: difference(row.id_versus_erm))]
-    if any(row.ood_versus_erm for row in rows):
-        columns += [
-            Column("OOD − ERM", lambda row: difference(row.ood_versus_erm)),
-            Column("p", lambda row: p_value(row.ood_versus_erm)),
-        ]
+    if any("erm" in row.versus for row in rows):
+        columns += [Column("ID − ERM", partial(_versus, "erm", "id"))]
+        if any(row.ood_score for row in rows):
+            columns += [Column("OOD − ERM", partial(_versus, "erm", "ood"))]
+            columns += [Column("p", lambda row: p_value(row.versus.get("erm")))]
+    if any("erm_budget" in row.versus for row in rows):
+        columns += [Column("OOD − ERM at equal cost", partial(_versus, "erm_budget", "ood"))]
     return columns
+
+
+def _versus(baseline: str, kind: Literal["id", "ood", "main"], row: Row) -> str:
+    found = row.versus.get(baseline)
+    return difference(None if found is None else getattr(found, kind))
 
 
 def _costs() -> list[Column]:
@@ -163,11 +185,12 @@ def difference(found: Difference | None) -> str:
     return f"{_signed(one.mean)} [{_signed(one.low)}, {_signed(one.high)}]"
 
 
-def p_value(found: Difference | None) -> str:
-    """The p-value of a difference."""
-    if found is None or found.p_value is None:
+def p_value(found: Versus | None) -> str:
+    """The p-value of a difference out of distribution."""
+    value = None if found is None or found.ood is None else found.ood.p_value
+    if value is None:
         return NONE
-    return "<0.001" if found.p_value < 0.001 else f"{found.p_value:.3f}"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _signed(value: float) -> str:

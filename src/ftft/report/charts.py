@@ -6,9 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftft.naming import METHOD_NAMES
-from ftft.study.aggregate import METHOD_ORDER, Row
-from ftft.study.intervals import Interval
+from ftft.methods import METHODS
+from ftft.study.aggregate import Row
 from ftft.study.reading import RunFolder, RunResult
 
 PARTS = ("reference", "main", "evaluation")
@@ -23,7 +22,7 @@ def cost_and_scores(folders: Sequence[RunFolder], rows: Sequence[Row]) -> dict[s
     seeds = [
         {
             "run": one.experiment,
-            "method": METHOD_NAMES[one.method],
+            "method": METHODS[one.method].title,
             "seed": one.seed,
             "cost": one.flops,
             "score": one.id_score if one.ood_score is None else one.ood_score,
@@ -36,15 +35,14 @@ def cost_and_scores(folders: Sequence[RunFolder], rows: Sequence[Row]) -> dict[s
 
 
 def _mean(row: Row) -> dict[str, Any]:
-    score: Interval = row.id_score if row.ood_score is None else row.ood_score
     return {
         "run": row.cell.experiment,
-        "method": METHOD_NAMES[row.cell.method],
+        "method": METHODS[row.cell.method].title,
         "count": len(row.seeds),
         "cost": row.flops.mean,
-        "score": score.mean,
-        "low": score.low,
-        "high": score.high,
+        "score": row.score.mean,
+        "low": row.score.low,
+        "high": row.score.high,
     }
 
 
@@ -73,7 +71,7 @@ def _curve(one: RunResult, role: str, names: Sequence[str], metric: str) -> list
         spent = flops["reference"] + done * (flops["main"] + flops["evaluation"])
         rows.append(
             {
-                "method": METHOD_NAMES[one.method],
+                "method": METHODS[one.method].title,
                 "seed": one.seed,
                 "sets": role,
                 "step": entry["step"],
@@ -93,7 +91,7 @@ def cost_parts(run: RunFolder) -> list[dict[str, Any]]:
             for part in PARTS:
                 share = statistics.fmean(_share(one, unit, part) for one in ones)
                 rows.append(
-                    {"method": METHOD_NAMES[method], "unit": unit, "part": part, "share": share}
+                    {"method": METHODS[method].title, "unit": unit, "part": part, "share": share}
                 )
     return rows
 
@@ -123,7 +121,7 @@ def slice_scores(run: RunFolder) -> list[dict[str, Any]]:
                             {"set": name, "column": column, "value": value}
                             | {"examples": int(metrics["examples"]), "scores": {}},
                         )
-                        row["scores"].setdefault(METHOD_NAMES[method], []).append(
+                        row["scores"].setdefault(METHODS[method].title, []).append(
                             metrics[run.metric]
                         )
     for row in rows.values():
@@ -133,7 +131,7 @@ def slice_scores(run: RunFolder) -> list[dict[str, Any]]:
 
 def _by_method(run: RunFolder) -> dict[str, list[RunResult]]:
     methods: dict[str, list[RunResult]] = {}
-    for method in METHOD_ORDER:
+    for method in METHODS:
         ones = [one for one in run.runs if one.method == method]
         if ones:
             methods[method] = ones

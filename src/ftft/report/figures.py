@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ftft.cartography.datamap import DataMap
 from ftft.errors import FtftError, WorkspaceError
 from ftft.files import check_free
+from ftft.methods import METHODS
 from ftft.report.map_figure import draw_map, draw_overlaps, overlap_matrix
 from ftft.report.run_figures import draw_cost, draw_curves, draw_pareto
 from ftft.report.selection_figure import draw_selection
@@ -36,7 +37,7 @@ __all__ = [
 Picture = tuple[str, Callable[[], Figure]]
 """Name of the file, and what draws it."""
 
-_STAGES = ("map", "dm-map")
+_STAGES = [method.stages["map"] for method in reversed(METHODS.values()) if method.records]
 
 
 def write_figures(

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ftft.data.task import TaskData
 from ftft.errors import WorkspaceError
 from ftft.files import write_text
-from ftft.naming import METHOD_NAMES
+from ftft.methods import METHODS
 from ftft.report.charts import cost_and_scores, cost_parts, learning_curves, slice_scores
 from ftft.report.naming import percent, points, told_apart
 from ftft.report.packing import page_json
@@ -56,6 +56,16 @@ class RunPart:
     provenance: Provenance
     has_ood: bool
     has_history: bool
+
+    @property
+    def against(self) -> dict[str, str]:
+        """The kinds of ERM that any method is compared to, by key, as the table calls them."""
+        titles = {"erm": "ERM", "erm_budget": "ERM at equal cost"}
+        return {
+            key: title
+            for key, title in titles.items()
+            if any(key in row.versus for row in self.rows)
+        }
 
 
 def write_report(
@@ -128,7 +138,8 @@ def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:
         "learning": [learning_curves(folder) for folder in folders],
         "costParts": [cost_parts(folder) for folder in folders],
         "slices": [slice_scores(folder) for folder in folders],
-        "methods": list(METHOD_NAMES.values()),
+        "methods": [method.title for method in METHODS.values()],
+        "looks": [method.page for method in METHODS.values()],
         "runs": [folder.name for folder in folders],
         "metric": metric_name(folders[0]),
     }
@@ -143,7 +154,7 @@ _ROOM = 400_000
 
 def _part(view: RunView, rows: Sequence[Row]) -> RunPart:
     by_method = {
-        METHOD_NAMES[method]: [one for one in view.maps if one.method == method]
+        METHODS[method].title: [one for one in view.maps if one.method == method]
         for method in ("ftft", "dm")
     }
     curves = learning_curves(view.run)
@@ -179,7 +190,7 @@ def _rendered(around: dict[str, Any], charts: dict[str, Any], maps: Explorer) ->
     about = {"datasets": maps.datasets, "maps": maps.maps}
     return environment.get_template("report.html.j2").render(
         **around,
-        methods=METHOD_NAMES,
+        methods={method.key: method.title for method in METHODS.values()},
         policy=_policy([first, *scripts]),
         style=Markup(_static("report.css")),
         first=Markup(first),

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ftft.naming import METHOD_NAMES
+from ftft.methods import METHODS
 from ftft.study.aggregate import Cell, Row, aggregate, cell_of
 from ftft.study.reading import RunFolder, RunResult
 from ftft.transfer.reading import names_apart
-
-_BRIEF = {**METHOD_NAMES, "erm_es": "ERM, stopped", "random": "random", "dm": "DM"}
 
 
 def rows_of(folders: Sequence[RunFolder]) -> tuple[Row, ...]:
@@ -43,7 +41,7 @@ def cell_names(cells: Sequence[Cell]) -> dict[Cell, str]:
     names = {}
     for cell in cells:
         alike = [other for other in cells if other.method == cell.method]
-        parts = [_BRIEF[cell.method]]
+        parts = [METHODS[cell.method].brief]
         for field in ("experiment", "main", "reference", "strategy", "fraction", "variant"):
             value = getattr(cell, field)
             if value and len({getattr(other, field) for other in alike}) > 1:
@@ -62,6 +60,6 @@ def _key(folders: Sequence[RunFolder]) -> Callable[[RunResult], Cell]:
 
     def key(run: RunResult) -> Cell:
         cell = cell_of(run)
-        return replace(cell, variant=names[run.folder]) if cell in repeated else cell
+        return replace(cell, folder=names[run.folder]) if cell in repeated else cell
 
     return key

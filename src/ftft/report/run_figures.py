@@ -11,12 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from ftft.methods import METHODS
 from ftft.report.rows import cell_names, rows_of, runs_by_cell
 from ftft.report.style import (
     BLUE,
     GREY,
-    METHOD_COLOURS,
-    METHOD_MARKERS,
     ORANGE,
     SKY,
     new_figure,
@@ -33,7 +32,7 @@ _LINES: tuple[Any, ...] = (
     *((0, dashes) for dashes in ((1, 4), (9, 4), (7, 1, 1, 1, 1, 1), (5, 2, 5, 2, 1, 2))),
 )
 _FILLS = ("full", "none", "left", "bottom", "right", "top")
-_FURTHER_MARKERS = ("P", "X", "h")
+_FURTHER_MARKERS = ("h", "p", "*")
 _INSIDE = 5
 """Entries that a legend may have among the marks; more would hide them and go below."""
 _COST = "cost: FLOPs over ERM's, reference included"
@@ -219,9 +218,10 @@ def _looks(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
     for cell in cells:
         alike = [other for other in cells if other.method == cell.method]
         number = alike.index(cell)
-        markers = (METHOD_MARKERS[cell.method], *_FURTHER_MARKERS)
+        method = METHODS[cell.method]
+        markers = (method.marker, *_FURTHER_MARKERS)
         looks[cell] = {
-            "color": METHOD_COLOURS[cell.method],
+            "color": method.colour,
             "marker": markers[number // len(_FILLS) % len(markers)],
             "linestyle": _LINES[number % len(_LINES)],
             "fillstyle": _FILLS[number % len(_FILLS)],

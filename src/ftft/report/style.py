@@ -17,15 +17,6 @@ BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
 ORANGE, VERMILLION, PURPLE, BLACK = "#E69F00", "#D55E00", "#CC79A7", "#000000"
 GREY = "#999999"
 
-METHOD_COLOURS = {
-    "erm": BLACK,
-    "erm_es": GREY,
-    "random": ORANGE,
-    "dm": GREEN,
-    "ftft": BLUE,
-}
-METHOD_MARKERS = {"erm": "s", "erm_es": "D", "random": "^", "dm": "v", "ftft": "o"}
-
 STYLE: dict[str, Any] = {
     "figure.dpi": 150,
     "savefig.dpi": 300,

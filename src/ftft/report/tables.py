@@ -128,8 +128,10 @@ def _raw(row: Row, sets: Sequence[str]) -> dict[str, Any]:
     }
     for name in sets:
         values |= _figures(f"ood_{name}", row.ood_scores.get(name))
-    values |= _versus("id_versus_erm", row.id_versus_erm)
-    values |= _versus("ood_versus_erm", row.ood_versus_erm)
+    for baseline in ("erm", "erm_budget"):
+        found = row.versus.get(baseline)
+        values |= _versus(f"id_versus_{baseline}", None if found is None else found.id)
+        values |= _versus(f"ood_versus_{baseline}", None if found is None else found.ood)
     values |= _figures("flops_over_erm", row.flops) | _figures("seconds_over_erm", row.seconds)
     return values | {"erm_cost_estimated": row.estimated}
 

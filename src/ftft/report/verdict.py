@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftft.report.naming import METRIC_NAMES, percent, points
-from ftft.study.aggregate import Row, aggregate
+from ftft.study.aggregate import Row, Versus, aggregate
 from ftft.study.intervals import Difference, Interval
 from ftft.study.reading import RunFolder
 
 WON, LOST, OPEN = "won", "lost", "open"
+
+# What a remark calls the baselines that are not ERM in full, which the sentence is about.
+_OTHERS = {
+    "erm_budget": "ERM at the same cost, the reference counted in",
+    "random": "a random subset of the same size and budget",
+    "random_budget": "a random subset of the same size at the same cost",
+}
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,17 @@ def verdict(run: RunFolder) -> Verdict:
     rows = aggregate(run.runs)
     ftft = next(row for row in rows if row.cell.method == "ftft")
     has_erm = any(row.cell.method == "erm" for row in rows)
-    compared = ftft.ood_versus_erm if run.ood_sets else ftft.id_versus_erm
+    erm = ftft.versus.get("erm")
     where = "out of distribution" if run.ood_sets else "in distribution"
-    outcome, sentence = _judged(ftft, compared, where)
+    outcome, sentence = _judged(ftft, None if erm is None else erm.main, where)
     return Verdict(
         name=run.name,
         outcome=outcome,
         sentence=sentence,
         remarks=tuple(_remarks(run, ftft, has_erm)),
         tiles=(
-            _ood_tile(run, ftft),
-            _score_tile("ID", ftft.id_score, ftft.id_versus_erm),
+            _ood_tile(ftft, erm),
+            _score_tile("ID", ftft.id_score, None if erm is None else erm.id),
             _cost_tile(ftft),
             _examples_tile(run, ftft),
         ),
@@ -73,10 +80,9 @@ def verdict(run: RunFolder) -> Verdict:
 def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, str]:
     cost = f"{percent(ftft.flops.mean)} of its cost"
     if compared is None:
-        score = ftft.id_score if ftft.ood_score is None else ftft.ood_score
         return OPEN, (
-            f"FTFT scores {percent(score.mean, 1)} {where} at {percent(ftft.flops.mean)} of what "
-            "ERM would cost; ERM was not run, so whether FTFT is better is not known."
+            f"FTFT scores {percent(ftft.score.mean, 1)} {where} at {percent(ftft.flops.mean)} of "
+            "what ERM would cost; ERM was not run, so whether FTFT is better is not known."
         )
     by = f"{abs(compared.interval.mean) * 100:.1f} points"
     above = compared.interval.mean > 0
@@ -109,26 +115,28 @@ def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
         remarks.append("ERM was not run for every seed: its FLOPs are computed, seconds estimated.")
     if ftft.flops.mean >= 1:
         remarks.append("FTFT cost as much as ERM or more.")
-    against = ftft.ood_versus_random if run.ood_sets else ftft.id_versus_random
-    if against is not None:
-        interval = against.interval
-        seeds = "one seed" if interval.count == 1 else f"{interval.count} seeds"
-        shown = _range(interval)
-        remarks.append(
-            f"Against a random subset of the same size and budget: {points(interval.mean)} points "
-            f"({f'{shown}, ' if shown else ''}{seeds})."
-        )
-    elif has_erm:
+    remarks += [
+        f"Against {_OTHERS[baseline]}: {_how_far(found.main.interval)}."
+        for baseline, found in ftft.versus.items()
+        if baseline in _OTHERS
+    ]
+    if has_erm and not ftft.versus.keys() & {"random", "random_budget"}:
         remarks.append(
             "No random subset was run beside it, so what the selection itself adds is not known."
         )
     return remarks
 
 
-def _ood_tile(run: RunFolder, ftft: Row) -> Tile:
+def _how_far(interval: Interval) -> str:
+    seeds = "one seed" if interval.count == 1 else f"{interval.count} seeds"
+    shown = _range(interval)
+    return f"{points(interval.mean)} points ({f'{shown}, ' if shown else ''}{seeds})"
+
+
+def _ood_tile(ftft: Row, erm: Versus | None) -> Tile:
     if ftft.ood_score is None:
         return Tile("OOD against ERM", "–", "no out-of-distribution test set")
-    return _score_tile("OOD", ftft.ood_score, ftft.ood_versus_erm)
+    return _score_tile("OOD", ftft.ood_score, None if erm is None else erm.ood)
 
 
 def _score_tile(what: str, score: Interval, compared: Difference | None) -> Tile:

@@ -17,14 +17,9 @@ from ftft.data.load import load_data
 from ftft.data.task import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import FtftError
+from ftft.methods import METHODS
 from ftft.selection.subset import Selection
 from ftft.study.reading import RunFolder
-
-# Method -> its map, its selection, and the training whose dynamics gave the map.
-_STAGES = {
-    "ftft": ("map", "selection", "reference"),
-    "dm": ("dm-map", "dm-selection", "erm"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +96,15 @@ def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = Tru
 
 def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
     found = []
-    for method, (map_stage, selection_stage, trained) in _STAGES.items():
-        counted = {one.seed: one.selected for one in run.runs if one.method == method}
+    # FTFT, which the report is about, comes first.
+    for method in (one for one in reversed(METHODS.values()) if one.records):
+        stages = method.stages
+        counted = {one.seed: one.selected for one in run.runs if one.method == method.key}
         for seed in sorted(counted):
             at = f"seed-{seed}"
             try:
-                datamap = DataMap.read(run.folder / map_stage / at / "map.parquet")
-                chosen = Selection.read(run.folder / selection_stage / at / "selection.parquet")
+                datamap = DataMap.read(run.folder / stages["map"] / at / "map.parquet")
+                chosen = Selection.read(run.folder / stages["selection"] / at / "selection.parquet")
             except FtftError as error:
                 notes.append(f"The data map of {run.name}, seed {seed}, is left out: {error}")
                 continue
@@ -118,10 +115,10 @@ def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
                     "started again with other settings and has not finished; give the same ftft "
                     "run again."
                 )
-            curves = _curves(run.folder / trained / at / "dynamics", datamap, notes)
+            curves = _curves(run.folder / stages["reference"] / at / "dynamics", datamap, notes)
             selected = pc.is_in(datamap.example_ids, value_set=chosen.example_ids)
             marks = selected.to_numpy(zero_copy_only=False)
-            found.append(MapView(method, seed, datamap, marks, curves))
+            found.append(MapView(method.key, seed, datamap, marks, curves))
     return found
 
 

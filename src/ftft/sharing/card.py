@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from ftft.methods import METHODS
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.places import FILE_PREFIX, Repository
 
@@ -20,13 +21,6 @@ _TITLES = {
     "map": "Data map",
     "selection": "Selected training examples",
     "model": "Fine-tuned model",
-}
-_METHODS = {
-    "ftft": "FTFT",
-    "dm": "classic dataset cartography (the main model as its own reference)",
-    "random": "on a random subset",
-    "erm": "on all the data (ERM)",
-    "erm_es": "on all the data (ERM, early stopping)",
 }
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$])")
 
@@ -91,7 +85,8 @@ def _summary(manifest: Manifest) -> str:
     classes = ", ".join(map(str, data.get("classes", [])))
     labels = f" with the labels {classes}" if classes else ""
     if manifest.kind == "model":
-        method = _METHODS.get(about.get("method", ""), "")
+        known = METHODS.get(about.get("method", ""))
+        method = "" if known is None else known.card
         return f"A text classifier{labels}{f', trained {method}' if method else ''}."
     count = f"{data.get('examples', 0):,} training examples{labels}"
     if manifest.kind == "dynamics":

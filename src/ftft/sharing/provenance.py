@@ -13,18 +13,10 @@ from typing import Any
 
 from ftft.errors import WorkspaceError
 from ftft.folders import run_folder_of, stage_name
+from ftft.methods import METHODS
 from ftft.records import RECORD_NAME, read_record
 from ftft.study.reading import RESULTS_NAME, read_run
 
-# Method -> what each of its stages is: the training that was recorded, the map, the selection and
-# the training of the main model. ERM records too, for DM, so its dynamics are its own.
-_STAGES: dict[str, dict[str, str]] = {
-    "ftft": {"reference": "reference", "map": "map", "selection": "selection", "main": "main"},
-    "dm": {"map": "dm-map", "selection": "dm-selection", "main": "dm", "reference": "erm"},
-    "random": {"selection": "random-selection", "main": "random"},
-    "erm": {"main": "erm"},
-    "erm_es": {"main": "erm_es"},
-}
 _SETTINGS = (
     *("learning_rate", "batch_size", "epochs", "max_length", "warmup", "batching", "layers"),
     *("revision", "freeze_embeddings"),
@@ -58,7 +50,7 @@ def provenance(path: Path) -> dict[str, Any]:
     place, seed, own = run_folder_of(stage), stage.name, _record(stage)
     kind = "" if place is None else stage.relative_to(place).parts[0]
     method = _method_of(kind)
-    stages = _STAGES.get(method or "", {})
+    stages = {} if method is None else METHODS[method].stages
     # In a study one reference serves many main models: only the stage speaks for itself.
     run = place if place == stage.parent.parent else None
     records = {
@@ -120,8 +112,8 @@ def _training(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _method_of(kind: str) -> str | None:
     """The method of a stage; ERM's training is ERM's, though DM reads it too."""
-    own = [method for method, stages in _STAGES.items() if stages.get("main") == kind]
-    others = [method for method, stages in _STAGES.items() if kind in stages.values()]
+    own = [method.key for method in METHODS.values() if method.stages["main"] == kind]
+    others = [method.key for method in METHODS.values() if kind in method.stages.values()]
     return next(iter([*own, *others]), None)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ftft.naming import METHOD_NAMES
+from ftft.config.study import PLACES
+from ftft.methods import METHODS, place_of
 from ftft.study.intervals import Difference, Interval, paired
 from ftft.study.reach import Reach, reach
 from ftft.study.reading import RunResult
-
-METHOD_ORDER = tuple(METHOD_NAMES)
 
 
 @dataclass(frozen=True)
@@ -19,12 +18,15 @@ class Cell:
 
     Attributes:
         experiment: Name of the experiment.
-        method: ``erm``, ``erm_es``, ``random``, ``dm`` or ``ftft``.
-        reference: Name of the reference; None where there was none.
+        method: Its key in :data:`ftft.methods.METHODS`.
+        reference: Name of the reference; of a baseline at FTFT's cost, that whose FTFT it costs as
+            much as. None where there is none.
         main: Name of the main model.
         strategy: Selection strategy; None where everything was trained on.
         fraction: Share selected.
-        variant: What else tells it apart, such as a study's budget; empty otherwise.
+        budget: The main model's budget, where a study varies it.
+        selection: Name of the selection, where a study varies it; empty otherwise.
+        folder: Name of the run folder, where only that tells it apart; empty otherwise.
     """
 
     experiment: str
@@ -33,7 +35,33 @@ class Cell:
     main: str
     strategy: str | None
     fraction: float
-    variant: str = ""
+    budget: float | None = None
+    selection: str = ""
+    folder: str = ""
+
+    @property
+    def variant(self) -> str:
+        """What tells it apart beside models, strategy and fraction; mostly nothing."""
+        budget = "" if self.budget is None else f"budget {self.budget:{PLACES}}"
+        return ", ".join(part for part in (self.selection, budget, self.folder) if part)
+
+
+@dataclass(frozen=True)
+class Versus:
+    """One method against another, paired by seed; positive where the first is higher.
+
+    Attributes:
+        id: In-distribution scores.
+        ood: Means over the out-of-distribution sets; None where there are none.
+    """
+
+    id: Difference
+    ood: Difference | None
+
+    @property
+    def main(self) -> Difference:
+        """Out of distribution, where that is known."""
+        return self.id if self.ood is None else self.ood
 
 
 @dataclass(frozen=True)
@@ -50,15 +78,9 @@ class Row:
         seconds: The same in seconds.
         estimated: Whether ERM's cost was computed for any seed.
         selected: Examples trained on, mean over seeds.
-        id_versus_erm: Against ERM with the same main model, paired by seed; None where ERM was
-            not run, and for ERM itself.
-        ood_versus_erm: Likewise.
-        id_versus_random: Against the random subset of the same main model, size and budget; None
-            where it was not run, and for all but FTFT.
-        ood_versus_random: Likewise.
-        id_versus_dm: Against DM with the same main model, strategy and fraction; None where it was
-            not run, and for all but FTFT.
-        ood_versus_dm: Likewise.
+        versus: Baseline to how it stands to that, of the same main model and of all that the
+            baseline varies with, such as size and budget; only those that were run, the most
+            important first.
         steps: Steps of the main model.
         reach: How soon it scores what ERM does in the end; None where ERM was not run.
     """
@@ -72,14 +94,14 @@ class Row:
     seconds: Interval
     estimated: bool
     selected: float
-    id_versus_erm: Difference | None
-    ood_versus_erm: Difference | None
-    id_versus_random: Difference | None = None
-    ood_versus_random: Difference | None = None
-    id_versus_dm: Difference | None = None
-    ood_versus_dm: Difference | None = None
+    versus: dict[str, Versus] = field(default_factory=dict)
     steps: Interval | None = None
     reach: Reach | None = None
+
+    @property
+    def score(self) -> Interval:
+        """Out of distribution, where that is known."""
+        return self.id_score if self.ood_score is None else self.ood_score
 
 
 def cell_of(run: RunResult) -> Cell:
@@ -91,7 +113,8 @@ def cell_of(run: RunResult) -> Cell:
         run.main,
         run.strategy,
         run.fraction,
-        run.variant,
+        run.budget,
+        run.selection,
     )
 
 
@@ -116,7 +139,7 @@ def aggregate(
         cells,
         key=lambda cell: (
             groups.index((cell.experiment, cell.main)),
-            METHOD_ORDER.index(cell.method),
+            place_of(cell.method),
         ),
     )
     return tuple(_row(cell, cells) for cell in ordered)
@@ -128,7 +151,7 @@ Cells = Mapping[Cell, Sequence[RunResult]]
 def _row(cell: Cell, cells: Cells) -> Row:
     runs = cells[cell]
     ood = [run.ood_score for run in runs if run.ood_score is not None]
-    erm, random, dm = (_peers(cell, cells, method) for method in ("erm", "random", "dm"))
+    erm = runs if cell.method == "erm" else _peers(cell, cells, "erm")
     return Row(
         cell=cell,
         seeds=tuple(sorted(run.seed for run in runs)),
@@ -141,52 +164,35 @@ def _row(cell: Cell, cells: Cells) -> Row:
         seconds=Interval.of([run.seconds for run in runs]),
         estimated=any(run.estimated for run in runs),
         selected=sum(run.selected for run in runs) / len(runs),
-        id_versus_erm=_difference(runs, erm, "id_score"),
-        ood_versus_erm=_difference(runs, erm, "ood_score"),
-        id_versus_random=_difference(runs, random, "id_score"),
-        ood_versus_random=_difference(runs, random, "ood_score"),
-        id_versus_dm=_difference(runs, dm, "id_score"),
-        ood_versus_dm=_difference(runs, dm, "ood_score"),
+        versus=_versus(cell, cells),
         steps=Interval.of([float(run.record["steps"]["main"]) for run in runs]),
-        reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm or runs})
-        if erm or cell.method == "erm"
-        else None,
+        reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm}),
     )
 
 
-# What of a cell has to be the same for two methods to be compared. ERM knows no selection, the
-# random subset no strategy, and DM's second training has a budget of its own.
-_SAME = {
-    "erm": ("experiment", "main"),
-    "random": ("experiment", "main", "fraction", "variant"),
-    "dm": ("experiment", "main", "strategy", "fraction"),
-}
-# Which methods are compared to which.
-_AGAINST = {
-    "erm": ("erm_es", "random", "dm", "ftft"),
-    "random": ("ftft",),
-    "dm": ("ftft",),
-}
+def _versus(cell: Cell, cells: Cells) -> dict[str, Versus]:
+    found = {}
+    for baseline in METHODS[cell.method].compared_to:
+        peers = _peers(cell, cells, baseline)
+        in_ = paired(*(_by_seed(runs, "id_score") for runs in (cells[cell], peers)))
+        if in_ is not None:
+            ood = paired(*(_by_seed(runs, "ood_score") for runs in (cells[cell], peers)))
+            found[baseline] = Versus(in_, ood)
+    return found
 
 
-def _peers(cell: Cell, cells: Cells, method: str) -> Sequence[RunResult]:
-    """The runs of a baseline that a cell is compared to; none where it is not, or was not run."""
-    if cell.method not in _AGAINST[method]:
-        return ()
-    same = _SAME[method]
+def _peers(cell: Cell, cells: Cells, baseline: str) -> Sequence[RunResult]:
+    """The runs of a baseline that a cell is compared to; none where it was not run."""
+    varies = METHODS[baseline].varies
+    # DM has a budget of its own and ERM none, so that folders that differ in it share them.
+    same = ("experiment", "main", *varies, *(("folder",) if "budget" in varies else ()))
     return [
         run
         for other, runs in cells.items()
-        for run in runs
-        if other.method == method
+        if other.method == baseline
         and all(getattr(other, name) == getattr(cell, name) for name in same)
+        for run in runs
     ]
-
-
-def _difference(
-    runs: Sequence[RunResult], others: Sequence[RunResult], what: str
-) -> Difference | None:
-    return paired(_by_seed(runs, what), _by_seed(others, what))
 
 
 def _by_seed(runs: Sequence[RunResult], what: str) -> dict[int, float]:

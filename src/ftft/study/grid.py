@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftft.config.schema import Experiment
 from ftft.config.study import PLACES, Study
-
-REFERENCE = "reference"
+from ftft.methods import METHODS, REFERENCE
+from ftft.study.aggregate import Cell
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Task:
     """One training of a study, with what leads to it and its test scores.
 
     Attributes:
-        method: ``reference``, or the method whose main model is trained: ``erm``, ``erm_es``,
-            ``random``, ``dm`` or ``ftft``.
+        method: ``reference``, or the method whose main model is trained, by its key in
+            :data:`ftft.methods.METHODS`.
         data: Name of the data set.
         seed: The seed.
         reference: Name of the reference; None where there is none.
@@ -26,6 +26,8 @@ class Task:
         strategy: Selection strategy; None where everything is trained on.
         fraction: Share selected, likewise.
         budget: Share of ERM's steps, where it is one of the grid's.
+        selection: Name of the selection, where it is one of the grid's.
+        paid: Of a baseline at FTFT's cost, the FTFT task whose cost it may spend.
     """
 
     method: str
@@ -36,6 +38,8 @@ class Task:
     strategy: str | None = None
     fraction: float | None = None
     budget: float | None = None
+    selection: str | None = None
+    paid: Task | None = None
 
     @property
     def id(self) -> str:
@@ -45,46 +49,50 @@ class Task:
     @property
     def training(self) -> str:
         """The stage of its training, with the seed."""
-        return f"{self.places['main' if self.method == 'ftft' else self.method]}/seed-{self.seed}"
+        kind = REFERENCE if self.method == REFERENCE else METHODS[self.method].stages["main"]
+        return f"{self._own[kind]}/seed-{self.seed}"
 
     @property
     def places(self) -> dict[str, str]:
         """Kind of stage to its folder below the data set's, of what it makes and what it reads."""
-        if self.method == REFERENCE:
-            return _below(self.reference, "reference", "map")
-        at = "/".join(part for part in (self.main, self.reference, self._drawn) if part)
-        if self.method == "ftft":
-            places = _below(at, "selection", "main", "scores/ftft")
-            return _below(self.reference, "reference", "map") | places
-        if self.method == "random":
-            return _below(at, "random-selection", "random", "scores/random")
-        if self.method == "dm":
-            places = _below(at, "dm-map", "dm-selection", "dm", "scores/dm")
-            return _below(self.main, "erm") | places
-        return _below(at, self.method, f"scores/{self.method}")
+        needs = self.needs
+        return ({} if needs is None else needs.places) | self._own
 
     @property
     def makes(self) -> frozenset[str]:
         """The stages that it makes; the others it only reads."""
-        needs = self.needs
-        read = frozenset() if needs is None else needs.makes
-        return frozenset(f"{place}/seed-{self.seed}" for place in self.places.values()) - read
+        return frozenset(f"{place}/seed-{self.seed}" for place in self._own.values())
 
     @property
     def needs(self) -> Task | None:
         """The task that has to be finished before; None where there is none."""
-        if self.method == "ftft":
-            return Task(REFERENCE, self.data, self.seed, self.reference)
-        if self.method == "dm":
-            return Task("erm", self.data, self.seed, main=self.main)
-        return None
+        if self.paid is not None:
+            return self.paid
+        needs = None if self.method == REFERENCE else METHODS[self.method].needs
+        if needs is None:
+            return None
+        ours = self.reference if needs == REFERENCE else None
+        return Task(needs, self.data, self.seed, ours, None if needs == REFERENCE else self.main)
+
+    @property
+    def _own(self) -> dict[str, str]:
+        """Kind of stage to its folder, of what it makes."""
+        if self.method == REFERENCE:
+            return _below(str(self.reference), "reference", "map")
+        method = METHODS[self.method]
+        at = "/".join(part for part in (self.main, self.reference, self._drawn) if part)
+        kinds = [kind for role, kind in method.stages.items() if role != "reference"]
+        if self.method == "ftft" and self.selection is None:
+            # Without selections of its own, the grid has one map for a reference.
+            kinds.remove(method.stages["map"])
+        return _below(at, *kinds, f"scores/{self.method}")
 
     @property
     def _drawn(self) -> str:
-        """Strategy, fraction and budget, as far as they matter to it."""
+        """Selection, strategy, fraction and budget, as far as they matter to it."""
         numbers = [f"{x:{PLACES}}" for x in (self.fraction, self.budget) if x is not None]
-        strategy = [self.strategy] if self.strategy is not None else []
-        return "-".join([*strategy, *numbers])
+        names = [name for name in (self.selection, self.strategy) if name is not None]
+        return "-".join([*names, *numbers])
 
 
 def tasks(study: Study) -> tuple[Task, ...]:
@@ -106,10 +114,9 @@ def tasks(study: Study) -> tuple[Task, ...]:
 
 def experiment_of(study: Study, task: Task) -> Experiment:
     """The experiment that a task is part of."""
-    experiment = study.experiment(task.data, task.reference, task.main)
+    like = task.paid or task
+    experiment = study.experiment(like.data, task.reference, task.main, like.selection)
     selection = {"strategy": task.strategy, "fraction": task.fraction}
-    if task.method == "random":
-        del selection["strategy"]  # the stage says it itself
     given = {key: value for key, value in selection.items() if value is not None}
     changed = {
         "selection": experiment.selection.model_copy(update=given),
@@ -120,39 +127,67 @@ def experiment_of(study: Study, task: Task) -> Experiment:
     return experiment.model_copy(update=changed)
 
 
-def variant_of(study: Study, task: Task) -> str:
-    """What tells a task's runs from others that only differ in the budget; mostly nothing."""
-    many = len(set(study.budgets)) > 1
-    return f"budget {task.budget:{PLACES}}" if many and task.budget is not None else ""
-
-
-_ORDER = (REFERENCE, "erm", "erm_es", "random", "dm", "ftft")
+def cell_of_task(study: Study, task: Task) -> Cell:
+    """The cell that a task's results belong to."""
+    method = METHODS[task.method]
+    return Cell(
+        experiment=task.data,
+        method=task.method,
+        reference=task.main if method.stages.get("reference") == "erm" else task.reference,
+        main=task.main or "",
+        # A random subset has a strategy of its own.
+        strategy=(task.strategy or "random") if method.selects else None,
+        fraction=1.0 if task.fraction is None else task.fraction,
+        budget=task.budget if len(set(study.budgets)) > 1 else None,
+        selection=task.selection or "",
+    )
 
 
 def _order(task: Task) -> int:
-    return _ORDER.index(task.method)
+    """What is needed by others first, FTFT before the baselines that may spend what it cost."""
+    if task.method == REFERENCE:
+        return 0
+    return 1 if METHODS[task.method].needs is None else 3 if task.paid is not None else 2
 
 
 def _of_data(study: Study, data: str, seed: int) -> Iterator[Task]:
     for reference, main in itertools.product(study.references, study.mains):
-        experiment = study.experiment(data, reference, main)
+        yield Task(REFERENCE, data, seed, reference)
+        baselines = study.experiment(data, reference, main).baselines
+        if "dm" in baselines:
+            yield Task("erm", data, seed, main=main)
+        for ftft in _cells(study, data, seed, reference, main):
+            yield ftft
+            for baseline in baselines:
+                yield _baseline(baseline, ftft, study)
+
+
+def _cells(study: Study, data: str, seed: int, reference: str, main: str) -> Iterator[Task]:
+    """FTFT with every selection, strategy, fraction and budget."""
+    for name in study.selections or (None,):
+        experiment = study.experiment(data, reference, main, name)
         axes = (
             study.strategies or (experiment.selection.strategy,),
             study.fractions or (experiment.selection.fraction,),
             study.budgets or (experiment.main.budget,),
         )
-        yield Task(REFERENCE, data, seed, reference)
-        for method in ("erm", "erm_es"):
-            if method in experiment.baselines:
-                yield Task(method, data, seed, main=main)
         for strategy, fraction, budget in itertools.product(*axes):
-            yield Task("ftft", data, seed, reference, main, strategy, fraction, budget)
-            if "random" in experiment.baselines:
-                yield Task("random", data, seed, None, main, None, fraction, budget)
-            if "dm" in experiment.baselines:
-                yield Task("erm", data, seed, main=main)
-                yield Task("dm", data, seed, None, main, strategy, fraction)
+            yield Task("ftft", data, seed, reference, main, strategy, fraction, budget, name)
 
 
-def _below(name: str | None, *kinds: str) -> dict[str, str]:
+def _baseline(name: str, ftft: Task, study: Study) -> Task:
+    """A baseline of an FTFT task: of what the task varies with, what the baseline does too."""
+    method = METHODS[name]
+    kept = {field: getattr(ftft, field) for field in method.varies}
+    task = Task(name, ftft.data, ftft.seed, main=ftft.main, **kept)
+    if method.needs != "ftft":
+        return task
+    # Cells that differ only in what it does not vary with share it, and the cost of one of them
+    # counts, whatever their order in the file.
+    cells = _cells(study, ftft.data, ftft.seed, str(ftft.reference), str(ftft.main))
+    alike = [one for one in cells if all(getattr(one, key) == kept[key] for key in kept)]
+    return replace(task, paid=min(alike, key=lambda one: one.id))
+
+
+def _below(name: str, *kinds: str) -> dict[str, str]:
     return {kind: f"{kind}/{name}" for kind in kinds}

@@ -23,7 +23,7 @@ class RunResult:
     Attributes:
         experiment: Name of the experiment.
         folder: The run folder.
-        method: ``erm``, ``erm_es``, ``random``, ``dm`` or ``ftft``.
+        method: Its key in :data:`ftft.methods.METHODS`.
         seed: The seed.
         reference: Name of the reference; None where there was none.
         main: Name of the main model.
@@ -38,7 +38,8 @@ class RunResult:
         seconds: The same in seconds.
         estimated: Whether ERM's cost was computed, ERM not having been run.
         record: The whole record of the run, as in ``results.json``.
-        variant: What else tells it from other runs of the method, such as a study's budget.
+        budget: The main model's budget, where a study varies it.
+        selection: Name of the selection, where a study varies it; empty otherwise.
         curve: Steps of the main model and its development score at each scoring, oldest first:
             the mean over the out-of-distribution development sets, where there are none over
             the in-distribution ones.
@@ -61,7 +62,8 @@ class RunResult:
     seconds: float
     estimated: bool
     record: Mapping[str, Any]
-    variant: str = ""
+    budget: float | None = None
+    selection: str = ""
     curve: tuple[tuple[int, float], ...] = ()
     final: float | None = None
 
@@ -133,12 +135,21 @@ def read_run(folder: str | Path) -> RunFolder:
     try:
         if values["schema"] != _SCHEMA:
             raise ValueError(f"schema {values['schema']!r} instead of {_SCHEMA}")
-        return RunFolder(folder, values, tuple(_run(values, one, folder) for one in values["runs"]))
+        return run_folder(values, folder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WorkspaceError(
             f"{path}: not the results of ftft run ({error!r}); give the same ftft run again, "
             "which writes them anew."
         ) from error
+
+
+def run_folder(values: Mapping[str, Any], folder: Path) -> RunFolder:
+    """The content of a ``results.json`` as a run folder's results.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: It is not what ``ftft run`` writes.
+    """
+    return RunFolder(folder, values, tuple(_run(values, one, folder) for one in values["runs"]))
 
 
 def _run(values: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> RunResult:
@@ -164,7 +175,8 @@ def _run(values: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> 
         seconds=float(relative["seconds"]),
         estimated=bool(record["cost"]["erm_estimated"]),
         record=record,
-        variant=str(record.get("variant", "")),
+        budget=record.get("budget"),
+        selection=str(record.get("selection", "")),
         curve=tuple(
             (int(entry["step"]), statistics.fmean(entry[f"{name}_{metric}"] for name in dev))
             for entry in record["history"]

@@ -9,9 +9,10 @@ from typing import Any
 
 from ftft.config.load import read_yaml
 from ftft.config.study import Study
+from ftft.methods import METHODS, REFERENCE
 from ftft.records import write_json
 from ftft.study.aggregate import Cell, Row, aggregate, cell_of
-from ftft.study.grid import REFERENCE, Task, tasks, variant_of
+from ftft.study.grid import Task, cell_of_task, tasks
 from ftft.study.intervals import LEVEL, Difference, Interval
 from ftft.study.reading import RESULTS_NAME, SUMMARY_NAME, RunFolder, RunResult, read_run
 
@@ -106,19 +107,7 @@ def _key_of(run: RunResult) -> tuple[Cell, int]:
 
 
 def _key(study: Study, task: Task) -> tuple[Cell, int]:
-    return _cell(study, task), task.seed
-
-
-def _cell(study: Study, task: Task) -> Cell:
-    return Cell(
-        experiment=task.data,
-        method=task.method,
-        reference=task.main if task.method == "dm" else task.reference,
-        main=task.main or "",
-        strategy="random" if task.method == "random" else task.strategy,
-        fraction=1.0 if task.fraction is None else task.fraction,
-        variant=variant_of(study, task),
-    )
+    return cell_of_task(study, task), task.seed
 
 
 def write_summary(summary: Summary, name: str, total: int, unfinished: Mapping[str, str]) -> Path:
@@ -164,10 +153,10 @@ def _flat(row: Row) -> Flat:
         values |= _interval(f"ood_set_{name}", score)
     values |= _interval("flops", row.flops) | _interval("seconds", row.seconds)
     values["cost_estimated"] = row.estimated
-    for other in ("erm", "random", "dm"):
-        for kind in ("id", "ood"):
-            found = getattr(row, f"{kind}_versus_{other}")
-            values |= _difference(f"{kind}_versus_{other}", found)
+    for other in METHODS["ftft"].compared_to:
+        found = row.versus.get(other)
+        values |= _difference(f"id_versus_{other}", None if found is None else found.id)
+        values |= _difference(f"ood_versus_{other}", None if found is None else found.ood)
     values |= _interval("steps", row.steps)
     reach = row.reach
     values["erm_reached_by"] = None if reach is None else reach.reached

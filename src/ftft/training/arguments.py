@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,21 @@ def main_plan(
         keep=settings.keep,
         seed=seed,
     )
+
+
+def equal_cost_plan(settings: Main, examples: int, *, share: float, seed: int) -> Plan:
+    """The plan of a main model that may cost a share of what ERM costs, and takes all of it.
+
+    Args:
+        settings: The main model's settings.
+        examples: Size of the full training set, as for :func:`main_plan`.
+        share: Of ERM's total cost; above 1 it trains longer than ERM.
+        seed: The seed.
+    """
+    whole = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
+    steps = max(1, round(share * whole.steps))
+    every = min(steps, whole.evaluate_every)
+    return replace(whole, steps=steps, horizon=steps, evaluate_every=every)
 
 
 def check_training_arguments(raw: Mapping[str, Any]) -> list[str]:

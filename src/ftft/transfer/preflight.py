@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed, transient
 from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
 from ftft.cartography.ranking import top_set
 from ftft.cartography.trajectories import point_values
@@ -23,7 +24,10 @@ class Signals:
 
     Attributes:
         examples: N.
-        points: Recording points that took part.
+        points: Recording points that took part, burn-in left out.
+        burn_in: Recording points left out before them.
+        transient: Recording points at which everything was still being learnt; more than are left
+            out where too few would remain.
         fraction: Share of the examples called ambiguous, hard and easy.
         majority: Share of the most frequent label: the accuracy of always answering it.
         train_accuracy: Share of the examples predicted right at the last point, in [0, 1];
@@ -33,6 +37,11 @@ class Signals:
         ambiguous_and_hard: Share of the most ambiguous that are among the hardest (lowest
             confidence) too. The paper finds little of it in references that fail (section 5).
         chance: What two random selections of that size share.
+        ambiguous_confidence: Mean confidence of the most ambiguous, in [0, 1]. Where selections
+            are known to work, ambiguous means late-learnt: 0.81 in the published map of
+            WinoGrande.
+        ambiguous_unlearnt: Share of the most ambiguous with a confidence below 0.5, in [0, 1];
+            lower is better (2.9% in WinoGrande's).
         hard_learnt: How far the probability of the true class of the hardest rose, on average,
             from the first point to the last, in [-1, 1]; higher is better.
         hard_right: Share of the hardest predicted right at the last point.
@@ -42,12 +51,16 @@ class Signals:
 
     examples: int
     points: int
+    burn_in: int
+    transient: int
     fraction: float
     majority: float
     train_accuracy: float
     easy: float
     ambiguous_and_hard: float
     chance: float
+    ambiguous_confidence: float
+    ambiguous_unlearnt: float
     hard_learnt: float
     hard_right: float
     steady: float | None
@@ -111,13 +124,13 @@ class Preflight:
         return tuple(dict.fromkeys(told))
 
 
-def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0) -> Signals:
+def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn = AUTO) -> Signals:
     """Read the signals of a reference from its dynamics.
 
     Args:
         dynamics: What it recorded, at least two complete points after burn-in.
         fraction: Share of the examples that is to be selected, in (0, 1].
-        burn_in: First recording points left out of the map.
+        burn_in: First recording points left out of the map, or ``auto``.
 
     Raises:
         DynamicsError: There are too few points, a number is out of range, or a point cannot
@@ -140,12 +153,16 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0
     return Signals(
         examples=total,
         points=len(datamap.epochs),
+        burn_in=datamap.burn_in,
+        transient=transient(dynamics),
         fraction=fraction,
         majority=float(np.bincount(datamap.labels).max() / total),
         train_accuracy=float(last.correct.mean()),
         easy=float((datamap.region_code == REGIONS.index(EASY)).mean()),
         ambiguous_and_hard=both.shared,
         chance=both.chance,
+        ambiguous_confidence=float(datamap.confidence[ambiguous].mean()),
+        ambiguous_unlearnt=float((datamap.confidence[ambiguous] < 0.5).mean()),
         hard_learnt=float(rise.mean()),
         hard_right=float(last.correct[hard].mean()),
         steady=steady[-1] if steady else None,
@@ -162,7 +179,7 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
         found: From :func:`signals`.
         dev: Its score on in-distribution development data, where known.
     """
-    findings = [_learnt(found), _easy(found), _hard(found), _steady(found)]
+    findings = [_learnt(found), _easy(found), _after(found), _hard(found), _steady(found)]
     if dev is not None:
         findings += [_dev(dev), _generalises(found, dev)]
     worst = max((finding.verdict for finding in findings), key=(GOOD, DOUBTFUL, BAD).index)
@@ -203,6 +220,18 @@ def _easy(found: Signals) -> Finding:
     share = found.easy / (1 - found.fraction) if found.fraction < 1 else 1.0
     reason = f"{found.easy:.0%} of the examples are easy-to-learn"
     return Finding(_graded(share, 0.25, 0.5), reason, f"{_LONGER}, or {_LARGER}")
+
+
+def _after(found: Signals) -> Finding:
+    needed = epochs_needed(found.burn_in + found.points, found.transient)
+    if needed is None:
+        return Finding(GOOD, f"its map leaves out the first {found.burn_in} recording points", "")
+    reason = (
+        f"it was still learning everything at {found.transient} of its "
+        f"{found.burn_in + found.points} recording points, so that its map says how fast examples "
+        "were learnt at first and not which are ambiguous"
+    )
+    return Finding(DOUBTFUL, reason, f"train it for at least {needed} epochs")
 
 
 def _hard(found: Signals) -> Finding:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
@@ -25,12 +26,12 @@ _READERS = {
 _RECORDED = tuple(f"{'*/' * depth}seed-*/dynamics/{HEADER_NAME}" for depth in range(4))
 
 
-def read_map(path: Path, burn_in: int = 0, fraction: float = 0.33) -> DataMap:
+def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> DataMap:
     """Read a map, or draw it from a dynamics folder or the folder of a training that holds one.
 
     Args:
         path: A ``map.parquet``, a dynamics folder, or a folder with ``dynamics/`` in it.
-        burn_in: First recording points left out, where it is drawn.
+        burn_in: First recording points left out, or ``auto``, where it is drawn.
         fraction: Share of the examples called ambiguous, where it is drawn.
 
     Raises:

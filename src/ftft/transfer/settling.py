@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftft.cartography.burn_in import BurnIn, points_left_out
 from ftft.dynamics.container import TrainingDynamics
 from ftft.transfer.preflight import GOOD, preflight, signals
 
@@ -16,12 +17,12 @@ class Settling:
         share: Share of the ambiguous selection that a recording point must leave as it was, in
             (0, 1].
         fraction: Share of the examples selected, in (0, 1].
-        burn_in: First recording points left out.
+        burn_in: First recording points left out, or ``auto``.
     """
 
     share: float
     fraction: float
-    burn_in: int
+    burn_in: BurnIn
 
     def is_reached(self, dynamics: TrainingDynamics) -> bool:
         """Whether the last recording point left the selection all but as it was.
@@ -37,7 +38,7 @@ class Settling:
         Raises:
             DynamicsError: A recording point cannot be read.
         """
-        if len(dynamics.epochs) < self.burn_in + 3:
+        if len(dynamics.epochs) < points_left_out(dynamics, self.burn_in) + 3:
             return False
         found = signals(dynamics, self.fraction, self.burn_in)
         assert found.steady is not None, "three points make two selections"

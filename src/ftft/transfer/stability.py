@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from ftft.cartography.burn_in import AUTO, BurnIn, points_left_out
 from ftft.cartography.datamap import checked_fraction
 from ftft.cartography.ranking import Rows, top_set
 from ftft.cartography.trajectories import confidence_by_epoch
@@ -15,24 +16,24 @@ from ftft.transfer.agreement import overlap_of
 
 
 def selections_by_point(
-    dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0
+    dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn = AUTO
 ) -> list[Rows]:
     """The most ambiguous examples, had recording stopped at each point.
 
     Args:
         dynamics: E complete recording points of N examples.
         fraction: Share of the examples selected, in (0, 1].
-        burn_in: First recording points left out.
+        burn_in: First recording points left out, or ``auto``, of all points that there are.
 
     Returns:
-        For the points ``burn_in + 2`` to E (variability needs two) the rows of the
+        For the second point after burn-in to point E (variability needs two) the rows of the
         ``round(fraction * N)`` examples of highest variability, in ascending order.
 
     Raises:
         DynamicsError: The fraction is out of range, or a recording point cannot be read.
     """
     count = max(1, round(checked_fraction(fraction, "The selected fraction") * len(dynamics)))
-    by_epoch = confidence_by_epoch(dynamics)[burn_in:]
+    by_epoch = confidence_by_epoch(dynamics)[points_left_out(dynamics, burn_in) :]
     # The running variance of Welford (1962): every point is read once.
     mean: npt.NDArray[np.float64] = np.zeros(len(dynamics))
     squares: npt.NDArray[np.float64] = np.zeros(len(dynamics))
@@ -50,7 +51,7 @@ def selections_by_point(
 
 
 def stability(
-    dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: int = 0
+    dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn = AUTO
 ) -> tuple[float, ...]:
     """Share of the ambiguous selection that each further recording point left as it was.
 

@@ -4,12 +4,11 @@
   const percent = (share) => `${(share * 100).toFixed(0)}%`;
   const LOOK = { background: "none", fontSize: "12px", overflow: "visible" };
   // Colour and shape of a method are the same in every chart.
-  const STYLES = [["--c6", "circle"], ["--c2", "square"], ["--c1", "triangle"], ["--c4", "diamond"], ["--c0", "star"]];
 
   function style(methods) {
     return {
-      color: { domain: methods, range: STYLES.map(([colour]) => `var(${colour})`) },
-      symbol: { domain: methods, range: STYLES.map(([, symbol]) => symbol) },
+      color: { domain: methods, range: ftft.charts.looks.map(([colour]) => `var(${colour})`) },
+      symbol: { domain: methods, range: ftft.charts.looks.map(([, symbol]) => symbol) },
     };
   }
 
@@ -23,7 +22,7 @@
   }
 
   function swatch(method, methods) {
-    const [colour, symbol] = STYLES[methods.indexOf(method)];
+    const [colour, symbol] = ftft.charts.looks[methods.indexOf(method)];
     const kind = d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`];
     const svg = d3.create("svg").attr("width", 14).attr("height", 14).attr("viewBox", "-7 -7 14 14").attr("aria-hidden", "true");
     svg.append("path").attr("d", d3.symbol(kind, 80)()).attr("fill", `var(${colour})`);
