@@ -258,6 +258,7 @@ def _recorder(
         example_ids=labelled.example_ids,
         labels=labelled.labels,
         class_names=labelled.class_names,
+        integers="positions",
         rank=rank,
         points_per_epoch=recording.points_per_epoch,
         meta={
