@@ -26,7 +26,7 @@ from ftft.dynamics.resolving import (
     UNKNOWN,
     Integers,
     Positions,
-    are_integers,
+    check_clear,
     find_rows,
     meaning_of_integers,
 )
@@ -184,13 +184,7 @@ class DynamicsRecorder:
         ids, values = hold(ids_or_indices), hold(logits)
         if ids.ndim == 0 and values.ndim == 1:
             ids, values = ids.reshape(1), values.reshape(1, -1)
-        if are_integers(ids) and self._integers is None:
-            raise DynamicsError(
-                f"{self._folder}: integers were recorded, but the example ids are the numbers 0 "
-                f"to {len(self._ids) - 1} in another order, so an integer may be an id or a "
-                'position in `example_ids`. Make the recorder with integers="ids" or '
-                'integers="positions".'
-            )
+        check_clear(ids, self._integers, f"{self._folder}, of {len(self._ids)} examples")
         count = batch_size(ids, values, self._header.num_classes)
         if count == 0:
             return
@@ -252,6 +246,22 @@ class DynamicsRecorder:
         files = [flush for flush in list_flushes(self._folder) if flush.epoch == epoch]
         total = self._header.num_examples
         return EpochCoverage(epoch, int(covered(files, total).sum()), total)
+
+    def check_recorded(self, points: int) -> None:
+        """Check that something of each of the first recording points is on the disk.
+
+        For a training that goes on: what it recorded before must be in this folder.
+
+        Raises:
+            DynamicsError: of one of them there is nothing; or the folder cannot be listed.
+        """
+        missing = set(range(points)) - {flush.epoch for flush in list_flushes(self._folder)}
+        if missing:
+            raise DynamicsError(
+                f"{self._folder} holds no recording of epoch {min(missing)}, which the training "
+                "has behind it. Give the recorder the folder that this training recorded to, or "
+                "train from the start."
+            )
 
     def discard_from(self, epoch: int, *, all_ranks: bool = False) -> int:
         """Remove the recordings of a recording point and of all later ones.

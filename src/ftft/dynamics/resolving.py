@@ -88,6 +88,16 @@ def _given_as_integers(ids: Any) -> bool:
     return all(map(_is_integer, ids.tolist() if hasattr(ids, "tolist") else ids))
 
 
+def check_clear(ids: Any, integers: Integers | None, where: str) -> None:
+    """Raise a `DynamicsError` where held ids are integers and nothing says what those are."""
+    if are_integers(ids) and integers is None:
+        raise DynamicsError(
+            f"{where}: integers were recorded, but the example ids are the numbers from 0 in "
+            "another order, so an integer may be an id or a position in `example_ids`. Make the "
+            'recorder with integers="ids" or integers="positions".'
+        )
+
+
 def find_rows(
     held: list[Any], example_ids: pa.StringArray, *, integers: Integers | None
 ) -> tuple[Positions, str | None]:

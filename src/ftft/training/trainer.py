@@ -13,11 +13,12 @@ from transformers import DataCollatorWithPadding, Trainer
 
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
+from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.evaluation.metrics import SetScores, predict_classes, score
 from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.checkpoints import SealedCheckpoints
 from ftft.training.cost import CostMeter
-from ftft.training.recording import RecordDynamics
+from ftft.training.recording import RecordDynamics, logits_of
 
 
 class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
@@ -83,7 +84,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         # Models that claim to take num_items_in_batch still return a mean over the
         # micro-batch; summing and dividing by the whole step's examples is right under
         # gradient accumulation and several processes alike.
-        logits = outputs["logits"].float()
+        logits = logits_of(outputs).float()
         total = torch.nn.functional.cross_entropy(
             logits, labels, reduction="sum", label_smoothing=self.args.label_smoothing_factor
         )
@@ -101,9 +102,16 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         return super().training_step(model, inputs, num_items_in_batch)
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Score one batch, its shape counted."""
+        """Score one batch, its shape counted; of all outputs the logits only."""
         self.meter.count_evaluation(tuple(inputs["input_ids"].shape))
-        return super().prediction_step(model, inputs, *args, **kwargs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            outputs = model(**self._prepare_inputs(inputs))
+        return None, logits_of(outputs), None
+
+    def _record(self, recorder: DynamicsRecorder, indices: Any, logits: torch.Tensor) -> None:
+        # Rows that only fill up a batch, so that every process has one, are no examples.
+        real = indices >= 0 if self.args.world_size > 1 else slice(None)
+        super()._record(recorder, indices[real], logits[real])
 
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         lengths = self.train_lengths
@@ -136,10 +144,8 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         order = np.argsort(-dataset.lengths, kind="stable")
         loader = self.get_test_dataloader(dataset.inputs().select(order))
         output = self.evaluation_loop(loader, description="scoring", prediction_loss_only=False)
-        predictions = output.predictions
-        first = predictions[0] if isinstance(predictions, tuple) else predictions
-        logits = np.empty(first.shape, dtype=np.float32)
-        logits[order] = first
+        logits = np.empty(output.predictions.shape, dtype=np.float32)
+        logits[order] = output.predictions
         return logits
 
     def score(self, dataset: EncodedDataset) -> SetScores:
@@ -192,8 +198,5 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self.meter.lap_training()
         self.meter.gather()
-        if self.recorder is not None:
-            # What a checkpoint says was trained on must be on disk when it is resumed from.
-            self.recorder.flush()
         super()._save_checkpoint(model, trial)
         self.meter.lap_overhead()
