@@ -16,6 +16,10 @@ from ftft.notebook import html_table
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
+DIVERGED = (
+    "Training has probably diverged: lower the learning rate, or use bfloat16 or float32 instead "
+    "of float16."
+)
 
 # (epoch, start, stop) -> the logits (stop - start, C) of those rows at that recording point.
 LogitsReader: TypeAlias = Callable[[int, int, int], Logits]
@@ -228,8 +232,7 @@ def check_finite(logits: Logits, ids: pa.StringArray | IdsOfRows, where: str) ->
     row = int(np.argmax(bad))
     raise DynamicsError(
         f"{where}: the logits of example {ids[row].as_py()!r} are {logits[row].tolist()} "
-        f"({int(bad.sum())} examples have NaN or infinite logits). Training has probably "
-        "diverged: lower the learning rate, or use bfloat16 or float32 instead of float16."
+        f"({int(bad.sum())} examples have NaN or infinite logits). {DIVERGED}"
     )
 
 

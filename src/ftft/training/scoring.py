@@ -39,6 +39,7 @@ def score_sets(
 
     Raises:
         ModelError: The folder is not a model, or the model has other classes than the sets.
+        DynamicsError: The model gives NaN or infinite logits.
     """
     model, tokenizer = load_finetuned(model_folder, trust_remote_code=settings.trust_remote_code)
     for dataset in sets.values():
@@ -48,6 +49,7 @@ def score_sets(
             model=model,
             args=_arguments(settings, folder),
             tokenizer=tokenizer,
+            place=model_folder,
             horizon=1,
             dev={},
             watched=(),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,9 @@ from transformers import DataCollatorWithPadding, Trainer
 
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
+from ftft.dynamics.container import DIVERGED, check_finite
 from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.errors import DynamicsError
 from ftft.evaluation.metrics import SetScores, predict_classes, score
 from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.checkpoints import SealedCheckpoints
@@ -25,6 +29,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     """A Trainer with a learning-rate horizon, named development sets and a cost meter.
 
     Args:
+        place: The folder of the training or the model, for messages.
         horizon: Step at which the learning rate reaches zero, whatever ``max_steps`` is.
         batching: ``like-length`` or ``shuffled``.
         dev: Development sets by name; all are scored at every evaluation.
@@ -39,6 +44,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def __init__(
         self,
         *,
+        place: Path,
         horizon: int,
         batching: Batching = "like-length",
         dev: Mapping[str, EncodedDataset],
@@ -61,6 +67,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             compute_loss_func=self._summed_loss,
             **kwargs,
         )
+        self.place = place
         self.horizon = horizon
         self.train_lengths = None if train is None else train.lengths
         self.batching: Batching = batching
@@ -149,9 +156,14 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         return logits
 
     def score(self, dataset: EncodedDataset) -> SetScores:
-        """Metrics on one data set, by slice too."""
-        labelled = dataset.labelled
-        predicted = predict_classes(self.logits(dataset), labelled.class_of_model_class)
+        """Metrics on one data set, by slice too.
+
+        Raises:
+            DynamicsError: A logit is NaN or infinite, so the model predicts nothing.
+        """
+        labelled, logits = dataset.labelled, self.logits(dataset)
+        check_finite(logits, labelled.example_ids, f"{self.place}, scored on {labelled.name}")
+        predicted = predict_classes(logits, labelled.class_of_model_class)
         slices = {
             name: np.asarray(labelled.rows.with_format("numpy")[f"slice:{name}"][:])
             for name in labelled.slices
@@ -182,6 +194,25 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Log as the Trainer does, and stop where the loss says that there is nothing to gain."""
+        super().log(logs, *args, **kwargs)
+        loss = logs.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise DynamicsError(
+                f"{self.place}: the training loss is {loss} at step {self.state.global_step}. "
+                f"{DIVERGED}"
+            )
+
+    def check_weights(self) -> None:
+        """Raise a ``DynamicsError`` where a weight of the model is NaN or infinite."""
+        for name, weight in self.model.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise DynamicsError(
+                    f"{self.place}: the trained weights {name} hold NaN or infinite values. "
+                    f"{DIVERGED}"
+                )
 
     def _load_callback_state(self) -> None:
         super()._load_callback_state()
