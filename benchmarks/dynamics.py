@@ -56,7 +56,8 @@ def make_dynamics(folder: Path, size: int) -> None:
     generator = np.random.default_rng(0)
     labels = generator.integers(0, CLASSES, size)
     ids = np.arange(size) + 10_000_000
-    with DynamicsRecorder(folder, example_ids=ids, labels=labels, num_classes=CLASSES) as recorder:
+    settings = {"example_ids": ids, "labels": labels, "integers": "positions"}
+    with DynamicsRecorder(folder, num_classes=CLASSES, **settings) as recorder:
         for epoch in range(EPOCHS):
             order = generator.permutation(size)
             for start in range(0, size, 8192):

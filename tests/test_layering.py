@@ -59,7 +59,7 @@ TABLE = {
     "method_runs": (RUNS, set()),
     "encodings": (TRAINING, set()),
     "tracked": (TRACKED, {"numpy"}),
-    "stage_words": (TRACKED | {"stage_words"}, {"numpy"}),
+    "stage_words": (TRACKED | {"selection", "stage_words"}, {"numpy"}),
     "scoring": (TRAINING | FOLDER, set()),
     "stages": (STAGES, {"numpy"}),
     "results": (RESULTS, set()),

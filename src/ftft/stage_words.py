@@ -9,6 +9,8 @@ import numpy as np
 
 from ftft.cartography.datamap import DataMap
 from ftft.data.task import LabelledDataset
+from ftft.records import digest_of
+from ftft.selection.subset import Selection
 from ftft.training.arguments import Plan
 from ftft.transfer.preflight import DevScore
 
@@ -74,3 +76,12 @@ def training_in_words(
                 f"most frequent class (accuracy {most:.3f}); train it longer or with another "
                 "learning rate"
             )
+
+
+def selection_facts(selection: Selection) -> dict[str, Any]:
+    """What is recorded of a selection: how large it is, how it was made, and a digest of it."""
+    return {
+        "selected": len(selection),
+        "strategy": selection.strategy,
+        "content": digest_of(selection.example_ids.to_pylist()),
+    }

@@ -18,10 +18,9 @@ from ftft.dynamics.store import read_dynamics
 from ftft.encodings import Encodings
 from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
-from ftft.records import digest_of
 from ftft.selection.strategies import CLUSTERS, RANDOM, select
 from ftft.selection.subset import Selection
-from ftft.stage_words import dev_score, points_used, training_in_words
+from ftft.stage_words import dev_score, points_used, selection_facts, training_in_words
 from ftft.stopping import Stopped
 from ftft.tracked import tracked
 from ftft.training.arguments import (
@@ -126,7 +125,7 @@ class Stages:
                 losses = loss_trajectories(dynamics)[:, drawn.burn_in :]
             selection = select(drawn, **settings, trajectories=losses, seed=seed)
             selection.write(folder / "selection.parquet")
-            return _about(selection)
+            return selection_facts(selection)
 
         made_from = self._selected_from(settings, seed) | {"map": datamap.digest}
         reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
@@ -147,7 +146,7 @@ class Stages:
                 DataMap.unmeasured(ids, labels, train.class_names), **settings, seed=seed
             )
             selection.write(folder / "selection.parquet")
-            return _about(selection)
+            return selection_facts(selection)
 
         return self._stage(f"{name}/seed-{seed}", self._selected_from(settings, seed), build)
 
@@ -186,7 +185,7 @@ class Stages:
 
         def build(folder: Path) -> dict[str, Any]:
             selection.write(folder / "selection.parquet")
-            return _about(selection)
+            return selection_facts(selection)
 
         self.data.train.take(selection.example_ids)  # refuses the ids of other data
         ids = selection.example_ids.to_pylist()
@@ -348,11 +347,3 @@ class Stages:
         seconds = time.perf_counter() - start
         self.say(f"{name}: " + ("done before" if stage.reused else f"done in {seconds:.0f} s"))
         return stage
-
-
-def _about(selection: Selection) -> dict[str, Any]:
-    return {
-        "selected": len(selection),
-        "strategy": selection.strategy,
-        "content": digest_of(selection.example_ids.to_pylist()),
-    }

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftft.cartography import AMBIGUOUS, EASY, HARD, REGIONS, DataMap, statistics
-from ftft.dynamics import TrainingDynamics
+from ftft.dynamics import DynamicsRecorder, TrainingDynamics
 from ftft.errors import DynamicsError
 
 COLUMNS = [
@@ -38,6 +38,54 @@ def test_the_map_holds_the_statistics_of_the_dynamics():
         np.testing.assert_array_equal(getattr(datamap, name), getattr(expected, name))
     assert (datamap.epochs, datamap.burn_in, datamap.ddof) == ((1, 2, 3), 1, 1)
     assert len(datamap) == 100
+
+
+def test_a_map_of_the_first_epochs_is_that_of_a_training_that_ended_there():
+    whole, short = make_dynamics(epochs=6), make_dynamics(epochs=6).logits()[:3]
+    ended = TrainingDynamics.from_arrays(short, whole.labels, whole.example_ids, whole.class_names)
+    for burn_in in (0, 1):
+        found = DataMap.from_dynamics(whole, first_epochs=3, burn_in=burn_in)
+        assert found.epochs == tuple(range(burn_in, 3))
+        assert found.to_table().equals(DataMap.from_dynamics(ended, burn_in=burn_in).to_table())
+    everything = DataMap.from_dynamics(whole)
+    assert DataMap.from_dynamics(whole, first_epochs=99).to_table().equals(everything.to_table())
+    assert not found.to_table().equals(everything.to_table())
+
+
+@pytest.mark.parametrize("points", [1, 3, 7, 10])
+def test_first_epochs_are_counted_in_epochs_of_training(points):
+    logits = np.random.default_rng(0).normal(size=(4 * points, 5, 2))
+    dynamics = TrainingDynamics.from_arrays(logits, [0] * 5, points_per_epoch=points)
+    for epochs in range(1, 5):
+        assert dynamics.first_epochs(epochs).epochs == tuple(range(epochs * points))
+    for share in range(1, points + 1):  # sums of shares that no float holds
+        assert len(dynamics.first_epochs(sum([1 / points] * share)).epochs) == share
+
+
+def test_first_epochs_leave_out_later_points_that_are_not_complete(tmp_path):
+    with DynamicsRecorder(tmp_path, example_ids=["a", "b"], labels=[0, 1]) as recorder:
+        for epoch, rows in enumerate(([0, 1], [0], [0, 1], [0, 1], [1])):
+            recorder.record(epoch, rows, np.zeros((len(rows), 2)))
+    first = recorder.read().first_epochs(3)
+    assert (first.epochs, first.points, first.incomplete) == ((0, 2), (1.0, 3.0), {1: 1})
+    assert first.logits().shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "message"),
+    [
+        (0, "first_epochs is 0; it must be a number above 0"),
+        (-1, "above 0"),
+        (True, "above 0"),
+        ("3", "above 0"),
+        (float("nan"), "above 0"),
+        (0.5, "first_epochs is 0.5, but .* at the end of 1 epochs"),
+        (1, "With first_epochs 1: At least 2 complete"),
+    ],
+)
+def test_first_epochs_that_leave_no_map(epochs, message):
+    with pytest.raises(DynamicsError, match=message):
+        DataMap.from_dynamics(make_dynamics(), first_epochs=epochs)
 
 
 def test_regions_are_exclusive_and_exact():

@@ -210,12 +210,21 @@ class TestMapAndSelect:
         assert ftft("map", dynamics).code == 0
         return "map.parquet"
 
+    def test_first_epochs(self, ftft, dynamics):
+        from ftft import DataMap
+
+        assert ftft("map", dynamics, "--first-epochs", "2", "-o", "first.parquet").code == 0
+        assert DataMap.read("first.parquet").epochs == (0, 1)
+
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
             (("--burn-in", "2"), ["burn_in", "2"]),
             (("--burn-in=-1",), ["--burn-in -1", "or auto"]),
             (("--burn-in", "all"), ["--burn-in all", "or auto"]),
+            (("--first-epochs", "1"), ["With first_epochs 1:", "2 complete"]),
+            (("--first-epochs", "0"), ["first_epochs is 0.0", "above 0"]),
+            (("--first-epochs", "nan"), ["first_epochs is nan"]),
             (("--ddof", "-1"), ["ddof"]),
             (("--region-fraction", "0"), ["region_fraction is 0.0"]),
             (("--region-fraction", "nan"), ["region_fraction is nan"]),

@@ -89,13 +89,88 @@ def test_ids_indices_and_mixtures_name_the_same_examples(tmp_path):
         np.testing.assert_array_equal(target.read().epoch_logits(0), logits(0))
 
 
-def test_integer_ids_are_strings_and_integers_are_positions(tmp_path):
-    ids = np.arange(N)[::-1] + 5
-    with DynamicsRecorder(tmp_path, example_ids=ids, labels=LABELS) as target:
-        target.record(0, np.arange(N), logits(0))
+# What holds integers: as given to the recorder and as recorded.
+HOLDERS = {
+    "list": list,
+    "numpy": np.asarray,
+    "unsigned": lambda ids: np.asarray(ids, dtype=np.uint64),
+    "objects": lambda ids: np.array(list(ids), dtype=object),
+    "torch": lambda ids: torch.tensor(list(map(int, ids))),
+    "jax": lambda ids: pytest.importorskip("jax.numpy").asarray(ids),
+    "pandas": lambda ids: pytest.importorskip("pandas").Series(ids),
+    "arrow": lambda ids: pa.array(ids),
+}
+PERMUTATION = np.random.default_rng(7).permutation(N)
+
+
+@pytest.mark.parametrize("given", HOLDERS)
+@pytest.mark.parametrize("recorded", [name for name in HOLDERS if name != "arrow"])
+def test_integers_are_ids_where_ids_were_given_as_integers(tmp_path, given, recorded):
+    ids = PERMUTATION + 5
+    with DynamicsRecorder(tmp_path, example_ids=HOLDERS[given](ids), labels=LABELS) as target:
+        for rows in (np.arange(7)[::-1], np.arange(7, N)):
+            target.record(0, HOLDERS[recorded](ids[rows]), logits(0)[rows])
         dynamics = target.read()
     assert dynamics.example_ids.to_pylist() == [str(i) for i in ids]
     np.testing.assert_array_equal(dynamics.epoch_logits(0), logits(0))
+
+
+def test_integer_ids_of_every_size_and_sign(tmp_path):
+    ids = np.array([-3, 0, 2**62, -(2**62)])
+    with DynamicsRecorder(tmp_path / "signed", example_ids=ids, labels=[0] * 4) as target:
+        target.record(0, ids[::-1].copy(), logits(0)[:4, :2])
+        np.testing.assert_array_equal(target.read().epoch_logits(0), logits(0)[:4, :2][::-1])
+    hashes = np.array([2**64 - 1, 2**63, 5], dtype=np.uint64)
+    with DynamicsRecorder(tmp_path / "hashes", example_ids=hashes, labels=[0] * 3) as target:
+        target.record(0, hashes[::-1].copy(), logits(0)[:3, :2])
+        np.testing.assert_array_equal(target.read().epoch_logits(0), logits(0)[:3, :2][::-1])
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("recorded", [name for name in HOLDERS if name != "arrow"])
+def test_integers_that_could_be_ids_or_positions_are_refused(tmp_path, as_text, recorded):
+    """As GLUE's `idx` after a shuffle: a permutation of 0 to N - 1."""
+    ids = list(map(str, PERMUTATION)) if as_text else PERMUTATION
+    target = DynamicsRecorder(tmp_path, example_ids=ids, labels=LABELS, num_classes=C)
+    with pytest.raises(DynamicsError, match='integers="ids" or integers="positions"'):
+        target.record(0, HOLDERS[recorded](PERMUTATION), logits(0))
+    target.record(0, list(map(str, PERMUTATION[::-1])), logits(0)[::-1])  # text is always an id
+    np.testing.assert_array_equal(target.read().epoch_logits(0), logits(0))
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("integers", ["ids", "positions"])
+def test_integers_are_what_the_recorder_was_told(tmp_path, as_text, integers):
+    ids = list(map(str, PERMUTATION)) if as_text else PERMUTATION
+    whole = {"example_ids": ids, "labels": LABELS, "num_classes": C, "integers": integers}
+    with DynamicsRecorder(tmp_path, **whole) as target:
+        target.record(0, PERMUTATION if integers == "ids" else np.arange(N), logits(0))
+        np.testing.assert_array_equal(target.read().epoch_logits(0), logits(0))
+
+
+@pytest.mark.parametrize("ids", [range(N), np.arange(N), [str(i) for i in range(N)]])
+def test_ids_that_are_the_positions_need_no_telling(tmp_path, ids):
+    with DynamicsRecorder(tmp_path, example_ids=ids, labels=LABELS) as target:
+        target.record(0, PERMUTATION, logits(0)[PERMUTATION])
+        np.testing.assert_array_equal(target.read().epoch_logits(0), logits(0))
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded", "message"),
+    [
+        (PERMUTATION + 5, np.arange(N), "the id '0' was.*integers=\"positions\""),
+        ([str(i + 5) for i in PERMUTATION], PERMUTATION + 5, 'the index 1[2-6].*integers="ids"'),
+    ],
+)
+def test_integers_of_the_other_kind_are_explained(tmp_path, given, recorded, message):
+    target = DynamicsRecorder(tmp_path, example_ids=given, labels=LABELS)
+    with pytest.raises(DynamicsError, match=message):
+        target.record(0, recorded, logits(0))
+
+
+def test_integers_are_ids_or_positions_and_nothing_else(tmp_path):
+    with pytest.raises(DynamicsError, match="integers is 'rows'"):
+        recorder(tmp_path, integers="rows")
 
 
 def test_batches_of_one(tmp_path):

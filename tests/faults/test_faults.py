@@ -196,3 +196,16 @@ def test_the_record_holds_environment_and_seeds(commands, run):
         assert packages["torch"], record
     main = json.loads((run / "main/seed-0/stage.json").read_text())
     assert main["made_from"]["plan"]["seed"] == 0
+
+
+def test_a_main_model_that_diverges_is_no_result(commands, run):
+    results = (run / "results.json").read_bytes()
+    for _ in range(2):  # the same command again does not make it a result
+        ended = commands("run", str(run), *ALONE, "--set", "main.learning_rate=1e30")
+        assert ended.status == 2, ended.said
+        assert "main/seed-0" in ended.said
+        assert "diverged: lower the learning rate" in " ".join(ended.said.split())
+        assert "Traceback" not in ended.said
+        assert (run / "results.json").read_bytes() == results
+    assert commands("run", str(run), *ALONE).status == 0
+    check_same(commands, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from tiny_task import plan, reviews, same_weights
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     Trainer,
@@ -334,3 +336,19 @@ def test_gradient_is_that_of_the_mean_cross_entropy(
     ((1 - smoothing) * gold + smoothing * losses.mean()).backward()
     expected = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
     torch.testing.assert_close(spy.gradients[0], expected, atol=1e-6, rtol=0)
+
+
+def test_a_model_that_gives_tuples_is_trained_and_recorded_alike(
+    tune, settings, tiny_model, tmp_path
+):
+    expected = tune("named", plan(6, 2), recording=Recording())
+    shutil.copytree(tiny_model, tmp_path / "tuples")
+    config = AutoConfig.from_pretrained(tiny_model, return_dict=False, output_hidden_states=True)
+    config.save_pretrained(tmp_path / "tuples")
+    chosen = settings(model=str(tmp_path / "tuples"))
+    found = tune("tuples-run", plan(6, 2), settings=chosen, recording=Recording())
+    assert AutoConfig.from_pretrained(found.model_folder).return_dict is False
+    assert same_weights(expected.model_folder, found.model_folder)
+    assert found.history == expected.history
+    logits = [read_dynamics(tuned.dynamics_folder).logits() for tuned in (expected, found)]
+    np.testing.assert_array_equal(*logits)

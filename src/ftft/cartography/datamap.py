@@ -102,6 +102,7 @@ class DataMap:
         dynamics: TrainingDynamics,
         *,
         burn_in: BurnIn = AUTO,
+        first_epochs: float | None = None,
         ddof: int = 0,
         region_fraction: float = 0.33,
     ) -> DataMap:
@@ -112,6 +113,8 @@ class DataMap:
             burn_in: how many of the first complete recording points to leave out; ``auto``
                 leaves out those at which everything was still being learnt (see
                 `ftft.cartography.burn_in`), and the map says how many that were.
+            first_epochs: take in what was recorded in so many first epochs only, of which
+                `burn_in` is still left out; all where None.
             ddof: of the standard deviation, 0 or 1; the ranking is the same.
             region_fraction: share of the examples that is ambiguous, in (0, 1].
 
@@ -120,7 +123,14 @@ class DataMap:
                 that cannot be read.
         """
         checked_fraction(region_fraction, "region_fraction")
-        result = statistics(dynamics, burn_in=burn_in, ddof=ddof)
+        if first_epochs is not None:
+            dynamics = dynamics.first_epochs(first_epochs)
+        try:
+            result = statistics(dynamics, burn_in=burn_in, ddof=ddof)
+        except DynamicsError as error:
+            if first_epochs is None:
+                raise
+            raise DynamicsError(f"With first_epochs {first_epochs:g}: {error}") from error
         return cls(
             example_ids=dynamics.example_ids,
             labels=dynamics.labels,

@@ -26,6 +26,9 @@ def map_(
         "map.parquet"
     ),
     burn_in: BurnInOption = "auto",
+    first_epochs: Annotated[
+        float | None, typer.Option(help="Take in the first so many epochs only; all by default.")
+    ] = None,
     ddof: Annotated[int, typer.Option(help="Degrees of freedom taken off (0 or 1).")] = 0,
     region_fraction: Annotated[
         float, typer.Option(help="Share of the examples called ambiguous.")
@@ -46,6 +49,7 @@ def map_(
     datamap = DataMap.from_dynamics(
         read_dynamics(dynamics_folder(dynamics)),
         burn_in=burn_in_of(burn_in),
+        first_epochs=first_epochs,
         ddof=ddof,
         region_fraction=region_fraction,
     )

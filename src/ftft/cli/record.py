@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from ftft.cli.common import (
     ExperimentFile,
     ForcedStages,
@@ -19,11 +24,26 @@ def record(
     overrides: Overrides = None,
     output: OutputFolder = None,
     force_stage: ForcedStages = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(
+            help="Train nothing: score the checkpoint-STEP folders of this folder on the training "
+            "set instead, in evaluation mode."
+        ),
+    ] = None,
+    dynamics: Annotated[
+        Path | None,
+        typer.Option(help="Dynamics folder to write with --checkpoints; else `dynamics`."),
+    ] = None,
 ) -> None:
     """Fine-tune the reference model of an experiment and record its training dynamics.
 
     Prints the dynamics folder of each seed, for `ftft map`.
     """
+    _check_options(output, force_stage, checkpoints, dynamics)
+    if checkpoints is not None:
+        _afterwards(file, overrides, checkpoints, dynamics or Path("dynamics"))
+        return
     experiment = open_experiment(file, overrides)
 
     from ftft.pipeline import chosen_stages, opened
@@ -32,3 +52,40 @@ def record(
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
         for seed in experiment.seeds:
             tell(str(stages.reference(seed).folder / "dynamics"))
+
+
+def _check_options(
+    output: Path | None,
+    force_stage: list[str] | None,
+    checkpoints: Path | None,
+    dynamics: Path | None,
+) -> None:
+    """Refuse options that would have no effect."""
+    from ftft.errors import ConfigError
+
+    if checkpoints is None and dynamics is not None:
+        raise ConfigError(
+            "--dynamics names the folder for --checkpoints, which is missing. A reference that is "
+            "trained keeps its dynamics in the run folder: give --output, or --checkpoints."
+        )
+    if checkpoints is not None and (output is not None or force_stage):
+        raise ConfigError(
+            "--output and --force-stage are about the run folder, which --checkpoints does not "
+            "use. Leave them out; --dynamics names the folder to write."
+        )
+
+
+def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: Path) -> None:
+    experiment = open_experiment(file, overrides)
+
+    from ftft import processes
+    from ftft.data.load import load_data
+    from ftft.errors import ConfigError
+    from ftft.training.afterwards import dynamics_of_checkpoints
+
+    if processes.count() > 1:
+        raise ConfigError("--checkpoints is one process: start it without torchrun or accelerate.")
+    train = load_data(experiment.data).train
+    written = dynamics_of_checkpoints(checkpoints, experiment.reference, train, to)
+    points = ", ".join(f"{point:g}" for point in written.points)
+    tell(f"dynamics of {len(written):,} examples after {points} epochs, written to {to}")

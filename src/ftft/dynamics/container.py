@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -16,6 +17,10 @@ from ftft.notebook import html_table
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
+DIVERGED = (
+    "Training has probably diverged: lower the learning rate, or use bfloat16 or float32 instead "
+    "of float16."
+)
 
 # (epoch, start, stop) -> the logits (stop - start, C) of those rows at that recording point.
 LogitsReader: TypeAlias = Callable[[int, int, int], Logits]
@@ -138,6 +143,36 @@ class TrainingDynamics:
             reader=part,
         )
 
+    def first_epochs(self, epochs: float) -> TrainingDynamics:
+        """What was recorded in the first epochs of training only, still read lazily.
+
+        Args:
+            epochs: epochs of training, above 0; with several recording points in one, a
+                share of an epoch will do. More than there are leaves out nothing.
+
+        Raises:
+            DynamicsError: `epochs` is not a number above 0, or no point is that early.
+        """
+        if isinstance(epochs, bool) or not isinstance(epochs, int | float) or not epochs > 0:
+            raise DynamicsError(f"first_epochs is {epochs!r}; it must be a number above 0.")
+        # Points are multiples of 1 / points_per_epoch, most of which no float holds exactly.
+        early = [
+            epoch
+            for epoch, point in zip(self.epochs, self.points, strict=True)
+            if point <= epochs + 1e-9
+        ]
+        if not early:
+            raise DynamicsError(
+                f"first_epochs is {epochs}, but the first complete recording point is at the end "
+                f"of {min(self.points, default=math.nan):g} epochs. Take more epochs in."
+            )
+        return replace(
+            self,
+            epochs=tuple(early),
+            points=self.points[: len(early)],
+            incomplete={k: count for k, count in self.incomplete.items() if k <= early[-1]},
+        )
+
     @classmethod
     def from_arrays(
         cls,
@@ -228,8 +263,7 @@ def check_finite(logits: Logits, ids: pa.StringArray | IdsOfRows, where: str) ->
     row = int(np.argmax(bad))
     raise DynamicsError(
         f"{where}: the logits of example {ids[row].as_py()!r} are {logits[row].tolist()} "
-        f"({int(bad.sum())} examples have NaN or infinite logits). Training has probably "
-        "diverged: lower the learning rate, or use bfloat16 or float32 instead of float16."
+        f"({int(bad.sum())} examples have NaN or infinite logits). {DIVERGED}"
     )
 
 

@@ -22,7 +22,14 @@ from ftft.dynamics.container import (
 from ftft.dynamics.examples import check_unique, fingerprint, resolve_classes, to_ids
 from ftft.dynamics.flushes import Flush, Index, covered, list_flushes, write_flush
 from ftft.dynamics.header import HEADER_NAME, Header, check_same, read_header
-from ftft.dynamics.resolving import UNKNOWN, Positions, find_rows, names_rows
+from ftft.dynamics.resolving import (
+    UNKNOWN,
+    Integers,
+    Positions,
+    check_clear,
+    find_rows,
+    meaning_of_integers,
+)
 from ftft.dynamics.store import read_dynamics, write_start
 from ftft.errors import DynamicsError
 
@@ -79,6 +86,7 @@ class DynamicsRecorder:
         labels: Any,
         num_classes: int | None = None,
         class_names: Sequence[str] | None = None,
+        integers: Integers | None = None,
         rank: int = 0,
         buffer_examples: int = 65_536,
         points_per_epoch: int = 1,
@@ -92,6 +100,9 @@ class DynamicsRecorder:
             labels: (N,) gold class indices in [0, C).
             num_classes: C; from the class names, else from the largest label, where None.
             class_names: C names; "0" to "C-1" where None.
+            integers: what integers in a batch are: "ids" or "positions" (in `example_ids`).
+                Where None, ids if `example_ids` are integers, else positions. Where the
+                ids are 0 to N-1 in another order, integers are refused until this is set.
             rank: number of this process, from 0; each process writes files of its own.
             buffer_examples: examples held before they are written; the memory is this
                 many times C numbers. What is held is lost when the process is killed.
@@ -104,7 +115,9 @@ class DynamicsRecorder:
         """
         where = f"The recorder of {folder}"
         self._folder = Path(folder)
-        self._ids = to_ids(example_ids)
+        given = example_ids if hasattr(example_ids, "__len__") else list(example_ids)
+        self._ids = to_ids(given)
+        self._integers = meaning_of_integers(integers, given, self._ids)
         checked, num_classes, names = resolve_classes(labels, num_classes, class_names, where)
         if len(self._ids) != len(checked) or not len(checked):
             raise DynamicsError(
@@ -150,9 +163,10 @@ class DynamicsRecorder:
 
         Args:
             epoch: recording point from 0 (the epoch, unless there are several in one).
-            ids_or_indices: (n,) integers: positions in `example_ids`; or (n,) strings:
-                ids. A torch tensor, NumPy or JAX array, or a list; a single one for a
-                batch of one with logits (C,).
+            ids_or_indices: (n,) strings: ids; or (n,) integers: ids where `example_ids`
+                were given as integers, else positions in `example_ids` (see `integers`
+                of the recorder). A torch tensor, NumPy or JAX array, or a list; a single
+                one for a batch of one with logits (C,).
             logits: (n, C) torch, NumPy or JAX array of any float type on any device, or
                 nested lists. Half precision is kept exactly, as float32.
 
@@ -170,7 +184,7 @@ class DynamicsRecorder:
         ids, values = hold(ids_or_indices), hold(logits)
         if ids.ndim == 0 and values.ndim == 1:
             ids, values = ids.reshape(1), values.reshape(1, -1)
-        names_rows(ids)
+        check_clear(ids, self._integers, f"{self._folder}, of {len(self._ids)} examples")
         count = batch_size(ids, values, self._header.num_classes)
         if count == 0:
             return
@@ -208,7 +222,8 @@ class DynamicsRecorder:
 
     def _resolve(self, batches: list[_Batch]) -> tuple[Positions, Logits, str | None]:
         logits = to_host([values for _, values in batches], np.float32)
-        rows, problem = find_rows([ids for ids, _ in batches], self._ids)
+        held = [ids for ids, _ in batches]
+        rows, problem = find_rows(held, self._ids, integers=self._integers)
         return rows, logits, problem
 
     def _raise_on(self, epoch: int, rows: Positions, logits: Logits, problem: str | None) -> None:
@@ -231,6 +246,22 @@ class DynamicsRecorder:
         files = [flush for flush in list_flushes(self._folder) if flush.epoch == epoch]
         total = self._header.num_examples
         return EpochCoverage(epoch, int(covered(files, total).sum()), total)
+
+    def check_recorded(self, points: int) -> None:
+        """Check that something of each of the first recording points is on the disk.
+
+        For a training that goes on: what it recorded before must be in this folder.
+
+        Raises:
+            DynamicsError: of one of them there is nothing; or the folder cannot be listed.
+        """
+        missing = set(range(points)) - {flush.epoch for flush in list_flushes(self._folder)}
+        if missing:
+            raise DynamicsError(
+                f"{self._folder} holds no recording of epoch {min(missing)}, which the training "
+                "has behind it. Give the recorder the folder that this training recorded to, or "
+                "train from the start."
+            )
 
     def discard_from(self, epoch: int, *, all_ranks: bool = False) -> int:
         """Remove the recordings of a recording point and of all later ones.

@@ -149,7 +149,7 @@ def resume_point(
     Returns:
         The checkpoint; None where the training starts anew, of which nothing is then left.
     """
-    steps = sorted(_steps(folder), reverse=True)
+    steps = sorted(steps_of(folder), reverse=True)
     for step in steps:
         problem = _problem(folder, step, dynamics, best=best)
         if not problem:
@@ -200,13 +200,14 @@ def _checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _steps(folder: Path) -> list[int]:
+def steps_of(folder: Path) -> list[int]:
+    """The steps of which there are checkpoints in a folder, in no order."""
     found = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
     return [int(number) for path in found if (number := path.name.rpartition("-")[2]).isdecimal()]
 
 
 def _keep_only(steps: Collection[int | None], folder: Path) -> None:
-    for step in _steps(folder):
+    for step in steps_of(folder):
         if step not in steps:
             shutil.rmtree(checkpoint(folder, step), ignore_errors=True)
 

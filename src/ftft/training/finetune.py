@@ -139,7 +139,7 @@ def finetune(
         ModelError: The model cannot be loaded.
         ConfigError: ``training_arguments`` are refused.
         WorkspaceError: A checkpoint or the model cannot be written.
-        DynamicsError: The dynamics cannot be written, or are damaged.
+        DynamicsError: The dynamics cannot be written, or are damaged; or the training diverged.
         Stopped: The process was told to stop; a checkpoint has been written.
     """
     checkpoints = folder / "checkpoints"
@@ -164,6 +164,7 @@ def finetune(
             args=arguments,
             train=train,
             tokenizer=tokenizer,
+            place=folder,
             horizon=plan.horizon,
             batching=settings.batching,
             dev=dev.sets,
@@ -231,6 +232,7 @@ def _train(
 
 
 def _save_model(trainer: FineTuner, folder: Path) -> None:
+    trainer.check_weights()
     with writing(folder):
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
@@ -258,6 +260,7 @@ def _recorder(
         example_ids=labelled.example_ids,
         labels=labelled.labels,
         class_names=labelled.class_names,
+        integers="positions",
         rank=rank,
         points_per_epoch=recording.points_per_epoch,
         meta={

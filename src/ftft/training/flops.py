@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ftft.config.schema import Batching
 from ftft.training.batching import epoch_order
+from ftft.training.recording import logits_of
 
 Shape = tuple[int, int]
 """Examples and padded tokens per example of one batch."""
@@ -111,10 +112,10 @@ class FlopCounter:
 
     def _run(self, **inputs: torch.Tensor) -> Flops:
         with FlopCounterMode(display=False) as counter:
-            logits = self._model(**inputs).logits
+            logits = logits_of(self._model(**inputs))
             forward = counter.get_total_flops()
             if logits.requires_grad:
-                logits.sum().backward()
+                torch.autograd.backward(logits.sum())
             total = counter.get_total_flops()
         return Flops(float(forward), float(total))
 

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from transformers.trainer_utils import has_length
 
 from ftft.data.encode import INDEX_COLUMN
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.errors import DynamicsError
 
+# Under which the state of the Trainer says in which pass a checkpoint was written.
+_STATE_KEY = "RecordDynamics"
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One pass over the training set.
+
+    Attributes:
+        epoch: its number, from 0.
+        first_step: optimiser steps taken before it.
+    """
+
+    epoch: int
+    first_step: int
+
 
 class RecordDynamics:
     """Mixin that records the logits of every training example, for any ``Trainer`` subclass.
 
-    Put it first among the bases and give the trainer a recorder; the training set needs an
-    integer column ``example_index``, the position of each example in the recorder's ids::
+    Put it first among the bases and give the trainer a recorder; the training set needs a
+    column ``example_index``, the position of each example in the recorder's ids, or its id
+    where those are integers::
 
         class RecordingTrainer(RecordDynamics, Trainer): ...
 
@@ -26,6 +47,9 @@ class RecordDynamics:
     Swayamdipta et al. (2020, section 2) and the FTFT paper (section 2): no extra pass and no
     device synchronisation in a step. A ``compute_loss`` of your own is called as before, with
     ``return_outputs=True``. Nothing is recorded while the model is being evaluated.
+
+    What was recorded is written with every checkpoint and at the end, so that a training that
+    died can go on from any of its checkpoints.
     """
 
     # The Trainer's. A mixin's super() is the user's Trainer, which the type checker cannot know:
@@ -36,6 +60,9 @@ class RecordDynamics:
     def __init__(self, *args: Any, recorder: DynamicsRecorder | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.recorder = recorder
+        self._pass: _Pass | None = None
+        self._written_in: _Pass | None = None
+        self._recorded = False
 
     def _set_signature_columns_if_needed(self) -> None:
         # Without this the Trainer drops the column: no model's forward takes it.
@@ -43,6 +70,11 @@ class RecordDynamics:
         columns: list[str] = self._signature_columns  # type: ignore[has-type]  # a mixin
         if INDEX_COLUMN not in columns:
             self._signature_columns = [*columns, INDEX_COLUMN]
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Train as the Trainer does, and write what is still held, also after an error."""
+        with contextlib.nullcontext() if self.recorder is None else self.recorder:
+            return super().train(*args, **kwargs)  # type: ignore[misc]  # a mixin
 
     def compute_loss(
         self,
@@ -63,23 +95,111 @@ class RecordDynamics:
                     "add an integer column of that name, the position of each example in the "
                     "recorder's ids, and let the data collator pass it on."
                 )
-            self._record(self.recorder, indices, _logits(outputs))
+            self._recorded = True
+            self._record(self.recorder, indices, logits_of(outputs).detach())
         return (loss, outputs) if return_outputs else loss
 
-    def _record(
-        self, recorder: DynamicsRecorder, indices: torch.Tensor, logits: torch.Tensor
-    ) -> None:
-        if self.args.world_size > 1:
-            # Rows that only fill up a batch, so that every process has one, are no examples.
-            real = indices >= 0
-            indices, logits = indices[real], logits[real]
+    def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Score a batch as the Trainer does; without labels that does not call compute_loss."""
+        if isinstance(inputs, Mapping):
+            inputs = {name: value for name, value in inputs.items() if name != INDEX_COLUMN}
+        return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+
+    def _record(self, recorder: DynamicsRecorder, indices: Any, logits: torch.Tensor) -> None:
         recorder.record(self._epoch(), indices, logits)
 
     def _epoch(self) -> int:
-        # state.epoch counts finished steps, so within epoch e it lies in [e, e + 1).
-        return int(self.state.epoch or 0)
+        if self._pass is None:
+            raise DynamicsError(
+                f"{type(self).__name__} computes a loss in training outside of the passes of "
+                "transformers.Trainer.train, so that the epoch it belongs to is not known. Call "
+                "DynamicsRecorder.record in a training loop of your own instead of the mixin."
+            )
+        return self._pass.epoch
+
+    # The Trainer says only here which pass begins. Its state.epoch is a share of the steps: it
+    # is stale until the first step has ended where a data set has no length, or a wrong one.
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        state, epoch = self.state, kwargs["epoch"]
+        resumed = kwargs["resume_from_checkpoint"] is not None and epoch == kwargs["epochs_trained"]
+        before = state.global_step
+        done = 0
+        if resumed:
+            done = kwargs["steps_trained_in_current_epoch"] // self.args.gradient_accumulation_steps
+        self._pass = _Pass(epoch, before - done)
+        if resumed and self.recorder is not None:
+            self._check_resumed(self.recorder, self._pass, kwargs)
+        self._recorded = False
+        super()._run_epoch(*args, **kwargs)  # type: ignore[misc]  # a mixin
+        if self.recorder is not None and state.global_step > before and not self._recorded:
+            raise DynamicsError(
+                f"nothing was recorded in epoch {epoch}: {type(self).__name__} has a compute_loss "
+                "that does not call the one of RecordDynamics. Put it into a class of its own and "
+                "RecordDynamics before that among the bases: class Mine(RecordDynamics, MyTrainer)."
+            )
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        if self.recorder is not None and self._pass is not None:
+            # What a checkpoint says was trained on must be on disk when it is resumed from.
+            self.recorder.flush()
+            note = {"args": {}, "attributes": asdict(self._pass)}
+            self.state.stateful_callbacks[_STATE_KEY] = note
+        super()._save_checkpoint(*args, **kwargs)  # type: ignore[misc]  # a mixin
+
+    def _load_callback_state(self) -> None:
+        # Taken out, or the Trainer warns of a callback that it does not know.
+        note = self.state.stateful_callbacks.pop(_STATE_KEY, None)
+        self._written_in = None if note is None else _Pass(**note["attributes"])
+        super()._load_callback_state()  # type: ignore[misc]  # a mixin
+
+    def _check_resumed(
+        self, recorder: DynamicsRecorder, now: _Pass, given: Mapping[str, Any]
+    ) -> None:
+        """Raise where the Trainer goes on in another pass than the checkpoint was written in."""
+        done = self.state.global_step
+        then = self._written_in
+        if then is None:
+            right = done == 0 or has_length(given["train_dataloader"])
+        elif now.epoch == then.epoch:
+            right = now.first_step == then.first_step or self.args.ignore_data_skip
+        else:
+            ended = done - then.first_step == given["num_update_steps_per_epoch"]
+            right = ended and now.epoch == then.epoch + 1 and now.first_step == done
+        if not right:
+            where = "" if then is None else f" in epoch {then.epoch} (from 0)"
+            raise DynamicsError(
+                f"{given['resume_from_checkpoint']} was written after {done} steps{where}, but "
+                f"transformers goes on from it in epoch {now.epoch}, after {now.first_step} steps: "
+                "it cannot tell where the training set has no length, or another one than it has "
+                "batches, or the batch size was changed. Logits would be recorded for the wrong "
+                "epochs: resume with a training set and batches as they were, of a known length, "
+                "or train from the start and record into a new folder."
+            )
+        recorder.check_recorded(now.epoch + (now.first_step < done))
 
 
-def _logits(outputs: Any) -> torch.Tensor:
-    logits: torch.Tensor = outputs["logits"] if isinstance(outputs, dict) else outputs[1]
-    return logits.detach()
+def logits_of(outputs: Any) -> torch.Tensor:
+    """The logits among a model's outputs.
+
+    Args:
+        outputs: A mapping or object with ``logits``; a tuple, in which they are the first tensor of
+            more than one dimension, since the loss comes before them where there is one; or the
+            logits themselves.
+
+    Raises:
+        DynamicsError: There are none.
+    """
+    found: Any = outputs
+    if isinstance(outputs, Mapping):
+        found = outputs.get("logits")
+    elif isinstance(outputs, tuple | list):
+        found = next((item for item in outputs if torch.is_tensor(item) and item.ndim > 1), None)
+    elif not torch.is_tensor(outputs):
+        found = getattr(outputs, "logits", None)
+    if not torch.is_tensor(found):
+        raise DynamicsError(
+            f"the model's outputs ({type(outputs).__name__}) hold no logits, so nothing can be "
+            "recorded: let the model, or a compute_loss of your own, return outputs with `logits` "
+            "of shape (examples, classes), by name."
+        )
+    return found

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
+from ftft.dynamics.container import check_finite
 from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.cost import CostMeter
@@ -39,15 +43,40 @@ def score_sets(
 
     Raises:
         ModelError: The folder is not a model, or the model has other classes than the sets.
+        DynamicsError: The model gives NaN or infinite logits.
     """
+    with _scorer(model_folder, settings, sets.values()) as trainer:
+        return {name: trainer.score(dataset) for name, dataset in sets.items()}
+
+
+def score_logits(
+    model_folder: Path, settings: FineTuning, dataset: EncodedDataset
+) -> npt.NDArray[np.float32]:
+    """The logits of a model on a data set, (N, C), in evaluation mode.
+
+    Raises:
+        ModelError: The folder is not a model, or the model has other classes than the set.
+        DynamicsError: The model gives NaN or infinite logits.
+    """
+    with _scorer(model_folder, settings, [dataset]) as trainer:
+        logits = trainer.logits(dataset)
+    check_finite(logits, dataset.labelled.example_ids, str(model_folder))
+    return logits
+
+
+@contextlib.contextmanager
+def _scorer(
+    model_folder: Path, settings: FineTuning, sets: Iterable[EncodedDataset]
+) -> Iterator[FineTuner]:
     model, tokenizer = load_finetuned(model_folder, trust_remote_code=settings.trust_remote_code)
-    for dataset in sets.values():
+    for dataset in sets:
         _check_classes(model, dataset, model_folder)
     with tempfile.TemporaryDirectory() as folder:
         trainer = FineTuner(
             model=model,
             args=_arguments(settings, folder),
             tokenizer=tokenizer,
+            place=model_folder,
             horizon=1,
             dev={},
             watched=(),
@@ -56,7 +85,7 @@ def score_sets(
             callbacks=[ScoringProgress()],
         )
         trainer.remove_callback(PrinterCallback)
-        return {name: trainer.score(dataset) for name, dataset in sets.items()}
+        yield trainer
 
 
 def _check_classes(model: Any, dataset: EncodedDataset, folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +15,21 @@ from transformers import DataCollatorWithPadding, Trainer
 
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
+from ftft.dynamics.container import DIVERGED, check_finite
+from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.errors import DynamicsError
 from ftft.evaluation.metrics import SetScores, predict_classes, score
 from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.checkpoints import SealedCheckpoints
 from ftft.training.cost import CostMeter
-from ftft.training.recording import RecordDynamics
+from ftft.training.recording import RecordDynamics, logits_of
 
 
 class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     """A Trainer with a learning-rate horizon, named development sets and a cost meter.
 
     Args:
+        place: The folder of the training or the model, for messages.
         horizon: Step at which the learning rate reaches zero, whatever ``max_steps`` is.
         batching: ``like-length`` or ``shuffled``.
         dev: Development sets by name; all are scored at every evaluation.
@@ -38,6 +44,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def __init__(
         self,
         *,
+        place: Path,
         horizon: int,
         batching: Batching = "like-length",
         dev: Mapping[str, EncodedDataset],
@@ -60,6 +67,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             compute_loss_func=self._summed_loss,
             **kwargs,
         )
+        self.place = place
         self.horizon = horizon
         self.train_lengths = None if train is None else train.lengths
         self.batching: Batching = batching
@@ -83,7 +91,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         # Models that claim to take num_items_in_batch still return a mean over the
         # micro-batch; summing and dividing by the whole step's examples is right under
         # gradient accumulation and several processes alike.
-        logits = outputs["logits"].float()
+        logits = logits_of(outputs).float()
         total = torch.nn.functional.cross_entropy(
             logits, labels, reduction="sum", label_smoothing=self.args.label_smoothing_factor
         )
@@ -101,9 +109,16 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         return super().training_step(model, inputs, num_items_in_batch)
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Score one batch, its shape counted."""
+        """Score one batch, its shape counted; of all outputs the logits only."""
         self.meter.count_evaluation(tuple(inputs["input_ids"].shape))
-        return super().prediction_step(model, inputs, *args, **kwargs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            outputs = model(**self._prepare_inputs(inputs))
+        return None, logits_of(outputs), None
+
+    def _record(self, recorder: DynamicsRecorder, indices: Any, logits: torch.Tensor) -> None:
+        # Rows that only fill up a batch, so that every process has one, are no examples.
+        real = indices >= 0 if self.args.world_size > 1 else slice(None)
+        super()._record(recorder, indices[real], logits[real])
 
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         lengths = self.train_lengths
@@ -136,16 +151,19 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         order = np.argsort(-dataset.lengths, kind="stable")
         loader = self.get_test_dataloader(dataset.inputs().select(order))
         output = self.evaluation_loop(loader, description="scoring", prediction_loss_only=False)
-        predictions = output.predictions
-        first = predictions[0] if isinstance(predictions, tuple) else predictions
-        logits = np.empty(first.shape, dtype=np.float32)
-        logits[order] = first
+        logits = np.empty(output.predictions.shape, dtype=np.float32)
+        logits[order] = output.predictions
         return logits
 
     def score(self, dataset: EncodedDataset) -> SetScores:
-        """Metrics on one data set, by slice too."""
-        labelled = dataset.labelled
-        predicted = predict_classes(self.logits(dataset), labelled.class_of_model_class)
+        """Metrics on one data set, by slice too.
+
+        Raises:
+            DynamicsError: A logit is NaN or infinite, so the model predicts nothing.
+        """
+        labelled, logits = dataset.labelled, self.logits(dataset)
+        check_finite(logits, labelled.example_ids, f"{self.place}, scored on {labelled.name}")
+        predicted = predict_classes(logits, labelled.class_of_model_class)
         slices = {
             name: np.asarray(labelled.rows.with_format("numpy")[f"slice:{name}"][:])
             for name in labelled.slices
@@ -177,6 +195,25 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         )
         return metrics
 
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Log as the Trainer does, and stop where the loss says that there is nothing to gain."""
+        super().log(logs, *args, **kwargs)
+        loss = logs.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise DynamicsError(
+                f"{self.place}: the training loss is {loss} at step {self.state.global_step}. "
+                f"{DIVERGED}"
+            )
+
+    def check_weights(self) -> None:
+        """Raise a ``DynamicsError`` where a weight of the model is NaN or infinite."""
+        for name, weight in self.model.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise DynamicsError(
+                    f"{self.place}: the trained weights {name} hold NaN or infinite values. "
+                    f"{DIVERGED}"
+                )
+
     def _load_callback_state(self) -> None:
         super()._load_callback_state()
         # Killed after its last checkpoint, a training has no step left to take, but the
@@ -192,8 +229,5 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self.meter.lap_training()
         self.meter.gather()
-        if self.recorder is not None:
-            # What a checkpoint says was trained on must be on disk when it is resumed from.
-            self.recorder.flush()
         super()._save_checkpoint(model, trial)
         self.meter.lap_overhead()
