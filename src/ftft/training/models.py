@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
+from ftft.training.beside import check_beside
 from ftft.training.weights import WEIGHTS, check_weights
 
 PACKAGE_PREFIX = "package:"
@@ -135,13 +136,20 @@ def load_tokenizer(settings: FineTuning) -> Any:
     Raises:
         ModelError: It cannot be loaded.
     """
+    place = resolve_model(settings.model)
     with _explained(settings.model):
+        _check_beside(settings, place)
         tokenizer = AutoTokenizer.from_pretrained(
-            resolve_model(settings.model),
+            place,
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
         )
         return _with_words(tokenizer, settings.model)
+
+
+def _check_beside(settings: FineTuning, place: str) -> None:
+    trusted = settings.trust_remote_code
+    check_beside(place, settings.revision, settings.model, trusted=trusted)
 
 
 def _with_words(tokenizer: Any, name: str) -> Any:
@@ -159,11 +167,14 @@ def load_config(settings: FineTuning) -> Any:
     """Load a model's configuration, cut to its first layers where asked.
 
     Raises:
-        ModelError: It cannot be loaded, or has fewer layers than asked for.
+        ModelError: It cannot be loaded, has fewer layers than asked for, or something lies beside
+            it that must not be loaded.
     """
+    place = resolve_model(settings.model)
     with _explained(settings.model):
+        _check_beside(settings, place)
         config = AutoConfig.from_pretrained(
-            resolve_model(settings.model),
+            place,
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
         )
@@ -238,6 +249,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
         )
     check_weights(Path(folder), str(folder))
     with _explained(str(folder)), quiet():
+        check_beside(str(folder), None, str(folder), trusted=trust_remote_code)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             folder,
             dtype=torch.float32,
