@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import shutil
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny_task import plan, reviews, same_weights, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 
 from ftft.data.encode import encode
 from ftft.data.task import LabelledDataset
+from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.arguments import main_plan, reference_plan
 from ftft.training.finetune import DevSets, FineTuned
+from ftft.training.models import load_model
 from ftft.training.scoring import score_sets
 from ftft.training.trainer import FineTuner
 
@@ -319,3 +323,58 @@ def test_main_plan_of_the_paper(tiny_model):
         main = Main(model=str(tiny_model), epochs=4, evaluate_every=every)
         made = main_plan(main, 392_702, budget=1.0, patience=None, seed=0)
         assert (made.steps, made.horizon, made.evaluate_every) == (49_088, 49_088, expected)
+
+
+class Diverge(TrainerCallback):
+    """Fills a weight with NaN after a step, as a learning rate that is too high does."""
+
+    def __init__(self, step: int, weight: str, value: float = math.nan) -> None:
+        self.step, self.weight, self.value = step, weight, value
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if state.global_step == self.step:
+            with torch.no_grad():
+                dict(model.named_parameters())[self.weight].fill_(self.value)
+
+
+class UnusedRow(TrainerCallback):
+    """Ruins the row of a position that no text reaches."""
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        with torch.no_grad():
+            model.bert.embeddings.position_embeddings.weight[-1] = math.nan
+
+
+class TestDivergence:
+    """Of a model without recorded dynamics, which would be scored as the first class."""
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    @pytest.mark.parametrize("keep", ["best", "last"])
+    def test_at_the_next_scoring(self, tune, tmp_path, keep, value):
+        spy = Diverge(1, "classifier.bias", value)
+        words = r"set dev: the model's logits of example 'dev-0' .*12 of 12.*lower the learning"
+        with pytest.raises(ModelError, match=words):
+            tune("run", plan(4, 2, keep=keep), spies=(spy,))
+        assert not (tmp_path / "run" / "model").exists()
+
+    def test_of_a_weight_that_no_development_example_needs(self, tune, tmp_path):
+        unused = UnusedRow()
+        with pytest.raises(ModelError, match=r"the weight bert\.embeddings\.position.* diverged"):
+            tune("run", plan(2), spies=(unused,))
+        assert not (tmp_path / "run" / "model").exists()
+
+    def test_scores_of_a_finished_model(self, tune, settings, dev_set):
+        folder = tune("run", plan(1)).model_folder
+        ruined = weights(folder)
+        ruined["classifier.bias"].fill_(math.nan)
+        save_file(ruined, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ModelError, match=r"weight classifier\.bias holds NaN.*copy the model"):
+            score_sets(folder, settings(), {"dev": dev_set})
+
+    def test_of_the_starting_weights(self, settings, tiny_model, tmp_path):
+        folder = shutil.copytree(tiny_model, tmp_path / "copy")
+        ruined = weights(folder)
+        ruined["embeddings.word_embeddings.weight"][7, 0] = math.nan
+        save_file(ruined, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ModelError, match=rf"model {folder}: the weight bert\.embeddings\.word"):
+            load_model(settings(model=str(folder)), ("a", "b"), seed=0)

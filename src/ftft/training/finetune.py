@@ -29,6 +29,7 @@ from ftft.training.progress import Progress
 from ftft.training.settling import Settled, StopWhenSettled
 from ftft.training.tracking import OwnFigures, Tracked, name_run, open_tensorboard, tracking
 from ftft.training.trainer import FineTuner
+from ftft.training.weights import check_weight_values
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def finetune(
         What was trained, where it is and what it cost.
 
     Raises:
-        ModelError: The model cannot be loaded.
+        ModelError: The model cannot be loaded, or its training diverges.
         ConfigError: ``training_arguments`` are refused.
         WorkspaceError: A checkpoint or the model cannot be written.
         DynamicsError: The dynamics cannot be written, or are damaged.
@@ -227,6 +228,7 @@ def _train(
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         if recorder is not None:
             recorder.flush()
+        check_weight_values(trainer.model, "the trained model")
         _save_model(trainer, folder)
 
 

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training.beside import check_beside
-from ftft.training.weights import WEIGHTS, check_weights
+from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 
 PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
@@ -231,6 +231,7 @@ def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int)
     # Weights of another shape than the network's were left out, which is missing too.
     mismatched = {key for key, *_ in info["mismatched_keys"]}
     _refuse_missing_layers(model, {*info["missing_keys"], *mismatched}, settings.model)
+    check_weight_values(model, f"model {settings.model}")
     if settings.freeze_embeddings:
         freeze_embeddings(model)
     return model
@@ -265,6 +266,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
             f"{folder}: {len(lost)} weights are missing from {WEIGHTS} (first: {lost[0]}), so this "
             "is no finished classifier; give the folder that `ftft run` or `ftft train` wrote."
         )
+    check_weight_values(model, str(folder))
     return model, tokenizer
 
 

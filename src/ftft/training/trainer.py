@@ -13,6 +13,8 @@ from transformers import DataCollatorWithPadding, Trainer
 
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
+from ftft.data.task import LabelledDataset
+from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores, predict_classes, score
 from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.checkpoints import SealedCheckpoints
@@ -131,7 +133,10 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             dataset: N examples.
 
         Returns:
-            Logits, float32 of shape (N, C), in the order of the data set.
+            Logits, float32 of shape (N, C), in the order of the data set, all finite.
+
+        Raises:
+            ModelError: A logit is NaN or infinite.
         """
         order = np.argsort(-dataset.lengths, kind="stable")
         loader = self.get_test_dataloader(dataset.inputs().select(order))
@@ -140,6 +145,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         first = predictions[0] if isinstance(predictions, tuple) else predictions
         logits = np.empty(first.shape, dtype=np.float32)
         logits[order] = first
+        _check_finite(logits, dataset.labelled)
         return logits
 
     def score(self, dataset: EncodedDataset) -> SetScores:
@@ -197,3 +203,16 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             self.recorder.flush()
         super()._save_checkpoint(model, trial)
         self.meter.lap_overhead()
+
+
+def _check_finite(logits: npt.NDArray[np.float32], scored: LabelledDataset) -> None:
+    """Refuse what would be scored as if it were the first class."""
+    bad: npt.NDArray[np.bool_] = np.asarray(~np.isfinite(logits).all(axis=1))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ModelError(
+            f"set {scored.name}: the model's logits of example {scored.example_ids[row].as_py()!r} "
+            f"are {logits[row].tolist()} ({int(bad.sum()):,} of {len(bad):,} examples have NaN or "
+            "infinite logits), so there is nothing to score. Training has probably diverged: lower "
+            "the learning rate, or set precision to bf16 or fp32 where it is fp16."
+        )

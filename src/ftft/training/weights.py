@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -73,3 +74,18 @@ def _check_header(path: Path, name: str) -> None:
             f"model {name}: {path} is missing, damaged or cut off ({error}); a whole safetensors "
             "file was expected. Copy or download the model again."
         ) from error
+
+
+def check_weight_values(model: Any, name: str) -> None:
+    """Check that every weight is a number.
+
+    Raises:
+        ModelError: One is NaN or infinite.
+    """
+    for key, weight in model.named_parameters():
+        if not bool(weight.detach().isfinite().all()):
+            raise ModelError(
+                f"{name}: the weight {key} holds NaN or infinite numbers. Where it was just "
+                "trained, training has diverged: lower the learning rate, or set precision to bf16 "
+                "or fp32 where it is fp16. Else the files are damaged: copy the model again."
+            )
