@@ -86,7 +86,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         for settings in (experiment.reference, experiment.main):
             if settings not in checked:
                 checked.append(settings)
-                try_model(attempt, settings, str(folder))
+                try_model(attempt, settings)
     data = {}
     for name in study.data:
         loaded = attempt(partial(load_data, study.experiment(name).data))
