@@ -15,6 +15,7 @@ from ftft.data.task import TaskData
 from ftft.errors import ConfigError, FtftError, ModelError
 from ftft.folders import check_foreign, check_writable
 from ftft.training.arguments import check_training_arguments, full_steps
+from ftft.training.fitting import check_head
 from ftft.training.models import load_config, load_tokenizer, model_fingerprint
 from ftft.training.rehearsal import check_training
 
@@ -50,6 +51,7 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     data = attempt(partial(load_data, experiment.data))
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
+        check_heads(attempt, experiment, data)
     attempt.raise_problems(f"experiment {experiment.name}")
     assert data is not None
     return data
@@ -89,6 +91,13 @@ def try_model(attempt: Attempts, settings: FineTuning) -> None:
     attempt(partial(model_fingerprint, settings))
     attempt(partial(check_model, settings))
     attempt(partial(check_training, settings))
+
+
+def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> None:
+    """Check that a head that is to be kept is one for the data's classes."""
+    for settings in (experiment.reference, experiment.main):
+        if settings.head == "keep":
+            attempt(partial(check_head, settings, data.class_names))
 
 
 def notes(data: TaskData) -> list[str]:
