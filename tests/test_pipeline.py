@@ -611,6 +611,8 @@ class TestChecks:
             ("selection.fraction=0.001", ConfigError, "selects none"),
             ("main.training_arguments.optim=foo", ConfigError, "refused by"),
             ("main.training_arguments.lr_scheduler_type=foo", ConfigError, "foo is not a valid"),
+            ("main.training_arguments.optim=lomo", ConfigError, "start with optim 'lomo': "),
+            ("reference.training_arguments.push_to_hub=1", ConfigError, "`ftft push`"),
             ("data.train.label=txt", DataError, "no column 'txt'"),
         ],
     )

@@ -68,6 +68,16 @@ def test_nothing_loads_or_runs_what_it_should_not(file):
     assert problems(file.read_text(encoding="utf-8")) == []
 
 
+def test_models_are_loaded_in_one_place():
+    """There, what lies beside the weights is looked at first."""
+    loading = [
+        str(file.relative_to(ROOT))
+        for file in FILES
+        if ".from_pretrained(" in file.read_text(encoding="utf-8")
+    ]
+    assert loading == ["training/models.py"]
+
+
 @pytest.mark.parametrize(
     "source",
     [

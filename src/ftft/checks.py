@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,13 +15,10 @@ from ftft.data.load import load_data
 from ftft.data.task import TaskData
 from ftft.errors import ConfigError, FtftError, ModelError
 from ftft.folders import check_foreign, check_writable
-from ftft.training.arguments import (
-    Plan,
-    check_training_arguments,
-    full_steps,
-    training_arguments,
-)
+from ftft.training.arguments import check_training_arguments, full_steps
+from ftft.training.fitting import check_head
 from ftft.training.models import load_config, load_tokenizer, model_fingerprint
+from ftft.training.rehearsal import check_training
 
 T = TypeVar("T")
 
@@ -55,10 +51,11 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
     for settings in (experiment.reference, experiment.main):
-        try_model(attempt, settings, folder)
+        try_model(attempt, settings)
     data = attempt(partial(load_data, experiment.data))
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
+        check_heads(attempt, experiment, data)
     attempt.raise_problems(f"experiment {experiment.name}")
     assert data is not None
     return data
@@ -93,12 +90,18 @@ class Attempts:
             raise ConfigError(f"{what}: {len(self.problems)} problems:\n{listed}")
 
 
-def try_model(attempt: Attempts, settings: FineTuning, folder: str) -> None:
+def try_model(attempt: Attempts, settings: FineTuning) -> None:
     """Check a model and the Trainer's arguments for it."""
-    trial = Plan(steps=1, horizon=1, evaluate_every=1, patience=None, keep="last", seed=0)
     attempt(partial(model_fingerprint, settings))
     attempt(partial(check_model, settings))
-    attempt(partial(training_arguments, settings, trial, Path(folder)))
+    attempt(partial(check_training, settings))
+
+
+def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> None:
+    """Check that a head that is to be kept is one for the data's classes."""
+    for settings in (experiment.reference, experiment.main):
+        if settings.head == "keep":
+            attempt(partial(check_head, settings, data.class_names))
 
 
 def notes(data: TaskData) -> list[str]:

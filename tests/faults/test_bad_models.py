@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import pytest
 import torch
@@ -15,7 +16,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.checks import check_model
 from ftft.config.schema import FineTuning
-from ftft.training.models import load_finetuned, load_model, model_fingerprint
+from ftft.errors import ModelError
+from ftft.training.models import (
+    load_config,
+    load_finetuned,
+    load_model,
+    load_tokenizer,
+    model_fingerprint,
+)
 
 WEIGHTS = "model.safetensors"
 CLASSES = ("neg", "pos")
@@ -141,6 +149,43 @@ def without_tokenizer(at):
         path.unlink()
 
 
+LORA = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["query"]}
+
+
+def adapter(**changes):
+    """A LoRA beside the weights, as PEFT saves it, and modules that it could name."""
+
+    def damage(at):
+        (at / "adapter_config.json").write_text(json.dumps(LORA | changes))
+        shapes = {"A": (2, 32), "B": (32, 2)}
+        lora = {
+            f"base_model.model.encoder.layer.{layer}.attention.self.query.lora_{part}.weight": shape
+            for layer in (0, 1)
+            for part, shape in shapes.items()
+        }
+        tensors = {key: torch.ones(shape) for key, shape in lora.items()}
+        save_file(tensors, at / "adapter_model.safetensors", metadata={"format": "pt"})
+        (at / "megatron").mkdir()
+        (at / "megatron" / "mine.py").write_text(CODE.format(place=str(at / "was-run")))
+
+    return damage
+
+
+def tokenizer_class(name):
+    def damage(at):
+        path = at / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": name}))
+
+    return damage
+
+
+def elsewhere(at):
+    """A configuration that names another configuration, which names other weights."""
+    content = json.loads((at / "config.json").read_text())
+    (at / "config.4.0.0.json").write_text(json.dumps(content | OTHER_WEIGHTS))
+    config(configuration_files=["config.4.0.0.json"])(at)
+
+
 def case(name, damage, *words, **changes):
     return Case(name, damage, ("model", *words), changes)
 
@@ -264,6 +309,92 @@ CASES = [
     ),
     case("code of its own", with_code, "cannot be loaded", "trust_remote_code"),
 ]
+
+
+OTHER_WEIGHTS = {"transformers_weights": "other.safetensors"}
+MODULE = {"megatron_config": {"a": 1}, "megatron_core": "megatron.mine"}
+# What transformers would load with the weights or in their place.
+BESIDE = [
+    case("an adapter", adapter(), "adapter_config.json", "merge_and_unload()"),
+    case("an adapter naming a module", adapter(**MODULE), "adapter_config.json", "remove"),
+    case(
+        "an adapter only",
+        lambda at: (adapter()(at), (at / "config.json").unlink()),
+        "adapter_config.json",
+        "Merge it",
+    ),
+    case("quantised", config(quantization_config={"quant_method": "x"}), "quantised", "float32"),
+    case("other weights named", config(**OTHER_WEIGHTS), "'other.safetensors'", "Remove the key"),
+    case("other weights in another config", elsewhere, "'other.safetensors'", "Remove the key"),
+    case("a kernel", config(attn_implementation="me/k"), "has attn_implementation", "code"),
+    case("a hidden kernel", config(_attn_implementation="me/k"), "_attn_implementation", "code"),
+    case(
+        "a kernel of a part",
+        config(text_config={"experts_implementation": {"": "me/k:x"}}),
+        "text_config.experts_implementation",
+        "trust_remote_code: true",
+    ),
+    case(
+        "a tokenizer that is a model",
+        tokenizer_class("AutoModel"),
+        "tokenizer_config.json has tokenizer_class 'AutoModel'",
+        "PreTrainedTokenizerFast",
+    ),
+    case(
+        "a tokenizer that unpickles",
+        tokenizer_class("RagRetriever"),
+        "'RagRetriever'",
+        "no tokenizer",
+    ),
+    case(
+        "a distributed checkpoint",
+        raw("shard-00001-model-00001-of-00001.safetensors", b""),
+        "shard-00001",
+        "instead of model.safetensors",
+    ),
+]
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """As with ``python -m ftft``: what lies in the current folder can be imported."""
+    monkeypatch.syspath_prepend("")
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "megatron"]:
+        del sys.modules[name]
+
+
+@parametrised(BESIDE)
+def test_what_lies_beside_is_refused(model, case, monkeypatch, importable):
+    monkeypatch.chdir(model)
+    case.damage(model)
+    check_refused(lambda: use(model), model, case.words)
+    if (model / "config.json").exists():
+        check_refused(lambda: load_finetuned(model), model, case.words)
+    assert not (model / "was-run").exists()
+
+
+@pytest.mark.parametrize("load", [load_config, load_tokenizer])
+def test_an_adapter_of_a_repository_is_refused(model, tmp_path, monkeypatch, load):
+    repository = tmp_path / "hub" / "models--owner--name"
+    commit = "a" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    found = shutil.copytree(model, repository / "snapshots" / commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    load(FineTuning(model="owner/name"))
+    adapter()(found)
+    with pytest.raises(ModelError, match=r"model owner/name: adapter_config\.json"):
+        load(FineTuning(model="owner/name"))
+
+
+def test_a_trusted_model_may_name_kernels_but_no_adapter(model):
+    trusted = FineTuning(model=str(model), trust_remote_code=True)
+    config(attn_implementation="me/k")(model)
+    load_config(trusted)
+    adapter()(model)
+    with pytest.raises(ModelError, match="ftft loads no adapters"):
+        load_config(trusted)
 
 
 @parametrised(CASES)

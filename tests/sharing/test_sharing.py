@@ -20,7 +20,7 @@ from ftft.dynamics.header import read_header
 from ftft.errors import SharingError, WorkspaceError
 from ftft.folders import STUDY_TITLE
 from ftft.records import digest_of
-from ftft.sharing.bundle import _without_folders, bundle
+from ftft.sharing.bundle import bundle
 from ftft.sharing.card import card, plain
 from ftft.sharing.manifest import FileEntry, Manifest, is_shared, read_manifest
 from ftft.sharing.matching import check_match
@@ -173,7 +173,7 @@ class TestWhatGoesOut:
         [
             *("config.json", "generation_config.json", "model.safetensors", "merges.txt"),
             *("model-00001-of-00002.safetensors", "model.safetensors.index.json", "vocab.txt"),
-            *("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "vocab.json"),
+            *("tokenizer.json", "vocab.json"),
             *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
             *("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"),
         ],
@@ -188,10 +188,9 @@ class TestWhatGoesOut:
         values = json.loads(bundle(folder).contents["config.json"])
         assert values["_name_or_path"] == "x"
 
-    def test_the_folder_of_an_adapter_s_base_is_cut(self, tmp_path):
-        path = tmp_path / "adapter_config.json"
-        path.write_text(json.dumps({"base_model_name_or_path": "/home/me/base", "r": 8}))
-        assert json.loads(_without_folders(path)) == {"base_model_name_or_path": "base", "r": 8}
+    @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+    def test_an_adapter_is_not_shared(self, name):
+        assert not is_shared(name, "model")
 
     def test_a_damaged_stage_is_not_shared(self, run, tmp_path):
         copied = shutil.copytree(run, tmp_path / "run")

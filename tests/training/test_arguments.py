@@ -11,12 +11,14 @@ from transformers import TrainingArguments
 from ftft.errors import ConfigError
 from ftft.training.arguments import (
     GOVERNED,
+    OUTSIDE,
     OWN_KEYS,
     check_training_arguments,
     full_steps,
     per_device_batch,
     training_arguments,
 )
+from ftft.training.rehearsal import check_training
 
 
 def check(section: str = "main", **given: object) -> list[str]:
@@ -63,6 +65,49 @@ def test_a_passed_field_reaches_the_training(tune, settings):
 def test_values_that_the_trainer_refuses(settings, tmp_path, given):
     with pytest.raises(ConfigError, match=r"refused by transformers\.TrainingArguments"):
         training_arguments(settings(training_arguments=given), plan(4), tmp_path)
+
+
+def test_a_refused_value_is_named(settings, tmp_path):
+    given = {"weight_decay": 0.1, "accelerator_config": str(tmp_path / "none.json")}
+    with pytest.raises(
+        ConfigError, match=r"model .*: accelerator_config '.*none\.json': refused by"
+    ):
+        training_arguments(settings(training_arguments=given), plan(4), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("push_to_hub", "`ftft push`"),
+        ("hub_model_id", "`ftft push`"),
+        ("hub_token", "`hf auth login`"),
+        ("logging_dir", "TENSORBOARD_LOGGING_DIR"),
+        ("resume_from_checkpoint", "goes on by itself"),
+        ("overwrite_output_dir", "--force-stage"),
+    ],
+)
+def test_what_acts_outside_the_run_folder(settings, tmp_path, name, instead):
+    (problem,) = check(**{name: True})
+    assert problem.startswith(f"main.training_arguments.{name}: ")
+    assert instead in problem
+    with pytest.raises(ConfigError, match=f"{name}: ") as caught:
+        training_arguments(settings(training_arguments={name: True}), plan(4), tmp_path)
+    assert instead in str(caught.value)
+
+
+def test_every_field_that_uploads_or_writes_elsewhere_is_refused():
+    """Also those of a later version: figures for a tracker, which report_to asks for, apart."""
+    names = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    ways = ("hub", "push", "upload", "output", "logging_dir", "resume", "overwrite", "jit")
+    acting = {name for name in names if any(way in name for way in ways)}
+    assert acting == {
+        *("push_to_hub", "hub_token", "hub_private_repo", "hub_model_id", "hub_strategy"),
+        *("hub_always_push", "hub_revision", "output_dir", "resume_from_checkpoint"),
+        "enable_jit_checkpoint",
+    }
+    for name in acting:
+        assert check(**{name: "x"}) != [], name
+    assert names & OUTSIDE.keys() <= acting
 
 
 def test_good_fields_are_no_problem():
@@ -164,3 +209,55 @@ def test_accumulation_that_is_no_number_of_steps(settings, accumulation):
 )
 def test_full_steps(settings, epochs, examples, expected):
     assert full_steps(settings(epochs=epochs), examples) == expected
+
+
+REHEARSED = [
+    {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"num_decay_steps": 3}},
+    {"lr_scheduler_type": "reduce_lr_on_plateau"},
+    {"optim": "adafactor", "activation_checkpointing": True},
+    {"gradient_accumulation_steps": 4, "label_smoothing_factor": 0.1, "dataloader_num_workers": 2},
+    {"fsdp": True, "torch_compile": True},
+    {"report_to": "none", "logging_steps": 1},
+    {},
+]
+
+
+@pytest.mark.parametrize("given", REHEARSED, ids=str)
+def test_a_training_that_can_start(settings, given, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    check_training(settings(training_arguments=given))
+    assert list(tmp_path.iterdir()) == []
+    assert "loss" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "reason"),
+    [
+        ({"lr_scheduler_type": "warmup_stable_decay"}, "lr_scheduler_type", "num_decay_steps"),
+        ({"lr_scheduler_kwargs": {"cycles": 1}}, "lr_scheduler_kwargs", "cycles"),
+        ({"optim": "adamw_bnb_8bit"}, "optim", "pip install -U bitsandbytes"),
+        ({"optim": "lomo"}, "optim", "lomo-optim"),
+        ({"optim_args": "x"}, "optim_args", "expected 2"),
+        ({"adam_beta1": 2.0}, "adam_beta1", "Invalid beta"),
+        ({"weight_decay": "much"}, "weight_decay", "'much'"),
+        ({"max_grad_norm": "x"}, "max_grad_norm", "'str'"),
+        ({"use_liger_kernel": True}, "use_liger_kernel", "liger-kernel"),
+    ],
+)
+def test_a_training_that_cannot_start_names_the_field(settings, given, named, reason):
+    given = {"max_grad_norm": 0.5, "dataloader_pin_memory": False} | given
+    with pytest.raises(ConfigError) as caught:
+        check_training(settings(training_arguments=given))
+    message = str(caught.value)
+    assert f"no training can start with {named} {given[named]!r}: " in message
+    assert reason in message
+    assert "pin_memory" not in message
+
+
+def test_of_several_processes_each_makes_the_optimiser_alone(settings, monkeypatch):
+    """A step would wait for the others, which come here one after the other."""
+    monkeypatch.setattr("ftft.training.rehearsal.processes.count", lambda: 2)
+    monkeypatch.setattr("transformers.Trainer.train", lambda *args, **kwargs: 1 / 0)
+    check_training(settings(training_arguments={"optim": "sgd"}))
+    with pytest.raises(ConfigError, match="lr_scheduler_type"):
+        check_training(settings(training_arguments={"lr_scheduler_type": "warmup_stable_decay"}))

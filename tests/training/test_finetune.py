@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import shutil
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny_task import plan, reviews, same_weights, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 
 from ftft.data.encode import encode
 from ftft.data.task import LabelledDataset
+from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.arguments import main_plan, reference_plan
 from ftft.training.finetune import DevSets, FineTuned
+from ftft.training.models import load_model
 from ftft.training.scoring import score_sets
 from ftft.training.trainer import FineTuner
 
@@ -319,3 +323,23 @@ def test_main_plan_of_the_paper(tiny_model):
         main = Main(model=str(tiny_model), epochs=4, evaluate_every=every)
         made = main_plan(main, 392_702, budget=1.0, patience=None, seed=0)
         assert (made.steps, made.horizon, made.evaluate_every) == (49_088, 49_088, expected)
+
+
+class TestDivergence:
+    """Of models that are loaded; of those that are being trained: test_diverged.py."""
+
+    def test_scores_of_a_finished_model(self, tune, settings, dev_set):
+        folder = tune("run", plan(1)).model_folder
+        ruined = weights(folder)
+        ruined["classifier.bias"].fill_(math.nan)
+        save_file(ruined, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ModelError, match=r"weight classifier\.bias holds NaN.*copy the model"):
+            score_sets(folder, settings(), {"dev": dev_set})
+
+    def test_of_the_starting_weights(self, settings, tiny_model, tmp_path):
+        folder = shutil.copytree(tiny_model, tmp_path / "copy")
+        ruined = weights(folder)
+        ruined["embeddings.word_embeddings.weight"][7, 0] = math.nan
+        save_file(ruined, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ModelError, match=rf"model {folder}: the weight bert\.embeddings\.word"):
+            load_model(settings(model=str(folder)), ("a", "b"), seed=0)

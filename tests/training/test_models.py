@@ -14,11 +14,13 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tiny_task import CLASSES, plan
-from transformers import AutoModel, DebertaV2Config, ElectraConfig, ModernBertConfig
+from transformers import AutoConfig, AutoModel, DebertaV2Config, ElectraConfig, ModernBertConfig
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training import models
+from ftft.training.fitting import check_head
+from ftft.training.head import head_weights
 from ftft.training.models import (
     freeze_embeddings,
     load_config,
@@ -303,6 +305,152 @@ def test_loading_keeps_the_users_logging(settings, capfd):
     finally:
         transformers.logging.set_verbosity_warning()
     assert "MISSING" not in "".join(capfd.readouterr())
+
+
+# --- the head
+
+
+@pytest.fixture
+def classifier(settings, tmp_path) -> Path:
+    """A classifier for "no" and "yes", in this order, with another task's configuration."""
+    model = load_model(settings(), ("no", "yes"), seed=5)
+    with torch.no_grad():
+        model.classifier.bias.copy_(torch.tensor([1.0, 2.0]))
+    model.save_pretrained(tmp_path / "classifier")
+    load_tokenizer(settings()).save_pretrained(tmp_path / "classifier")
+    return tmp_path / "classifier"
+
+
+def head_of(model: Any) -> list[torch.Tensor]:
+    return [model.classifier.weight, model.classifier.bias]
+
+
+def test_a_head_that_is_there_is_made_anew(settings, classifier):
+    said: list[str] = []
+    chosen = settings(model=str(classifier))
+    heads = [
+        head_of(load_model(chosen, ("yes", "no"), seed=seed, say=said.append)) for seed in (0, 0, 1)
+    ]
+    assert torch.equal(heads[0][0], heads[1][0])
+    assert not torch.equal(heads[0][0], heads[2][0])
+    assert heads[0][1].tolist() == [0, 0]
+    fresh = head_of(load_model(settings(), ("yes", "no"), seed=0, say=said.append))
+    assert torch.equal(heads[0][0], fresh[0])
+    assert (
+        said
+        == [
+            f"  the head that comes with {classifier} is replaced by a new one "
+            "(head: keep would keep it)"
+        ]
+        * 3
+    )
+
+
+def test_a_head_is_kept_by_the_names_of_its_outputs(settings, classifier):
+    said: list[str] = []
+    before = load_file(classifier / "model.safetensors")["classifier.weight"]
+    chosen = settings(model=str(classifier), head="keep")
+    kept = load_model(chosen, ("yes", "no"), seed=0, say=said.append)
+    assert kept.config.id2label == {0: "yes", 1: "no"}
+    assert torch.equal(kept.classifier.weight, before[[1, 0]])
+    assert kept.classifier.bias.tolist() == [2, 1]
+    assert said == [
+        f"  the head of {classifier} is kept, its outputs put in the order yes, no, for all seeds"
+    ]
+    same = load_model(chosen, ("no", "yes"), seed=1)
+    assert torch.equal(same.classifier.weight, before)
+
+
+@pytest.mark.parametrize("classes", [("no", "maybe"), ("No", "yes"), ("no", "maybe", "yes")])
+def test_a_head_for_other_classes_cannot_be_kept(settings, classifier, classes):
+    chosen = settings(model=str(classifier), head="keep")
+    words = (
+        rf"head is for the classes no, yes, and the data's are {', '.join(classes)}; .*head: new"
+    )
+    for use in (lambda: load_model(chosen, classes, seed=0), lambda: check_head(chosen, classes)):
+        with pytest.raises(ModelError, match=words):
+            use()
+
+
+def test_a_head_that_is_not_there_cannot_be_kept(settings, tiny_model):
+    chosen = settings(head="keep")
+    with pytest.raises(
+        ModelError, match=r"no whole head: 2 weights are missing.*classifier\.weight"
+    ):
+        load_model(chosen, ("LABEL_0", "LABEL_1"), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("roberta", {}),
+        ("distilbert", {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 16}),
+        ("deberta-v2", {}),
+        ("modernbert", SPECIAL),
+        ("electra", {"embedding_size": 8}),
+        ("gpt2", {"n_embd": 16, "n_layer": 2, "n_head": 2}),
+        ("xlnet", {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 8}),
+    ],
+)
+def test_heads_of_other_networks(settings, tmp_path, kind, sizes):
+    """New: as if there had been none. Kept: the last layer's rows in the other order."""
+    AutoModel.from_config(AutoConfig.for_model(kind, **(SMALL | sizes))).save_pretrained(
+        tmp_path / "bare"
+    )
+    bare = settings(model=str(tmp_path / "bare"))
+    first = load_model(bare, CLASSES, seed=3)
+    with torch.no_grad():
+        for weight in first.parameters():
+            weight.add_(torch.rand_like(weight))
+    first.save_pretrained(tmp_path / "full")
+    full = bare.model_copy(update={"model": str(tmp_path / "full")})
+    old, fresh = (
+        dict(first.named_parameters()),
+        dict(load_model(bare, CLASSES, seed=3).named_parameters()),
+    )
+    head = head_weights(first)
+    for name, weight in load_model(full, CLASSES, seed=3).named_parameters():
+        assert torch.equal(weight, (fresh if name in head else old)[name]), name
+    kept = load_model(full.model_copy(update={"head": "keep"}), CLASSES[::-1], seed=3)
+    changed = {n: w for n, w in kept.named_parameters() if not torch.equal(w, old[n])}
+    assert {len(weight) for weight in changed.values()} == {2}
+    assert len(changed) in (1, 2)
+    for name, weight in changed.items():
+        assert torch.equal(weight, old[name][[1, 0]])
+
+
+def test_nothing_of_the_old_task_is_left(settings, classifier, tmp_path):
+    change_config(
+        classifier,
+        problem_type="multi_label_classification",
+        finetuning_task="cola",
+        task_specific_params={"text-classification": {"top_k": 2}},
+        function_to_apply="sigmoid",
+        output_hidden_states=True,
+        output_attentions=True,
+        attn_implementation="eager",
+        return_dict=False,
+    )
+    for head in ("new", "keep"):
+        chosen = settings(model=str(classifier), head=head)
+        load_model(chosen, ("yes", "no"), seed=0).save_pretrained(tmp_path / head)
+        written = json.loads((tmp_path / head / "config.json").read_text())
+        assert written["problem_type"] == "single_label_classification"
+        for key in ("finetuning_task", "task_specific_params", "function_to_apply"):
+            assert key not in written
+        for key in ("output_hidden_states", "output_attentions"):
+            assert not written.get(key)
+        assert written.get("return_dict", True)
+
+
+def test_a_pipeline_of_the_result_gives_probabilities(tune, settings, classifier):
+    change_config(classifier, problem_type="multi_label_classification", return_dict=False)
+    tuned = tune("run", plan(1), settings=settings(model=str(classifier)))
+    model, tokenizer = load_finetuned(tuned.model_folder)
+    pipeline = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
+    scores = pipeline("i liked it", top_k=None)
+    assert {score["label"] for score in scores} == set(CLASSES)
+    assert sum(score["score"] for score in scores) == pytest.approx(1)
 
 
 # --- what ftft wrote

@@ -34,6 +34,7 @@ Baseline = Annotated[str, AfterValidator(_known_baseline)]
 Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Head = Literal["new", "keep"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
@@ -57,6 +58,12 @@ class FineTuning(Section):
     revision: str | None = Field(None, description="Branch, tag or commit on the hub.")
     layers: PositiveInt | None = Field(
         None, description="Keep only the first layers of the network; null keeps all."
+    )
+    head: Head = Field(
+        "new",
+        description="new: the layers after the network are drawn from the seed, also where the "
+        "model has a head already. keep: that head, its outputs put into the order of the data's "
+        "classes by name.",
     )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you ask."

@@ -8,7 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ftft.checks import Attempts, check_arguments, check_selection, notes, try_model
+from ftft.checks import (
+    Attempts,
+    check_arguments,
+    check_heads,
+    check_selection,
+    notes,
+    try_model,
+)
 from ftft.config.study import Study
 from ftft.data.load import load_data
 from ftft.data.task import TaskData
@@ -88,7 +95,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         for settings in (experiment.reference, experiment.main):
             if settings not in checked:
                 checked.append(settings)
-                try_model(attempt, settings, str(folder))
+                try_model(attempt, settings)
     data = {}
     for name in study.data:
         loaded = attempt(partial(load_data, study.experiment(name).data))
@@ -98,6 +105,8 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         if task.data in data and task.method == "ftft":
             examples = len(data[task.data].train)
             attempt(partial(check_selection, experiment_of(study, task), examples))
+        if task.data in data:
+            check_heads(attempt, experiment_of(study, task), data[task.data])
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in data.items():
         for note in notes(loaded):

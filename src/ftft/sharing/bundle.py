@@ -22,7 +22,7 @@ from ftft.workspace import check_artifact
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 # Where transformers writes down the folder that a model was loaded from.
-_NAME_KEYS = ("_name_or_path", "name_or_path", "base_model_name_or_path")
+_NAME_KEYS = ("_name_or_path", "name_or_path")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _model(folder: Path) -> Bundle:
 
     model, _ = load_finetuned(folder)
     contents: dict[str, Path | bytes] = _shared_files(folder, "model")
-    for name in ("config.json", "tokenizer_config.json", "adapter_config.json"):
+    for name in ("config.json", "tokenizer_config.json"):
         if name in contents:
             contents[name] = _without_folders(folder / name)
     classes = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]

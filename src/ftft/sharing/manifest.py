@@ -29,8 +29,8 @@ _NAMES: dict[str, re.Pattern[str]] = {
     "selection": re.compile(r"selection\.parquet"),
     # By name: what else lies beside a model (predictions, a trainer's state) may hold anything.
     "model": re.compile(
-        r"(config|generation_config|adapter_config|model\.safetensors\.index)\.json"
-        r"|model[A-Za-z0-9_.-]*\.safetensors|adapter_model\.safetensors"
+        r"(config|generation_config|model\.safetensors\.index)\.json"
+        r"|model[A-Za-z0-9_.-]*\.safetensors"
         r"|(tokenizer[A-Za-z0-9_.-]*|special_tokens_map|added_tokens|vocab)\.json"
         r"|(vocab|merges)\.txt|(spm|spiece|sentencepiece\.bpe|tokenizer)\.model"
     ),

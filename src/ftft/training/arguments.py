@@ -56,10 +56,37 @@ GOVERNED = {
     "eval_do_concat_batches",
     "auto_find_batch_size",
     "dataloader_drop_last",
-    "resume_from_checkpoint",
     "disable_tqdm",
     "eval_delay",
     "eval_on_start",
+    "save_on_each_node",
+    "enable_jit_checkpoint",
+    "local_rank",
+}
+_PUSH = (
+    "it would upload every checkpoint of reference, main model and baselines to one repository, "
+    "each over the one before; leave it out, and share what is finished with `ftft push`."
+)
+# Fields that act outside the run folder, with what to do instead; of older versions too.
+OUTSIDE = {
+    **dict.fromkeys(
+        (
+            *("push_to_hub", "hub_model_id", "hub_private_repo", "hub_strategy", "hub_revision"),
+            *("hub_always_push", "push_to_hub_model_id", "push_to_hub_organization"),
+        ),
+        _PUSH,
+    ),
+    **dict.fromkeys(
+        ("hub_token", "push_to_hub_token"),
+        "a token does not belong into a file that is copied into every run folder; leave it out, "
+        "and log in with `hf auth login` or the variable HF_TOKEN.",
+    ),
+    "logging_dir": "logs go to the folder logs of the run folder, or where the variable "
+    "TENSORBOARD_LOGGING_DIR says; leave it out.",
+    "overwrite_output_dir": "a folder is never overwritten; leave it out, and give another output, "
+    "or `--force-stage STAGE` to train a stage again.",
+    "resume_from_checkpoint": "an interrupted training goes on by itself when the same command is "
+    "given again, and from no checkpoint but its own; leave it out.",
 }
 
 # Fields that say what is told about a training, and leave the training as it is.
@@ -173,6 +200,8 @@ def _problem(name: str, known: set[str], section: str) -> str | None:
         key = OWN_KEYS[name]
         own = key if "." in key or key in ("seeds", "output") else f"{section}.{key}"
         return f"ftft sets this itself; use {own}."
+    if name in OUTSIDE:
+        return OUTSIDE[name]
     if name in GOVERNED:
         return "ftft needs its own value here, for recording, stopping and resuming; leave it out."
     if name not in known:
@@ -198,10 +227,16 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
     gradient norm at most 1. ``settings.training_arguments`` come last and win.
 
     Raises:
-        ConfigError: A value is refused by ``TrainingArguments``, the batch does not divide over
-            processes and accumulation steps, or a service in ``report_to`` is not installed.
+        ConfigError: A value is refused by ``TrainingArguments`` or acts outside the run folder, the
+            batch does not divide over processes and accumulation steps, or a service in
+            ``report_to`` is not installed.
     """
     extra = settings.training_arguments
+    for name in extra:
+        if name in OUTSIDE:
+            raise ConfigError(
+                f"training_arguments of model {settings.model}: {name}: {OUTSIDE[name]}"
+            )
     best = plan.keep == "best"
     precision = resolve_precision(settings.precision)
     values: dict[str, Any] = {
@@ -234,18 +269,36 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
         "report_to": "none",
         "use_cpu": not torch.accelerator.is_available(),
     }
-    try:
-        arguments = TrainingArguments(**{**values, **extra})
-    except (ValueError, TypeError, ImportError, KeyError) as error:
+    arguments = _made(values, extra)
+    if isinstance(arguments, Exception):
+        alone = [
+            name
+            for name in extra
+            if not isinstance(_made(values, {k: extra[k] for k in extra if k != name}), Exception)
+        ]
+        given = " and ".join(f"{name} {extra[name]!r}" for name in alone or extra)
         raise ConfigError(
-            f"training_arguments of model {settings.model}: refused by "
-            f"transformers.TrainingArguments: {str(error).splitlines()[0]}"
-        ) from error
+            f"training_arguments of model {settings.model}: {given or 'they'}: refused by "
+            f"transformers.TrainingArguments: {first_line(arguments)}"
+        ) from arguments
     check_services(arguments.report_to, settings.model)
     # One process drives one GPU. The Trainer would spread it over all that it sees, and each step
     # would then have more examples than batch_size says.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
+
+
+def _made(own: Mapping[str, Any], extra: Mapping[str, Any]) -> TrainingArguments | Exception:
+    try:
+        return TrainingArguments(**{**own, **extra})
+    # Any exception: fields that name files or packages are looked at there.
+    except Exception as error:
+        return error
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, in a line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def recomputes(settings: FineTuning) -> bool:

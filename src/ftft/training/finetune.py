@@ -130,13 +130,14 @@ def finetune(
             training may stop; None: it runs to its end.
         tracked: How the training is followed where ``report_to`` asks for it; None: as the Trainer
             does.
-        say: Told, in a line, where an interrupted training goes on.
+        say: Told, in a line, where an interrupted training goes on, and what becomes of a head
+            that the model has already.
 
     Returns:
         What was trained, where it is and what it cost.
 
     Raises:
-        ModelError: The model cannot be loaded.
+        ModelError: The model cannot be loaded, or its training diverges.
         ConfigError: ``training_arguments`` are refused.
         WorkspaceError: A checkpoint or the model cannot be written.
         DynamicsError: The dynamics cannot be written, or are damaged; or the training diverged.
@@ -149,7 +150,7 @@ def finetune(
         name_run(arguments, tracked)
     best = plan.keep == "best"
     resume = processes.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
-    model = load_model(settings, train.labelled.class_names, seed=plan.seed)
+    model = load_model(settings, train.labelled.class_names, seed=plan.seed, say=say)
     flops = flop_counter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
         _spare_memory(model, compiled=arguments.torch_compile)

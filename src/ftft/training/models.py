@@ -6,7 +6,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
-from ftft.training.weights import WEIGHTS, check_weights
+from ftft.training.beside import check_beside
+from ftft.training.head import output_order, set_task, settle_head
+from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 
 PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
@@ -135,13 +137,20 @@ def load_tokenizer(settings: FineTuning) -> Any:
     Raises:
         ModelError: It cannot be loaded.
     """
+    place = resolve_model(settings.model)
     with _explained(settings.model):
+        _check_beside(settings, place)
         tokenizer = AutoTokenizer.from_pretrained(
-            resolve_model(settings.model),
+            place,
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
         )
         return _with_words(tokenizer, settings.model)
+
+
+def _check_beside(settings: FineTuning, place: str) -> None:
+    trusted = settings.trust_remote_code
+    check_beside(place, settings.revision, settings.model, trusted=trusted)
 
 
 def _with_words(tokenizer: Any, name: str) -> Any:
@@ -159,11 +168,14 @@ def load_config(settings: FineTuning) -> Any:
     """Load a model's configuration, cut to its first layers where asked.
 
     Raises:
-        ModelError: It cannot be loaded, or has fewer layers than asked for.
+        ModelError: It cannot be loaded, has fewer layers than asked for, or something lies beside
+            it that must not be loaded.
     """
+    place = resolve_model(settings.model)
     with _explained(settings.model):
+        _check_beside(settings, place)
         config = AutoConfig.from_pretrained(
-            resolve_model(settings.model),
+            place,
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
         )
@@ -185,24 +197,33 @@ def _cut_layers(config: Any, settings: FineTuning) -> None:
         config.layer_types = config.layer_types[: settings.layers]
 
 
-def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int) -> Any:
-    """Load a sequence classifier in float32 with a freshly initialised head.
+def load_model(
+    settings: FineTuning,
+    class_names: tuple[str, ...],
+    *,
+    seed: int,
+    say: Callable[[str], None] | None = None,
+) -> Any:
+    """Load a sequence classifier in float32, with a new head unless the old one is to be kept.
 
     Args:
-        settings: Model name, layers, frozen parts.
+        settings: Model name, head, layers, frozen parts.
         class_names: Names of the classes, in the order of the head's outputs.
-        seed: Seed of the head's initial weights.
+        seed: Seed of a new head's weights.
+        say: Told, in a line, what becomes of a head that the model has already.
 
     Returns:
         A ``transformers`` model for sequence classification.
 
     Raises:
-        ModelError: It cannot be loaded, or weights of the network itself are missing.
+        ModelError: It cannot be loaded, weights of the network itself are missing, or the head
+            cannot be kept.
     """
     config = load_config(settings)
-    config.num_labels = len(class_names)
-    config.id2label = dict(enumerate(class_names))
-    config.label2id = {name: index for index, name in enumerate(class_names)}
+    order = None
+    if settings.head == "keep":
+        order = output_order(config, class_names, settings.model)
+    set_task(config, class_names)
     torch.manual_seed(seed)
     with _explained(settings.model), quiet():
         model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -218,8 +239,12 @@ def load_model(settings: FineTuning, class_names: tuple[str, ...], *, seed: int)
             output_loading_info=True,
         )
     # Weights of another shape than the network's were left out, which is missing too.
-    mismatched = {key for key, *_ in info["mismatched_keys"]}
-    _refuse_missing_layers(model, {*info["missing_keys"], *mismatched}, settings.model)
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    _refuse_missing_layers(model, missing, settings.model)
+    told = settle_head(model, missing, order, seed=seed, name=settings.model)
+    if told and say is not None:
+        say(told)
+    check_weight_values(model, f"model {settings.model}")
     if settings.freeze_embeddings:
         freeze_embeddings(model)
     return model
@@ -238,6 +263,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
         )
     check_weights(Path(folder), str(folder))
     with _explained(str(folder)), quiet():
+        check_beside(str(folder), None, str(folder), trusted=trust_remote_code)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -253,6 +279,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
             f"{folder}: {len(lost)} weights are missing from {WEIGHTS} (first: {lost[0]}), so this "
             "is no finished classifier; give the folder that `ftft run` or `ftft train` wrote."
         )
+    check_weight_values(model, str(folder))
     return model, tokenizer
 
 

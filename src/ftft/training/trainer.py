@@ -146,7 +146,10 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             dataset: N examples.
 
         Returns:
-            Logits, float32 of shape (N, C), in the order of the data set.
+            Logits, float32 of shape (N, C), in the order of the data set, all finite.
+
+        Raises:
+            DynamicsError: A logit is NaN or infinite.
         """
         order = np.argsort(-dataset.lengths, kind="stable")
         loader = self.get_test_dataloader(dataset.inputs().select(order))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from ftft.errors import ModelError
 
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
+# What transformers takes for a checkpoint of many processes, whatever else is there.
+_DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors$")
 # Weights that are unpickled, which can run code, or that another framework reads.
 _OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
 
@@ -18,8 +22,16 @@ def check_weights(folder: Path, name: str) -> None:
     """Check that a folder holds whole safetensors files; no tensor is read.
 
     Raises:
-        ModelError: It holds none, only weights of another format, or damaged ones.
+        ModelError: It holds none, only weights of another format, damaged ones, or such that would
+            be loaded in their place.
     """
+    parts = sorted(path.name for path in folder.iterdir() if _DISTRIBUTED.match(path.name))
+    if parts:
+        raise ModelError(
+            f"model {name}: {parts[0]} lies in the folder, a part of a distributed checkpoint, "
+            f"which transformers would load instead of {WEIGHTS}. Load and save the model once "
+            "with transformers, and name that folder; or remove the part from a copy."
+        )
     if (folder / WEIGHTS).is_file():
         _check_header(folder / WEIGHTS, name)
     elif (folder / SHARDS).is_file():
@@ -62,3 +74,18 @@ def _check_header(path: Path, name: str) -> None:
             f"model {name}: {path} is missing, damaged or cut off ({error}); a whole safetensors "
             "file was expected. Copy or download the model again."
         ) from error
+
+
+def check_weight_values(model: Any, name: str) -> None:
+    """Check that every weight is a number.
+
+    Raises:
+        ModelError: One is NaN or infinite.
+    """
+    for key, weight in model.named_parameters():
+        if not bool(weight.detach().isfinite().all()):
+            raise ModelError(
+                f"{name}: the weight {key} holds NaN or infinite numbers. Where it was just "
+                "trained, training has diverged: lower the learning rate, or set precision to bf16 "
+                "or fp32 where it is fp16. Else the files are damaged: copy the model again."
+            )

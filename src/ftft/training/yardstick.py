@@ -11,6 +11,7 @@ from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
+from ftft.training.head import set_task
 from ftft.training.models import freeze_embeddings, load_config
 
 
@@ -41,7 +42,7 @@ def plan_erm_cost(
 def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
     """Counts the operations of a model that is not trained, with a head for so many classes."""
     config = load_config(settings)
-    config.num_labels = classes
+    set_task(config, [str(label) for label in range(classes)])
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(
             config, trust_remote_code=settings.trust_remote_code

@@ -1,0 +1,111 @@
+"""What lies beside a model's weights and would be loaded with them: looked at before it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
+from transformers.utils import cached_file
+
+from ftft.errors import ModelError
+
+ADAPTER, TOKENIZER = "adapter_config.json", "tokenizer_config.json"
+
+# Values with a slash name a repository of kernels, whose code is fetched and run.
+_KERNELS = ("attn_implementation", "experts_implementation")
+
+
+def check_beside(place: str, revision: str | None, name: str, *, trusted: bool) -> None:
+    """Refuse what would run code, replace the weights or freeze the network while a model loads.
+
+    Args:
+        place: A folder or hub id.
+        revision: Branch, tag or commit of a hub model.
+        name: The model as the user named it, for messages.
+        trusted: Whether its code may be run; what names code is then no reason to refuse it.
+
+    Raises:
+        ModelError: There is an adapter, quantised weights, weights under another name, a kernel
+            or a tokenizer class that is none.
+        Exception: What transformers raises where a file cannot be read.
+    """
+    _refuse_adapter(place, revision, name)
+    config, _ = PreTrainedConfig.get_config_dict(place, revision=revision or "main")
+    for where, key, value in _entries(config):
+        if value is not None:
+            _check_entry(name, where, key, value, trusted=trusted)
+    path = _file(place, revision, TOKENIZER)
+    declared = json.loads(Path(path).read_bytes()) if path else {}
+    for file, values in ((TOKENIZER, declared), ("config.json", config)):
+        if isinstance(values, dict) and not (trusted and "auto_map" in declared):
+            _check_tokenizer_class(name, file, values.get("tokenizer_class"))
+
+
+def _file(place: str, revision: str | None, filename: str) -> str | None:
+    """A file of a folder or repository; None where it is not there."""
+    found: str | None = cached_file(
+        place,
+        filename,
+        revision=revision,
+        _raise_exceptions_for_gated_repo=False,
+        _raise_exceptions_for_missing_entries=False,
+        # Whether the hub can be reached is for whoever loads what must be there.
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return found
+
+
+def _refuse_adapter(place: str, revision: str | None, name: str) -> None:
+    if _file(place, revision, ADAPTER) is not None:
+        raise ModelError(
+            f"model {name}: {ADAPTER} lies beside it, so transformers would load an adapter (LoRA "
+            "and the like) with it, which can import Python modules that the file names, and which "
+            "freezes the network. ftft loads no adapters. Merge it into the weights with PEFT, "
+            "where you trust it (merge_and_unload(), then save_pretrained), and name that folder; "
+            f"or, to train the network without the adapter, remove {ADAPTER} from a copy."
+        )
+
+
+def _entries(values: Any, where: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Every key of nested JSON objects: its path, the key itself and its value."""
+    for key, value in values.items():
+        yield f"{where}{key}", key, value
+        if isinstance(value, dict):
+            yield from _entries(value, f"{where}{key}.")
+
+
+def _check_entry(name: str, where: str, key: str, value: Any, *, trusted: bool) -> None:
+    at = f"model {name}: config.json has {where}"
+    if key == "quantization_config":
+        raise ModelError(
+            f"{at}: its weights are quantised, and ftft trains weights in float32; name the model "
+            "that it was made from, or a copy of it with whole weights."
+        )
+    if key == "transformers_weights":
+        raise ModelError(
+            f"{at}, which names other weights ({value!r}) than model.safetensors; those would be "
+            "loaded unchecked. Remove the key from a copy, with the weights as model.safetensors."
+        )
+    if key.removeprefix("_") in _KERNELS and not trusted and "/" in str(value):
+        raise ModelError(
+            f"{at}: {value!r}, a repository whose code would be fetched and run. Remove the key "
+            "from a copy; or read that code and, if you trust it, set trust_remote_code: true."
+        )
+
+
+def _check_tokenizer_class(name: str, file: str, declared: object) -> None:
+    if not isinstance(declared, str):
+        return
+    found = tokenizer_class_from_name(declared)
+    # A class whose packages are missing is a stand-in, which says so when it is used.
+    known = found is None or hasattr(found, "_backends")
+    if not known and not issubclass(found, PreTrainedTokenizerBase):
+        raise ModelError(
+            f"model {name}: {file} has tokenizer_class {declared!r}, which is no tokenizer: "
+            "transformers would load it with what it reads; the class of a tokenizer was expected, "
+            "such as PreTrainedTokenizerFast. Copy the tokenizer's files from the original model."
+        )
