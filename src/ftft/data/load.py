@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.data.holdout import choose_held_out
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
 from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.prepare import Prepared, prepare
@@ -45,7 +46,6 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
     }
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
-    _check_classes(train, places)
     flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
     return TaskData(
         train=train,
@@ -151,10 +151,15 @@ def _hold_out(
     train: LabelledDataset, share: float, seed: int
 ) -> tuple[LabelledDataset, LabelledDataset]:
     """Split the training data in two: what remains, and the development set."""
-    count = min(max(1, round(share * len(train))), len(train) - 1)
-    # By the texts, not the ids, so that equal texts do not stand on both sides.
     texts = _joined_texts(train).to_pylist()
-    held = choose_by_hash(texts, count, salt=f"holdout {seed}")
+    held = choose_held_out(texts, train.labels, share, salt=f"holdout {seed}")
+    if not held.any():
+        raise DataError(
+            f"training data: no development set can be held out of {len(train):,} examples with "
+            f"{len(set(texts)):,} different texts: equal texts stay together, and no class may "
+            "lose its last training example. Name a development set under 'dev', which makes "
+            "'holdout' needless, or give more examples."
+        )
     remaining = train.table.filter(pa.array(~held))
     development = train.table.filter(pa.array(held))
     return (
@@ -170,7 +175,7 @@ def _check_classes(train: LabelledDataset, places: str) -> None:
         raise DataError(
             f"training data: all {len(train):,} examples of {places} have one class "
             f"({', '.join(map(repr, only))}); a classifier needs at least two. Check 'label', "
-            "'labels', 'where', 'limit' and 'holdout'."
+            "'labels', 'where' and 'limit'."
         )
 
 
