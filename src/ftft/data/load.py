@@ -13,6 +13,7 @@ from ftft.data.holdout import choose_held_out
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
 from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.prepare import Prepared, prepare
+from ftft.data.remarks import label_remarks
 from ftft.data.task import LabelledDataset, TaskData, digest
 from ftft.errors import DataError
 
@@ -37,7 +38,7 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         DataError: Something cannot be read or does not fit; names the data set, the file and
             the column, row or value, and says what to do.
     """
-    train, places = _load_training(config)
+    train, remarks, places = _load_training(config)
     classes = train.class_names
     _check_classes(train, places)
     roles = {
@@ -56,22 +57,25 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         class_names=classes,
         fingerprint=_fingerprint(train, roles),
         overlaps=_overlaps(train, flat),
+        remarks=remarks,
     )
 
 
-def _load_training(config: DataConfig) -> tuple[LabelledDataset, str]:
-    """Return all training data, nothing held out yet, and the places it comes from."""
+def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...], str]:
+    """Return all training data, nothing held out yet, remarks on it, and where it comes from."""
+    remarks: tuple[str, ...] = ()
     try:
         parts = [prepare(source, known=config.classes) for source in config.train]
         classes = config.classes
         if classes is None:
             joined = pa.chunked_array([part.classes for part in parts])
             classes = find_classes(joined, config.train[0].label)
+            remarks = label_remarks(parts, classes)
         table = _join(parts, classes)
     except DataError as error:
         raise DataError(f"training data: {error}") from error
     places = " and ".join(part.source.place for part in parts)
-    return LabelledDataset.from_table("train", table, classes), places
+    return LabelledDataset.from_table("train", table, classes), remarks, places
 
 
 def _load_evaluation(
