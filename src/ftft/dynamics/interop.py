@@ -9,7 +9,6 @@ uid_to_logits.pt         the research code of FTFT: a torch file with a dictiona
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,11 +22,11 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
-from ftft.dynamics.examples import check_unique, to_ids
+from ftft.dynamics.examples import check_unique, json_ids, to_ids
 from ftft.errors import DynamicsError
 from ftft.files import atomic_path
 
-# The code of the paper writes .jsonl and reads .json.
+# The published code writes .jsonl; its first version looked for .json when it read.
 _EPOCH_FILE = re.compile(r"dynamics_epoch_(\d+)\.jsonl?")
 _ROWS_AT_ONCE = 1 << 16
 
@@ -87,7 +86,7 @@ def write_cartography(folder: str | PathLike[str], dynamics: TrainingDynamics) -
     Raises:
         DynamicsError: the folder cannot be written, or a recording point not be read.
     """
-    ids = _json_ids(dynamics.example_ids)
+    ids = json_ids(dynamics.example_ids)
     gold = pa.array(dynamics.labels).cast(pa.string())
     for number, epoch in enumerate(dynamics.epochs):
         logits = dynamics.epoch_logits(epoch)
@@ -253,12 +252,6 @@ def _check_widths(folder: Path, arrays: Mapping[int, Logits]) -> None:
             f"{folder}: the number of logits an example differs between epochs: {widths}. The "
             "files come from different runs: put those of one run into a folder."
         )
-
-
-def _json_ids(ids: pa.StringArray) -> pa.StringArray:
-    if pc.all(pc.match_substring_regex(ids, r"^(0|-?[1-9]\d{0,17})$")).as_py():
-        return ids
-    return pa.array([json.dumps(name) for name in ids.to_pylist()], pa.string())
 
 
 def _json_lines(ids: Any, logits: Logits, gold: Any, epoch: int) -> str:
