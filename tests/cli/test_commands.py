@@ -242,3 +242,20 @@ def test_importing_what_is_not_there(ftft):
     outcome = ftft("import", "nofile.jsonl")
     assert outcome.code == 2
     assert "nofile.jsonl: there is no such file or folder" in outcome.err
+
+
+def test_importing_where_a_row_is_missing(ftft, tmp_path):
+    import torch
+
+    logits = torch.arange(1.0, 81).reshape(2, 20, 2)
+    logits[1, 3] = 0
+    torch.save({row: logits[:, row] for row in range(20)}, tmp_path / "uid_to_logits.pt")
+    lines = [f"{row},{row % 2}\n" for row in range(20)]
+    (tmp_path / "labels.csv").write_text("id,label\n" + "".join(lines))
+    outcome = ftft("import", "uid_to_logits.pt", "--labels", "labels.csv")
+    assert outcome.code == 0
+    assert "dynamics of 19 examples, 2 epochs and 2 classes" in outcome.out
+    assert (
+        "left out: 1 example(s) without a row in some epoch, such as '3', which has none in epoch 1"
+        in outcome.out
+    )

@@ -21,7 +21,7 @@ import pyarrow.json as pj
 
 from ftft.cartography.datamap import UNKNOWN_COUNT, DataMap, checked_fraction, region_codes
 from ftft.dynamics.examples import check_unique, json_ids, resolve_classes, to_ids
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.files import atomic_path
 
 _NEVER_LEARNT = 1000
@@ -150,7 +150,7 @@ def _read_json(path: Path, schema: pa.Schema) -> pa.Table:
         return table
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
-            f"{path} cannot be read as JSON lines: {str(error).strip()}. Give the coordinates that "
+            f"{path} cannot be read as JSON lines: {reason(error)}. Give the coordinates that "
             "allenai/cartography wrote."
         ) from error
 

@@ -18,7 +18,7 @@ from ftft.cartography.statistics import Values, statistics
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import Labels, check_unique
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.notebook import html_table
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
@@ -229,7 +229,7 @@ class DataMap:
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
-                f"{path} is damaged: {str(error).strip()}. Make the map again from its dynamics."
+                f"{path} is damaged: {reason(error)}. Make the map again from its dynamics."
             ) from error
 
 

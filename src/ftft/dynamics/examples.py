@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 
 Labels: TypeAlias = npt.NDArray[np.int64]
 
@@ -51,8 +51,8 @@ def to_ids(ids: Any) -> pa.StringArray:
         return array
     except pa.ArrowException as error:
         raise DynamicsError(
-            f"The example ids cannot be held as text of at most 2 GiB: {error}. Use shorter ids, "
-            "for example a number or the first 16 characters of a hash."
+            f"The example ids cannot be held as text of at most 2 GiB: {reason(error)}. Use "
+            "shorter ids, for example a number or the first 16 characters of a hash."
         ) from error
 
 

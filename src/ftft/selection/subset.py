@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.examples import check_unique
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.notebook import html_table
 
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -113,5 +113,5 @@ class Selection:
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
-                f"{path} is damaged: {str(error).strip()}. Make the selection again from its map."
+                f"{path} is damaged: {reason(error)}. Make the selection again from its map."
             ) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ftft.naming import METHOD_NAMES
-from ftft.study.intervals import Difference, Interval, paired
+from ftft.study.intervals import AMOUNT, SHARE, Difference, Interval, paired
 from ftft.study.reach import Reach, reach
 from ftft.study.reading import RunResult
 
@@ -132,13 +132,14 @@ def _row(cell: Cell, cells: Cells) -> Row:
     return Row(
         cell=cell,
         seeds=tuple(sorted(run.seed for run in runs)),
-        id_score=Interval.of([run.id_score for run in runs]),
-        ood_score=Interval.of(ood) if ood else None,
+        id_score=Interval.of([run.id_score for run in runs], SHARE),
+        ood_score=Interval.of(ood, SHARE) if ood else None,
         ood_scores={
-            name: Interval.of([run.ood_scores[name] for run in runs]) for name in runs[0].ood_scores
+            name: Interval.of([run.ood_scores[name] for run in runs], SHARE)
+            for name in runs[0].ood_scores
         },
-        flops=Interval.of([run.flops for run in runs]),
-        seconds=Interval.of([run.seconds for run in runs]),
+        flops=Interval.of([run.flops for run in runs], AMOUNT),
+        seconds=Interval.of([run.seconds for run in runs], AMOUNT),
         estimated=any(run.estimated for run in runs),
         selected=sum(run.selected for run in runs) / len(runs),
         id_versus_erm=_difference(runs, erm, "id_score"),
@@ -147,7 +148,7 @@ def _row(cell: Cell, cells: Cells) -> Row:
         ood_versus_random=_difference(runs, random, "ood_score"),
         id_versus_dm=_difference(runs, dm, "id_score"),
         ood_versus_dm=_difference(runs, dm, "ood_score"),
-        steps=Interval.of([float(run.record["steps"]["main"]) for run in runs]),
+        steps=Interval.of([float(run.record["steps"]["main"]) for run in runs], AMOUNT),
         reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm or runs})
         if erm or cell.method == "erm"
         else None,
