@@ -142,7 +142,20 @@ class TestPieces:
         assert trained.code == 0
         model = trained.out.strip()
         assert model == str(tmp_path / "out/given/seed-0/model")
+        # The same as a list of ids, which trains nothing again.
+        assert ftft("export", "chosen.parquet", "ids.csv").code == 0
+        listed = ftft(
+            *("train", "experiment.yaml", "--selection", "ids.csv", "-o", "out"),
+            *("--set", "main.patience=null"),
+        )
+        assert listed.code == 0, listed.err
+        assert listed.out.strip() == model
+        assert "given/seed-0: done before" in listed.err
         assert "given/seed-0: 4 steps; dev accuracy 0." in trained.err
+
+        other = ftft("train", "experiment.yaml", "--selection", "dev.csv", "-o", "out")
+        assert other.code == 2
+        assert "24 of 24 example ids are not in it" in other.err
 
         scored = ftft("evaluate", "experiment.yaml", model, "--output", "new/scores.json")
         assert scored.code == 0

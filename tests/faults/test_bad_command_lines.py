@@ -44,6 +44,8 @@ def prepared(tmp_path_factory, make_experiment):
     select(datamap, "ambiguous", 0.5).write(at / "selection.parquet")
     write_cartography(at / "theirs", dynamics)
     (at / "empty").mkdir()
+    (at / "run/given/seed-0/model").mkdir(parents=True)
+    (at / "run/given/seed-0/model/config.json").write_text("{}")
     (at / "mine").mkdir()
     (at / "mine/experiment.yaml").write_text("name: mine\n")
     (at / "results").mkdir()
@@ -112,9 +114,10 @@ FILES = [
     case("train experiment.yaml --selection nowhere.parquet", "nowhere.parquet", "Give the file"),
     case("train experiment.yaml --selection map.parquet", "map.parquet", "not a selection"),
     case("train experiment.yaml --selection empty", "empty", "Make it again"),
-    case("train experiment.yaml --selection train.csv", "train.csv", "Make it again"),
+    case("train experiment.yaml --selection experiment.yaml", "not a readable", "Make it again"),
     case("evaluate experiment.yaml nowhere", "nowhere", "give the folder that"),
-    case("evaluate experiment.yaml empty", "empty", "no config.json"),
+    case("evaluate experiment.yaml empty", "no config.json", "runs/NAME/given/seed-0/model where"),
+    case("evaluate experiment.yaml run", "run: not a model", "such as run/given/seed-0/model."),
     case("evaluate experiment.yaml train.csv", "train.csv", "no config.json"),
     case("map nowhere -o a.parquet", "nowhere/header.json", "Give the folder"),
     case("map empty -o a.parquet", "empty is not a dynamics folder", "Give the folder"),

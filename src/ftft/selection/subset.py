@@ -46,6 +46,18 @@ class Selection:
     scores: Scores
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of_ids(cls, example_ids: pa.StringArray, total: int) -> Selection:
+        """The selection that a list of ids is; its order is the rank, which is the score too.
+
+        Args:
+            example_ids: K unique ids, best first.
+            total: N, the number of examples that they are of.
+        """
+        count = len(example_ids)
+        ranks = np.arange(count, dtype=np.float64)
+        return cls("given", count / total, 0, total, example_ids, ranks)
+
     def __len__(self) -> int:
         """The number of selected examples K."""
         return len(self.scores)
