@@ -116,11 +116,11 @@ class Stages:
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
-                dynamics = read_dynamics(trained.folder / "dynamics")
-                losses = loss_trajectories(dynamics)[:, self.experiment.map.burn_in :]
-            selection = select(drawn, **settings, trajectories=losses, seed=seed)
-            selection.write(folder / "selection.parquet")
-            return _about(selection)
+                losses = loss_trajectories(read_dynamics(trained.folder / "dynamics"))
+                losses = losses[:, self.experiment.map.burn_in :]
+            groups = self.data.train.slice_values(settings["balance_by"], drawn.example_ids)
+            selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)
+            return _written(selection, folder)
 
         made_from = self._selected_from(settings, seed) | {"map": datamap.digest}
         reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
@@ -129,19 +129,18 @@ class Stages:
     def select_at_random(self, name: str, seed: int) -> Stage:
         """Draw the baseline's random subset, of the size of a selection."""
         # Nothing of a map may enter it, since it is not charged for one.
-        baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0}
+        baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0, "other_end": 0.0}
         return self._select_at_random(name, self.experiment.selection.model_dump() | baseline, seed)
 
     def _select_at_random(self, name: str, settings: dict[str, Any], seed: int) -> Stage:
         train = self.data.train
 
         def build(folder: Path) -> dict[str, Any]:
-            ids, labels = train.example_ids, train.labels
-            selection = select(
-                DataMap.unmeasured(ids, labels, train.class_names), **settings, seed=seed
-            )
-            selection.write(folder / "selection.parquet")
-            return _about(selection)
+            ids = train.example_ids
+            unmeasured = DataMap.unmeasured(ids, train.labels, train.class_names)
+            groups = train.slice_values(settings["balance_by"], ids)
+            selection = select(unmeasured, **settings, groups=groups, seed=seed)
+            return _written(selection, folder)
 
         return self._stage(f"{name}/seed-{seed}", self._selected_from(settings, seed), build)
 
@@ -160,8 +159,7 @@ class Stages:
         """Fine-tune the main model on a selection from elsewhere."""
 
         def build(folder: Path) -> dict[str, Any]:
-            selection.write(folder / "selection.parquet")
-            return _about(selection)
+            return _written(selection, folder)
 
         self.data.train.take(selection.example_ids)  # refuses the ids of other data
         ids = selection.example_ids.to_pylist()
@@ -342,7 +340,8 @@ class Stages:
         return stage
 
 
-def _about(selection: Selection) -> dict[str, Any]:
+def _written(selection: Selection, folder: Path) -> dict[str, Any]:
+    selection.write(folder / "selection.parquet")
     return {
         "selected": len(selection),
         "strategy": selection.strategy,
