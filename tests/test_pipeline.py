@@ -1,5 +1,6 @@
 """The whole method on a tiny model: what it writes, reuses, resumes and must not depend on."""
 
+import csv
 import hashlib
 import json
 import shutil
@@ -684,3 +685,27 @@ class TestChecks:
         with opened(load_experiment(experiment_file), str(tmp_path / "run"), said.append):
             pass
         assert "note: 64 texts of the set ood are also in the training data" in said
+
+
+def test_a_selection_balanced_over_a_slice(tmp_path, make_experiment):
+    """Also the random baseline's; and a column that is not there is refused before training."""
+    file = make_experiment(tmp_path)
+    rows = list(csv.DictReader((tmp_path / "train.csv").open(newline="")))
+    with (tmp_path / "train.csv").open("w", newline="") as out:
+        writer = csv.DictWriter(out, [*rows[0], "origin"])
+        writer.writeheader()
+        writer.writerows(
+            {**row, "origin": "few" if n < 8 else "many"} for n, row in enumerate(rows)
+        )
+    few = {row["id"] for row in rows[:8]}
+    train = "data.train={path: train.csv, text: text, label: label, id: id, slices: [origin]}"
+    balanced = ("selection.balance_by=origin", "selection.fraction=0.25", train)
+    experiment = load_experiment(file, balanced)
+    with opened(experiment, str(tmp_path / "run"), lambda _: None, ()) as stages:
+        trained = stages.reference(0)
+        chosen = stages.select("selection", stages.datamap("map", trained, 0), trained, 0)
+        drawn = stages.select_at_random("random-selection", 0)
+    for stage in (chosen, drawn):
+        found = pq.read_table(stage.folder / "selection.parquet")["example_id"].to_pylist()
+        assert len(found) == 16
+        assert len(few & set(found)) == 8

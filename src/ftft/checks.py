@@ -187,6 +187,13 @@ def check_selection(experiment: Experiment, examples: int) -> None:
             f"{max(left, 0)} complete recording points, and variability needs at least 2; raise "
             "reference.epochs or lower map.burn_in."
         )
+    balance_by = experiment.selection.balance_by
+    named = dict.fromkeys(name for one in experiment.data.train for name in one.slices)
+    if balance_by is not None and balance_by not in named:
+        raise ConfigError(
+            f"selection.balance_by: {balance_by!r} is not one of the slices of data.train "
+            f"({', '.join(named) or 'none'}); name the column under data.train.slices."
+        )
     if round(experiment.selection.fraction * examples) < 1:
         raise ConfigError(
             f"selection.fraction {experiment.selection.fraction} of {examples:,} training examples "

@@ -20,6 +20,11 @@ class FtftError(Exception):
     """Base class of all errors that ftft raises on purpose."""
 
 
+def reason(error: BaseException | str) -> str:
+    """What an error says, as a part of a sentence: on one line, without a stop at its end."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
 class ConfigError(FtftError):
     """The experiment file or an override is not valid; lists every problem found."""
 

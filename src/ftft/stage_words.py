@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,9 @@ def training_in_words(
             )
 
 
-def selection_facts(selection: Selection) -> dict[str, Any]:
-    """What is recorded of a selection: how large it is, how it was made, and a digest of it."""
+def write_selection(selection: Selection, folder: Path) -> dict[str, Any]:
+    """Write a selection, and say how large it is, how it was made, and a digest of it."""
+    selection.write(folder / "selection.parquet")
     return {
         "selected": len(selection),
         "strategy": selection.strategy,

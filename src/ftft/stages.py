@@ -20,7 +20,7 @@ from ftft.environment import environment
 from ftft.evaluation.metrics import SetScores
 from ftft.selection.strategies import CLUSTERS, RANDOM, select
 from ftft.selection.subset import Selection
-from ftft.stage_words import dev_score, points_used, selection_facts, training_in_words
+from ftft.stage_words import dev_score, points_used, training_in_words, write_selection
 from ftft.stopping import Stopped
 from ftft.tracked import tracked
 from ftft.training.arguments import (
@@ -121,11 +121,11 @@ class Stages:
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
-                dynamics = read_dynamics(trained.folder / "dynamics")
-                losses = loss_trajectories(dynamics)[:, drawn.burn_in :]
-            selection = select(drawn, **settings, trajectories=losses, seed=seed)
-            selection.write(folder / "selection.parquet")
-            return selection_facts(selection)
+                losses = loss_trajectories(read_dynamics(trained.folder / "dynamics"))
+                losses = losses[:, drawn.burn_in :]
+            groups = self.data.train.slice_values(settings["balance_by"], drawn.example_ids)
+            selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)
+            return write_selection(selection, folder)
 
         made_from = self._selected_from(settings, seed) | {"map": datamap.digest}
         reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
@@ -134,19 +134,18 @@ class Stages:
     def select_at_random(self, name: str, seed: int) -> Stage:
         """Draw the baseline's random subset, of the size of a selection."""
         # Nothing of a map may enter it, since it is not charged for one.
-        baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0}
+        baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0, "other_end": 0.0}
         return self._select_at_random(name, self.experiment.selection.model_dump() | baseline, seed)
 
     def _select_at_random(self, name: str, settings: dict[str, Any], seed: int) -> Stage:
         train = self.data.train
 
         def build(folder: Path) -> dict[str, Any]:
-            ids, labels = train.example_ids, train.labels
-            selection = select(
-                DataMap.unmeasured(ids, labels, train.class_names), **settings, seed=seed
-            )
-            selection.write(folder / "selection.parquet")
-            return selection_facts(selection)
+            ids = train.example_ids
+            unmeasured = DataMap.unmeasured(ids, train.labels, train.class_names)
+            groups = train.slice_values(settings["balance_by"], ids)
+            selection = select(unmeasured, **settings, groups=groups, seed=seed)
+            return write_selection(selection, folder)
 
         return self._stage(f"{name}/seed-{seed}", self._selected_from(settings, seed), build)
 
@@ -184,8 +183,7 @@ class Stages:
         """Fine-tune the main model on a selection from elsewhere."""
 
         def build(folder: Path) -> dict[str, Any]:
-            selection.write(folder / "selection.parquet")
-            return selection_facts(selection)
+            return write_selection(selection, folder)
 
         self.data.train.take(selection.example_ids)  # refuses the ids of other data
         ids = selection.example_ids.to_pylist()

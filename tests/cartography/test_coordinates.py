@@ -49,9 +49,9 @@ def test_the_lines_are_those_of_the_original_code(tmp_path):
         "forgetfulness",
     ]
     first, second = (list(row.values()) for row in rows)
-    assert first == ["7", 0, pytest.approx(0.625 * 0.375), 0.625, 0.125, 2, 0]
+    assert first == [7, 0, pytest.approx(0.625 * 0.375), 0.625, 0.125, 2, 0]
     mean, half = (1 / 3 + 1 / 4) / 2, (1 / 3 - 1 / 4) / 2
-    expected = ["8", 1, mean * (1 - mean), mean, half, 0, 1000]
+    expected = [8, 1, mean * (1 - mean), mean, half, 0, 1000]
     assert second == [pytest.approx(v, rel=1e-6) if isinstance(v, float) else v for v in expected]
 
 
@@ -69,6 +69,49 @@ def test_written_coordinates_are_read_as_the_same_map(tmp_path):
     assert np.isnan([found.aum, found.mean_loss, found.el2n]).all()
     found.write(tmp_path / "map.parquet")
     assert DataMap.read(tmp_path / "map.parquet").epochs == (0, 1, 2, 3, 4)
+
+
+def published(**changes):
+    """A line of the files that are published: fewer keys, and ids that are numbers."""
+    row = line(threshold_closeness=None, forgetfulness=None, **changes)
+    return {**row, "guid": changes.get("guid", 17)}
+
+
+def test_published_coordinates_have_fewer_keys(tmp_path):
+    rows = [
+        published(guid=31415, confidence=0.9, variability=0.2, correctness=4),
+        published(guid=27182, confidence=0.25, variability=0.3, correctness=1),
+    ]
+    found = read_coordinates(write(tmp_path / "c.jsonl", *rows))
+    assert found.example_ids.to_pylist() == ["31415", "27182"]
+    assert found.confidence.tolist() == pytest.approx([0.9, 0.25])
+    assert found.correctness.tolist() == [1, 0.25]
+    assert found.region.tolist() == ["easy-to-learn", "ambiguous"]
+    assert found.forgetting.tolist() == [-1, -1]
+    assert not found.knows("forgetting")
+    assert found.knows("confidence")
+    found.write(tmp_path / "map.parquet")
+    again = DataMap.read(tmp_path / "map.parquet")
+    assert again.forgetting.tolist() == [-1, -1]
+    assert again.to_table().column("forgetting").to_pylist() == [None, None]
+
+    write_coordinates(tmp_path / "back.jsonl", again)
+    back = [json.loads(text) for text in (tmp_path / "back.jsonl").read_text().splitlines()]
+    for old, new in zip(rows, back, strict=True):
+        assert list(new)[:3] == ["guid", "index", "threshold_closeness"]
+        assert "forgetfulness" not in new
+        assert new["guid"] == old["guid"]
+        assert new["correctness"] == old["correctness"]
+
+
+def test_ids_keep_the_kind_they_had(tmp_path):
+    for ids in ([5, 6], ["a", "b"], ["05", "6"], ["2020-01-01", "2020-01-02"]):
+        rows = [published(guid=one, index=at) for at, one in enumerate(ids)]
+        datamap = read_coordinates(write(tmp_path / "c.jsonl", *rows))
+        assert datamap.example_ids.to_pylist() == [str(one) for one in ids]
+        write_coordinates(tmp_path / "back.jsonl", datamap)
+        back = (tmp_path / "back.jsonl").read_text().splitlines()
+        assert [json.loads(text)["guid"] for text in back] == ids
 
 
 def test_without_labels_and_number_of_epochs(tmp_path):
@@ -90,6 +133,9 @@ def test_without_labels_and_number_of_epochs(tmp_path):
         ([line(guid=None)], {}, "guid"),
         ([line(confidence=None)], {}, "'confidence' is missing"),
         ([line(variability="x")], {}, "cannot be read"),
+        ([line(), line(guid="b", forgetfulness=None)], {}, "'forgetfulness' is missing in a line"),
+        ([line(forgetfulness="x")], {}, "'forgetfulness' is missing in a line or not a number"),
+        ([line(correctness=0.6)], {}, "correctness 0.6 is not a whole number"),
         ([line(), line()], {}, "'a' occurs 2 times"),
         ([line(correctness=5)], {"num_epochs": 4}, "more than the 4 epochs"),
         ([line()], {"labels": {"b": 0}}, "no gold label was given for the id 'a'"),

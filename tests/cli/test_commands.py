@@ -142,7 +142,20 @@ class TestPieces:
         assert trained.code == 0
         model = trained.out.strip()
         assert model == str(tmp_path / "out/given/seed-0/model")
+        # The same as a list of ids, which trains nothing again.
+        assert ftft("export", "chosen.parquet", "ids.csv").code == 0
+        listed = ftft(
+            *("train", "experiment.yaml", "--selection", "ids.csv", "-o", "out"),
+            *("--set", "main.patience=null"),
+        )
+        assert listed.code == 0, listed.err
+        assert listed.out.strip() == model
+        assert "given/seed-0: done before" in listed.err
         assert "given/seed-0: 4 steps; dev accuracy 0." in trained.err
+
+        other = ftft("train", "experiment.yaml", "--selection", "dev.csv", "-o", "out")
+        assert other.code == 2
+        assert "24 of 24 example ids are not in it" in other.err
 
         scored = ftft("evaluate", "experiment.yaml", model, "--output", "new/scores.json")
         assert scored.code == 0
@@ -242,3 +255,20 @@ def test_importing_what_is_not_there(ftft):
     outcome = ftft("import", "nofile.jsonl")
     assert outcome.code == 2
     assert "nofile.jsonl: there is no such file or folder" in outcome.err
+
+
+def test_importing_where_a_row_is_missing(ftft, tmp_path):
+    import torch
+
+    logits = torch.arange(1.0, 81).reshape(2, 20, 2)
+    logits[1, 3] = 0
+    torch.save({row: logits[:, row] for row in range(20)}, tmp_path / "uid_to_logits.pt")
+    lines = [f"{row},{row % 2}\n" for row in range(20)]
+    (tmp_path / "labels.csv").write_text("id,label\n" + "".join(lines))
+    outcome = ftft("import", "uid_to_logits.pt", "--labels", "labels.csv")
+    assert outcome.code == 0
+    assert "dynamics of 19 examples, 2 epochs and 2 classes" in outcome.out
+    assert (
+        "left out: 1 example(s) without a row in some epoch, such as '3', which has none in epoch 1"
+        in outcome.out
+    )

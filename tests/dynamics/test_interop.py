@@ -189,6 +189,42 @@ def test_integer_uids_and_an_unfinished_epoch(tmp_path):
         read_uid_to_logits(tmp_path / "u.pt", [0, 1])
 
 
+def test_rows_of_zeros_are_missing_rows(tmp_path):
+    """As `drop_last` leaves them: some others in each epoch."""
+    logits = torch.arange(1.0, 121).reshape(3, 20, 2)
+    for epoch, row in enumerate((4, 7, 4)):
+        logits[epoch, row] = 0
+    torch.save({f"u{row}": logits[:, row] for row in range(20)}, tmp_path / "u.pt")
+    found = read_uid_to_logits(tmp_path / "u.pt", [row % 2 for row in range(20)])
+    kept = [row for row in range(20) if row not in (4, 7)]
+    assert found.epochs == (0, 1, 2)
+    assert found.incomplete == {}
+    assert found.example_ids.to_pylist() == [f"u{row}" for row in kept]
+    assert found.labels.tolist() == [row % 2 for row in kept]
+    np.testing.assert_array_equal(found.logits(), logits[:, kept])
+    assert found.meta["left_out"] == {"examples": 2, "first": "u4", "epochs": [0, 2]}
+
+
+def test_lines_that_an_epoch_lacks_are_missing_rows(tmp_path):
+    for epoch in range(2):
+        rows = [row(i, epoch, i % 2, [i, epoch]) for i in range(20) if (epoch, i) != (1, 3)]
+        write(tmp_path / f"dynamics_epoch_{epoch}.jsonl", rows)
+    found = read_cartography(tmp_path)
+    kept = [i for i in range(20) if i != 3]
+    assert (found.epochs, found.incomplete) == ((0, 1), {})
+    assert found.example_ids.to_pylist() == list(map(str, kept))
+    np.testing.assert_array_equal(found.epoch_logits(1), [[i, 1] for i in kept])
+    assert found.meta["left_out"] == {"examples": 1, "first": "3", "epochs": [1]}
+
+
+def test_no_example_with_every_row(tmp_path):
+    logits = torch.ones(10, 10, 2)
+    logits[range(10), range(10)] = 0
+    torch.save({row: logits[:, row] for row in range(10)}, tmp_path / "u.pt")
+    with pytest.raises(DynamicsError, match="Each of the 10 examples lacks its row"):
+        read_uid_to_logits(tmp_path / "u.pt", [0, 1] * 5)
+
+
 class Harmful:
     def __reduce__(self):
         return (os.mkdir, ("harm",))

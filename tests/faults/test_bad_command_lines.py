@@ -44,12 +44,16 @@ def prepared(tmp_path_factory, make_experiment):
     select(datamap, "ambiguous", 0.5).write(at / "selection.parquet")
     write_cartography(at / "theirs", dynamics)
     (at / "empty").mkdir()
+    (at / "run/given/seed-0/model").mkdir(parents=True)
+    (at / "run/given/seed-0/model/config.json").write_text("{}")
     (at / "mine").mkdir()
     (at / "mine/experiment.yaml").write_text("name: mine\n")
     (at / "results").mkdir()
     (at / "results/results.json").write_text("{}")
     (at / "notes.txt").write_text("mine")
     (at / "labels.csv").write_text("id,label\nt0,0\nt0,1\n")
+    (at / "sources.csv").write_text("example_id,source\nt0,a\nt1,b\n")
+    (at / "elsewhere.csv").write_text("example_id,source\nx0,a\nx1,b\n")
     (at / "words.csv").write_text("id,label\nt0,zero\n")
     (at / "demo/data").mkdir(parents=True)
     (at / "demo/data/train.csv").write_text("mine")
@@ -112,9 +116,10 @@ FILES = [
     case("train experiment.yaml --selection nowhere.parquet", "nowhere.parquet", "Give the file"),
     case("train experiment.yaml --selection map.parquet", "map.parquet", "not a selection"),
     case("train experiment.yaml --selection empty", "empty", "Make it again"),
-    case("train experiment.yaml --selection train.csv", "train.csv", "Make it again"),
+    case("train experiment.yaml --selection experiment.yaml", "not a readable", "Make it again"),
     case("evaluate experiment.yaml nowhere", "nowhere", "give the folder that"),
-    case("evaluate experiment.yaml empty", "empty", "no config.json"),
+    case("evaluate experiment.yaml empty", "no config.json", "runs/NAME/given/seed-0/model where"),
+    case("evaluate experiment.yaml run", "run: not a model", "such as run/given/seed-0/model."),
     case("evaluate experiment.yaml train.csv", "train.csv", "no config.json"),
     case("map nowhere -o a.parquet", "nowhere/header.json", "Give the folder"),
     case("map empty -o a.parquet", "empty is not a dynamics folder", "Give the folder"),
@@ -182,6 +187,21 @@ VALUES = [
     case("select map.parquet --fraction nan -o a.parquet", "fraction is nan", "0.33"),
     case("select map.parquet --fraction 1e-9 -o a.parquet", "selects none", "Raise"),
     case("select map.parquet --strategy best -o a.parquet", "'best'", "Use one of"),
+    case("select map.parquet -o a.parquet --balance-by source", "--balance-by", "--slices"),
+    case("select map.parquet -o a.parquet --slices labels.csv", "--balance-by", "--slices"),
+    case(
+        "select map.parquet -o a.parquet --slices sources.csv --balance-by colour",
+        *("--balance-by colour", "only source"),
+    ),
+    case(
+        "select map.parquet -o a.parquet --slices elsewhere.csv --balance-by source",
+        *("--balance-by source", "no value for any example"),
+    ),
+    case("select map.parquet -o a.parquet --strategy random --other-end 0.3", "other end", "Leave"),
+    case(
+        "validate experiment.yaml --set selection.balance_by=colour",
+        *("selection.balance_by", "'colour' is not one of the slices"),
+    ),
     case("select map.parquet --strategy loss-clusters -o a.parquet", "--dynamics", "folder"),
     case("select map.parquet --easy-share 2 --strategy ambiguous+easy -o a.parquet", "2.0", "must"),
     case("select map.parquet --exclude-label-errors 1 -o a.parquet", "1.0", "must"),

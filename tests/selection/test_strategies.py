@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +19,12 @@ from ftft.cartography import (
     read_coordinates,
     write_coordinates,
 )
+from ftft.config.schema import Selection as Section
+from ftft.config.schema import Strategy
 from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.errors import DynamicsError
 from ftft.selection import STRATEGIES, Selection, select
+from ftft.selection.strategies import SCORED
 
 
 def make_dynamics(examples=200, seed=0, ties=False):
@@ -104,11 +109,18 @@ cases = st.fixed_dictionaries(
         "strategy": st.sampled_from(STRATEGIES),
         "fraction": st.floats(0.02, 1.0),
         "seed": st.integers(0, 3),
-        "labels": st.sampled_from(["as they come", "proportions", "balanced"]),
+        "labels": st.sampled_from(["as they come", "proportions", "balanced", "by column"]),
+        "other_end": st.sampled_from([0.0, 0.3, 1.0]),
         "easy_share": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
         "ties": st.booleans(),
     }
 )
+
+
+def column(source, wanted):
+    """A group for each example, by its id."""
+    groups = [f"group {int(name[3:]) % 4}" for name in source.example_ids.to_pylist()]
+    return {"balance_by": "column", "groups": groups} if wanted else {}
 
 
 @settings(max_examples=80, deadline=None)
@@ -126,6 +138,8 @@ def test_any_selection_is_exact_and_independent_of_the_order_of_rows(case, rando
             keep_label_proportions=case["labels"] == "proportions",
             balance_labels=case["labels"] == "balanced",
             easy_share=case["easy_share"],
+            other_end=case["other_end"] if case["strategy"] in SCORED else 0.0,
+            **column(source, case["labels"] == "by column"),
             trajectories=loss_trajectories(source),
             num_clusters=7,
         )
@@ -249,6 +263,87 @@ def test_examples_that_were_learnt_alike_are_sampled_equally():
     assert (np.diff(selection.scores) >= 0).all()
 
 
+def learnt(trend):
+    """Dynamics of two classes that are right at the points where the trend has a 1."""
+    right = np.array([[int(one) for one in example] for example in trend]).T
+    logits = np.stack([np.where(right, 2.0, -1.0), np.zeros(right.shape)], axis=2)
+    ids = [f"id-{i}" for i in range(len(trend))]
+    return DataMap.from_dynamics(TrainingDynamics.from_arrays(logits, [0] * len(trend), ids))
+
+
+def test_the_filters_of_cartography():
+    """Worked out by hand: points right 2, 0, 3, 4, 1; forgotten 2, never right, 1, 0, 1."""
+    datamap = learnt(["1010", "0000", "1101", "1111", "0100"])
+    by_correctness = select(datamap, "correctness", 1.0)
+    assert by_correctness.example_ids.to_pylist() == ["id-1", "id-4", "id-0", "id-2", "id-3"]
+    assert by_correctness.scores.tolist() == [0, 1, 2, 3, 4]
+    by_forgetting = select(datamap, "forgetting", 0.4)
+    assert by_forgetting.example_ids.to_pylist() == ["id-1", "id-0"]
+    assert by_forgetting.scores.tolist() == [4, 2]
+    # Confidences .88, .27 and between: right twice lies closest to a half.
+    closest = select(datamap, "threshold-closeness", 0.2)
+    assert closest.example_ids.to_pylist() == ["id-0"]
+    mean = (1 / (1 + np.exp(-2)) + 1 / (1 + np.e)) / 2
+    assert closest.scores[0] == pytest.approx(mean * (1 - mean))
+
+
+def test_equal_counts_are_not_taken_in_the_order_of_ids():
+    datamap = learnt(["11"] * 100)
+    for strategy in ("correctness", "forgetting"):
+        first, second = (select(datamap, strategy, 0.2, seed=seed) for seed in (0, 1))
+        assert first.example_ids != second.example_ids
+        assert set(first.example_ids.to_pylist()) != {f"id-{i}" for i in range(20)}
+
+
+def test_both_ends_of_a_score():
+    datamap = DataMap.from_dynamics(make_dynamics())
+    hardest = expected(datamap, lambda row: datamap.confidence[row], 200)
+    mixed = select(datamap, "hard-to-learn", 0.1, other_end=0.3)
+    # As --both_ends of allenai/cartography: 70% from the end that is wanted.
+    assert mixed.example_ids.to_pylist() == [*hardest[:14], *hardest[:-7:-1]]
+    assert mixed.options == {"other_end": 0.3}
+    worst = select(datamap, "hard-to-learn", 0.1, other_end=1.0)
+    assert worst.example_ids.to_pylist() == hardest[:-21:-1]
+    whole = select(datamap, "correctness", 1.0, other_end=0.3)
+    assert sorted(whole.example_ids.to_pylist()) == sorted(hardest)
+
+
+def test_a_column_is_balanced():
+    """1 example of one source, 19 of another and 180 of a third."""
+    datamap = DataMap.from_dynamics(make_dynamics())
+    sources = dict(
+        zip(datamap.example_ids.to_pylist(), ["web"] + ["print"] * 19 + ["talk"] * 180, strict=True)
+    )
+    groups = list(sources.values())
+    chosen = select(datamap, fraction=0.25, balance_by="source", groups=groups)
+    counts = {name: 0 for name in sources.values()}
+    for name in chosen.example_ids.to_pylist():
+        counts[sources[name]] += 1
+    assert counts == {"web": 1, "print": 19, "talk": 30}
+    assert chosen.options == {"balance_by": "source"}
+    assert (np.diff(chosen.scores) <= 0).all()
+    without = select(datamap, fraction=0.02, balance_by="source", groups=groups)
+    assert {sources[name] for name in without.example_ids.to_pylist()} == set(counts)
+
+
+def test_forgetting_that_is_not_known():
+    unknown = replace(
+        DataMap.from_dynamics(make_dynamics()), forgetting=np.full(200, -1, dtype=np.int32)
+    )
+    with pytest.raises(DynamicsError, match="The map has no forgetting"):
+        select(unknown, "forgetting")
+
+
+def test_the_experiment_file_knows_the_same_strategies():
+    assert set(get_args(Strategy)) == set(STRATEGIES)
+    for strategy in STRATEGIES:
+        if strategy in SCORED:
+            assert Section(strategy=strategy, other_end=0.5).other_end == 0.5
+        else:
+            with pytest.raises(ValueError, match="has no other end"):
+                Section(strategy=strategy, other_end=0.5)
+
+
 @pytest.mark.parametrize("fraction", [0, 1.5, -0.1, float("nan"), "0.33", None, True])
 def test_a_fraction_out_of_range(fraction):
     with pytest.raises(DynamicsError, match="above 0 and at most 1"):
@@ -262,6 +357,12 @@ def test_a_fraction_out_of_range(fraction):
         ({"fraction": 0.001}, "selects none"),
         ({"seed": 0.5}, "seed"),
         ({"keep_label_proportions": True, "balance_labels": True}, "exclude each other"),
+        ({"balance_by": "x", "groups": ["a"] * 200, "balance_labels": True}, "exclude each other"),
+        ({"balance_by": "x"}, "belong together"),
+        ({"groups": ["a"] * 200}, "belong together"),
+        ({"balance_by": "x", "groups": ["a"] * 9}, "9 groups by x for the 200 examples"),
+        ({"other_end": 1.5}, "other_end"),
+        ({"other_end": 0.5, "strategy": "random"}, "random has no other end"),
         ({"strategy": "ambiguous+easy", "easy_share": 1.1}, "easy_share"),
         ({"easy_share": float("nan")}, "easy_share"),
         ({"exclude_label_errors": 1.0}, "exclude_label_errors"),

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ftft.errors import FtftError
-from ftft.study.intervals import Interval, paired
+from ftft.study.intervals import AMOUNT, SHARE, Interval, paired
 
 # The 97.5% point of Student's t with 3 and 1 degrees of freedom, as printed in tables.
 T3, T1 = 3.182446, 12.706205
@@ -25,6 +25,17 @@ def test_two_seeds():
     found = Interval.of([0.1, 0.3])
     assert found.deviation == pytest.approx(math.sqrt(0.02))
     assert found.high == pytest.approx(0.2 + T1 * 0.1, abs=1e-6)
+
+
+def test_no_end_lies_where_no_score_can():
+    """Two seeds of 0.85 and 1: Student's t alone says -0.03 to 1.88."""
+    assert Interval.of([0.85, 1.0]).high == pytest.approx(0.925 + T1 * 0.075)
+    found = Interval.of([0.85, 1.0], SHARE)
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert Interval.of([0.01, 3.0], AMOUNT).low == 0.0
+    assert Interval.of([0.01, 3.0], AMOUNT).high > 3
+    apart = paired({0: 1.0, 1: 0.9}, {0: 0.0, 1: 0.3}).interval
+    assert (apart.low, apart.high) == (-1.0, 1.0)
 
 
 def test_one_seed_has_no_interval():

@@ -4,11 +4,15 @@ import importlib.util
 import os
 import shutil
 import sys
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from ftft.config.study import Resources
 from ftft.errors import ConfigError
+from ftft.execution import on_ray
 from ftft.execution.on_ray import Ray
 from study_tools import content
 
@@ -52,3 +56,50 @@ def test_without_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'ftft\[ray\]'"):
         Ray(Resources())
+
+
+class TestThatDoesNotStart:
+    """A stand-in for Ray, which fails so only on a machine that is too busy."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch):
+        monkeypatch.setattr(on_ray, "_START_SECONDS", 0.3)
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+    def start(self, monkeypatch, *, init=lambda **_: None, get=lambda *_, **__: None):
+        task = SimpleNamespace(remote=lambda: "pending")
+        ray = SimpleNamespace(
+            init=init, get=get, remote=lambda **_: lambda _: task, is_initialized=lambda: False
+        )
+        monkeypatch.setattr(on_ray, "_ray", lambda: ray)
+        before = time.monotonic()
+        with pytest.raises(ConfigError) as caught:
+            Ray(Resources())
+        assert time.monotonic() - before < 20
+        return str(caught.value)
+
+    @pytest.mark.parametrize("kind", [Exception, RuntimeError, OSError, TypeError])
+    def test_its_reason_is_given(self, monkeypatch, kind):
+        def init(**_):
+            raise kind("The current node timed out during\n startup.\n\nA long story.")
+
+        said = self.start(monkeypatch, init=init)
+        assert f"({kind.__name__}: The current node timed out during startup.)" in said
+        assert "a cluster on this machine cannot be used" in said
+        assert "`ray start --head`" in said
+
+    def test_nor_fails(self, monkeypatch):
+        never = threading.Event()
+        said = self.start(monkeypatch, init=lambda **_: never.wait())
+        never.set()
+        assert "(it was not ready after 0.3 seconds)" in said
+
+    def test_its_workers(self, monkeypatch):
+        """Tasks are taken and never done."""
+
+        def get(_, timeout):
+            raise TimeoutError(f"Get timed out after {timeout} seconds")
+
+        monkeypatch.setenv("RAY_ADDRESS", "there:6379")
+        said = self.start(monkeypatch, get=get)
+        assert "there:6379 cannot be used (TimeoutError: Get timed out after 0.3" in said

@@ -1,8 +1,9 @@
 """Data-map coordinates of allenai/cartography: one JSON object an example.
 
-`guid, index, threshold_closeness, confidence, variability, correctness, forgetfulness`;
-there, correctness is the *number* of epochs predicted right, and the forgetfulness of
-an example that was never predicted right is 1000.
+`guid, index, threshold_closeness, confidence, variability, correctness, forgetfulness`
+as its code writes them; its published files lack the closeness, which follows from the
+confidence, and the forgetfulness. There, correctness is the *number* of epochs predicted
+right, and the forgetfulness of an example that was never predicted right is 1000.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.json as pj
 
-from ftft.cartography.datamap import DataMap, checked_fraction, region_codes
-from ftft.dynamics.examples import check_unique, resolve_classes, to_ids
-from ftft.errors import DynamicsError
+from ftft.cartography.datamap import UNKNOWN_COUNT, DataMap, checked_fraction, region_codes
+from ftft.dynamics.examples import check_unique, json_ids, resolve_classes, to_ids
+from ftft.errors import DynamicsError, reason
 from ftft.files import atomic_path
 
 _NEVER_LEARNT = 1000
 # What is read, and the highest value it can have; the lowest is 0. Numbers of epochs have
 # no limit but what can be counted; the others get what rounding may add.
-_NUMBERS = {"confidence": 1.001, "variability": 1.001, "correctness": 1e6, "forgetfulness": 1e6}
+_NUMBERS = {"confidence": 1.001, "variability": 1.001, "correctness": 1e6}
+_MOST_FORGOTTEN = 1e6
 
 
 def write_coordinates(path: str | PathLike[str], datamap: DataMap) -> None:
     """Write the coordinates of a map as allenai/cartography does (`td_metrics.jsonl`).
+
+    Ids that are all decimal integers are written as numbers, as the original does. A map
+    that does not know its forgetting gives no forgetfulness.
 
     Args:
         path: the JSON lines file.
@@ -41,19 +46,20 @@ def write_coordinates(path: str | PathLike[str], datamap: DataMap) -> None:
     """
     confidence = datamap.confidence.astype(np.float64)
     right = np.rint(datamap.correctness * len(datamap.epochs)).astype(int)
-    forgotten = np.where(right == 0, _NEVER_LEARNT, datamap.forgetting)
     columns = {
-        "guid": datamap.example_ids.to_pylist(),
         "index": range(len(datamap)),
         "threshold_closeness": (confidence * (1 - confidence)).tolist(),
         "confidence": confidence.tolist(),
         "variability": datamap.variability.astype(np.float64).tolist(),
         "correctness": right.tolist(),
-        "forgetfulness": forgotten.tolist(),
     }
+    if datamap.knows("forgetting"):
+        columns["forgetfulness"] = np.where(right == 0, _NEVER_LEARNT, datamap.forgetting).tolist()
+    ids = json_ids(datamap.example_ids).to_pylist()
     with atomic_path(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for row in zip(*columns.values(), strict=True):
-            file.write(json.dumps(dict(zip(columns, row, strict=True))) + "\n")
+        for guid, *row in zip(ids, *columns.values(), strict=True):
+            numbers = json.dumps(dict(zip(columns, row, strict=True)))
+            file.write(f'{{"guid": {guid}, {numbers[1:]}\n')
 
 
 def read_coordinates(
@@ -66,8 +72,9 @@ def read_coordinates(
 ) -> DataMap:
     """Read coordinates of allenai/cartography as a map.
 
-    What they do not hold is unknown: AUM, loss and EL2N are NaN, so strategies that need
-    them refuse; `epochs` are numbered from 0; without labels, all examples count as class 0.
+    What they do not hold is unknown: AUM, loss and EL2N are NaN, and forgetting is -1 where
+    no line has a forgetfulness, so strategies that need them refuse; `epochs` are numbered
+    from 0; without labels, all examples count as class 0.
 
     Args:
         path: the JSON lines file.
@@ -85,8 +92,14 @@ def read_coordinates(
     table = _read(path)
     ids = to_ids(table.column("guid"))
     check_unique(ids, str(path))
-    numbers = {name: _numbers(table, name, path) for name in _NUMBERS}
-    right, forgotten = numbers["correctness"], numbers["forgetfulness"]
+    numbers = {name: _numbers(table, name, most, path) for name, most in _NUMBERS.items()}
+    right = numbers["correctness"]
+    if (right % 1).any():
+        raise DynamicsError(
+            f"{path}: the correctness {right[right % 1 > 0][0]:g} is not a whole number, but there "
+            "it counts the epochs that were predicted right. Multiply a share by the number of "
+            "epochs."
+        )
     total = max(1, int(right.max())) if num_epochs is None else num_epochs
     if total < right.max():
         raise DynamicsError(
@@ -104,7 +117,7 @@ def read_coordinates(
         confidence=confidence,
         variability=variability,
         correctness=(right / total).astype(np.float32),
-        forgetting=np.where(forgotten == _NEVER_LEARNT, 0, forgotten).astype(np.int32),
+        forgetting=_forgetting(table, path),
         aum=unknown,
         mean_loss=unknown,
         el2n=unknown,
@@ -117,15 +130,11 @@ def read_coordinates(
 
 
 def _read(path: Path) -> pa.Table:
-    schema = pa.schema([(name, pa.float64()) for name in _NUMBERS])
-    try:
-        table = pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
-        table.validate(full=True)  # texts that are not UTF-8 are read as if they were
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DynamicsError(
-            f"{path} cannot be read as JSON lines: {str(error).strip()}. Give the coordinates that "
-            "allenai/cartography wrote."
-        ) from error
+    table = _read_json(path, pa.schema([(name, pa.float64()) for name in _NUMBERS]))
+    if "guid" in table.column_names and pa.types.is_temporal(table.column("guid").type):
+        # Arrow takes ids that look like dates for dates.
+        kinds = [(name, pa.float64()) for name in _NUMBERS]
+        table = _read_json(path, pa.schema([*kinds, ("guid", pa.string())]))
     if "guid" not in table.column_names or table.column("guid").null_count:
         raise DynamicsError(
             f"{path}: the key 'guid' is missing in a line, or in all. Give the coordinates "
@@ -134,15 +143,38 @@ def _read(path: Path) -> pa.Table:
     return table
 
 
-def _numbers(table: pa.Table, name: str, path: Path) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = table.column(name).to_numpy()
-    # Written so that NaN fails it.
-    if table.column(name).null_count or not ((values >= 0) & (values <= _NUMBERS[name])).all():
+def _read_json(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        table = pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
+        table.validate(full=True)  # texts that are not UTF-8 are read as if they were
+        return table
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
-            f"{path}: {name!r} is missing in a line or not a number from 0 to "
-            f"{_NUMBERS[name]:,.0f}. Each line must have guid, {', '.join(_NUMBERS)}."
+            f"{path} cannot be read as JSON lines: {reason(error)}. Give the coordinates that "
+            "allenai/cartography wrote."
+        ) from error
+
+
+def _forgetting(table: pa.Table, path: Path) -> npt.NDArray[np.int32]:
+    """As a map counts it; unknown in all lines where none has it."""
+    name = "forgetfulness"
+    if name not in table.column_names or table.column(name).null_count == len(table):
+        return np.full(len(table), UNKNOWN_COUNT, dtype=np.int32)
+    forgotten = _numbers(table, name, _MOST_FORGOTTEN, path)
+    return np.where(forgotten == _NEVER_LEARNT, 0, forgotten).astype(np.int32)
+
+
+def _numbers(table: pa.Table, name: str, most: float, path: Path) -> npt.NDArray[np.float64]:
+    column = table.column(name)
+    is_number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    values = column.to_numpy() if is_number else np.empty(0)
+    # Written so that NaN fails it.
+    if not is_number or column.null_count or not ((values >= 0) & (values <= most)).all():
+        raise DynamicsError(
+            f"{path}: {name!r} is missing in a line or not a number from 0 to {most:,.0f}. Each "
+            f"line must have guid, {', '.join(_NUMBERS)}; all or none have forgetfulness."
         )
-    return values
+    return values.astype(np.float64)
 
 
 def _labels(ids: pa.StringArray, labels: Mapping[Any, int] | None, path: Path) -> Any:

@@ -19,12 +19,14 @@ from ftft.cartography.statistics import Values, statistics
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import Labels, check_unique
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.notebook import html_table
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
 REGIONS = (EASY, AMBIGUOUS, HARD)
 SCHEMA = 1
+# The forgetting of a map that was imported without it; null in a file.
+UNKNOWN_COUNT = -1
 
 _STATISTICS = ("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n")
 _MEANS = ("confidence", "variability", "correctness")
@@ -59,7 +61,8 @@ class DataMap:
         confidence: float32 (N,) in [0, 1]; higher is easier.
         variability: float32 (N,); higher is more ambiguous.
         correctness: float32 (N,) in [0, 1]; higher is easier.
-        forgetting: int32 (N,); higher is harder.
+        forgetting: int32 (N,); higher is harder. -1 in a map that was imported from
+            coordinates without it; see `knows`.
         aum: float32 (N,); low and negative point to label errors. It, mean_loss and el2n
             are NaN in a map that was imported from coordinates.
         mean_loss: float32 (N,); higher is harder.
@@ -90,6 +93,12 @@ class DataMap:
     def __len__(self) -> int:
         """The number of examples N."""
         return len(self.labels)
+
+    def knows(self, statistic: str) -> bool:
+        """Whether the map has a statistic; imported coordinates lack some."""
+        values = getattr(self, statistic)
+        unknown = values < 0 if statistic == "forgetting" else np.isnan(values)
+        return not bool(unknown.any())
 
     @property
     def region(self) -> npt.NDArray[np.object_]:
@@ -167,6 +176,8 @@ class DataMap:
     def to_table(self) -> pa.Table:
         """The map as an Arrow table, one row an example, labels and regions by name."""
         columns: dict[str, Any] = {name: getattr(self, name) for name in _STATISTICS}
+        if not self.knows("forgetting"):
+            columns["forgetting"] = pa.nulls(len(self), pa.int32())
         columns["example_id"] = self.example_ids
         columns["label"] = label_names(self.class_names, self.labels)
         columns["region"] = label_names(REGIONS, self.region_code)
@@ -215,7 +226,7 @@ class DataMap:
         table, settings = read_table(path, "map", SCHEMA, _COLUMNS)
         try:
             class_names = tuple(settings["class_names"])
-            _check_values(table)
+            table = _checked_values(table)
             ids = table.column("example_id").combine_chunks()
             check_unique(ids, str(path))
             return cls(
@@ -231,7 +242,7 @@ class DataMap:
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
-                f"{path} is damaged: {str(error).strip()}. Make the map again from its dynamics."
+                f"{path} is damaged: {reason(error)}. Make the map again from its dynamics."
             ) from error
 
 
@@ -246,12 +257,17 @@ def checked_fraction(fraction: float, name: str) -> float:
     return float(fraction)
 
 
-def _check_values(table: pa.Table) -> None:
+def _checked_values(table: pa.Table) -> pa.Table:
     if table.column("example_id").null_count:
         raise ValueError("the id of an example is missing")
+    place = table.column_names.index("forgetting")
+    if 0 < len(table) == table.column(place).null_count:
+        unknown = pa.array(np.full(len(table), UNKNOWN_COUNT, dtype=np.int32))
+        table = table.set_column(place, "forgetting", unknown)
     for name in ("confidence", "variability", "correctness", "forgetting"):
         if table.column(name).null_count or not np.isfinite(table.column(name).to_numpy()).all():
             raise ValueError(f"the {name} of an example is missing or not finite")
+    return table
 
 
 def region_codes(

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.files import atomic_path
 
 _KEY = b"ftft"
@@ -81,7 +81,7 @@ def read_table(
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
     except _READ_ERRORS as error:
         raise DynamicsError(
-            f"{path} is not a readable {kind}: {str(error).strip()}. Make it again."
+            f"{path} is not a readable {kind}: {reason(error)}. Make it again."
         ) from error
     raise DynamicsError(
         f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "

@@ -64,6 +64,13 @@ def import_(
     )
     for epoch, seen in dynamics.incomplete.items():
         tell(f"left out: epoch {epoch}, which has only {seen:,} examples")
+    missing = dynamics.meta.get("left_out")
+    if missing:
+        where = ", ".join(map(str, missing["epochs"]))
+        tell(
+            f"left out: {missing['examples']:,} example(s) without a row in some epoch, such as "
+            f"{missing['first']!r}, which has none in epoch {where}"
+        )
 
 
 def _is_coordinates(source: Path) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ftft.cli.common import Overwrite, check_parquet, tell
+
+if TYPE_CHECKING:
+    from ftft.cartography.datamap import DataMap
 
 
 def select_(
@@ -15,11 +18,12 @@ def select_(
     strategy: Annotated[
         str,
         typer.Option(
-            help="ambiguous, hard-to-learn, easy-to-learn, random, ambiguous+easy or loss-clusters."
+            help="ambiguous, hard-to-learn, easy-to-learn, random, ambiguous+easy, loss-clusters, "
+            "correctness, forgetting or threshold-closeness."
         ),
     ] = "ambiguous",
     fraction: Annotated[float, typer.Option(help="Share of the examples, in (0, 1].")] = 0.33,
-    seed: Annotated[int, typer.Option(help="Seed of random and loss-clusters.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn by chance.")] = 0,
     keep_label_proportions: Annotated[
         bool, typer.Option(help="Select the same share of every label.")
     ] = False,
@@ -31,6 +35,19 @@ def select_(
     ] = 0.0,
     easy_share: Annotated[float, typer.Option(help="Easy share of ambiguous+easy.")] = 0.1,
     num_clusters: Annotated[int, typer.Option(help="Clusters of loss-clusters.")] = 100,
+    other_end: Annotated[
+        float, typer.Option(help="Share taken from the other end of the strategy's score.")
+    ] = 0.0,
+    balance_by: Annotated[
+        str | None,
+        typer.Option(help="A column of --slices: select the same number of each of its values."),
+    ] = None,
+    slices: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table (CSV, Parquet, JSON lines) with a column example_id, for --balance-by."
+        ),
+    ] = None,
     dynamics: Annotated[
         Path | None, typer.Option(help="The map's dynamics folder, for loss-clusters.")
     ] = None,
@@ -56,8 +73,11 @@ def select_(
             f"--strategy {CLUSTERS} clusters losses, which a map does not hold: add --dynamics "
             "with the folder that the map was drawn from."
         )
+    if (balance_by is None) != (slices is None):
+        raise ConfigError("--balance-by names a column of the table --slices; give both.")
+    drawn = DataMap.read(datamap)
     selection = select(
-        DataMap.read(datamap),
+        drawn,
         strategy,
         fraction,
         seed=seed,
@@ -65,8 +85,32 @@ def select_(
         balance_labels=balance_labels,
         exclude_label_errors=exclude_label_errors,
         easy_share=easy_share,
+        other_end=other_end,
+        balance_by=balance_by,
+        groups=None if balance_by is None else _groups(drawn, slices, balance_by),
         num_clusters=num_clusters,
         trajectories=None if dynamics is None else loss_trajectories(read_dynamics(dynamics)),
     )
     selection.write(output)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
+
+
+def _groups(datamap: DataMap, slices: Path | None, column: str) -> list[str]:
+    """The value of a column of a table, by example; empty where it has none."""
+    from ftft.errors import ConfigError
+    from ftft.transfer.reading import read_slices
+
+    assert slices is not None, "it was asked for with the column"
+    columns = read_slices(slices)
+    if column not in columns:
+        raise ConfigError(
+            f"--balance-by {column}: {slices} has no such column, only {', '.join(columns)}."
+        )
+    values = columns[column]
+    groups = [values.get(one, "") for one in datamap.example_ids.to_pylist()]
+    if not any(groups):
+        raise ConfigError(
+            f"--balance-by {column}: {slices} has no value for any example of the map; its column "
+            "example_id must hold the map's ids."
+        )
+    return groups

@@ -23,8 +23,9 @@ def train(
     selection: Annotated[
         Path | None,
         typer.Option(
-            help="A selection.parquet that ftft wrote, of this training set. Without one, the main "
-            "model is trained on everything for ERM's full length."
+            help="A selection.parquet that ftft wrote, of this training set, or a list of example "
+            "ids: CSV, JSON lines, a text file with an id a line, or Parquet. Without one, the "
+            "main model is trained on everything for ERM's full length."
         ),
     ] = None,
     overrides: Overrides = None,
@@ -36,16 +37,20 @@ def train(
 
     from ftft.cli.show import show_training
     from ftft.pipeline import chosen_stages, opened
+    from ftft.selection.id_lists import is_id_list, read_ids
     from ftft.selection.subset import Selection
     from ftft.workspace import check_artifact
 
     if selection is not None:
         check_artifact(selection)
-    chosen = None if selection is None else Selection.read(selection)
-    kinds = ("erm",) if chosen is None else ("given-selection", "given")
+    ids = read_ids(selection) if selection is not None and is_id_list(selection) else None
+    chosen = None if selection is None or ids is not None else Selection.read(selection)
+    kinds = ("erm",) if selection is None else ("given-selection", "given")
     names = [f"{kind}/seed-{seed}" for seed in experiment.seeds for kind in kinds]
     forced = chosen_stages(force_stage or (), names)
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
+        if ids is not None:
+            chosen = Selection.of_ids(ids, len(stages.data.train))
         for seed in experiment.seeds:
             stage = stages.erm(seed) if chosen is None else stages.main_on(chosen, seed)
             show_training(stage)

@@ -28,7 +28,15 @@ def _known_baseline(value: str) -> str:
 
 
 Strategy = Literal[
-    "ambiguous", "hard-to-learn", "easy-to-learn", "random", "ambiguous+easy", "loss-clusters"
+    "ambiguous",
+    "hard-to-learn",
+    "easy-to-learn",
+    "random",
+    "ambiguous+easy",
+    "loss-clusters",
+    "correctness",
+    "forgetting",
+    "threshold-closeness",
 ]
 Baseline = Annotated[str, AfterValidator(_known_baseline)]
 Metric = Literal["accuracy", "macro_f1"]
@@ -248,11 +256,26 @@ class Selection(Section):
         0.1, description="Share of the selection that is easy, for ambiguous+easy."
     )
     num_clusters: PositiveInt = Field(100, description="Clusters of loss-clusters.")
+    other_end: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="Share of the selection from the other end of the strategy's score."
+    )
+    balance_by: str | None = Field(
+        None, description="A slice of the training data; the same number of each of its values."
+    )
 
     @model_validator(mode="after")
-    def _one_way_with_labels(self) -> Self:
-        if self.keep_label_proportions and self.balance_labels:
-            raise ValueError("keep_label_proportions and balance_labels exclude each other")
+    def _one_way_to_balance(self) -> Self:
+        if self.keep_label_proportions + self.balance_labels + (self.balance_by is not None) > 1:
+            raise ValueError(
+                "keep_label_proportions, balance_labels and balance_by exclude each other"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_another_end(self) -> Self:
+        without = ("easy-to-learn", "random", "ambiguous+easy", "loss-clusters")
+        if self.other_end and self.strategy in without:
+            raise ValueError(f"other_end: the strategy {self.strategy} has no other end")
         return self
 
 

@@ -16,7 +16,7 @@ from ftft.config.data import DataSource, FileFormat
 from ftft.data.delimited import Dialect, read_delimited
 from ftft.data.jsonlines import read_json_lines
 from ftft.data.wording import nearest, require_columns
-from ftft.errors import DataError
+from ftft.errors import DataError, reason
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -136,9 +136,9 @@ def reading(path: Path, chosen: str) -> Iterator[None]:
     try:
         yield
     except _READ_ERRORS as error:
-        reason = str(error).strip().partition("\n")[0][:200]
+        first = reason(str(error).strip().partition("\n")[0][:200])
         raise DataError(
-            f"{path} cannot be read as {chosen}: {reason}. Check that the file is whole and of "
+            f"{path} cannot be read as {chosen}: {first}. Check that the file is whole and of "
             "that format; the key 'format' names another."
         ) from error
 

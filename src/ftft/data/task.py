@@ -139,6 +139,19 @@ class LabelledDataset:
             class_of_model_class=self.class_of_model_class,
         )
 
+    def slice_values(
+        self, column: str | None, example_ids: Sequence[str] | pa.Array
+    ) -> list[str] | None:
+        """The values of a slice column for some examples; None where there is no column.
+
+        Raises:
+            DataError: An id is not in the data set.
+        """
+        if column is None:
+            return None
+        values: list[str] = self.take(example_ids).table.column(SLICE_PREFIX + column).to_pylist()
+        return values
+
 
 @dataclass(frozen=True, eq=False)
 class TaskData:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ftft.dynamics.examples import Labels, check_unique, resolve_classes, to_ids
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.notebook import html_table
 
 Logits: TypeAlias = npt.NDArray[np.float32]
@@ -273,7 +273,7 @@ def _stack(logits: Any) -> Logits:
     except (TypeError, ValueError) as error:
         raise DynamicsError(
             "The logits are not one array of numbers of shape (recording points, examples, "
-            f"classes): {error}. Give every recording point the same examples and classes."
+            f"classes): {reason(error)}. Give every recording point the same examples and classes."
         ) from error
     if stacked.ndim != 3 or stacked.shape[2] < 2:
         raise DynamicsError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 
 Labels: TypeAlias = npt.NDArray[np.int64]
 
@@ -50,8 +51,8 @@ def to_ids(ids: Any) -> pa.StringArray:
         return array
     except pa.ArrowException as error:
         raise DynamicsError(
-            f"The example ids cannot be held as text of at most 2 GiB: {error}. Use shorter ids, "
-            "for example a number or the first 16 characters of a hash."
+            f"The example ids cannot be held as text of at most 2 GiB: {reason(error)}. Use "
+            "shorter ids, for example a number or the first 16 characters of a hash."
         ) from error
 
 
@@ -74,6 +75,20 @@ def _as_arrow(ids: Any) -> Any:
                 "must be strings or integers. Convert them before they are recorded."
             )
     return pa.array([str(item) for item in items], type=pa.string())
+
+
+def json_ids(ids: pa.StringArray) -> pa.StringArray:
+    """Ids as JSON: as numbers where all are decimal integers, else as quoted texts.
+
+    Args:
+        ids: (N,) ids.
+
+    Returns:
+        (N,) pieces of JSON.
+    """
+    if pc.all(pc.match_substring_regex(ids, r"^(0|-?[1-9]\d{0,17})$")).as_py():
+        return ids
+    return pa.array([json.dumps(name) for name in ids.to_pylist()], pa.string())
 
 
 def check_unique(ids: pa.StringArray, where: str) -> None:

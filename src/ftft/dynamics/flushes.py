@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftft.dynamics.container import Logits
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.files import atomic_path
 
 Index: TypeAlias = npt.NDArray[np.int32]
@@ -193,7 +193,7 @@ def _read(path: Path, columns: list[str]) -> Any:
             f"{path} does not exist any more. Copy the folder again, or record again."
         ) from error
     except _READ_ERRORS as error:
-        raise _damaged(path, f"it cannot be read ({str(error).strip()})") from error
+        raise _damaged(path, f"it cannot be read ({reason(error)})") from error
     if table.column_names != columns:
         raise _damaged(path, f"it has the columns {table.column_names}, expected {columns}")
     return table

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftft.dynamics.container import point_positions
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.files import write_text
 
 HEADER_NAME = "header.json"
@@ -51,8 +51,9 @@ class Header:
             text = self.to_text()
         except (TypeError, ValueError) as error:
             raise DynamicsError(
-                f"{folder / HEADER_NAME}: the notes in `meta` cannot be written as JSON: {error}. "
-                "Use only text, finite numbers, true, false, null, lists and dictionaries."
+                f"{folder / HEADER_NAME}: the notes in `meta` cannot be written as JSON: "
+                f"{reason(error)}. Use only text, finite numbers, true, false, null, lists and "
+                "dictionaries."
             ) from error
         write_text(folder / HEADER_NAME, text)
 
@@ -173,6 +174,6 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 def _damaged(path: Path, problem: str) -> DynamicsError:
     return DynamicsError(
-        f"{path} is damaged: {problem}. Copy the folder again from where it was recorded, or "
-        "record again."
+        f"{path} is damaged: {reason(problem)}. Copy the folder again from where it was recorded, "
+        "or record again."
     )

@@ -9,27 +9,32 @@ uid_to_logits.pt         the research code of FTFT: a torch file with a dictiona
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
-from ftft.dynamics.examples import check_unique, to_ids
-from ftft.errors import DynamicsError
+from ftft.dynamics.examples import check_unique, json_ids, to_ids
+from ftft.errors import DynamicsError, reason
 from ftft.files import atomic_path
 
-# The code of the paper writes .jsonl and reads .json.
+# Which of the examples an epoch has, (N,).
+Present: TypeAlias = npt.NDArray[np.bool_]
+
+# The published code writes .jsonl; its first version looked for .json when it read.
 _EPOCH_FILE = re.compile(r"dynamics_epoch_(\d+)\.jsonl?")
 _ROWS_AT_ONCE = 1 << 16
+# An epoch that fewer of the examples have was not finished; otherwise rows are missing.
+_FINISHED = 0.9
 
 
 def read_cartography(
@@ -37,8 +42,9 @@ def read_cartography(
 ) -> TrainingDynamics:
     """Read the `dynamics_epoch_N.jsonl` files of allenai/cartography.
 
-    The ids of the first epoch set the examples and their order. An epoch that lacks some
-    of them is left out, as incomplete.
+    The ids of the first epoch set the examples and their order. An epoch that lacks more than
+    a tenth of them is left out, as incomplete; so is an example that another epoch lacks,
+    which `meta["left_out"]` tells.
 
     Args:
         folder: the folder of the files, the one above `training_dynamics`, or one of the
@@ -52,7 +58,7 @@ def read_cartography(
     folder = Path(folder)
     paths = _epoch_files(folder)
     arrays: dict[int, Logits] = {}
-    incomplete: dict[int, int] = {}
+    present: dict[int, Present] = {}
     ids, gold = None, None
     for epoch, path in paths.items():
         found, logits, labels = _read_epoch(path, epoch)
@@ -65,13 +71,12 @@ def read_cartography(
                 f"{path}: the gold label of {name!r} differs from that of the first epoch. The "
                 "files come from different runs: put those of one run into a folder."
             )
-        if len(rows) < len(ids):
-            incomplete[epoch] = len(rows)
-            continue
-        arrays[epoch] = np.empty_like(logits)
+        arrays[epoch] = np.zeros((len(ids), logits.shape[1]), dtype=np.float32)
         arrays[epoch][rows] = logits
+        present[epoch] = np.zeros(len(ids), dtype=np.bool_)
+        present[epoch][rows] = True
     _check_widths(folder, arrays)
-    return _assemble(arrays, incomplete, gold, ids, class_names)
+    return _assemble(arrays, present, gold, ids, class_names)
 
 
 def write_cartography(folder: str | PathLike[str], dynamics: TrainingDynamics) -> None:
@@ -87,7 +92,7 @@ def write_cartography(folder: str | PathLike[str], dynamics: TrainingDynamics) -
     Raises:
         DynamicsError: the folder cannot be written, or a recording point not be read.
     """
-    ids = _json_ids(dynamics.example_ids)
+    ids = json_ids(dynamics.example_ids)
     gold = pa.array(dynamics.labels).cast(pa.string())
     for number, epoch in enumerate(dynamics.epochs):
         logits = dynamics.epoch_logits(epoch)
@@ -106,9 +111,10 @@ def read_uid_to_logits(
 ) -> TrainingDynamics:
     """Read `uid_to_logits.pt` of the FTFT research code.
 
-    The file is loaded with `weights_only`, so it cannot run code. An example that an
-    unfinished epoch did not reach has only zeros there; such an epoch is left out, as
-    incomplete.
+    The file is loaded with `weights_only`, so it cannot run code. An example that an epoch
+    did not reach has only zeros there: that row is missing. An epoch that lacks more than a
+    tenth of the examples is left out, as incomplete; so is an example that another epoch
+    lacks, which `meta["left_out"]` tells.
 
     Args:
         path: the torch file.
@@ -126,44 +132,66 @@ def read_uid_to_logits(
         stacked = np.stack([tensor.float().numpy() for tensor in content.values()], axis=1)
     except (ValueError, AttributeError, TypeError, RuntimeError) as error:
         raise DynamicsError(
-            f"{path}: the values are not tensors of one shape (epochs, classes): {error}. Give the "
-            "file `uid_to_logits.pt` of a finished run."
+            f"{path}: the values are not tensors of one shape (epochs, classes): "
+            f"{reason(error)}. Give the file `uid_to_logits.pt` of a finished run."
         ) from error
     if stacked.ndim != 3:
         raise DynamicsError(
             f"{path}: the tensors have {stacked.ndim - 1} dimensions, expected (epochs, classes). "
             "Give the file `uid_to_logits.pt` of a finished run."
         )
-    seen = (stacked != 0).any(axis=2).sum(axis=1)
-    arrays = {epoch: stacked[epoch] for epoch in range(len(stacked)) if seen[epoch] == len(ids)}
-    incomplete = {epoch: int(n) for epoch, n in enumerate(seen) if epoch not in arrays}
-    return _assemble(arrays, incomplete, gold, ids, class_names)
+    present = dict(enumerate((stacked != 0).any(axis=2)))
+    return _assemble(dict(enumerate(stacked)), present, gold, ids, class_names)
 
 
 def _assemble(
     arrays: Mapping[int, Logits],
-    incomplete: dict[int, int],
+    present: Mapping[int, Present],
     labels: Any,
     ids: pa.StringArray,
     class_names: Sequence[str] | None,
 ) -> TrainingDynamics:
-    if not arrays:
+    """Dynamics of the examples that every finished epoch has."""
+    seen = {epoch: int(rows.sum()) for epoch, rows in sorted(present.items())}
+    epochs = tuple(epoch for epoch, count in seen.items() if count >= _FINISHED * len(ids) > 0)
+    if not epochs:
         raise DynamicsError(
-            f"No epoch is complete: of {len(ids)} examples, the epochs have {incomplete}. Give "
+            f"No epoch is complete: of {len(ids)} examples, the epochs have {seen}. Give "
             "the dynamics of a run that finished at least one epoch."
         )
-    epochs = tuple(sorted(arrays))
+    whole = np.logical_and.reduce([present[epoch] for epoch in epochs])
+    if not whole.any():
+        raise DynamicsError(
+            f"Each of the {len(ids)} examples lacks its row in some epoch: the epochs have {seen}. "
+            "Give the dynamics of a run that saw its examples in every epoch."
+        )
     dynamics = TrainingDynamics.from_arrays(
-        [arrays[epoch] for epoch in epochs], labels, ids, class_names
+        [arrays[epoch][whole] for epoch in epochs],
+        np.asarray(labels)[whole],
+        ids.filter(pa.array(whole)),
+        class_names,
+        meta=_left_out(ids, epochs, present, whole),
     )
     by_position = dynamics.reader
     return replace(
         dynamics,
         epochs=epochs,
-        incomplete=incomplete,
+        incomplete={epoch: count for epoch, count in seen.items() if epoch not in epochs},
         points=point_positions(epochs, 1),
         reader=lambda epoch, start, stop: by_position(epochs.index(epoch), start, stop),
     )
+
+
+def _left_out(
+    ids: pa.StringArray, epochs: Sequence[int], present: Mapping[int, Present], whole: Present
+) -> dict[str, Any]:
+    """How many examples lack a row, and where the first of them does."""
+    if whole.all():
+        return {}
+    first = int(np.argmin(whole))
+    lacking = [epoch for epoch in epochs if not present[epoch][first]]
+    count = int((~whole).sum())
+    return {"left_out": {"examples": count, "first": ids[first].as_py(), "epochs": lacking}}
 
 
 def _epoch_files(folder: Path) -> dict[int, Path]:
@@ -229,7 +257,7 @@ def _read_json(path: Path, kinds: Mapping[str, pa.DataType]) -> pa.Table:
         return table
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
-            f"{path} cannot be read as JSON lines: {str(error).strip()}. Each line must be a JSON "
+            f"{path} cannot be read as JSON lines: {reason(error)}. Each line must be a JSON "
             "object with an integer or text guid, a list of numbers and an integer gold label."
         ) from error
 
@@ -255,12 +283,6 @@ def _check_widths(folder: Path, arrays: Mapping[int, Logits]) -> None:
         )
 
 
-def _json_ids(ids: pa.StringArray) -> pa.StringArray:
-    if pc.all(pc.match_substring_regex(ids, r"^(0|-?[1-9]\d{0,17})$")).as_py():
-        return ids
-    return pa.array([json.dumps(name) for name in ids.to_pylist()], pa.string())
-
-
 def _json_lines(ids: Any, logits: Logits, gold: Any, epoch: int) -> str:
     columns = [pa.array(column).cast(pa.string()) for column in logits.T]
     numbers = pc.binary_join_element_wise(*columns, ",")
@@ -277,9 +299,9 @@ def _load_tensors(path: Path) -> dict[Any, Any]:
         raise DynamicsError(f"{path} does not exist. Give the file `uid_to_logits.pt`.") from error
     # Any exception: what torch raises for a damaged file depends on where the damage is.
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise DynamicsError(
-            f"{path} cannot be loaded as tensors only: {reason[0][:300]} It is damaged, or holds "
+            f"{path} cannot be loaded as tensors only: {reason(first)}. It is damaged, or holds "
             "other objects, which are refused because loading them could run code; give the file "
             "`uid_to_logits.pt` of a finished run."
         ) from error

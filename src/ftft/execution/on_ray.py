@@ -5,9 +5,10 @@ The study folder, the data and the models must be seen under the same paths by a
 
 from __future__ import annotations
 
+import logging
 import os
-import signal
 import sys
+import threading
 from typing import Any
 
 from ftft.config.study import Resources
@@ -18,6 +19,8 @@ from ftft.execution.worker import launch
 
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 60.0
+# It takes ten seconds on two cores, five times that beside other work.
+_START_SECONDS = 180.0
 
 
 class Ray:
@@ -27,8 +30,8 @@ class Ray:
         resources: What one task needs.
 
     Raises:
-        ConfigError: Ray is not installed or cannot be started, or no machine has what a task
-            needs.
+        ConfigError: Ray is not installed, cannot be started or does not do a task in time, or no
+            machine has what a task needs.
     """
 
     # Ray queues what does not fit.
@@ -38,8 +41,8 @@ class Ray:
         self._ray = _ray()
         self._jobs: dict[Any, Job] = {}
         self._ours = not self._ray.is_initialized()
-        if self._ours:
-            _connect(self._ray)
+        self._closed = threading.Event()
+        _connect(self._ray, self._closed, start=self._ours)
         _check_fits(self._ray, resources)
         remote = self._ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)
         self._do = remote(_do)
@@ -66,6 +69,7 @@ class Ray:
             self._ray.wait(list(self._jobs), num_returns=len(self._jobs), timeout=_STOP_SECONDS)
         if self._ours:
             self._ray.shutdown()
+        self._closed.set()
 
     def _outcome(self, one: Any, job: Job) -> Outcome:
         try:
@@ -108,21 +112,48 @@ def _ray() -> Any:
     return ray
 
 
-def _connect(ray: Any) -> None:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        ray.init(include_dashboard=False, configure_logging=False)
-    except (RuntimeError, ConnectionError, ValueError, OSError) as error:
-        first = str(error).strip().partition("\n")[0]
-        where = os.environ.get("RAY_ADDRESS", "a cluster on this machine")
-        raise ConfigError(
-            f"--engine ray: {where} cannot be used ({type(error).__name__}: {first}); check the "
-            "address in RAY_ADDRESS and that `ray status` answers, or leave --engine out."
-        ) from error
-    finally:
-        # Ray takes SIGTERM for itself.
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+def _connect(ray: Any, closed: threading.Event, *, start: bool) -> None:
+    """Start or join a cluster, and see that it does a task.
+
+    In a thread of its own: Ray may wait for ever, and in the main thread it takes SIGTERM. The
+    thread stays until `closed`, since Ray's processes end with the thread that started them.
+    """
+    problems: list[Exception] = []
+    answered = threading.Event()
+
+    def connect() -> None:
+        try:
+            if start:
+                ray.init(include_dashboard=False, configure_logging=False)
+            ray.get(ray.remote(num_cpus=0)(_ready).remote(), timeout=_START_SECONDS)
+        # Any exception: for a node that starts too late Ray has no class of its own.
+        except Exception as error:
+            problems.append(error)
+            closed.set()
+        answered.set()
+        closed.wait()
+
+    # It would warn that it cannot take SIGTERM here.
+    logging.getLogger("ray._private.worker").setLevel(logging.ERROR)
+    threading.Thread(target=connect, name="ray", daemon=True).start()
+    in_time = answered.wait(_START_SECONDS)
+    if in_time and not problems:
+        return
+    reason = f"it was not ready after {_START_SECONDS:g} seconds"
+    if in_time:
+        first = " ".join(str(problems[0]).split("\n\n")[0].split())
+        reason = f"{type(problems[0]).__name__}: {first[:500]}"
+    where = os.environ.get("RAY_ADDRESS", "a cluster on this machine")
+    raise ConfigError(
+        f"--engine ray: {where} cannot be used ({reason}); see that `ray status` answers and that "
+        "the address in RAY_ADDRESS, if any, is right. On a busy or small machine start the "
+        "cluster before with `ray start --head`, set RAY_ADDRESS=auto and give the same command "
+        "again, or leave --engine out."
+    ) from (problems[0] if in_time else None)
+
+
+def _ready() -> None:
+    """Something to do for a cluster that is to show that it does something."""
 
 
 def _check_fits(ray: Any, resources: Resources) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.examples import check_unique
-from ftft.errors import DynamicsError
+from ftft.errors import DynamicsError, reason
 from ftft.notebook import html_table
 
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -45,6 +45,18 @@ class Selection:
     example_ids: pa.StringArray
     scores: Scores
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_ids(cls, example_ids: pa.StringArray, total: int) -> Selection:
+        """The selection that a list of ids is; its order is the rank, which is the score too.
+
+        Args:
+            example_ids: K unique ids, best first.
+            total: N, the number of examples that they are of.
+        """
+        count = len(example_ids)
+        ranks = np.arange(count, dtype=np.float64)
+        return cls("given", count / total, 0, total, example_ids, ranks)
 
     def __len__(self) -> int:
         """The number of selected examples K."""
@@ -113,5 +125,5 @@ class Selection:
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
-                f"{path} is damaged: {str(error).strip()}. Make the selection again from its map."
+                f"{path} is damaged: {reason(error)}. Make the selection again from its map."
             ) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from ftft.errors import SharingError
+from ftft.errors import SharingError, reason
 from ftft.files import sha256_of
 from ftft.records import digest_of
 
@@ -135,8 +135,8 @@ def read_manifest(path: Path, place: object) -> Manifest:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SharingError(
-            f"{place}: its {MANIFEST_NAME} cannot be used: {error}. Ask whoever shared it to push "
-            "it again."
+            f"{place}: its {MANIFEST_NAME} cannot be used: {reason(error)}. Ask whoever shared it "
+            "to push it again."
         ) from error
 
 

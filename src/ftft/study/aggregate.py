@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ftft.config.study import PLACES
 from ftft.methods import METHODS, place_of
-from ftft.study.intervals import Difference, Interval, paired
+from ftft.study.intervals import AMOUNT, SHARE, Difference, Interval, paired
 from ftft.study.reach import Reach, reach
 from ftft.study.reading import RunResult
 
@@ -155,17 +155,18 @@ def _row(cell: Cell, cells: Cells) -> Row:
     return Row(
         cell=cell,
         seeds=tuple(sorted(run.seed for run in runs)),
-        id_score=Interval.of([run.id_score for run in runs]),
-        ood_score=Interval.of(ood) if ood else None,
+        id_score=Interval.of([run.id_score for run in runs], SHARE),
+        ood_score=Interval.of(ood, SHARE) if ood else None,
         ood_scores={
-            name: Interval.of([run.ood_scores[name] for run in runs]) for name in runs[0].ood_scores
+            name: Interval.of([run.ood_scores[name] for run in runs], SHARE)
+            for name in runs[0].ood_scores
         },
-        flops=Interval.of([run.flops for run in runs]),
-        seconds=Interval.of([run.seconds for run in runs]),
+        flops=Interval.of([run.flops for run in runs], AMOUNT),
+        seconds=Interval.of([run.seconds for run in runs], AMOUNT),
         estimated=any(run.estimated for run in runs),
         selected=sum(run.selected for run in runs) / len(runs),
         versus=_versus(cell, cells),
-        steps=Interval.of([float(run.record["steps"]["main"]) for run in runs]),
+        steps=Interval.of([float(run.record["steps"]["main"]) for run in runs], AMOUNT),
         reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm}),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ _RESAMPLES = 10_000
 # Scores are shares of a few hundred examples, so that seeds often differ by the very same amount,
 # rounding apart.
 _SAME = 1e-9
+# The range of a score, and of all that is counted.
+SHARE = (0.0, 1.0)
+AMOUNT = (0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Interval:
     Attributes:
         mean: Its mean.
         deviation: Its sample standard deviation (ddof 1); None for one seed.
-        low: Lower end of the 95% interval of the mean, from Student's t; None for one seed.
+        low: Lower end of the 95% interval of the mean, from Student's t, cut off where no such
+            figure can be; None for one seed.
         high: Upper end.
         count: Number of seeds.
     """
@@ -38,8 +43,14 @@ class Interval:
     count: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Interval:
+    def of(
+        cls, values: Sequence[float], within: tuple[float, float] = (-math.inf, math.inf)
+    ) -> Interval:
         """The interval of at least one value.
+
+        Args:
+            values: The values.
+            within: Lowest and highest value that such a figure can have.
 
         Raises:
             FtftError: There is no value.
@@ -51,7 +62,8 @@ class Interval:
             return cls(mean, None, None, None, 1)
         deviation = statistics.stdev(values)
         half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / count**0.5
-        return cls(mean, deviation, mean - half, mean + half, count)
+        low, high = max(within[0], mean - half), min(within[1], mean + half)
+        return cls(mean, deviation, low, high, count)
 
 
 @dataclass(frozen=True)
@@ -85,8 +97,8 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
     """Compare two methods on the seeds that both have.
 
     Args:
-        first: Seed to figure.
-        second: Seed to figure.
+        first: Seed to score, in [0, 1].
+        second: Seed to score.
 
     Returns:
         The difference ``first - second``; None where they share no seed.
@@ -98,7 +110,7 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
     spread = len(seeds) > 1 and float(np.ptp(differences)) > _SAME
     p_value = float(stats.ttest_1samp(differences, 0.0).pvalue) if spread else None
     return Difference(
-        interval=Interval.of(differences.tolist()),
+        interval=Interval.of(differences.tolist(), (-1.0, 1.0)),
         bootstrap=_resampled(differences) if len(seeds) >= 3 else None,
         p_value=p_value,
         wins=int((differences > 0).sum()),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ftft.study.intervals import Interval
+from ftft.study.intervals import AMOUNT, Interval
 from ftft.study.reading import RunResult
 
 
@@ -59,9 +59,9 @@ def reach(runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]) -> Reach 
     return Reach(
         seeds=len(seeds),
         reached=len(points),
-        steps=Interval.of([float(point.steps) for point in points]),
-        share=Interval.of([point.share for point in points]),
-        flops=Interval.of([point.flops for point in points]),
+        steps=Interval.of([float(point.steps) for point in points], AMOUNT),
+        share=Interval.of([point.share for point in points], AMOUNT),
+        flops=Interval.of([point.flops for point in points], AMOUNT),
     )
 
 

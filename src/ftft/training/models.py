@@ -250,6 +250,21 @@ def load_model(
     return model
 
 
+def _models_in(folder: Path) -> str:
+    """Where models are: those below a folder, else by what wrote them."""
+    patterns = (f"{'*/' * depth}model/config.json" for depth in range(3))
+    try:
+        found = sorted({str(at.parent) for one in patterns for at in folder.glob(one)})
+    except OSError:  # a name that is too long
+        found = []
+    if found:
+        return " or ".join(found[:4])
+    return (
+        "runs/NAME/main/seed-0/model of ftft run, or of ftft train runs/NAME/given/seed-0/model "
+        "where a selection was given and runs/NAME/erm/seed-0/model where none was"
+    )
+
+
 def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tuple[Any, Any]:
     """Load a model that ftft wrote, with its tokenizer, from a local folder.
 
@@ -259,7 +274,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
     if not (Path(folder) / "config.json").is_file():
         raise ModelError(
             f"{folder}: not a model folder (no config.json); give the folder that "
-            "`ftft run` or `ftft train` wrote, such as runs/NAME/main/seed-0/model."
+            f"`ftft run` or `ftft train` wrote, such as {_models_in(Path(folder))}."
         )
     check_weights(Path(folder), str(folder))
     with _explained(str(folder)), quiet():
