@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftft.cartography.datamap import DataMap
+from ftft.cartography.datamap import REGIONS, DataMap
 from ftft.config.recipe import find_recipe
 from ftft.data.demo import generate_demo, write_demo
 from ftft.errors import WorkspaceError
 from ftft.files import atomic_path, check_free
 from ftft.folders import check_writable
+from ftft.selection.subset import Selection
 
-# Few enough training pairs for ERM to take minutes on two cores.
-SIZES = {"train": 1200, "dev": 400, "test": 800}
-FLIPPED = 0.05
+# Enough training pairs for the method to have something to choose from, few enough for ERM to take
+# minutes on two cores.
+SIZES = {"train": 4000, "dev": 400, "test": 800}
+SHORTCUT, FLIPPED = 0.96, 0.02
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class RegionTruth:
     """What one region of the demo's data map holds.
 
     Attributes:
-        region: Its name.
+        region: Its name; also ``selected``, what FTFT's main model trained on, and ``all``.
         examples: Training examples in it, over all seeds.
         counterexamples: Of these, those for which the word-overlap shortcut gives the wrong
             answer.
@@ -39,7 +41,9 @@ class RegionTruth:
     flipped: int
 
 
-def prepare_demo(folder: Path, *, failing: bool = False, overwrite: bool = False) -> Path:
+def prepare_demo(
+    folder: Path, *, failing: bool = False, overwrite: bool = False, seed: int = 0
+) -> Path:
     """Write the demo's data and experiment file.
 
     Args:
@@ -47,6 +51,7 @@ def prepare_demo(folder: Path, *, failing: bool = False, overwrite: bool = False
         failing: Take the experiment whose reference is too weak.
         overwrite: Replace files of these names that hold something else; otherwise they
             are refused.
+        seed: Of the generated data.
 
     Returns:
         The experiment file.
@@ -60,8 +65,9 @@ def prepare_demo(folder: Path, *, failing: bool = False, overwrite: bool = False
     assert recipe is not None
     text = recipe.text
     path = folder / f"{name}.yaml"
+    data = generate_demo(seed=seed, **SIZES, shortcut_rate=SHORTCUT, flip_rate=FLIPPED)
     with tempfile.TemporaryDirectory() as place:
-        fresh = write_demo(place, generate_demo(**SIZES, flip_rate=FLIPPED))
+        fresh = write_demo(place, data)
         files = {folder / "data" / new.name: new.read_bytes() for new in fresh.values()}
     files[path] = text.encode()
     # All of them first: a refusal leaves nothing half-replaced.
@@ -82,7 +88,7 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTruth]:
-    """Count counter-examples and flipped labels in each region of the demo's maps.
+    """Count counter-examples and flipped labels in the regions of the demo's maps and selections.
 
     Args:
         run: The demo's run folder.
@@ -90,7 +96,7 @@ def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTrut
         seeds: The seeds whose maps are counted, together.
 
     Returns:
-        A row a region, and one for all examples, last.
+        A row a region, one for what was selected, and one for all examples, last.
     """
     with (data / "train.csv").open(encoding="utf-8", newline="") as file:
         truth = {row["id"]: row for row in csv.DictReader(file)}
@@ -99,13 +105,16 @@ def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTrut
     flipped: Counter[str] = Counter()
     for seed in seeds:
         datamap = DataMap.read(run / "map" / f"seed-{seed}" / "map.parquet")
+        chosen = Selection.read(run / "selection" / f"seed-{seed}" / "selection.parquet")
+        selected = set(chosen.example_ids.to_pylist())
         regions = datamap.region.tolist()
         for example_id, region in zip(datamap.example_ids.to_pylist(), regions, strict=True):
-            for name in (region, "all"):
+            names = [region, "all"] + ["selected"] * (example_id in selected)
+            for name in names:
                 totals[name] += 1
                 counterexamples[name] += truth[example_id]["counterexample"] == "true"
                 flipped[name] += truth[example_id]["flipped"] == "true"
-    order = ("easy-to-learn", "ambiguous", "hard-to-learn", "all")
+    order = (*REGIONS, "selected", "all")
     return [
         RegionTruth(name, totals[name], counterexamples[name], flipped[name])
         for name in order

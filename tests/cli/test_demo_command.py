@@ -55,10 +55,12 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
     truth = region_truth(tmp_path / "here/demo-run", tmp_path / "here/data", [0, 1])
     everything = truth[-1]
     assert (everything.region, everything.examples) == ("all", 192)
+    selected = truth[-2]
+    assert (selected.region, selected.examples) == ("selected", 2 * round(0.33 * 96))
     for name in ("examples", "counterexamples", "flipped"):
-        assert sum(getattr(row, name) for row in truth[:-1]) == getattr(everything, name)
-    # Of the generated training pairs about a tenth are counter-examples, and few are flipped.
-    assert 0.02 < everything.counterexamples / everything.examples < 0.25
+        assert sum(getattr(row, name) for row in truth[:-2]) == getattr(everything, name)
+    # Of the generated training pairs a twenty-fifth are counter-examples, and few are flipped.
+    assert 0.01 < everything.counterexamples / everything.examples < 0.25
 
 
 def test_a_folder_that_cannot_be_written(ftft, tmp_path):

@@ -135,7 +135,7 @@ def test_documented_defaults_are_the_schemas(tmp_path):
     experiment = starter(tmp_path, source())
     assert experiment.selection.fraction == 0.33
     assert experiment.main.budget == pytest.approx(1 / 3, abs=1e-3)
-    assert experiment.baselines == ("erm",)
+    assert experiment.baselines == ("erm", "erm_budget")
 
 
 FILES = {

@@ -114,15 +114,22 @@ def show_regions(truth: Sequence[RegionTruth]) -> None:
     drawn.add_column("region")
     for title in ("examples", "shortcut counter-examples", "flipped labels"):
         drawn.add_column(title, justify="right")
+    every = truth[-1]
     for row in truth:
-        add_row(
-            drawn,
-            row.region,
-            f"{row.examples:,}",
-            f"{row.counterexamples:,} ({row.counterexamples / row.examples:.1%})",
-            f"{row.flipped:,} ({row.flipped / row.examples:.1%})",
-        )
+        cells = [
+            f"{count:,} ({count / row.examples:.1%}, {_times(count, row, whole, every)})"
+            for count, whole in (
+                (row.counterexamples, every.counterexamples),
+                (row.flipped, every.flipped),
+            )
+        ]
+        add_row(drawn, row.region, f"{row.examples:,}", *cells)
     console().print(drawn)
+
+
+def _times(count: int, row: RegionTruth, whole: int, every: RegionTruth) -> str:
+    """How often something is in a region, over how often it is in all the data."""
+    return f"{count / row.examples / (whole / every.examples):.1f} times" if whole else "none"
 
 
 def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:

@@ -51,7 +51,8 @@ metric: accuracy            # or macro_f1
 reference:
   model: {reference}
   learning_rate: 2.0e-5
-  epochs: 3
+  epochs: 5                 # its own length: the map leaves out the epochs in which everything is
+                            # still being learnt, and needs at least two, better three, after them
   max_length: 128           # tokens; the paper takes 300
 
 # The large model, trained on the selection only.
@@ -68,14 +69,16 @@ main:
   # training_arguments: {{gradient_accumulation_steps: 1, report_to: none}}
 
 map:
-  burn_in: 0                # first epochs left out; try 1 on small data sets
+  burn_in: auto             # first epochs left out, in which everything was still being learnt
 
 selection:
   strategy: ambiguous       # or hard-to-learn, easy-to-learn, random
   fraction: 0.33
 
 # Run beside FTFT for comparison; each costs its own training of the main model.
-baselines: [erm]            # of erm, erm_es (stops early), random, dm (main as reference)
+# Of erm, erm_es (stops early), erm_budget (ERM for what FTFT cost with its reference), random,
+# random_budget (likewise), dm (the main model as reference).
+baselines: [erm, erm_budget]
 seeds: [0]
 """
 

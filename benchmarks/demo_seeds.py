@@ -1,0 +1,64 @@
+"""The demo on fresh seeds of data and training: does FTFT win where it was not tuned?
+
+    python benchmarks/demo_seeds.py runs/demo-seeds --seeds 0 1 2 3
+
+Each seed generates its own data and trains everything with that seed. What is finished is not run
+again. Prints the table of the methods over the seeds, with differences paired by seed, and what the
+maps' regions hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from ftft.cli.show import show_regions
+from ftft.cli.show_study import show_summary
+from ftft.config.load import load_experiment
+from ftft.demonstration import RegionTruth, prepare_demo, region_truth
+from ftft.pipeline import run
+from ftft.study.aggregate import aggregate
+from ftft.study.reading import RunFolder, read_run
+from ftft.study.summary import Summary
+
+
+def run_seed(folder: Path, seed: int, overrides: list[str]) -> tuple[RunFolder, list[RegionTruth]]:
+    """The whole demo with one seed of data and training."""
+    place = folder / f"seed-{seed}"
+    file = prepare_demo(place, seed=seed)
+    experiment = load_experiment(file, [*overrides, f"seeds=[{seed}]"])
+    done = place / experiment.name
+    run(experiment, str(done))
+    return read_run(done), region_truth(done, place / "data", [seed])
+
+
+def together(truths: list[list[RegionTruth]]) -> list[RegionTruth]:
+    """The counts of all seeds, region by region."""
+    totals: dict[str, RegionTruth] = {}
+    for row in (row for truth in truths for row in truth):
+        before = totals.get(row.region, RegionTruth(row.region, 0, 0, 0))
+        totals[row.region] = RegionTruth(
+            row.region,
+            before.examples + row.examples,
+            before.counterexamples + row.counterexamples,
+            before.flipped + row.flipped,
+        )
+    return sorted(totals.values(), key=lambda row: row.region == "all")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--set", dest="overrides", action="append", default=[])
+    given = parser.parse_args()
+    found = [run_seed(given.folder, seed, given.overrides) for seed in given.seeds]
+    runs = [one for folder, _ in found for one in folder.runs]
+    whole = replace(found[0][0], runs=tuple(runs))
+    show_summary(Summary(given.folder, (whole,), aggregate(runs)))
+    show_regions(together([truth for _, truth in found]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""``ftft choose``: from cheap to dear, until one is good."""
+
+import json
+
+import pytest
+
+import ftft.choosing
+from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Verdicts by number of layers, given by hand; what is trained is noted."""
+    verdicts, trained = {}, []
+    real = ftft.choosing.opened
+
+    def opened(experiment, folder, say):
+        trained.append(experiment.reference.layers)
+        return real(experiment, folder, say)
+
+    def tell_map(stages, datamap):
+        layers = stages.experiment.reference.layers
+        datamap.result["preflight"]["verdict"] = verdicts[layers]
+
+    monkeypatch.setattr(ftft.choosing, "opened", opened)
+    monkeypatch.setattr(ftft.choosing, "tell_map", tell_map)
+    return verdicts, trained
+
+
+CANDIDATES = ("-c", "layers=2", "-c", "layers=1")
+
+
+def test_the_cheapest_that_is_good_is_taken_and_no_more_are_trained(
+    ftft, judged, experiment_file, tmp_path
+):
+    verdicts, trained = judged
+    verdicts.update({1: GOOD, 2: GOOD})
+    outcome = ftft("choose", experiment_file, *CANDIDATES, "-o", "out")
+    assert outcome.code == 0, outcome.err
+    assert trained == [1]
+    assert "chosen: layers=1" in outcome.out
+    found = json.loads((tmp_path / "out/choice.json").read_text())
+    assert found["chosen"] == "layers=1"
+    cheap, dear = found["candidates"]
+    assert (cheap["verdict"], dear["verdict"]) == ("good", None)
+    assert 0 < cheap["reference_cost"] < dear["reference_cost"]
+    assert cheap["total_cost"] > cheap["reference_cost"]
+
+
+def test_what_is_not_good_makes_room_for_the_next(ftft, judged, experiment_file):
+    verdicts, trained = judged
+    verdicts.update({1: BAD, 2: DOUBTFUL})
+    outcome = ftft("choose", experiment_file, *CANDIDATES, "-o", "out")
+    assert trained == [1, 2]
+    assert "none is judged good; the best is layers=2, doubtful" in outcome.out
+
+
+def test_the_run_goes_on_with_the_chosen_reference(ftft, judged, experiment_file):
+    verdicts, _ = judged
+    verdicts.update({1: GOOD, 2: GOOD})
+    outcome = ftft("choose", experiment_file, *CANDIDATES, "-o", "out")
+    (line,) = (line for line in outcome.out.splitlines() if line.startswith("run it: ftft "))
+    again = ftft(*line.removeprefix("run it: ftft ").split(), "--set", "baselines=[]")
+    assert again.code == 0, again.err
+    assert "reference/seed-0: done before" in again.err
+    assert "map/seed-0: done before" in again.err
+
+
+def test_all_are_trained_on_request(ftft, judged, experiment_file):
+    verdicts, trained = judged
+    verdicts.update({1: GOOD, 2: GOOD})
+    outcome = ftft("choose", experiment_file, *CANDIDATES, "--all", "-o", "out")
+    assert trained == [1, 2]
+    assert "chosen: layers=1" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("candidates", "expected"),
+    [
+        (["-c", "layers=1"], "at least two references"),
+        (["-c", "layers=1", "-c", "layer=2"], "layer"),
+        (["-c", "layers=1", "-c", "model=nowhere/at-all"], "nowhere/at-all"),
+        (["-c", "layers=1", "-c", "layers=/1"], "layers"),
+    ],
+)
+def test_what_is_no_choice_is_refused_before_anything_is_trained(
+    ftft, experiment_file, tmp_path, candidates, expected
+):
+    outcome = ftft("choose", experiment_file, *candidates, "-o", "out")
+    assert outcome.code == 2
+    assert expected in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (tmp_path / "out").exists()
