@@ -230,9 +230,14 @@ class TestResults:
             assert run["history"][-1]["step"] == run["steps"]["main"]
 
     def test_the_points_of_the_map(self, whole):
-        assert whole.one("ftft")["map"] == {"points": [0, 1, 2], "left_out": [], "burn_in": 0}
+        words = "drawn from recording points 1, 2, 3"
+        assert whole.one("ftft")["map"] == {
+            **{"points": [0, 1, 2], "left_out": [], "burn_in": 0},
+            "in_words": words,
+        }
+        assert words in (whole.folder / "report.html").read_text()
         assert whole.one("erm")["map"] is None
-        assert any("drawn from recording points 1, 2, 3" in line for line in whole.said)
+        assert f"  {words}" in whole.said
 
 
 class TestFolder:

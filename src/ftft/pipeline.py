@@ -26,7 +26,6 @@ from ftft.method_runs import ErmYardstick, MethodRun
 from ftft.methods import METHODS, stage_names
 from ftft.report.html import REPORT_NAME, write_report
 from ftft.results import Results, collect
-from ftft.stage_words import points_in_words
 from ftft.stages import Say, Stages
 from ftft.study.reading import read_run
 from ftft.training.arguments import full_steps, main_plan
@@ -161,7 +160,7 @@ def tell_map(stages: Stages, datamap: Stage) -> None:
     Raises:
         ConfigError: As of :func:`tell_preflight`.
     """
-    stages.say(f"  {points_in_words(datamap.result['drawn'])}")
+    stages.say(f"  {datamap.result['drawn']['in_words']}")
     tell_preflight(stages, datamap)
 
 

@@ -27,14 +27,8 @@ def points_used(datamap: DataMap, recorded: Sequence[int]) -> dict[str, Any]:
         "points": list(datamap.epochs),
         "left_out": [epoch for epoch in recorded if epoch not in datamap.epochs],
         "burn_in": datamap.burn_in,
+        "in_words": datamap.drawn_from,
     }
-
-
-def points_in_words(drawn: Mapping[str, Any]) -> str:
-    """Which recording points a map was drawn from, in a line; people count from one."""
-    used = ", ".join(str(point + 1) for point in drawn["points"])
-    left_out = ", ".join(str(point + 1) for point in drawn["left_out"]) or "none"
-    return f"drawn from recording points {used}; left out as burn-in: {left_out}"
 
 
 def dev_score(result: Mapping[str, Any], dev: Mapping[str, LabelledDataset]) -> DevScore:

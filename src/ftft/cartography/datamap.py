@@ -101,6 +101,13 @@ class DataMap:
         return not bool(unknown.any())
 
     @property
+    def drawn_from(self) -> str:
+        """Which recording points took part, in words; people count from one."""
+        points = ", ".join(str(point + 1) for point in self.epochs)
+        left_out = f", the first {self.burn_in} left out as burn-in" if self.burn_in else ""
+        return f"drawn from recording points {points}{left_out}" if points else "points not known"
+
+    @property
     def region(self) -> npt.NDArray[np.object_]:
         """Names of the regions: object array (N,) of strings out of `REGIONS`."""
         return np.array(REGIONS, dtype=object)[self.region_code]

@@ -63,7 +63,9 @@ def export(
     if source.is_dir():
         write_cartography(output, read_dynamics(source))
     elif coordinates:
-        write_coordinates(output, DataMap.read(source))
+        datamap = DataMap.read(source)
+        write_coordinates(output, datamap)
+        tell(datamap.drawn_from)
     else:
         table = _table(source)
         joined = None if rows is None else _training_rows(rows, "label" not in table.column_names)

@@ -106,6 +106,7 @@ def show_map(datamap: DataMap) -> None:
             f"{datamap.variability[inside].mean():.3f}",
         )
     console().print(drawn)
+    tell(datamap.drawn_from)
 
 
 def show_regions(truth: Sequence[RegionTruth]) -> None:

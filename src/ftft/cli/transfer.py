@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ftft.cli.common import BurnInOption, Overwrite, PlotFile, burn_in_of, check_plot, tell
+
+if TYPE_CHECKING:
+    from ftft.cartography.datamap import DataMap
 
 
 def transfer(
@@ -66,14 +70,24 @@ def transfer(
         for first, second in combinations(range(len(maps)), 2)
     ]
     show_pairs(pairs)
+    for name, datamap in zip(names, drawn, strict=True):
+        tell(f"{name}: {datamap.drawn_from}")
     for pair, found in pairs:
         show_agreement(pair, found)
     if output is not None:
         entries = [{"maps": pair, **asdict(found)} for pair, found in pairs]
-        write_json(output, {"fraction": fraction, "pairs": entries})
+        write_json(output, {"fraction": fraction, "maps": _points(names, drawn), "pairs": entries})
         tell(f"written to {output}")
     if plot is not None:
         from ftft.report.figures import draw_overlaps, overlap_matrix, write_figure
 
         write_figure(draw_overlaps(names, *overlap_matrix(drawn, fraction)), plot)
         tell(f"drawn to {plot}")
+
+
+def _points(names: Sequence[str], drawn: Sequence[DataMap]) -> list[dict[str, object]]:
+    """Which recording points each map was drawn from."""
+    return [
+        {"map": name, "points": list(datamap.epochs), "burn_in": datamap.burn_in}
+        for name, datamap in zip(names, drawn, strict=True)
+    ]

@@ -41,6 +41,7 @@ def provenance(view: RunView) -> Provenance:
         ("reference", f"{ftft.reference} ({precision['reference']})"),
         ("main model", f"{ftft.main} ({precision['main']})"),
         ("selection", f"{ftft.strategy}, {ftft.fraction:g} of the training examples"),
+        *((("map", str(drawn["in_words"])),) if (drawn := ftft.record.get("map")) else ()),
         ("seeds", ", ".join(map(str, seeds))),
         ("training examples", f"{data['train_examples']:,}"),
         *((f"{role.replace('_', ' ')} sets", _sets(sets)) for role, sets in data["sets"].items()),
