@@ -139,6 +139,8 @@ FILES = [
     case("select train.csv -o a.parquet", "train.csv", "not a readable map"),
     case("select selection.parquet -o a.parquet", "selection.parquet", "not a map"),
     case("select map.parquet --dynamics nowhere -o a.parquet", "nowhere", "Give the folder"),
+    case("label-errors map.parquet --rows experiment.yaml", "--rows", "--by cleanlab"),
+    case("label-errors dynamics --by cleanlab --count 0", "--count 0", "at least 1"),
     case("label-errors nowhere", "nowhere does not exist", "Give the file"),
     case("label-errors selection.parquet", "selection.parquet", "not a map"),
     case("export nowhere a.csv", "nowhere does not exist", "Give the file"),
