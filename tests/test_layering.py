@@ -43,7 +43,7 @@ TABLE = {
     "config": (CONFIG, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
     "dynamics": (BASE | NOTEBOOK, {"numpy", "pyarrow", "torch", "jax"}),
-    "cartography": (MAPS, {"datasets", "numpy", "pyarrow"}),
+    "cartography": (MAPS, {"cleanlab", "datasets", "numpy", "pyarrow", "sklearn"}),
     "selection": (MAPS | {"selection"}, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
     "evaluation": (EVALUATION, {"numpy"}),
@@ -98,7 +98,7 @@ LAZY = {
     "execution": (set(), {"datasets", "ray"}),
     # Only a model has to be loaded to be checked, and only the hub asks for its client.
     "sharing": ({"training"}, {"huggingface_hub"}),
-    "cartography": (set(), {"datasets"}),
+    "cartography": (set(), {"cleanlab", "datasets", "sklearn"}),
     "dynamics": (set(), {"torch", "jax"}),
     "data": (set(), {"datasets"}),
     "environment": (set(), {"torch"}),

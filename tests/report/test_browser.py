@@ -10,7 +10,9 @@ import pytest
 from generated import Made, datamap, write_run
 
 from conftest import EVIL, ODD_IDS
+from ftft.cartography import read_coordinates, write_coordinates
 from ftft.report.html import MOST_BYTES, write_report
+from ftft.report.map_page import read_maps, write_maps
 from ftft.selection.strategies import select
 from ftft.study.reading import read_run
 
@@ -372,3 +374,34 @@ def test_without_a_map_the_rest_is_there(opened, runs, tmp_path):
     assert page.locator("#map", has_text="There is no data map to show").count() == 1
     assert page.locator(".notes li").count() >= 2
     assert page.errors == []
+
+
+def test_a_map_of_no_run(opened, tmp_path):
+    """Imported without forgetfulness: what is unknown is nowhere, nor is a selection."""
+    coordinates = tmp_path / "c.jsonl"
+    write_coordinates(coordinates, datamap(Made(), 0)[1])
+    lines = [json.loads(line) for line in coordinates.read_text().splitlines()]
+    for line in lines:
+        del line["forgetfulness"]
+    coordinates.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    read_coordinates(coordinates).write(tmp_path / "map.parquet")
+    page = opened(write_maps(read_maps([tmp_path / "map.parquet"]), tmp_path / "report.html"))
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    assert page.errors == []
+    sorts = page.eval_on_selector_all("#sort option", "all => all.map(one => one.value)")
+    assert sorts == ["confidence", "variability", "correctness"]
+    headings = page.eval_on_selector_all("#examples th button", "all => all.map(b => b.title)")
+    assert headings == [f"Sort by {name}" for name in sorts]
+    assert page.locator("[data-preset=selected]").is_hidden()
+    assert page.eval_on_selector_all("#colour option", "all => all.map(one => one.value)") == [
+        *("correctness", "label", "region")
+    ]
+    page.click("[data-preset=errors]")
+    page.wait_for_function("document.getElementById('sort').value === 'confidence'")
+    lowest = [float(value) for value in page.column(3)]
+    assert lowest == sorted(lowest)
+    page.locator("#examples tbody button").first.click()
+    facts = page.locator("tr.opened dt").all_text_contents()
+    assert "confidence" in facts
+    assert not {"selected", "forgetting", "EL2N", "area under the margin"} & set(facts)
+    assert colours_drawn(page) > 2

@@ -7,16 +7,35 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite
+from ftft.cli.common import Overwrite, tell
 
 
 def label_errors(
-    datamap: Annotated[Path, typer.Argument(help="A map.parquet that ftft wrote.")],
-    by: Annotated[str, typer.Option(help="aum or confidence.")] = "aum",
-    count: Annotated[int, typer.Option(help="How many.")] = 20,
+    datamap: Annotated[
+        Path,
+        typer.Argument(help="A map.parquet that ftft wrote; for cleanlab a dynamics folder."),
+    ],
+    by: Annotated[
+        str, typer.Option(help="aum, confidence or cleanlab (an extra: ftft[cleanlab]).")
+    ] = "aum",
+    count: Annotated[int, typer.Option(help="How many to show.")] = 20,
+    burn_in: Annotated[
+        int, typer.Option(help="For cleanlab: first recording points left out.")
+    ] = 0,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            help="For cleanlab: an experiment file, among whose training texts near-duplicates "
+            "and outliers are looked for too."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Also write them (.csv, .parquet, .jsonl)."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Also write them (.csv, .parquet, .jsonl); of cleanlab all examples, with flags.",
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -28,12 +47,57 @@ def label_errors(
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import label_error_candidates
     from ftft.cli.show import show_candidates
+    from ftft.errors import ConfigError
     from ftft.files import check_free
 
     if output is not None:
         check_free(output, overwrite=overwrite)
+    if by == "cleanlab":
+        _by_cleanlab(datamap, count, burn_in, rows, output)
+        return
+    if burn_in or rows is not None:
+        raise ConfigError("--burn-in and --rows are for --by cleanlab; leave them out here.")
     drawn = DataMap.read(datamap)
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     if output is not None:
         export_table(candidates, output)
     show_candidates(candidates.to_pylist(), by)
+
+
+def _by_cleanlab(
+    folder: Path, count: int, burn_in: int, rows: Path | None, output: Path | None
+) -> None:
+    from ftft.cartography.cleanlab_issues import cleanlab_issues
+    from ftft.cartography.export import export_table
+    from ftft.cli.show import show_candidates
+    from ftft.dynamics.store import read_dynamics
+    from ftft.errors import ConfigError
+    from ftft.transfer.reading import dynamics_folder
+
+    if count < 1:
+        raise ConfigError(f"--count {count}: give a number of at least 1.")
+    dynamics = read_dynamics(dynamics_folder(folder))
+    texts = None if rows is None else _texts(rows, dynamics.example_ids)
+    found = cleanlab_issues(dynamics, texts, burn_in=burn_in)
+    if output is not None:
+        export_table(found.table, output)
+    show_candidates(found.table.slice(0, count).to_pylist(), "cleanlab's score")
+    tell(
+        f"cleanlab flags {found.flagged('is_label_issue'):,} of {len(dynamics):,} labels and "
+        f"estimates that {found.label_errors:,} are wrong"
+    )
+    if texts is not None:
+        tell(
+            f"near-duplicates: {found.flagged('is_near_duplicate'):,} examples; outliers: "
+            f"{found.flagged('is_outlier'):,}"
+        )
+
+
+def _texts(experiment_file: Path, example_ids):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    """The texts of examples, both of a pair joined."""
+    from ftft.config.load import load_experiment
+    from ftft.data.load import load_data
+
+    train = load_data(load_experiment(experiment_file).data).train.take(example_ids)
+    columns = [train.table.column(f"text_{i}").to_pylist() for i in range(train.num_texts)]
+    return ["\n".join(parts) for parts in zip(*columns, strict=True)]

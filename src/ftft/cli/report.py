@@ -33,7 +33,12 @@ _STYLES: dict[Format, Literal["markdown", "latex", "csv"]] = {
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="One or more folders of finished runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of finished runs; or data maps: map.parquet files, or dynamics folders."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -54,15 +59,22 @@ def report(
     no_texts: Annotated[
         bool, typer.Option("--no-texts", help="Leave the texts of the examples out of the page.")
     ] = False,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of maps: an experiment file whose training rows (texts and slices) are shown."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Show what finished runs found; several are compared.
+    """Show what finished runs found; several are compared. Or show data maps.
 
     The page is one file that fetches nothing: the verdict, scores and costs, slices, preflight
-    verdicts, and the data map with the examples in it.
+    verdicts, and the data map with the examples in it. Of maps alone, it is the data map.
     """
     from ftft.errors import ConfigError, WorkspaceError
     from ftft.files import check_free
+    from ftft.report.map_page import is_map
     from ftft.report.naming import told_apart
     from ftft.study.reading import read_run
 
@@ -72,6 +84,14 @@ def report(
         output = output or Path("report.html")
     if output is not None and kind is not Format.FIGURES:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
+    maps = [path for path in runs if is_map(path)]
+    if maps:
+        if len(maps) < len(runs):
+            raise ConfigError("ftft report shows runs or data maps; give only one kind.")
+        _maps(maps, kind, output, rows, no_texts=no_texts)
+        return
+    if rows is not None:
+        raise ConfigError("--rows is for data maps; runs name their data themselves.")
     folders = told_apart([read_run(run) for run in runs])
     for folder in folders:
         if not folder.runs:
@@ -92,6 +112,25 @@ def report(
             tell(str(path))
     else:
         _table(folders, kind, output)
+
+
+def _maps(
+    paths: Sequence[Path], kind: Format, output: Path | None, rows: Path | None, *, no_texts: bool
+) -> None:
+    from ftft.config.load import load_experiment
+    from ftft.data.load import load_data
+    from ftft.errors import ConfigError
+    from ftft.report.map_page import read_maps, write_maps
+
+    if kind is not Format.HTML or output is None:
+        raise ConfigError(
+            f"--format {kind.value} is for runs; a map's picture is drawn by ftft map MAP --plot."
+        )
+    if no_texts:
+        raise ConfigError("--no-texts is for runs; of maps texts are shown with --rows only.")
+    maps = read_maps(paths)
+    train = None if rows is None else load_data(load_experiment(rows).data).train
+    tell(f"report: {write_maps(maps, output, train=train, say=say)}")
 
 
 def _table(folders: Sequence[RunFolder], kind: Format, output: Path | None) -> None:

@@ -143,13 +143,24 @@ def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:
         "runs": [folder.name for folder in folders],
         "metric": metric_name(folders[0]),
     }
-    empty = _rendered(around, charts, Explorer())
-    maps = explorer(views, most_bytes - len(empty.encode()) - _ROOM)
-    return _rendered(around, charts, maps)
+    return with_maps("report.html.j2", around, charts, views, most_bytes)
 
 
 # What the maps' own description and the tags around their blocks take, at most.
 _ROOM = 400_000
+
+
+def with_maps(
+    template: str,
+    around: dict[str, Any],
+    charts: dict[str, Any],
+    views: Sequence[RunView],
+    most_bytes: int,
+) -> str:
+    """A page with the data maps of some views, in what the rest of it leaves of the bytes."""
+    empty = _rendered(template, around, charts, Explorer())
+    maps = explorer(views, most_bytes - len(empty.encode()) - _ROOM)
+    return _rendered(template, around, charts, maps)
 
 
 def _part(view: RunView, rows: Sequence[Row]) -> RunPart:
@@ -176,7 +187,7 @@ def _part(view: RunView, rows: Sequence[Row]) -> RunPart:
     )
 
 
-def _rendered(around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
+def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
     environment = Environment(
         loader=PackageLoader("ftft.report"),
         autoescape=True,
@@ -188,7 +199,7 @@ def _rendered(around: dict[str, Any], charts: dict[str, Any], maps: Explorer) ->
     first = _static(_FIRST)
     scripts = [_static(name) for name in _SCRIPTS]
     about = {"datasets": maps.datasets, "maps": maps.maps}
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(template).render(
         **around,
         methods={method.key: method.title for method in METHODS.values()},
         policy=_policy([first, *scripts]),

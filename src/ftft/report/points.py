@@ -138,12 +138,16 @@ def _add_map(result: Explorer, dataset: int, view: RunView, one: MapView, rows: 
     points_used = len(datamap.epochs)
     arrays: dict[str, npt.NDArray[Any]] = {}
     scales = {}
+    unknown = [name for name in (*_SCALED, "forgetting") if not datamap.knows(name)]
     for statistic in _SCALED:
+        if statistic in unknown:
+            continue
         values = getattr(datamap, statistic)[rows].astype(np.float64)
         arrays[statistic], scales[statistic] = _scaled(statistic, values)
     right = np.rint(datamap.correctness[rows] * points_used)
     arrays["correctness"] = np.minimum(right, 255).astype(np.uint8)
-    arrays["forgetting"] = np.minimum(datamap.forgetting[rows], 255).astype(np.uint8)
+    if "forgetting" not in unknown:
+        arrays["forgetting"] = np.minimum(datamap.forgetting[rows], 255).astype(np.uint8)
     arrays["region"] = datamap.region_code[rows].astype(np.uint8)
     arrays["selected"] = one.selected[rows].astype(np.uint8)
     if one.curves is not None:
@@ -157,6 +161,7 @@ def _add_map(result: Explorer, dataset: int, view: RunView, one: MapView, rows: 
             "method": one.method,
             "seed": one.seed,
             "scales": scales,
+            "unknown": unknown,
             "right": points_used,
             "burnIn": datamap.burn_in,
             "points": [] if one.curves is None else list(one.curves.points),

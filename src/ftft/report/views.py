@@ -40,7 +40,8 @@ class MapView:
     """A data map and what was selected from it.
 
     Attributes:
-        method: ``ftft`` (the reference's map) or ``dm`` (the main model's).
+        method: ``ftft`` (the reference's map), ``dm`` (the main model's), or ``given`` (a map that
+            is of no run).
         seed: The seed.
         datamap: The map of N examples.
         selected: bool (N,).
@@ -115,14 +116,15 @@ def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
                     "started again with other settings and has not finished; give the same ftft "
                     "run again."
                 )
-            curves = _curves(run.folder / stages["reference"] / at / "dynamics", datamap, notes)
+            curves = read_curves(run.folder / stages["reference"] / at / "dynamics", datamap, notes)
             selected = pc.is_in(datamap.example_ids, value_set=chosen.example_ids)
             marks = selected.to_numpy(zero_copy_only=False)
             found.append(MapView(method.key, seed, datamap, marks, curves))
     return found
 
 
-def _curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | None:
+def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | None:
+    """The curves of a dynamics folder; None, with a note, where they are not those of the map."""
     try:
         dynamics = read_dynamics(folder)
         if not dynamics.example_ids.equals(datamap.example_ids):

@@ -22,6 +22,8 @@ _READERS = {
     ".jsonl": lambda path, **kwargs: pd.read_json(path, lines=True, **kwargs),
 }
 
+MAP_NAME = "map.parquet"
+
 # Where a training's dynamics are below a stage, a run, and the data set or folder of a study.
 _RECORDED = tuple(f"{'*/' * depth}seed-*/dynamics/{HEADER_NAME}" for depth in range(4))
 
@@ -30,18 +32,28 @@ def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> Data
     """Read a map, or draw it from a dynamics folder or the folder of a training that holds one.
 
     Args:
-        path: A ``map.parquet``, a dynamics folder, or a folder with ``dynamics/`` in it.
+        path: A ``map.parquet`` or a folder with one, a dynamics folder, or a folder with
+            ``dynamics/`` in it.
         burn_in: First recording points left out, or ``auto``, where it is drawn.
         fraction: Share of the examples called ambiguous, where it is drawn.
 
     Raises:
         DynamicsError: It is none of these, or damaged.
     """
-    if not os.path.isdir(path):
-        return DataMap.read(path)
+    given = map_file(path)
+    if given is not None or not os.path.isdir(path):
+        return DataMap.read(given or path)
     checked_fraction(fraction, "The selected fraction")
     dynamics = read_dynamics(dynamics_folder(path))
     return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
+
+
+def map_file(path: Path) -> Path | None:
+    """The file of a map that is meant, itself or in a folder; None where it is dynamics."""
+    inside = path / MAP_NAME
+    if os.path.isfile(inside):
+        return inside
+    return path if path.suffix == ".parquet" and not os.path.isdir(path) else None
 
 
 def dynamics_folder(path: Path) -> Path:

@@ -21,9 +21,10 @@
     whole.append(...texts.map((text) => ftft.element("p", text, "full")));
     const list = document.createElement("dl");
     const facts = [
-      ["id", id], ["label", map.label(i)], ["region", map.region(i)], ["selected", map.isSelected(i) ? "yes" : "no"],
+      ["id", id], ["label", map.label(i)], ["region", map.region(i)],
+      ...(map.hasSelection ? [["selected", map.isSelected(i) ? "yes" : "no"]] : []),
       ...map.slices.map((slice) => [slice.name, slice.values[slice.codes[i]]]),
-      ...ftft.STATISTICS.map((one) => [one.name, map.shown(one.key, i)]),
+      ...map.statistics.map((one) => [one.name, map.shown(one.key, i)]),
     ];
     for (const [name, value] of facts) {
       const pair = document.createElement("div");

@@ -37,11 +37,11 @@
       const which = byId("which");
       data.maps.forEach((map, i) => {
         const whose = map.method === "ftft" ? "reference" : "main model (DM)";
-        which.append(new Option(`${runs.size > 1 ? `${map.run}, ` : ""}${whose}, seed ${map.seed}`, i));
+        const named = `${runs.size > 1 ? `${map.run}, ` : ""}${whose}, seed ${map.seed}`;
+        which.append(new Option(map.method === "given" ? map.run : named, i));
       });
       which.addEventListener("change", () => this.open(Number(which.value)));
       byId("colour").addEventListener("change", () => this.recolour());
-      for (const { key, name } of ftft.STATISTICS) byId("sort").append(new Option(name, key));
       byId("sort").addEventListener("change", () => {
         const chosen = ftft.STATISTICS.find((one) => one.key === byId("sort").value);
         this.sort(chosen.key, chosen.ascending);
@@ -83,6 +83,8 @@
       colour.value = this.colourings.some((one) => one.key === before) ? before : "correctness";
       this.filters.show(map);
       this.listing.show(map);
+      byId("sort").replaceChildren(...map.statistics.map(({ key, name }) => new Option(name, key)));
+      document.querySelector("[data-preset=selected]").hidden = !map.hasSelection;
       byId("sort").value = this.listing.key;
       const { dataset } = map;
       byId("sample").textContent = dataset.shown < dataset.total
@@ -146,7 +148,7 @@
       this.chosenCount = 0;
       byId("search").value = this.listing.query = "";
       const [key, ascending, colour] = {
-        selected: ["variability", false, "selected"], errors: ["aum", true, "correctness"],
+        selected: ["variability", false, "selected"], errors: [this.map.about.unknown.includes("aum") ? "confidence" : "aum", true, "correctness"],
         ambiguous: ["variability", false, "region"], hard: ["confidence", true, "region"], all: ["variability", false, "correctness"],
       }[name];
       if (name === "selected") this.filters.only("selected", [1]);
@@ -228,7 +230,7 @@
     async download() {
       const { map, listing } = this;
       const ids = await map.ids.many(listing.sorted);
-      const names = ftft.STATISTICS.map((one) => one.key);
+      const names = map.statistics.map((one) => one.key);
       const lines = [["example_id", "label", "region", "selected", ...names].join()];
       listing.sorted.forEach((i, place) => {
         const numbers = names.map((key) => String(Number(map.value(key, i).toPrecision(5))));

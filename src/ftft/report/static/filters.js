@@ -7,7 +7,7 @@
     const fields = [
       { key: "label", name: "label", codes: map.labels, values: map.dataset.labels },
       { key: "region", name: "region", codes: map.arrays.region, values: map.dataset.regions },
-      { key: "selected", name: "selection", codes: map.arrays.selected, values: ["not selected", "selected"] },
+      ...(map.hasSelection ? [{ key: "selected", name: "selection", codes: map.arrays.selected, values: ["not selected", "selected"] }] : []),
       {
         key: "correctness", name: "times right", codes: map.arrays.correctness,
         values: d3.range(map.about.right + 1).map((right) => `${right}/${map.about.right}`),

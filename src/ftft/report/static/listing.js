@@ -40,13 +40,15 @@
     show(map) {
       this.map = map;
       this.open = -1;
+      this.columns = COLUMNS.filter((key) => map.statistics.some((one) => one.key === key));
+      if (!map.statistics.some((one) => one.key === this.key)) Object.assign(this, { key: "variability", ascending: false });
       this.headings();
     }
 
     headings() {
       const row = document.createElement("tr");
       row.append(element("th", this.map.texts ? "text" : "example"), element("th", "label"));
-      for (const key of COLUMNS) {
+      for (const key of this.columns) {
         const statistic = ftft.STATISTICS.find((one) => one.key === key);
         const cell = element("th", undefined, "n");
         const button = element("button", statistic.short);
@@ -154,7 +156,7 @@
       first.append(button, ...texts.map((text) => element("p", text)));
       const label = element("td", this.map.label(i), "label");
       label.append(element("small", this.map.region(i) + (this.map.isSelected(i) ? ", selected" : "")));
-      line.append(first, label, ...COLUMNS.map((key) => element("td", this.map.shown(key, i), "n")));
+      line.append(first, label, ...this.columns.map((key) => element("td", this.map.shown(key, i), "n")));
       if (this.map.about.points.length) {
         const cell = document.createElement("td");
         cell.append(spark(this.map.curve(i)));

@@ -23,6 +23,9 @@
       this.ids = shared.ids;
       this.texts = shared.texts;
       this.size = dataset.shown;
+      // Imported maps lack some statistics, and maps of no run have no selection.
+      this.statistics = STATISTICS.filter(({ key }) => !about.unknown.includes(key));
+      this.hasSelection = about.selected > 0;
     }
 
     value(key, i) {

@@ -74,8 +74,10 @@
       { key: "correctness", name: "correctness", make: () => byCorrectness(map) },
       { key: "label", name: "label", make: () => grouped(map.labels, map.dataset.labels) },
       { key: "region", name: "region", make: () => grouped(map.arrays.region, map.dataset.regions) },
-      { key: "selected", name: "selection", make: () => grouped(map.arrays.selected, ["not selected", "selected"]) },
     ];
+    if (map.hasSelection) {
+      all.push({ key: "selected", name: "selection", make: () => grouped(map.arrays.selected, ["not selected", "selected"]) });
+    }
     map.slices.forEach((slice, i) =>
       all.push({ key: `slice${i}`, name: slice.name, make: () => grouped(slice.codes, slice.values) }));
     return all;
