@@ -90,8 +90,8 @@ class DataSource(_Model):
     labels: ValueMapping = {}
     label_separator: str | None = Field(default=None, min_length=1)
     drop_empty: bool = False
-    limit: int | None = Field(default=None, ge=1)
-    seed: int = 0
+    limit: int | None = Field(default=None, ge=1, lt=2**63)
+    seed: int = Field(default=0, ge=-(2**63), lt=2**63)
 
     @field_validator("path", "hub")
     @classmethod

@@ -127,6 +127,8 @@ def _check(strategy: str, seed: int, both: bool, easy_share: float) -> None:
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise DynamicsError(f"The seed of a selection is {seed!r}; it must be an integer.")
+    if seed < 0 and strategy == CLUSTERS:
+        raise DynamicsError(f"The seed of {CLUSTERS} is {seed}; it must be at least 0.")
     if both:
         raise DynamicsError(
             "keep_label_proportions and balance_labels exclude each other. Set one of them."
