@@ -12,6 +12,7 @@ import numpy as np
 
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.load import load_data
+from ftft.data.remarks import named
 from ftft.data.task import TaskData
 from ftft.errors import ConfigError, FtftError, ModelError
 from ftft.folders import check_foreign, check_writable
@@ -104,6 +105,7 @@ def notes(data: TaskData) -> list[str]:
         for name, count in data.overlaps.items()
         if count
     ]
+    lines += [f"note: {remark}" for remark in data.remarks]
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"
@@ -113,7 +115,7 @@ def notes(data: TaskData) -> list[str]:
     ]
     if rare:
         lines.append(
-            f"note: of some classes there are few training examples: {', '.join(rare)}; if these "
+            f"note: of some classes there are few training examples: {named(rare)}; if these "
             "are slips of the pen, give data.classes or a labels mapping"
         )
     return lines

@@ -139,8 +139,10 @@ def test_documented_defaults_are_the_schemas(tmp_path):
 
 
 FILES = {
-    "plain.csv": "text,label\n" + "one two three,OFF\nfour five six,NOT\n" * 3,
-    "pairs.tsv": "premise\thypothesis\tgold_label\n" + "a b\tc d\tno\ne f\tg h\tyes\n" * 3,
+    "plain.csv": "text,label\n"
+    + "".join(f"one two {i},OFF\nfour five {i},NOT\n" for i in range(3)),
+    "pairs.tsv": "premise\thypothesis\tgold_label\n"
+    + "".join(f"a b\tc {i}\tno\ne f\tg {i}\tyes\n" for i in range(3)),
     "numbers.csv": "id,sentence,label\n"
     + "".join(f"{i},some words {i},{i % 2}\n" for i in range(6)),
     "bare.csv": "".join(f"some words of text number {i},{i % 3}\n" for i in range(9)),
@@ -149,7 +151,8 @@ FILES = {
         + "\n"
         for i in range(6)
     ),
-    "quoted.csv": '"text ","la: bel"\n' + '"one, two three",x # y\n"four five six","{z}"\n' * 3,
+    "quoted.csv": '"text ","la: bel"\n'
+    + "".join(f'"one, two {i}",x # y\n"four five {i}","{{z}}"\n' for i in range(3)),
 }
 
 

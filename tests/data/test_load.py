@@ -348,11 +348,6 @@ class TestHoldout:
         assert len(data.train) == 100
         assert list(data.dev) == ["d"]
 
-    def test_too_small_for_a_holdout(self, problem):
-        message = problem("text,label\nx,a\ny,b\n", holdout=0.5)
-        assert "have one class" in message
-        assert "'holdout'" in message
-
 
 class TestLimit:
     def limited(self, load, **options):

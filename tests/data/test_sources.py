@@ -94,7 +94,7 @@ def test_parquet_values_become_strings(tmp_path):
     path = parquet(tmp_path, columns)
     assert read(path, slices=["c", "d.e"]) == {
         "a": ["007", None, "x"],
-        "b": ["1", "0", None],
+        "b": ["1.0", "0.0", None],
         "c": ["true", "false", None],
         "d.e": ["1", "2", "3"],
     }

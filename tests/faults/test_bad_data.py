@@ -113,6 +113,15 @@ DELIMITED = [
     file_case("only empty texts", f"{HEADER}\na,,x\nb,,y\n", "rows 1 and 2", "drop_empty"),
     file_case("an empty label", rows("r99,words,"), "'' (1 rows)", "labels: {"),
     file_case("no gold label", rows("r99,words,-"), "'-' (1 rows)", "stand for no class"),
+    file_case("None as a label", rows("r99,words,None"), "'None' (1 rows)", "stand for no class"),
+    file_case(
+        "scores for labels", "\n".join([HEADER, *(f"i{n},x {n},{n / 8}" for n in range(40))]),
+        *("column 'label'", "numbers with a fraction", "not classes", "data.classes"),
+    ),
+    file_case(
+        "one text only", "\n".join([HEADER, *(f"i{n},x,{'ab'[n % 2]}" for n in range(40))]),
+        *("no development set can be held out", "1 different texts", "under 'dev'"),
+    ),
     file_case("one class", f"{HEADER}\nr1,x,a\nr2,y,a\n", "one class ('a')", "at least two"),
     file_case("one row", f"{HEADER}\nr1,x,a\n", "train.csv", "at least two"),
     file_case(

@@ -117,15 +117,17 @@ def show_recipes(recipes: Sequence[Recipe]) -> None:
 
 def show_data(data: TaskData) -> None:
     """The sets of an experiment, their sizes and classes."""
+    from ftft.data.remarks import named
+
     drawn = table("data")
     for title in ("set", "role", "classes"):
         drawn.add_column(title)
     for title in ("examples", "texts also in training"):
         drawn.add_column(title, justify="right")
-    add_row(drawn, "train", "train", ", ".join(data.class_names), f"{len(data.train):,}", "")
+    add_row(drawn, "train", "train", named(data.class_names), f"{len(data.train):,}", "")
     for role, sets in data.evaluation_sets.items():
         for name, dataset in sets.items():
-            classes = ", ".join(dataset.class_names)
+            classes = named(dataset.class_names)
             shared = data.overlaps.get(name, 0)
             add_row(drawn, name, role, classes, f"{len(dataset):,}", f"{shared:,}")
     console().print(drawn)

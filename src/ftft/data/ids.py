@@ -66,12 +66,19 @@ def choose_by_hash(ids: Sequence[str], count: int, *, salt: str) -> npt.NDArray[
     Returns:
         A mask over the N ids with ``min(count, N)`` set, bool of shape (N,).
     """
-    key = hashlib.blake2b(salt.encode(), digest_size=32).digest()
-    hashes = np.fromiter(
-        (int.from_bytes(hashlib.blake2b(i.encode(), digest_size=8, key=key).digest()) for i in ids),
-        dtype=np.uint64,
-        count=len(ids),
-    )
     chosen = np.zeros(len(ids), dtype=np.bool_)
-    chosen[np.argsort(hashes, kind="stable")[:count]] = True
+    chosen[np.argsort(hashed(ids, salt=salt), kind="stable")[:count]] = True
     return chosen
+
+
+def hashed(values: Sequence[str], *, salt: str) -> npt.NDArray[np.uint64]:
+    """Hash N strings to uint64 of shape (N,), the same on every machine."""
+    key = hashlib.blake2b(salt.encode(), digest_size=32).digest()
+    return np.fromiter(
+        (
+            int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8, key=key).digest())
+            for value in values
+        ),
+        dtype=np.uint64,
+        count=len(values),
+    )

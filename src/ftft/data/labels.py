@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
+from ftft.data.spelling import TRUTH_VALUES, has_fraction, is_number, is_plain_number, respelt
 from ftft.data.wording import listed, nearest, short
 from ftft.errors import DataError
 
 # What data sets write where annotators did not agree. None of them becomes a class
 # by itself; one that is meant as a class can be listed in `classes` or in `labels`.
-_NO_GOLD = frozenset({"", "-", "nan", "NaN"})
+_NO_GOLD = frozenset({"", "-", "nan", "NaN", "NAN", "None", "null", "NULL", "<NA>", "NaT"})
 
 _MANY_CLASSES = 20
 
@@ -47,19 +48,40 @@ def to_classes(
     """
     encoded = pc.fill_null(values, "").combine_chunks().dictionary_encode()
     distinct: list[str] = encoded.dictionary.to_pylist()
-    mapped = [_mapped(value, mapping, source.label_separator) for value in distinct]
+    names = [*mapping, *mapping.values(), *(known or ()), *(merge or {})]
+    values_of = _lower_truth(distinct) if not names else [respelt(v, names) for v in distinct]
+    mapped = [_mapped(value, mapping, source.label_separator) for value in values_of]
     classes = [(merge or {}).get(name, name) for name in mapped]
     if known is not None:
         fine = [name in known for name in classes]
     elif mapping:
         fine = [name in mapping.values() for name in mapped]
     else:
-        fine = [value not in _NO_GOLD for value in distinct]
+        fine = [value.strip() not in _NO_GOLD for value in distinct]
+        _refuse_scores(source, [v for v, is_fine in zip(distinct, fine, strict=True) if is_fine])
     if not all(fine):
         accepted = known if known is not None else mapping.values()
         counts = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
         raise DataError(_unknown(source, mapping, merge, distinct, counts, fine, [*accepted]))
     return pa.array(classes, pa.string()).take(encoded.indices)
+
+
+def _lower_truth(values: list[str]) -> list[str]:
+    """Name truth values alike, whether pandas, Excel, JSON or Parquet wrote them."""
+    found = {value for value in values if value.strip() not in _NO_GOLD}
+    return [v.lower() if v in found else v for v in values] if found <= TRUTH_VALUES else values
+
+
+def _refuse_scores(source: DataSource, values: list[str]) -> None:
+    scores = [value for value in values if has_fraction(value)]
+    if scores and (len(scores) > len(values) / 2 or all(map(is_number, values))):
+        raise DataError(
+            f"{source.place}: column {source.label!r} holds numbers with a fraction "
+            f"({listed(sorted(scores)[:3])}; {len(values):,} different values), which are scores, "
+            "not classes, and ftft trains classifiers. Name another 'label' column; or make "
+            "classes of the scores, with 'labels' or in the file; or, if every number is a class, "
+            "list them in data.classes."
+        )
 
 
 def _mapped(value: str, mapping: dict[str, str], separator: str | None) -> str:
@@ -84,8 +106,8 @@ def find_classes(names: pa.ChunkedArray, column: str) -> list[str]:
             f"the label column {column!r} of the training data has {len(found):,} different values "
             f"in {len(names):,} rows; is it the right column? If it is, list the 'classes'."
         )
-    if all(name.lstrip("-").isdecimal() for name in found):
-        return sorted(found, key=int)
+    if all(map(is_plain_number, found)):
+        return sorted(found, key=lambda name: (float(name), name))
     return sorted(found)
 
 

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.data.holdout import choose_held_out
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
 from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.prepare import Prepared, prepare
+from ftft.data.remarks import label_remarks
 from ftft.data.task import LabelledDataset, TaskData, digest
 from ftft.errors import DataError
 
@@ -36,7 +38,7 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         DataError: Something cannot be read or does not fit; names the data set, the file and
             the column, row or value, and says what to do.
     """
-    train, places = _load_training(config)
+    train, remarks, places = _load_training(config)
     classes = train.class_names
     _check_classes(train, places)
     roles = {
@@ -45,7 +47,6 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
     }
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
-    _check_classes(train, places)
     flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
     return TaskData(
         train=train,
@@ -56,22 +57,25 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         class_names=classes,
         fingerprint=_fingerprint(train, roles),
         overlaps=_overlaps(train, flat),
+        remarks=remarks,
     )
 
 
-def _load_training(config: DataConfig) -> tuple[LabelledDataset, str]:
-    """Return all training data, nothing held out yet, and the places it comes from."""
+def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...], str]:
+    """Return all training data, nothing held out yet, remarks on it, and where it comes from."""
+    remarks: tuple[str, ...] = ()
     try:
         parts = [prepare(source, known=config.classes) for source in config.train]
         classes = config.classes
         if classes is None:
             joined = pa.chunked_array([part.classes for part in parts])
             classes = find_classes(joined, config.train[0].label)
+            remarks = label_remarks(parts, classes)
         table = _join(parts, classes)
     except DataError as error:
         raise DataError(f"training data: {error}") from error
     places = " and ".join(part.source.place for part in parts)
-    return LabelledDataset.from_table("train", table, classes), places
+    return LabelledDataset.from_table("train", table, classes), remarks, places
 
 
 def _load_evaluation(
@@ -151,10 +155,15 @@ def _hold_out(
     train: LabelledDataset, share: float, seed: int
 ) -> tuple[LabelledDataset, LabelledDataset]:
     """Split the training data in two: what remains, and the development set."""
-    count = min(max(1, round(share * len(train))), len(train) - 1)
-    # By the texts, not the ids, so that equal texts do not stand on both sides.
     texts = _joined_texts(train).to_pylist()
-    held = choose_by_hash(texts, count, salt=f"holdout {seed}")
+    held = choose_held_out(texts, train.labels, share, salt=f"holdout {seed}")
+    if not held.any():
+        raise DataError(
+            f"training data: no development set can be held out of {len(train):,} examples with "
+            f"{len(set(texts)):,} different texts: equal texts stay together, and no class may "
+            "lose its last training example. Name a development set under 'dev', which makes "
+            "'holdout' needless, or give more examples."
+        )
     remaining = train.table.filter(pa.array(~held))
     development = train.table.filter(pa.array(held))
     return (
@@ -170,7 +179,7 @@ def _check_classes(train: LabelledDataset, places: str) -> None:
         raise DataError(
             f"training data: all {len(train):,} examples of {places} have one class "
             f"({', '.join(map(repr, only))}); a classifier needs at least two. Check 'label', "
-            "'labels', 'where', 'limit' and 'holdout'."
+            "'labels', 'where' and 'limit'."
         )
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from ftft.config.data import DataSource
 from ftft.data.labels import to_classes
 from ftft.data.sources import RawTable, read_source
+from ftft.data.spelling import same_value
 from ftft.data.task import SLICE_PREFIX
 from ftft.data.wording import listed, nearest, rows_named
 from ftft.errors import DataError
@@ -89,7 +90,8 @@ def _alias(raw: RawTable, column: str, value: str) -> str:
 
 def _keep_where(table: pa.Table, raw: RawTable, source: DataSource) -> pa.Table:
     for column, values in source.where.items():
-        accepted = pa.array([_alias(raw, column, value) for value in values], pa.string())
+        named = [_alias(raw, column, value) for value in values]
+        accepted = pa.array(_spelt(named, table.column(column)), pa.string())
         kept = table.filter(pc.is_in(table.column(column), value_set=accepted))
         if len(kept) == 0:
             there = [value for value in pc.unique(table.column(column)).to_pylist() if value]
@@ -100,6 +102,13 @@ def _keep_where(table: pa.Table, raw: RawTable, source: DataSource) -> pa.Table:
             )
         table = kept
     return table
+
+
+def _spelt(values: list[str], column: pa.ChunkedArray) -> list[str]:
+    """Let a number or a truth value that is not in the column stand for its spellings there."""
+    there = [value for value in pc.unique(column).to_pylist() if value is not None]
+    missing = {same_value(value) for value in set(values).difference(there)}
+    return [*values, *(value for value in there if same_value(value) in missing)]
 
 
 def _with_texts(table: pa.Table, source: DataSource) -> pa.Table:

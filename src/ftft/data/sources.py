@@ -205,10 +205,21 @@ def _as_strings(table: pa.Table, wanted: Sequence[str], place: str) -> pa.Table:
                 "texts or numbers were expected."
             )
         try:
-            columns[name] = column.cast(pa.string())
+            columns[name] = _cast(column)
             columns[name].validate(full=True)  # Parquet does not see to it that texts are UTF-8
         except pa.ArrowException as error:
             raise DataError(
                 f"{place}: column {name!r} of type {column.type} cannot be read as text ({error})."
             ) from error
     return pa.table(columns)
+
+
+def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn values into strings; numbers as pandas and ``json`` write them, so 1.0, not 1."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not pa.types.is_floating(column.type):
+        return column.cast(pa.string())
+    encoded = column.combine_chunks().dictionary_encode()
+    names = [str(value) for value in encoded.dictionary.to_numpy(zero_copy_only=False)]
+    return pa.chunked_array([pa.array(names, pa.string()).take(encoded.indices)])

@@ -154,6 +154,7 @@ class TaskData:
         fingerprint: A hash of all sets, their names and roles.
         overlaps: For every evaluation set, how many of its rows have the same texts as
             some row of the training data.
+        remarks: What looks odd about the labels of the training data, a sentence or two each.
     """
 
     train: LabelledDataset
@@ -164,6 +165,7 @@ class TaskData:
     class_names: tuple[str, ...]
     fingerprint: str
     overlaps: dict[str, int]
+    remarks: tuple[str, ...]
 
     @property
     def num_texts(self) -> int:

@@ -1,0 +1,130 @@
+"""What is not wrong with the labels but looks like it: unlabelled rows, spellings of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow.compute as pc
+
+from ftft.data.pasted import yaml_list, yaml_mapping
+from ftft.data.prepare import Prepared
+from ftft.data.spelling import is_plain_number, spelling_key
+
+# Words that stand in the place of a label more often than they are one.
+_DOUBTFUL = frozenset({"na", "n/a", "#n/a", "?", "unlabeled", "unlabelled", "missing", "no label"})
+
+_MOST = 20
+_LONGEST = 40
+
+
+def label_remarks(parts: Sequence[Prepared], classes: Sequence[str]) -> tuple[str, ...]:
+    """Look at the classes that were found in the training data.
+
+    Args:
+        parts: The sources of the training data.
+        classes: The classes found in them; those that an experiment lists are its own affair.
+
+    Returns:
+        One sentence or two for each thing that looks odd, with the YAML that mends it.
+    """
+    remarks = [
+        remark for part in parts if not part.source.labels for remark in _unlabelled(part, classes)
+    ]
+    return (*remarks, *_spellings(parts, classes))
+
+
+def named(values: Sequence[str]) -> str:
+    """Name the first values, and say how many more there are."""
+    shown = [value if len(value) <= _LONGEST else value[:_LONGEST] + "…" for value in values]
+    more = len(values) - _MOST
+    return ", ".join(shown[:_MOST]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _unlabelled(part: Prepared, classes: Sequence[str]) -> Iterator[str]:
+    """A value that often says that there is no label, and how to leave its rows out."""
+    counts = _counts(part)
+    doubtful = [name for name in _no_labels(classes) if name in counts]
+    if not doubtful:
+        return
+    others = [name for name in classes if name in counts and name not in doubtful]
+    where = {**part.source.where, part.source.label: others}
+    if not others:
+        advice = "take the source out of data.train"
+    elif _can_be_shown(others):
+        advice = f"give the source where: {yaml_mapping(where)}"
+    else:
+        advice = "name the other labels in the source's 'where'"
+    listing = f", as in classes: {yaml_list(classes)}" if _can_be_shown(classes) else ""
+    rows = sum(counts[name] for name in doubtful)
+    yield (
+        f"{rows:,} rows of {part.source.place} have the label {named(doubtful)}, which often says "
+        f"that there is none. To leave them out, {advice}. If it is a class, list it in "
+        f"data.classes{listing}, which also ends this note"
+    )
+
+
+def _counts(part: Prepared) -> dict[str, int]:
+    return {entry["values"]: entry["counts"] for entry in pc.value_counts(part.classes).to_pylist()}
+
+
+def _no_labels(classes: Sequence[str]) -> list[str]:
+    """Classes that look like none, where two others are left.
+
+    A single negative number is one: -1 beside 0 and 1, but not -1 beside 1, nor -2 to 2.
+    """
+    negative = [name for name in classes if is_plain_number(name) and float(name) < 0]
+    words = [name for name in classes if name.strip().casefold() in _DOUBTFUL]
+    found = words + (negative if len(negative) == 1 else [])
+    return found if len(classes) - len(found) >= 2 else []
+
+
+def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[str]:
+    """Classes that differ in spelling only, and the mapping that joins them."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(spelling_key(name), []).append(name)
+    several = [group for group in groups.values() if len(group) > 1]
+    if not several:
+        return
+    counts = {name: 0 for name in classes}
+    for part in parts:
+        counts |= {name: counts[name] + count for name, count in _counts(part).items()}
+    target = {
+        name: max(group, key=lambda name: (counts[name], -group.index(name)))
+        for group in groups.values()
+        for name in group
+    }
+    shown = named([" = ".join(map(repr, group)) for group in several])
+    mapping = _joining(parts, target)
+    place = "the source" if len(parts) == 1 else "each source"
+    advice = (
+        f"give {place} labels: {yaml_mapping(mapping)}"
+        if _can_be_shown([*mapping, *mapping.values()])
+        else "give them one name with a 'labels' mapping"
+    )
+    yield (
+        f"some of the {len(classes):,} classes of the training data differ in spelling only: "
+        f"{shown}. To make them one, {advice}. If they are different classes, list them in "
+        "data.classes, which also ends this note"
+    )
+
+
+def _joining(parts: Sequence[Prepared], target: Mapping[str, str]) -> dict[str, str]:
+    """The `labels` mapping that joins classes: what is mapped already, variants, the others."""
+    mapping = {
+        value: target.get(name, name)
+        for part in parts
+        for value, name in part.source.labels.items()
+    }
+    mapping |= {
+        name: other for name, other in target.items() if name != other and name not in mapping
+    }
+    return mapping | {
+        name: name
+        for name, other in target.items()
+        if name == other and name not in mapping and name not in mapping.values()
+    }
+
+
+def _can_be_shown(values: Sequence[str]) -> bool:
+    return len(values) <= 2 * _MOST and all(len(value) <= _LONGEST for value in values)
