@@ -3,10 +3,13 @@
 import csv
 import gzip
 import io
+import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +67,12 @@ def test_compressed_file_in_several_members(write):
     path = write("x.csv.gz", "a,b\n1,2\n")
     path.write_bytes(path.read_bytes() + gzip.compress(b"3,4\n"))
     assert read(path) == {"a": ["1", "3"], "b": ["2", "4"]}
+
+
+def test_rows_beyond_the_first_part(write, monkeypatch):
+    monkeypatch.setattr(delimited, "_ROWS_AT_ONCE", 2)
+    path = write("x.csv", "a,b\n" + "".join(f"{i},{i + 1}\n" for i in range(5)))
+    assert read(path) == {"a": [*"01234"], "b": [*"12345"]}
 
 
 def test_blank_lines_are_skipped(write):
@@ -160,8 +169,7 @@ def test_errors_quote_no_text(write):
         assert secret not in problem(write("x.csv", raw))
 
 
-def test_field_longer_than_a_block(write, monkeypatch):
-    monkeypatch.setattr(delimited, "_BLOCK_BYTES", 1_000)
+def test_long_field(write):
     long = "x" * 300_000
     assert read(write("x.csv", f"a,b\n1,{long}\n2,3\n")) == {"a": ["1", "2"], "b": [long, "3"]}
     assert csv.field_size_limit() == 131_072  # the csv module's limit is as it was
@@ -183,19 +191,143 @@ def test_what_python_writes_comes_back(tmp_path_factory, rows, ending, bom):
     assert read(path, "abc") == dict(zip("abc", map(list, zip(*rows, strict=True)), strict=True))
 
 
-@same_file
-@given(body=st.text(st.sampled_from('ab,,"\n\n\r '), max_size=30), quoting=st.booleans())
-def test_both_readers_agree_on_anything(tmp_path_factory, body, quoting):
+def by_the_book(text, dialect):
+    """Cells as RFC 4180 has them, character by character; None where the text breaks its rules.
+
+    As in any reader, what opens a cell and no other quote makes it an enclosed one.
+    """
+    rows, row, cell, state, i = [], [], "", "start", 0
+    while i < len(text):
+        c, i = text[i], i + 1
+        ends_line = c in "\r\n"
+        if c == dialect.escape and state != "closed":
+            if text[i:] in ("", "\r", "\n"):  # the row was to go on
+                return None
+            cell, i = cell + text[i], i + 1
+            state = "plain" if state == "start" else state
+        elif state == "enclosed" and c == '"':
+            state = "closed"
+        elif state == "enclosed":
+            cell += c
+        elif state == "closed" and c == '"':
+            cell, state = cell + c, "enclosed"
+        elif c == dialect.delimiter or ends_line:
+            row, cell, state = [*row, cell], "", "start" if not ends_line else "line"
+            if ends_line:
+                rows, row = [*rows, row], []
+        elif state == "closed":
+            return None
+        elif c == '"' and dialect.quoting and state in ("start", "line"):
+            state = "enclosed"
+        else:
+            cell, state = cell + c, "plain"
+        if state == "line":
+            i += c == "\r" and text[i : i + 1] == "\n"
+            state = "start"
+    if state == "enclosed":
+        return None
+    rows = [*rows, [*row, cell]] if row or cell or state == "closed" else rows
+    return [row for row in rows if row != [""]]
+
+
+def strictly(text, dialect):
+    """What Python's csv makes of a text in its strict mode; None where it refuses."""
+    quoting = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
+    options = {"delimiter": dialect.delimiter, "quoting": quoting, "escapechar": dialect.escape}
+    try:
+        return [row for row in csv.reader(io.StringIO(text, ""), strict=True, **options) if row]
+    except csv.Error:
+        return None
+
+
+def cells(path, dialect):
+    """The two columns of a file as rows, or None where it is refused."""
+    try:
+        columns = read(path, "ab", dialect)
+    except DataError:
+        return None
+    return [list(row) for row in zip(*columns.values(), strict=True)]
+
+
+bodies = st.text(st.sampled_from('ab,,""\\\n\n\r '), max_size=30)
+dialects = st.sampled_from(
+    [CSV, Dialect(",", quoting=False), Dialect(",", escape="\\"), Dialect(",", False, None, "\\")]
+)
+
+
+@settings(same_file, max_examples=1_000)
+@given(body=bodies, dialect=dialects)
+def test_python_and_the_book_read_the_same_of_anything(tmp_path_factory, body, dialect):
     path = _shared(tmp_path_factory)
     path.write_bytes(f"a,b\n{body}".encode())
-    dialect = Dialect(",", quoting)
-    head = delimited._Head(["a", "b"], 1)
-    try:
-        fast = delimited._read_fast(path, dialect, head, ["a", "b"])
-        slow = delimited._read_slow(path, dialect, head, ["a", "b"])
-    except (pa.ArrowInvalid, DataError):
-        return  # the slow reader has the last word
-    assert fast is None or fast.to_pydict() == slow.to_pydict()
+    found = cells(path, dialect)
+    for rows in (strictly(body, dialect), by_the_book(body, dialect)):
+        even = rows is not None and all(len(row) == 2 for row in rows)
+        # `""` alone in a line is a row of one empty cell to one and no row to the other.
+        if '""' not in body.splitlines():
+            assert found == (rows if even else None)
+
+
+@settings(same_file, max_examples=300)
+@given(body=bodies)
+def test_what_is_read_is_what_arrow_reads(tmp_path_factory, body):
+    path = _shared(tmp_path_factory)
+    path.write_bytes(f"a,b\n{body}".encode())
+    found = cells(path, CSV)
+    if found:  # what is refused here, arrow may take
+        text = pa_csv.ConvertOptions(column_types={"a": pa.string(), "b": pa.string()})
+        parse = pa_csv.ParseOptions(newlines_in_values=True)
+        table = pa_csv.read_csv(path, parse_options=parse, convert_options=text)
+        assert found == [list(row.values()) for row in table.to_pylist()]
+
+
+@settings(same_file, max_examples=100)
+@given(rows=rows, ending=st.sampled_from(["\n", "\r\n"]), escape=st.sampled_from([None, "\\"]))
+def test_no_beginning_of_a_file_ends_inside_a_cell(tmp_path_factory, rows, ending, escape):
+    out = io.StringIO(newline="")
+    style = {"quoting": csv.QUOTE_ALL, "escapechar": escape, "doublequote": escape is None}
+    csv.writer(out, lineterminator=ending, **style).writerows([("a", "b", "c"), *rows])
+    path, text = _shared(tmp_path_factory), out.getvalue()
+    for length in range(len(text)):
+        path.write_text(text[:length], encoding="utf-8", newline="")
+        try:
+            found = list(zip(*read(path, "abc", Dialect(",", escape=escape)).values(), strict=True))
+        except DataError:
+            continue
+        # Between two cells, or two quotes that stand for one, a row of text[:length] is whole.
+        whole = max(0, len(found) - text[:length].endswith((",", '"')))
+        assert found[:whole] == rows[:whole]
+
+
+@pytest.mark.parametrize("row", ['1,"2', '1,"two ""', '1,"two, or', '"1","2'])
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+def test_a_file_that_was_cut_off_inside_its_last_cell(write, name, row):
+    path = write(name, f"a,b\n3,4\n{row}")
+    message = problem(path)
+    assert "opens in the row that starts in line 3 and is never closed" in message
+    assert "cut off" in message
+
+
+def test_text_after_a_closing_quote_is_refused(write):
+    message = problem(write("x.csv", 'a,b\n1,2\n"x" y,4\n'))
+    assert "in the row that starts in line 3, text follows the double quote" in message
+
+
+def test_quotes_escaped_by_a_backslash(write):
+    path = write("x.csv", 'a,b\n"a \\"quoted\\" word, or \\\\two",2\n')
+    message = problem(path)
+    assert 'set escape: "\\\\".' in message
+    escape = yaml.safe_load(re.search(r"escape: .*?(?=\.)", message)[0])
+    assert read(path, dialect=Dialect(",", **escape)) == {
+        "a": ['a "quoted" word, or \\two'],
+        "b": ["2"],
+    }
+
+
+def test_delimiters_escaped_by_a_backslash(write):
+    path = write("x.csv", "a,b\nx\\,y,2\n")
+    assert 'set escape: "\\\\"' in problem(path)
+    assert read(path, dialect=Dialect(",", escape="\\")) == {"a": ["x,y"], "b": ["2"]}
 
 
 def _shared(factory) -> Path:

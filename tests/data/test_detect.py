@@ -137,3 +137,25 @@ def test_hopeless_files(write, name, content, complaint):
 def test_missing_file(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         detect_columns(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("text", [r"a \"b\" c", r"a, \"b\" c"])
+def test_a_backslash_before_quotes_is_found(write, text):
+    rows = "".join(f'"{text} {n}",{n % 2}\n' for n in range(6))
+    source = detect_columns(write("x.csv", f"text,label\n{rows}")).source()
+    assert (source.escape, source.quoting) == ("\\", True)
+    assert read_source(source).columns["text"][0].as_py() == text.replace("\\", "") + " 0"
+
+
+def test_a_backslash_in_a_text_is_no_escape(write):
+    rows = "".join(f'"C:\\x, ""y""",{n % 2}\n' for n in range(6))
+    source = detect_columns(write("x.csv", f"text,label\n{rows}")).source()
+    assert (source.escape, source.quoting) == (None, True)
+
+
+@pytest.mark.parametrize("last", ['"1', '"words 6 cut o', '"words 6",1\n"words 7'])
+def test_a_file_that_was_cut_off_is_not_one_without_quotes(write, last):
+    rows = "".join(f'"words {n}","{n % 2}"\n' for n in range(6))
+    body = f"text,label\n{rows}" + (f'"words 6",{last}' if last == '"1' else last)
+    with pytest.raises(DataError, match=r"never closed|same number of columns"):
+        detect_columns(write("x.csv", body))

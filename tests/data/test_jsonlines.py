@@ -55,7 +55,7 @@ def test_empty_file(write, content):
         (b"3", "line 2: not a JSON object"),
         (b'{"a": ["x"]}', "line 2: 'a' holds a list"),
         (b'{"a": {"x": 1}}', "line 2: 'a' holds a dict"),
-        (b'{"a": "caf\xe9"}', "line 2: byte 10 of the line (0xe9) is not UTF-8"),
+        (b'{"a": "caf\xe9"}', "line 2: byte 31 (0xe9) is not UTF-8"),
     ],
 )
 def test_bad_line_is_named(write, line, complaint):

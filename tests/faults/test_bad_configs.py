@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 import yaml
@@ -115,7 +116,43 @@ TEXTS = [
         "a folder", lambda at: (at / FILE).mkdir(), (FILE, "cannot be read", "YAML file"), also=()
     ),
     Case("no file", lambda at: None, (FILE, "no such experiment file", "ftft init"), also=()),
+    *(
+        text_case(
+            f"a tag that does not fit: {value}",
+            f"output: {value}\n",
+            *(FILE, "at line 1 cannot be read as a value of type", "put it in quotes"),
+        )
+        for value in ('!!int ""', '!!float ""', "!!bool x", "!!timestamp x", "!!int x", "0x_")
+    ),
+    text_case("an escape of no character", 'output: "\\UFFFFFFFF"\n', FILE, "no character"),
 ]
+
+HUGE = {
+    "decimal": "9" * 6_000,
+    "as long as a file can be": "9" * 900_000,
+    "hexadecimal": "0x" + "f" * 5_000,
+    "binary": "0b" + "1" * 900_000,
+    "base 60": "1:" * 300_000 + "1",
+    "base 60 with a fraction": "1:" * 300 + "1.5",
+    "of 101 digits": "-" + "1" * 100,
+}
+INTEGERS = {
+    **dict.fromkeys(["layers", "batch_size", "eval_batch_size", "max_length"], "reference"),
+    **dict.fromkeys(["patience", "evaluations", "evaluate_every"], "main"),
+    "epochs": "reference",
+    "learning_rate": "main",
+    "points_per_epoch": "reference.recording",
+    "limit": "data.train",
+    "seed": "data.train",
+    "burn_in": "map",
+    "ddof": "map",
+    "num_clusters": "selection",
+    "fraction": "selection",
+    "patience ": "dm",
+    "logging_steps": "main.training_arguments",
+    "dataloader_num_workers": "main.training_arguments",
+    "deepspeed": "main.training_arguments",
+}
 
 
 def override(setting, *words):
@@ -256,6 +293,38 @@ def test_is_refused(tmp_path, case):
     check_refused(lambda: load(tmp_path, case.also), tmp_path, case.words)
 
 
+@pytest.mark.parametrize("number", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("place", ["name: {}\n", "{}: x\n", "seeds: [0, {}]\n"])
+def test_a_huge_number_is_refused_at_once(tmp_path, number, place):
+    if place.startswith("{") and len(number) > 1_000:
+        place = "? {}\n: x\n"  # as YAML asks of long keys
+    (tmp_path / FILE).write_text(place.format(number))
+    start = time.process_time()
+    words = (FILE, "line 1", f"{len(number):,} characters, more than the 100", "quotes")
+    check_refused(lambda: load(tmp_path), tmp_path, words)
+    assert time.process_time() - start < 15  # one of them took minutes
+
+
+@pytest.mark.parametrize("number", [10**12, 10**40, -(10**40)])
+@pytest.mark.parametrize("key", INTEGERS)
+def test_a_number_too_large_for_its_key_is_refused(tmp_path, key, number):
+    (tmp_path / FILE).write_text(VALID)
+    section, name = INTEGERS[key], key.strip()
+    value = {"a": [number * 10**8]} if name == "deepspeed" else number
+    if name in ("limit", "seed") and number == 10**12:
+        assert load(tmp_path, [f"{section}.{name}={value}"])
+        return
+    words = (name, "1 problem")
+    check_refused(lambda: load(tmp_path, [f"{section}.{name}={value}"]), tmp_path, words)
+
+
+def test_a_number_of_many_digits_is_a_text_where_one_is_expected(tmp_path):
+    (tmp_path / FILE).write_text(VALID)
+    number = "1" * 100
+    source = load(tmp_path, [f"data.train.where={{text: {number}}}"]).data.train[0]
+    assert source.where == {"text": [number]}
+
+
 def test_what_the_cases_change_is_right_before(tmp_path):
     (tmp_path / FILE).write_text(VALID)
     assert load(tmp_path).name == "small"
@@ -295,6 +364,7 @@ ODD = st.one_of(
     st.booleans(),
     st.integers(),
     st.integers(min_value=10**30, max_value=10**40),
+    st.integers(min_value=10**4000, max_value=10**4200),
     st.floats(),
     st.text(max_size=20),
     st.sampled_from(

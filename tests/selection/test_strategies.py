@@ -356,6 +356,7 @@ def test_a_fraction_out_of_range(fraction):
         ({"strategy": "best"}, "no selection strategy 'best'.*ambiguous"),
         ({"fraction": 0.001}, "selects none"),
         ({"seed": 0.5}, "seed"),
+        ({"strategy": "loss-clusters", "seed": -1}, "at least 0"),
         ({"keep_label_proportions": True, "balance_labels": True}, "exclude each other"),
         ({"balance_by": "x", "groups": ["a"] * 200, "balance_labels": True}, "exclude each other"),
         ({"balance_by": "x"}, "belong together"),

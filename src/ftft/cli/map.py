@@ -86,7 +86,8 @@ def _drawn_before(path: Path, *, changed: bool) -> DataMap:
     datamap = DataMap.read(path)
     if changed:
         raise ConfigError(
-            f"{path} is a map, which is shown as it is; --output, --burn-in, --first-epochs, --ddof "
-            "and --region-fraction are for dynamics. Give the dynamics folder that it was drawn from."
+            f"{path} is a map, which is shown as it is; --output, --burn-in, --first-epochs, "
+            "--ddof and --region-fraction are for dynamics. Give the dynamics folder that it was "
+            "drawn from."
         )
     return datamap

@@ -31,7 +31,7 @@ from ftft.config.values import (
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 
-_FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter")
+_FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")
 
 HOLDOUT_NAME = "id"
@@ -62,6 +62,8 @@ class DataSource(_Model):
         header: Whether the first line of a CSV or TSV file names the columns.
         columns: The names of the columns of a file without header.
         delimiter: The delimiter, where it is neither the comma of CSV nor the tab of TSV.
+        escape: The character that CSV and TSV files may write before a quote or delimiter that is
+            part of a text, such as a backslash. By default a quote is written twice.
         where: Keep only the rows whose column has the value, or one of the values.
         labels: Raw label value to class name. Where it is given, a value that is neither
             one of its keys nor one of its classes is an error.
@@ -86,12 +88,13 @@ class DataSource(_Model):
     header: bool = True
     columns: ColumnNames | None = None
     delimiter: str | None = None
+    escape: str | None = None
     where: Conditions = {}
     labels: ValueMapping = {}
     label_separator: str | None = Field(default=None, min_length=1)
     drop_empty: bool = False
-    limit: int | None = Field(default=None, ge=1)
-    seed: int = 0
+    limit: int | None = Field(default=None, ge=1, lt=2**63)
+    seed: int = Field(default=0, ge=-(2**63), lt=2**63)
 
     @field_validator("path", "hub")
     @classmethod
@@ -114,9 +117,18 @@ class DataSource(_Model):
             raise ValueError("must be one character such as ; or |, no letter, digit or quote")
         return value
 
+    @field_validator("escape")
+    @classmethod
+    def _one_mark(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or value not in "\\!#$%&'*+-./:?@^_`~"):
+            raise ValueError("must be one punctuation mark, usually the backslash")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = []
+        if self.escape is not None and self.escape == self.delimiter:
+            problems.append("'escape' and 'delimiter' must differ")
         if (self.path is None) == (self.hub is None):
             problems.append("give exactly one of 'path' (a local file) and 'hub' (a data set)")
         elif self.path is None:
@@ -170,9 +182,9 @@ class EvaluationSet(DataSource):
 
     A set that names neither ``text`` nor ``label`` takes both from the training data
     (its first source), and with them how such a file is read (``format``, ``quoting``,
-    ``header``, ``columns``, ``delimiter``) as far as the set does not say. Where it gives no
-    ``labels`` it takes the training data's mapping and ``label_separator``. Example ids, slices,
-    ``where`` and ``limit`` are never taken over.
+    ``header``, ``columns``, ``delimiter``, ``escape``) as far as the set does not say. Where it
+    gives no ``labels`` it takes the training data's mapping and ``label_separator``. Example ids,
+    slices, ``where`` and ``limit`` are never taken over.
 
     Attributes:
         merge: Model class to evaluation class, where several classes of the model count

@@ -30,6 +30,9 @@ from ftft.errors import ConfigError
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000
 MAX_DEPTH = 50
+MAX_DIGITS = 100
+
+_TAG = "tag:yaml.org,2002:"
 
 # What messages about an experiment file say of one.
 _KEYS = "name, data, reference and main"
@@ -159,7 +162,30 @@ def _mapping(
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader; refuses a key that stands twice, and merges that grow without bound."""
+    """The safe loader; refuses what YAML allows and no experiment can hold.
+
+    That is a key that stands twice, merges that grow without bound, and numbers of thousands of
+    digits, which take minutes to read, or cannot be written in a message.
+    """
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            return super().construct_object(node, deep)
+        kind = node.tag.removeprefix(_TAG)
+        place = f"{_shorten(node.value)} at line {node.start_mark.line + 1}"
+        if kind in ("int", "float") and len(node.value) > MAX_DIGITS:
+            raise ValueError(
+                f"the number {place} has {len(node.value):,} characters, more than the "
+                f"{MAX_DIGITS} that one may have; put it in quotes if it is a text"
+            )
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, ArithmeticError, LookupError, AttributeError):
+            # What PyYAML raises where a tag, or the look of a date, does not fit the value.
+            raise ValueError(
+                f"{place} cannot be read as a value of type {kind}; put it in quotes if it is a "
+                "text"
+            ) from None
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)
@@ -173,7 +199,7 @@ class _Loader(yaml.SafeLoader):
 
     def flatten_mapping(self, node: Any) -> None:
         for key, value in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
+            if key.tag == f"{_TAG}merge":
                 parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
                 mappings = [part for part in parts if isinstance(part, yaml.MappingNode)]
                 for part in mappings:
@@ -189,7 +215,11 @@ def _parsed(text: str) -> Any:
     A few lines of aliases that stand for millions of values, or for thousands of levels,
     are refused.
     """
-    return _plain(yaml.load(text, _Loader), itertools.count(1), ())
+    try:
+        value = yaml.load(text, _Loader)
+    except OverflowError:  # of PyYAML, at "\\UFFFFFFFF"
+        raise ValueError("an escape in a quoted text stands for no character") from None
+    return _plain(value, itertools.count(1), ())
 
 
 def _plain(value: Any, counter: Iterator[int], path: tuple[str, ...]) -> Any:

@@ -47,7 +47,22 @@ Head = Literal["new", "keep"]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-PositiveInt = Annotated[int, Field(ge=1)]
+MOST = 2**31 - 1
+"""The highest whole number that a setting may be: what libraries keep in 32 bits."""
+
+PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
+
+# Each worker is a process with a copy of what it reads.
+_FEWER = {"dataloader_num_workers": 1_000}
+
+
+def _check_numbers(name: str, value: object) -> None:
+    """Refuse whole numbers beyond 64 bits inside lists and mappings, as `deepspeed` has them."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_numbers(name, item)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError(f"{name} holds {value:,}, more than 64 bits can")
 
 
 class Section(BaseModel):
@@ -76,17 +91,17 @@ class FineTuning(Section):
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you ask."
     )
-    max_length: Annotated[int, Field(ge=8)] = Field(
+    max_length: Annotated[int, Field(ge=8, le=MOST)] = Field(
         300, description="Tokens kept of an example, special tokens counted."
     )
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2e-5
+    learning_rate: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 2e-5
     batch_size: PositiveInt = Field(
         32,
         description="Examples in one optimiser step, over all processes and "
         "gradient-accumulation steps together.",
     )
     eval_batch_size: PositiveInt = 64
-    epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+    epochs: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = Field(
         5, description="Length of training on the full training set."
     )
     warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -129,6 +144,10 @@ class FineTuning(Section):
         for name, item in value.items():
             if isinstance(item, float) and not math.isfinite(item):
                 raise ValueError(f"{name} is {item}; it must be a finite number")
+            most = _FEWER.get(name, MOST)
+            if isinstance(item, int) and abs(item) > most:
+                raise ValueError(f"{name} is {item:,}; it may be {most:,} at most")
+            _check_numbers(name, item)
         steps = value.get("gradient_accumulation_steps", 1)
         if type(steps) is not int or steps < 1:
             raise ValueError(
@@ -228,7 +247,7 @@ class Main(FineTuning):
 class Map(Section):
     """How the data map is drawn from the dynamics."""
 
-    burn_in: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+    burn_in: Annotated[int, Field(ge=0, le=MOST)] | Literal["auto"] = Field(
         "auto",
         description="First recording points left out of the statistics. auto: those at which "
         "everything was still being learnt, which say how fast an example took off and not "

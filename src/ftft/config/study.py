@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, field_validator
 
 from ftft.config.schema import (
+    MOST,
     NAME_PATTERN,
     Baseline,
     Experiment,
@@ -108,7 +109,7 @@ class Resources(Section):
     """What one cell gets on a cluster."""
 
     cpus: PositiveInt = 1
-    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    gpus: Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)] = 0
 
     @field_validator("gpus")
     @classmethod

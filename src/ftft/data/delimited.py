@@ -1,9 +1,9 @@
-"""CSV and TSV files: every cell as a string, fast, with the line of what is wrong.
+"""CSV and TSV files: every cell as a string, with the line of what is wrong.
 
-pyarrow reads the file. Where it refuses, the file is read again with Python's ``csv``,
-which is slow but knows the line: that pass either names the fault or, where pyarrow met
-a limit of its own, returns the table. Both follow the same dialect: a quote matters
-at the start of a field only, a doubled quote inside quotes is a quote, blank lines are skipped.
+There is one reader, Python's ``csv`` in its strict mode: what it takes is read the same by any
+other, and what others would guess at is refused. A quote matters at the start of a field only, a
+doubled quote inside quotes is a quote, nothing may follow a closing quote, and blank lines
+are skipped.
 """
 
 from __future__ import annotations
@@ -11,28 +11,21 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 
+from ftft.data.charset import GZIP, check_start, not_utf8
 from ftft.data.wording import require_columns
 from ftft.errors import DataError
 
-_BLOCK_BYTES = 8 << 20
-
-# An extra line after the end of a file: where it is not a row of its own, a quote is
-# open. The csv module itself would take the rest of the file silently.
-_END = "\0ftft\0"
-
-_BREAK = re.compile(r"[\r\n]")
+_ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -43,11 +36,13 @@ class Dialect:
         delimiter: One character.
         quoting: Whether double quotes enclose fields.
         columns: The column names of a file without header; None: the first row has them.
+        escape: A character that takes the meaning from the one after it; None: there is none.
     """
 
     delimiter: str
     quoting: bool = True
     columns: tuple[str, ...] | None = None
+    escape: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,93 +66,53 @@ def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str]) -> pa.Ta
 
     Raises:
         DataError: The file is empty, not UTF-8, has rows of different lengths, a quote
-            that is never closed, or lacks a column.
+            that is never closed or has text after it, or lacks a column.
     """
     head = _read_head(path, dialect)
     require_columns(wanted, head.names, str(path))
-    try:
-        table = _read_fast(path, dialect, head, wanted)
-    except (pa.ArrowInvalid, OSError):
-        table = None  # read again, by the reader that says what is wrong and where
-    if table is None:
-        return _read_slow(path, dialect, head, wanted)
-    return table
-
-
-def _read_fast(path: Path, dialect: Dialect, head: _Head, wanted: Sequence[str]) -> pa.Table | None:
-    """Read with pyarrow; None where the last cell may be a quote that is never closed."""
-    # Positions as names: the header's own may be empty or repeated. The last column is
-    # read in any case, because a quote that is never closed ends in its last cell.
-    last = len(head.names) - 1
     positions = [head.names.index(name) for name in wanted]
-    keep = [str(i) for i in dict.fromkeys([*positions, last])]
-    with _native(path) as stream:
-        table = pa_csv.read_csv(
-            stream,
-            read_options=pa_csv.ReadOptions(
-                column_names=[str(i) for i in range(len(head.names))],
-                skip_rows_after_names=head.skip,
-                block_size=_BLOCK_BYTES,
-            ),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=dialect.delimiter,
-                quote_char='"' if dialect.quoting else False,
-                newlines_in_values=dialect.quoting,
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(keep, pa.string()), include_columns=keep
-            ),
-        )
-    if dialect.quoting and len(table) and _BREAK.search(table.column(str(last))[-1].as_py()):
-        return None
-    return table.select([str(i) for i in positions]).rename_columns(list(wanted))
+    rows = _rows_after(path, dialect, head)
+    parts: list[list[pa.Array]] = [[] for _ in positions]
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        for chunks, position in zip(parts, positions, strict=True):
+            chunks.append(pa.array([row[position] for row in part], pa.string()))
+    columns = [pa.chunked_array(chunks, pa.string()) for chunks in parts]
+    return pa.table(dict(zip(wanted, columns, strict=True)))
 
 
-def _read_slow(path: Path, dialect: Dialect, head: _Head, wanted: Sequence[str]) -> pa.Table:
-    positions = [head.names.index(name) for name in wanted]
-    cells: list[list[str]] = [[] for _ in positions]
-    for line, row in _rows_after(path, dialect, head.skip):
-        if len(row) != len(head.names):
-            raise DataError(_ragged(path, dialect, line, len(row), len(head.names)))
-        for column, position in zip(cells, positions, strict=True):
-            column.append(row[position])
-    arrays = [pa.array(column, pa.string()) for column in cells]
-    return pa.table(dict(zip(wanted, arrays, strict=True)))
-
-
-def _rows_after(path: Path, dialect: Dialect, skip: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, each with its line, after the first ``skip``."""
+def _rows_after(path: Path, dialect: Dialect, head: _Head) -> Iterator[list[str]]:
+    """Yield the rows of data that are not blank, all of one length."""
+    width = len(head.names)
     for number, (line, row) in enumerate(iterate_rows(path, dialect)):
-        if number >= skip and row:
-            yield line, row
+        if number >= head.skip and row:
+            if len(row) != width:
+                raise DataError(_ragged(path, dialect, line, len(row), width))
+            yield row
 
 
 def iterate_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Yield ``(line, cells)`` of a file, blank lines as empty lists; lines count from 1.
 
     Raises:
-        DataError: The file is not UTF-8, or a quote is never closed.
+        DataError: The file is not UTF-8, or a quote is never closed or has text after it.
     """
     with _open_text(path) as lines, _long_fields():
         reader = csv.reader(
-            chain(lines, [_END]),
+            lines,
             delimiter=dialect.delimiter,
             quoting=csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE,
+            escapechar=dialect.escape,
+            strict=True,
         )
         line = 1
-        while True:
-            try:
-                row = next(reader)
-            except UnicodeDecodeError:
-                raise DataError(_not_utf8(path)) from None
-            except csv.Error as error:
-                raise DataError(f"{path}, line {line}: not readable as CSV ({error}).") from None
-            if row == [_END]:
-                return
-            if row and row[-1].endswith(_END):
-                raise DataError(_never_closed(path, line))
-            yield line, row
-            line = reader.line_num + 1
+        try:
+            for row in reader:
+                yield line, row
+                line = reader.line_num + 1
+        except UnicodeDecodeError:
+            raise DataError(not_utf8(path)) from None
+        except csv.Error as error:
+            raise DataError(_misquoted(path, dialect, line, str(error))) from None
 
 
 def _read_head(path: Path, dialect: Dialect) -> _Head:
@@ -186,6 +141,9 @@ def _ragged(path: Path, dialect: Dialect, line: int, found: int, expected: int) 
     hint = "the delimiter inside a text must be enclosed in double quotes"
     if dialect.quoting:
         hint += "; if the file does not use quotes at all, set quoting: false"
+        hint += (
+            "" if dialect.escape else '; if it writes \\ before what is text, set escape: "\\\\"'
+        )
     else:
         hint = "if the file encloses texts in double quotes, set quoting: true"
     return (
@@ -194,58 +152,43 @@ def _ragged(path: Path, dialect: Dialect, line: int, found: int, expected: int) 
     )
 
 
-def _never_closed(path: Path, line: int) -> str:
-    return (
-        f"{path}: a double quote opens in the row that starts in line {line:,} and is never "
-        "closed. Close it, or set quoting: false if the file does not use quotes."
-    )
-
-
-def _not_utf8(path: Path) -> str:
-    """Say where the first byte is that is not UTF-8."""
-    with open_bytes(path) as stream:
-        content = stream.read()
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return (
-            f"{path} is written in UTF-16, not UTF-8. Convert it: "
-            "iconv -f UTF-16 -t UTF-8 OLD > NEW."
-        )
-    if content[:2] in (b"\x1f\x8b", b"PK"):
-        return (
-            f"{path} is compressed, but its name does not say so. A gzip file must end in .gz; "
-            "unpack other archives first."
-        )
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return (
-            f"{path}, line {line:,}: byte {error.start:,} (0x{content[error.start]:02x}) is not "
-            "UTF-8. Convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW."
-        )
-    return f"{path} is not UTF-8."
+def _misquoted(path: Path, dialect: Dialect, line: int, reason: str) -> str:
+    """Say what is wrong with the quotes, or the escapes, of a row."""
+    row = f"the row that starts in line {line:,}"
+    if reason != "unexpected end of data":  # a delimiter was expected after a quote
+        problem = f"in {row}, text follows the double quote that closes a cell. Repair the row"
+    elif dialect.quoting:
+        problem = f"a double quote opens in {row} and is never closed. Close it"
+    else:
+        problem = f"{row} ends with {dialect.escape} and nothing after it. Repair the row"
+    parts = [f"{path}: {problem}, or get the file again if it was cut off."]
+    if dialect.quoting and dialect.escape is None:
+        parts.append('If the file writes \\" for a quote inside a text, set escape: "\\\\".')
+    if dialect.quoting:
+        parts.append("If it does not enclose texts in quotes at all, set quoting: false.")
+    return " ".join(parts)
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading bytes, decompressed where it ends in ``.gz``."""
+    """Open a text file for reading bytes, decompressed where it ends in ``.gz``.
+
+    Raises:
+        DataError: It is compressed, or not, other than its name says, or in UTF-16 or UTF-32.
+    """
     with path.open("rb") as stored:
         if path.suffix != ".gz":
+            check_start(path, stored.peek(16))
             yield stored
             return
+        if stored.peek(2)[:2] not in (b"", GZIP):
+            raise DataError(
+                f"{path} is not a gzip file, though its name ends in .gz. Take .gz off the name, "
+                "or get the file again."
+            )
         with gzip.GzipFile(fileobj=stored) as stream:
+            check_start(path, stream.peek(16))
             yield cast(IO[bytes], stream)
-
-
-@contextmanager
-def _native(path: Path) -> Iterator[pa.NativeFile]:
-    # Not a Python file: pyarrow's threads let go of it late, which aborts a process that ends.
-    with pa.OSFile(str(path)) as stored:
-        if path.suffix != ".gz":
-            yield stored
-            return
-        with pa.CompressedInputStream(stored, "gzip") as stream:
-            yield stream
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class Detected:
         delimiter: Only where it is not the one of the format.
         quoting: Whether double quotes enclose fields.
         header: Whether the first row names the columns.
+        escape: What is written before a quote that is part of a text, if not another quote.
         columns: All column names; ``column_1``, ``column_2`` … without a header.
         text: One or two text columns.
         label: The label column.
@@ -61,6 +62,7 @@ class Detected:
     delimiter: str | None
     quoting: bool
     header: bool
+    escape: str | None
     columns: tuple[str, ...]
     text: tuple[str, ...]
     label: str
@@ -111,6 +113,7 @@ def detect_columns(
         delimiter=head.delimiter,
         quoting=head.quoting,
         header=head.header,
+        escape=head.escape,
         columns=tuple(names),
         text=tuple(texts),
         label=chosen_label,
@@ -138,6 +141,7 @@ def _source(
         header=written.header,
         columns=None if written.header else list(columns),
         delimiter=written.delimiter,
+        escape=written.escape,
     )
 
 

@@ -28,6 +28,7 @@ class Head:
         delimiter: Only where it is not the one of the format.
         quoting: Whether double quotes enclose fields.
         header: Whether the first row names the columns.
+        escape: What is written before a quote that is part of a text, if not another quote.
         columns: Column name to its first values; without a header the columns
             are called ``column_1``, ``column_2`` and so on.
     """
@@ -36,6 +37,7 @@ class Head:
     delimiter: str | None
     quoting: bool
     header: bool
+    escape: str | None
     columns: dict[str, list[str]]
 
 
@@ -54,12 +56,12 @@ def read_head(path: Path) -> Head:
 
 def _head_as(chosen: FileFormat, path: Path) -> Head:
     if chosen == "parquet":
-        return Head(chosen, None, True, True, _parquet_columns(path))
+        return Head(chosen, None, True, True, None, _parquet_columns(path))
     if chosen == "jsonl":
         records = [record for _, record in islice(iterate_records(path), _SAMPLE)]
         names = dict.fromkeys(key for record in records for key in record)
         columns = {name: [_shown(record.get(name)) for record in records] for name in names}
-        return Head(chosen, None, True, True, columns)
+        return Head(chosen, None, True, True, None, columns)
     return _delimited_head(path, chosen)
 
 
@@ -94,7 +96,8 @@ def _delimited_head(path: Path, chosen: FileFormat) -> Head:
     body = rows[1:] if header else rows
     usual = dialect.delimiter == _DELIMITERS[chosen][0]
     columns = {name: [row[i] for row in body] for i, name in enumerate(names)}
-    return Head(chosen, None if usual else dialect.delimiter, dialect.quoting, header, columns)
+    delimiter = None if usual else dialect.delimiter
+    return Head(chosen, delimiter, dialect.quoting, header, dialect.escape, columns)
 
 
 def _find_dialect(path: Path, chosen: FileFormat) -> tuple[Dialect, list[list[str]]]:
@@ -102,20 +105,26 @@ def _find_dialect(path: Path, chosen: FileFormat) -> tuple[Dialect, list[list[st
     for delimiter in _DELIMITERS[chosen]:
         plain = _even_rows(path, Dialect(delimiter, quoting=False))
         quoted = _even_rows(path, Dialect(delimiter, quoting=True))
-        if plain and (not quoted or _never_encloses(plain)):
-            return Dialect(delimiter, quoting=False), plain[:_SAMPLE]
-        if quoted:
+        if quoted and not (plain and _never_encloses(plain)):
             return Dialect(delimiter, quoting=True), quoted[:_SAMPLE]
+        escaped = [] if quoted else _even_rows(path, Dialect(delimiter, escape="\\"))
+        if escaped and (not plain or _escapes(plain)):
+            return Dialect(delimiter, escape="\\"), escaped[:_SAMPLE]
+        if plain:
+            if not quoted and _nearly_all_enclosed(plain):
+                _even_rows(path, Dialect(delimiter, quoting=True), refuse=True)
+            return Dialect(delimiter, quoting=False), plain[:_SAMPLE]
     with open_bytes(path) as stream:
         if not stream.read(4096).strip():
             raise DataError(f"{path} is empty; a header and at least one row were expected.")
     raise DataError(
         f"{path}: no delimiter gives all rows the same number of columns (at least two). Check "
-        "the file, or write the experiment file by hand with 'delimiter', 'quoting' and 'header'."
+        "the file, or write the experiment file by hand with 'delimiter', 'quoting', 'escape' and "
+        "'header'."
     )
 
 
-def _even_rows(path: Path, dialect: Dialect) -> list[list[str]]:
+def _even_rows(path: Path, dialect: Dialect, *, refuse: bool = False) -> list[list[str]]:
     """Return the first rows if all have the same length, at least 2; nothing otherwise."""
     rows: list[list[str]] = []
     try:
@@ -125,7 +134,7 @@ def _even_rows(path: Path, dialect: Dialect) -> list[list[str]]:
             if row and (len(row) != len(rows[0]) or len(row) < 2):
                 return []
     except DataError:
-        if not dialect.quoting:  # not a matter of quotes: the file is no text
+        if refuse or not dialect.quoting:  # not a matter of quotes: the file is no text
             raise
         return []
     return rows
@@ -136,14 +145,29 @@ def _never_encloses(rows: list[list[str]]) -> bool:
 
     A writer that encloses texts encloses every text with a quote in it, and doubles that.
     """
+    return not all(_is_enclosed(cell) for cell in _with_quotes(rows))
+
+
+def _nearly_all_enclosed(rows: list[list[str]]) -> bool:
+    """Tell from cells as written whether quotes enclose texts, but for a few that are damaged."""
+    cells = _with_quotes(rows)
+    return len(cells) > 1 and sum(map(_is_enclosed, cells)) > 0.9 * (len(cells) - 1)
+
+
+def _with_quotes(rows: list[list[str]]) -> list[str]:
+    return [cell for row in rows for cell in row if '"' in cell]
+
+
+def _is_enclosed(cell: str) -> bool:
+    ends = len(cell) > 1 and cell.startswith('"') and cell.endswith('"')
+    return ends and '"' not in cell[1:-1].replace('""', "")
+
+
+def _escapes(rows: list[list[str]]) -> bool:
+    """Tell from cells as written whether quotes around texts hold others with a backslash."""
     return any(
-        not cell.startswith('"')
-        or len(cell) < 2
-        or not cell.endswith('"')
-        or '"' in cell[1:-1].replace('""', "")
-        for row in rows
-        for cell in row
-        if '"' in cell
+        cell.startswith('"') and cell.endswith('"') and '\\"' in cell[1:-1]
+        for cell in _with_quotes(rows)
     )
 
 

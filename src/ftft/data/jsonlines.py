@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ftft.data.charset import not_utf8
 from ftft.data.delimited import open_bytes
 from ftft.data.wording import require_columns
 from ftft.errors import DataError
@@ -55,20 +56,12 @@ def iterate_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     with open_bytes(path) as stream:
         for line, content in enumerate(stream, start=1):
-            text = _decoded(content, path, line)
+            try:
+                text = content.decode("utf-8-sig" if line == 1 else "utf-8").strip()
+            except UnicodeDecodeError:
+                raise DataError(not_utf8(path)) from None
             if text:
                 yield line, _parsed(text, path, line)
-
-
-def _decoded(content: bytes, path: Path, line: int) -> str:
-    try:
-        return content.decode("utf-8-sig" if line == 1 else "utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}, line {line:,}: byte {error.start:,} of the line "
-            f"(0x{content[error.start]:02x}) is not UTF-8. Convert the file, for example: "
-            "iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW."
-        ) from None
 
 
 def _parsed(text: str, path: Path, line: int) -> dict[str, Any]:

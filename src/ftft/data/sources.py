@@ -147,7 +147,7 @@ def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
     """Return how a source's CSV or TSV file is written."""
     delimiter = source.delimiter or ("\t" if chosen == "tsv" else ",")
     columns = None if source.columns is None else tuple(source.columns)
-    return Dialect(delimiter, source.quoting, columns)
+    return Dialect(delimiter, source.quoting, columns, source.escape)
 
 
 def _read_parquet(path: Path, wanted: Sequence[str]) -> RawTable:

@@ -160,6 +160,8 @@ def _check(strategy: str, seed: int, easy_share: float, other_end: float) -> Non
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise DynamicsError(f"The seed of a selection is {seed!r}; it must be an integer.")
+    if seed < 0 and strategy == CLUSTERS:
+        raise DynamicsError(f"The seed of {CLUSTERS} is {seed}; it must be at least 0.")
     for name, share in (("easy_share", easy_share), ("other_end", other_end)):
         if not 0.0 <= share <= 1.0:
             raise DynamicsError(f"{name} is {share!r}; it must be from 0 to 1.")
