@@ -17,15 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ftft.config.data import DataConfig
-from ftft.config.values import as_numbers, expand
-from ftft.methods import BASELINES
-
-
-def _known_baseline(value: str) -> str:
-    if value not in BASELINES:
-        raise ValueError(f"{value!r} is no baseline; the baselines are {', '.join(BASELINES)}")
-    return value
-
+from ftft.config.values import as_numbers, expand, known_baseline
 
 Strategy = Literal[
     "ambiguous",
@@ -38,7 +30,7 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-Baseline = Annotated[str, AfterValidator(_known_baseline)]
+Baseline = Annotated[str, AfterValidator(known_baseline)]
 Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]

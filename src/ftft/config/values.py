@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ftft.methods import BASELINES
+
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _SCIENTIFIC = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 _SET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -74,6 +76,13 @@ def _set_name(name: str) -> str:
             "and no '.' at the start"
         )
     return name
+
+
+def known_baseline(value: str) -> str:
+    """Refuse what is no baseline of :data:`ftft.methods.BASELINES`."""
+    if value not in BASELINES:
+        raise ValueError(f"{value!r} is no baseline; the baselines are {', '.join(BASELINES)}")
+    return value
 
 
 def expand(location: str) -> str:
