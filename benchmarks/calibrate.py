@@ -1,10 +1,10 @@
 """How well the preflight signals predict transfer, and when a selection has settled.
 
-    python benchmarks/calibrate.py runs/sentences runs/pairs [--plot transfer.png]
+    python benchmarks/calibrate.py runs/offensive runs/sentiment runs/nli [--plot transfer.png]
 
 The folders are those of finished studies with ``random`` and ``dm`` among the baselines, such as
-benchmarks/evidence/*.yaml. The outcome of a reference is the main model's score out of
-distribution less that of the main model on a random subset of the same size, for the same number
+benchmarks/evidence/*.yaml with ``--set 'baselines=[erm, random, dm]'``. The outcome of a reference
+is the main model's score out of distribution less that of the main model on a random subset of the same size, for the same number
 of steps and with the same seed; it transfers where that is above zero. The main model itself, on
 ERM's dynamics, counts as a reference too: that is DM. Printed are the rank correlation of each
 signal with the outcome, the rate of wrong verdicts, and, for each signal, the rate of wrong calls
@@ -27,7 +27,10 @@ from ftft.transfer import DevScore, Preflight, Signals, preflight, selections_by
 from ftft.transfer.agreement import overlap_of, spearman
 from ftft.transfer.settling import Settling
 
-SIGNALS = ("train_accuracy", "easy", "ambiguous_and_hard", "hard_learnt", "hard_right", "steady")
+SIGNALS = (
+    *("train_accuracy", "easy", "ambiguous_and_hard", "ambiguous_confidence", "ambiguous_unlearnt"),
+    *("hard_learnt", "hard_right", "steady"),
+)
 OUTSIDE = ("dev", "generalises")
 SHARES = (0.6, 0.7, 0.8, 0.9, 0.95)
 

@@ -1,10 +1,11 @@
-"""Make what the studies beside this file name: the demo's data and two references' weights.
+"""Make the weights of a repaired reference for the studies beside this file.
 
     FTFT_DATA=... python benchmarks/evidence/prepare.py
+    FTFT_DATA=... ftft study benchmarks/evidence/nli.yaml \\
+      --set 'grid.references.mlm-three={model: made/mlm-3-layers}'
 
-Writes ``made/`` beside this file: ``demo`` (the demo's generated pairs), ``mlm-3-layers`` (the
-first three layers of the main model, repaired by masked-language modelling on the training texts
-of all four tasks, no labels seen) and ``random-2-layers`` (small, from random weights).
+Writes ``made/mlm-3-layers`` beside this file: the first three layers of the main model, repaired
+by masked-language modelling on the training texts of all three tasks, no labels seen.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from ftft.config.load_study import load_study
 from ftft.data.load import load_data
-from ftft.demonstration import prepare_demo
 from ftft.training.models import resolve_model
 
 HERE = Path(__file__).parent
@@ -29,23 +29,13 @@ STEPS, BATCH, LENGTH, MASKED = 200, 32, 64, 0.15
 def training_texts() -> list[str]:
     """The training texts of every data set of the studies, without their labels."""
     texts = []
-    for file in ("sentences.yaml", "pairs.yaml"):
+    for file in ("offensive.yaml", "sentiment.yaml", "nli.yaml"):
         study = load_study(str(HERE / file))
         for name in study.data:
             data = load_data(study.experiment(name).data)
             columns = [f"text_{place}" for place in range(data.train.num_texts)]
             texts += [" ".join(row[column] for column in columns) for row in data.train.rows]
     return texts
-
-
-def small_random(path: Path) -> None:
-    """Two narrow layers from random weights."""
-    source = resolve_model(WEIGHTS)
-    config = AutoConfig.from_pretrained(source)
-    config.num_hidden_layers = 2
-    config.hidden_size, config.intermediate_size, config.num_attention_heads = 64, 256, 2
-    torch.manual_seed(0)
-    save(AutoModel.from_config(config), path)
 
 
 def repaired(path: Path, texts: list[str]) -> None:
@@ -91,10 +81,7 @@ def save(model: Any, path: Path) -> None:
 
 
 def main() -> None:
-    if not (MADE / "demo/demo.yaml").is_file():
-        prepare_demo(MADE / "demo")
-    if not (MADE / "random-2-layers").is_dir():
-        small_random(MADE / "random-2-layers")
+    MADE.mkdir(exist_ok=True)
     if not (MADE / "mlm-3-layers").is_dir():
         print("masked-language modelling", flush=True)
         repaired(MADE / "mlm-3-layers", training_texts())
