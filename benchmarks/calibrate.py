@@ -4,8 +4,9 @@
 
 The folders are those of finished studies with ``random`` and ``dm`` among the baselines, such as
 benchmarks/evidence/*.yaml with ``--set 'baselines=[erm, random, dm]'``. The outcome of a reference
-is the main model's score out of distribution less that of the main model on a random subset of the same size, for the same number
-of steps and with the same seed; it transfers where that is above zero. The main model itself, on
+is the main model's score out of distribution less that of the main model on a random subset of
+the same size, for the same number of steps and with the same seed; it transfers where that is
+above zero. The main model itself, on
 ERM's dynamics, counts as a reference too: that is DM. Printed are the rank correlation of each
 signal with the outcome, the rate of wrong verdicts, and, for each signal, the rate of wrong calls
 of a limit chosen on all data sets but the one it is tried on.
