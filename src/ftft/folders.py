@@ -57,7 +57,7 @@ def run_folder_of(stage: Path) -> Path | None:
     """
     for folder in stage.absolute().parents:
         is_run = _starts_with(folder / "experiment.yaml", EXPERIMENT_TITLE)
-        if is_run or (folder / "results.json").is_file() or _in_study(folder):
+        if is_run or (folder / "results.json").is_file() or in_study(folder):
             return folder
     return None
 
@@ -68,10 +68,11 @@ def stage_name(stage: Path) -> str:
     run = run_folder_of(stage)
     if run is None:
         return f"{stage.parent.name}/{stage.name}"
-    return stage.relative_to(run.parent if _in_study(run) else run).as_posix()
+    return stage.relative_to(run.parent if in_study(run) else run).as_posix()
 
 
-def _in_study(run: Path) -> bool:
+def in_study(run: Path) -> bool:
+    """Whether a folder is that of a data set of a study."""
     return _starts_with(run.parent / "study.yaml", STUDY_TITLE)
 
 

@@ -19,10 +19,10 @@ from transformers import AutoConfig, AutoModel, DebertaV2Config, ElectraConfig, 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training import models
+from ftft.training.embedding import freeze_embeddings
 from ftft.training.fitting import check_head
 from ftft.training.head import head_weights
 from ftft.training.models import (
-    freeze_embeddings,
     load_config,
     load_finetuned,
     load_model,

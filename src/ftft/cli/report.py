@@ -12,6 +12,7 @@ import typer
 from ftft.cli.common import Overwrite, say, tell
 
 if TYPE_CHECKING:
+    from ftft.data.task import TaskData
     from ftft.study.reading import RunFolder
 
 
@@ -36,7 +37,8 @@ def report(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders of finished runs; or data maps: map.parquet files, or dynamics folders."
+            help="Folders of finished runs or studies; or data maps: map.parquet files, or "
+            "dynamics folders."
         ),
     ],
     output: Annotated[
@@ -62,7 +64,8 @@ def report(
     rows: Annotated[
         Path | None,
         typer.Option(
-            help="Of maps: an experiment file whose training rows (texts and slices) are shown."
+            help="Of maps and studies: an experiment file whose training rows (texts and slices) "
+            "are shown."
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -76,7 +79,7 @@ def report(
     from ftft.files import check_free
     from ftft.report.map_page import is_map
     from ftft.report.naming import told_apart
-    from ftft.study.reading import read_run
+    from ftft.report.study_parts import read_folders
 
     if no_texts and kind is not Format.HTML:
         raise ConfigError(f"--no-texts is for the page; --format {kind.value} holds no texts.")
@@ -90,9 +93,7 @@ def report(
             raise ConfigError("ftft report shows runs or data maps; give only one kind.")
         _maps(maps, kind, output, rows, no_texts=no_texts)
         return
-    if rows is not None:
-        raise ConfigError("--rows is for data maps; runs name their data themselves.")
-    folders = told_apart([read_run(run) for run in runs])
+    folders = told_apart([folder for run in runs for folder in read_folders(run)])
     for folder in folders:
         if not folder.runs:
             raise WorkspaceError(
@@ -103,7 +104,8 @@ def report(
         from ftft.report.html import write_report
 
         assert output is not None, "it has a default"
-        path = write_report(folders, output, texts=not no_texts, say=say)
+        data = None if rows is None else _data_of(folders, rows)
+        path = write_report(folders, output, data=data, texts=not no_texts, say=say)
         tell(f"report: {path}")
     elif kind is Format.FIGURES:
         from ftft.report.figures import write_figures
@@ -131,6 +133,28 @@ def _maps(
     maps = read_maps(paths)
     train = None if rows is None else load_data(load_experiment(rows).data).train
     tell(f"report: {write_maps(maps, output, train=train, say=say)}")
+
+
+def _data_of(folders: Sequence[RunFolder], rows: Path) -> list[TaskData | None]:
+    """The data that an experiment file names, for each folder that was made from them."""
+    from ftft.config.load import load_experiment
+    from ftft.data.load import load_data
+    from ftft.errors import ConfigError
+    from ftft.folders import in_study
+
+    if not all(in_study(folder.folder) for folder in folders):
+        raise ConfigError("--rows is for data maps and studies; runs name their data themselves.")
+    data = load_data(load_experiment(rows).data)
+    found = [
+        data if folder.values["data"]["fingerprint"] == data.fingerprint else None
+        for folder in folders
+    ]
+    if not any(found):
+        raise ConfigError(
+            f"--rows {rows}: its data are not those of {folders[0].folder}; name the experiment "
+            "file that is the base of the study."
+        )
+    return found
 
 
 def _table(folders: Sequence[RunFolder], kind: Format, output: Path | None) -> None:

@@ -23,6 +23,7 @@ from ftft.report.packing import page_json
 from ftft.report.points import Explorer, explorer
 from ftft.report.provenance import Provenance, provenance
 from ftft.report.sharing import Share, pairs, preflights, shares
+from ftft.report.study_parts import STUDY, parts
 from ftft.report.verdict import Verdict, metric_name, verdict
 from ftft.report.views import RunView, read_view
 from ftft.study.aggregate import Row, aggregate, cell_of
@@ -72,14 +73,14 @@ def write_report(
     folders: Sequence[RunFolder],
     path: Path,
     *,
-    data: Sequence[TaskData] | None = None,
+    data: Sequence[TaskData | None] | None = None,
     texts: bool = True,
     say: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the page of one run, or of several compared.
 
     Args:
-        folders: The runs, at least one.
+        folders: The runs, at least one; of the data sets of a study each setting is a run.
         path: The file; one that is there is replaced.
         data: The data of each run, where they are at hand; else they are read as the
             experiments name them, and left out, with a note on the page, where they cannot be.
@@ -90,21 +91,21 @@ def write_report(
         The path.
 
     Raises:
-        WorkspaceError: The file cannot be written, or a folder holds no FTFT run or, as those of a
-            study do, several that differ in more than the seed.
+        WorkspaceError: The file cannot be written, or a folder holds no FTFT run or, without being
+            a study's, several that differ in more than the seed.
     """
-    for folder in folders:
-        _check_one(folder)
     at_hand: list[TaskData | None] = [None] * len(folders) if data is None else list(data)
-    views = [
-        read_view(folder, given, texts=texts)
-        for folder, given in zip(told_apart(folders), at_hand, strict=True)
-    ]
-    write_text(path, page(views), WorkspaceError)
+    of_folder = dict(zip((one.folder for one in folders), at_hand, strict=True))
+    shown, notes = parts(told_apart(folders))
+    for folder in shown:
+        _check_one(folder)
+    views = [read_view(one, of_folder[one.folder], texts=texts) for one in shown]
+    if texts and any(STUDY in view.run.values and view.train is None for view in views):
+        notes.append("A study's folder does not name its data, so texts and slices are left out.")
+    write_text(path, page(views, notes=notes), WorkspaceError)
     if say is not None:
-        for view in views:
-            for note in view.notes:
-                say(f"note: {note}")
+        for note in [*notes, *(note for view in views for note in view.notes)]:
+            say(f"note: {note}")
     return path
 
 
@@ -115,13 +116,12 @@ def _check_one(folder: RunFolder) -> None:
         return
     held = f"{len(found)} settings of FTFT" if found else "no finished run of FTFT"
     raise WorkspaceError(
-        f"{folder.folder}: holds {held}, where the page is about one; of a study, see the tables "
-        "that ftft study --summarise writes (study.md), or take --format markdown, latex, csv or "
-        "figures."
+        f"{folder.folder}: holds {held}, where the page is about one; take --format markdown, "
+        "latex, csv or figures."
     )
 
 
-def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:
+def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES, notes: Sequence[str] = ()) -> str:
     """The page as text, of at most ``most_bytes`` in UTF-8."""
     folders = [view.run for view in views]
     rows = aggregate([run for folder in folders for run in folder.runs])
@@ -130,8 +130,8 @@ def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:
         "parts": [_part(view, rows) for view in views],
         "pairs": compared,
         "pairs_left_out": left_out,
-        "notes": [note for view in views for note in view.notes],
-        "title": " and ".join(folder.name for folder in folders),
+        "notes": [*notes, *dict.fromkeys(note for view in views for note in view.notes)],
+        "title": " and ".join(dict.fromkeys(_title(folder) for folder in folders)),
     }
     charts = {
         "costAndScores": cost_and_scores(folders, rows),
@@ -144,6 +144,11 @@ def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES) -> str:
         "metric": metric_name(folders[0]),
     }
     return with_maps("report.html.j2", around, charts, views, most_bytes)
+
+
+def _title(folder: RunFolder) -> str:
+    study = folder.values.get(STUDY)
+    return folder.name if study is None else Path(study).absolute().name
 
 
 # What the maps' own description and the tags around their blocks take, at most.

@@ -51,12 +51,15 @@ def provenance(view: RunView) -> Provenance:
         ("system", f"{environment['platform']}, Python {environment['python']}"),
     ]
     packages = tuple((name, version or "–") for name, version in environment["packages"].items())
+    study = values.get("study")
+    if study is not None:
+        folder = study
     file = shlex.quote(f"{folder}/experiment.yaml")
     return Provenance(
         facts=tuple(facts),
         packages=packages,
         commands=(
-            f"ftft run {file} --output {shlex.quote(f'{folder}-again')}",
+            *(() if study else (f"ftft run {file} --output {shlex.quote(f'{folder}-again')}",)),
             f"ftft report {shlex.quote(folder)}",
         ),
         experiment=view.experiment,

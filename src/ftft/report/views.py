@@ -86,9 +86,13 @@ def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = Tru
     """
     notes: list[str] = []
     maps = tuple(_maps(run, notes))
-    train = data.train if data is not None else _training_data(run, notes)
+    study = run.values.get("study")
+    train = None if data is None else data.train
+    if data is None and study is None:
+        train = _training_data(run, notes)
+    file = run.folder / "experiment.yaml" if study is None else Path(study) / "study.yaml"
     try:
-        experiment = (run.folder / "experiment.yaml").read_text(encoding="utf-8")
+        experiment = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         experiment = ""
         notes.append(f"The experiment file of {run.name} cannot be read ({error}).")
@@ -96,6 +100,9 @@ def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = Tru
 
 
 def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
+    def place(stage: str) -> Path:
+        return run.folder / str(run.values.get("places", {}).get(stage, stage))
+
     found = []
     # FTFT, which the report is about, comes first.
     for method in (one for one in reversed(METHODS.values()) if one.records):
@@ -104,8 +111,8 @@ def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
         for seed in sorted(counted):
             at = f"seed-{seed}"
             try:
-                datamap = DataMap.read(run.folder / stages["map"] / at / "map.parquet")
-                chosen = Selection.read(run.folder / stages["selection"] / at / "selection.parquet")
+                datamap = DataMap.read(place(stages["map"]) / at / "map.parquet")
+                chosen = Selection.read(place(stages["selection"]) / at / "selection.parquet")
             except FtftError as error:
                 notes.append(f"The data map of {run.name}, seed {seed}, is left out: {error}")
                 continue
@@ -116,7 +123,7 @@ def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
                     "started again with other settings and has not finished; give the same ftft "
                     "run again."
                 )
-            curves = read_curves(run.folder / stages["reference"] / at / "dynamics", datamap, notes)
+            curves = read_curves(place(stages["reference"]) / at / "dynamics", datamap, notes)
             selected = pc.is_in(datamap.example_ids, value_set=chosen.example_ids)
             marks = selected.to_numpy(zero_copy_only=False)
             found.append(MapView(method.key, seed, datamap, marks, curves))

@@ -1,10 +1,26 @@
-"""The gradient of an embedding table without a new table in every step."""
+"""Embedding tables: left untrained, or trained without a new table of gradients in every step."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+
+from ftft.errors import ModelError
+
+
+def freeze_embeddings(model: Any) -> None:
+    """Leave the embedding layer (words, positions, types, their norm) untrained.
+
+    Raises:
+        ModelError: The model has no embedding layer.
+    """
+    embeddings = getattr(model.base_model, "embeddings", None)
+    module = embeddings if embeddings is not None else model.get_input_embeddings()
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError("freeze_embeddings: the model has no embedding layer to freeze.")
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
 
 
 def reuse_embedding_gradient(model: Any) -> bool:

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training.beside import check_beside
+from ftft.training.embedding import freeze_embeddings
 from ftft.training.head import output_order, set_task, settle_head
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 
@@ -308,20 +309,6 @@ def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
             f"or have another shape (first: {lost[0]}); the checkpoint does not belong to this "
             "architecture."
         )
-
-
-def freeze_embeddings(model: Any) -> None:
-    """Leave the embedding layer (words, positions, types, their norm) untrained.
-
-    Raises:
-        ModelError: The model has no embedding layer.
-    """
-    embeddings = getattr(model.base_model, "embeddings", None)
-    module = embeddings if embeddings is not None else model.get_input_embeddings()
-    if not isinstance(module, torch.nn.Module):
-        raise ModelError("freeze_embeddings: the model has no embedding layer to freeze.")
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
 
 
 @contextlib.contextmanager

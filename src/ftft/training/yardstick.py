@@ -9,10 +9,11 @@ from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import TrainingCost, planned_cost
+from ftft.training.embedding import freeze_embeddings
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
 from ftft.training.head import set_task
-from ftft.training.models import freeze_embeddings, load_config
+from ftft.training.models import load_config
 
 
 def plan_erm_cost(

@@ -1,0 +1,113 @@
+"""A study as runs that can be shown side by side: one for each setting of FTFT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from glob import escape
+from pathlib import Path
+
+from ftft.config.study import PLACES
+from ftft.errors import WorkspaceError
+from ftft.folders import in_study
+from ftft.report.rows import cell_names
+from ftft.study.aggregate import Cell, cell_of
+from ftft.study.reading import RESULTS_NAME, RunFolder, RunResult, read_run
+
+MOST_PARTS = 12
+"""As many settings as a page can tell of; the tables of a study hold all."""
+
+STUDY = "study"
+"""Key of a part's values: the folder of its study."""
+
+# What a baseline has to have in common with a setting of FTFT to be compared to it.
+_SHARED = {
+    "erm": ("main",),
+    "erm_es": ("main",),
+    "random": ("main", "fraction", "variant"),
+    "dm": ("main", "strategy", "fraction"),
+}
+
+
+def read_folders(path: Path) -> list[RunFolder]:
+    """Read a run, or each data set of a study that has results.
+
+    Raises:
+        WorkspaceError: There are none, or they cannot be read.
+    """
+    below = sorted(one.parent for one in path.glob(f"*/{RESULTS_NAME}") if in_study(one.parent))
+    return [read_run(one) for one in below] or [read_run(path)]
+
+
+def parts(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
+    """Split what holds several settings of FTFT into runs that hold one.
+
+    Args:
+        folders: Runs, and data sets of studies.
+
+    Returns:
+        The runs as they are, and of data sets of a study the first settings; notes on what is left
+        out, a sentence each.
+
+    Raises:
+        WorkspaceError: A folder has no finished run of FTFT.
+    """
+    found: list[RunFolder] = []
+    for folder in folders:
+        if not in_study(folder.folder):
+            found.append(folder)
+            continue
+        cells = list(dict.fromkeys(cell_of(run) for run in folder.runs if run.method == "ftft"))
+        if not cells:
+            raise WorkspaceError(
+                f"{folder.folder}: no FTFT is finished here yet; give the same ftft study again, "
+                "then this one."
+            )
+        names = cell_names(cells)
+        found += [_part(folder, cell, names[cell].partition(", ")[2]) for cell in cells]
+    if len(found) <= MOST_PARTS:
+        return found, []
+    note = (
+        f"{len(found) - MOST_PARTS} of {len(found)} settings are left out, since a page tells of "
+        f"{MOST_PARTS} at most; study.md in the folder of the study has all. Give the folder of "
+        "one data set, or ask the study for less, to see others."
+    )
+    return found[:MOST_PARTS], [note]
+
+
+def _part(folder: RunFolder, cell: Cell, differs: str) -> RunFolder:
+    name = f"{folder.name}: {differs}" if differs else folder.name
+    runs = [replace(run, experiment=name) for run in folder.runs if _belongs(cell_of(run), cell)]
+    ftft = next(run for run in runs if run.method == "ftft")
+    values = {
+        **folder.values,
+        "experiment": name,
+        STUDY: str(folder.folder.parent),
+        "places": _places(folder.folder, cell, ftft),
+    }
+    return RunFolder(folder.folder, values, tuple(runs))
+
+
+def _belongs(one: Cell, to: Cell) -> bool:
+    if one.method == "ftft":
+        return one == to
+    return all(getattr(one, field) == getattr(to, field) for field in _SHARED[one.method])
+
+
+def _places(folder: Path, cell: Cell, run: RunResult) -> dict[str, str]:
+    """Kind of stage to its folder below the data set's, as `ftft.study.grid` has them."""
+    drawn = f"{cell.strategy}-{cell.fraction:{PLACES}}"
+    chosen = Path("selection", cell.main, str(cell.reference))
+    at = f"seed-{run.seed}"
+    # The budget ends the name; results say it only where a study has several.
+    budget = cell.variant.removeprefix("budget ") or "*"
+    pattern = f"{escape(str(chosen))}/{escape(drawn)}-{budget}/{at}"
+    matches = sorted(folder.glob(pattern)) or [folder / chosen / drawn / at]
+    return {
+        "map": f"map/{cell.reference}",
+        "reference": f"reference/{cell.reference}",
+        "selection": matches[0].parent.relative_to(folder).as_posix(),
+        "erm": f"erm/{cell.main}",
+        "dm-map": f"dm-map/{cell.main}/{drawn}",
+        "dm-selection": f"dm-selection/{cell.main}/{drawn}",
+    }
