@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -14,11 +13,11 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.load import load_data
 from ftft.data.remarks import named
 from ftft.data.task import TaskData
-from ftft.errors import ConfigError, FtftError, ModelError
+from ftft.errors import ConfigError, FtftError
 from ftft.folders import check_foreign, check_writable
 from ftft.training.arguments import check_training_arguments, full_steps
-from ftft.training.fitting import check_head
-from ftft.training.models import load_config, load_tokenizer, model_fingerprint
+from ftft.training.fitting import check_head, check_model
+from ftft.training.models import model_fingerprint
 from ftft.training.rehearsal import check_training
 
 T = TypeVar("T")
@@ -28,9 +27,6 @@ _FEW, _FEW_SHARE = 10, 0.02
 
 # The transient takes one point or more, and variability needs two.
 _LEAST_WITH_AUTO = 3
-
-# Tokenizers without a stated limit give a number like 1e30.
-_NO_LIMIT = 10**6
 
 
 def check(experiment: Experiment, folder: str) -> TaskData:
@@ -52,7 +48,7 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
     for settings in (experiment.reference, experiment.main):
-        try_model(attempt, settings)
+        try_model(attempt, settings, len(experiment.data.train[0].text))
     data = attempt(partial(load_data, experiment.data))
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
@@ -91,10 +87,10 @@ class Attempts:
             raise ConfigError(f"{what}: {len(self.problems)} problems:\n{listed}")
 
 
-def try_model(attempt: Attempts, settings: FineTuning) -> None:
-    """Check a model and the Trainer's arguments for it."""
+def try_model(attempt: Attempts, settings: FineTuning, texts: int) -> None:
+    """Check a model and the Trainer's arguments for it, with so many texts in an example."""
     attempt(partial(model_fingerprint, settings))
-    attempt(partial(check_model, settings))
+    attempt(partial(check_model, settings, texts=texts))
     attempt(partial(check_training, settings))
 
 
@@ -133,37 +129,6 @@ def check_arguments(experiment: Experiment) -> None:
     problems = check_training_arguments(experiment.model_dump(include={"reference", "main"}))
     if problems:
         raise ConfigError("; ".join(problems))
-
-
-def check_model(settings: FineTuning) -> None:
-    """Check that a model can be fed with batches of as many tokens as it may be given.
-
-    Raises:
-        ModelError: It cannot, or cannot be loaded.
-    """
-    config, tokenizer = load_config(settings), load_tokenizer(settings)
-    if tokenizer.pad_token is None:
-        raise ModelError(
-            f"model {settings.model}: its tokenizer has no padding token, so texts cannot be put "
-            "into batches; save the tokenizer with one, or name another model."
-        )
-    limit = _longest(config, tokenizer)
-    if settings.max_length > limit:
-        raise ModelError(
-            f"model {settings.model}: max_length is {settings.max_length}, but the model takes "
-            f"{limit} tokens at most; lower max_length, or name another model."
-        )
-
-
-def _longest(config: object, tokenizer: object) -> float:
-    positions = getattr(config, "max_position_embeddings", None) or math.inf
-    relative = getattr(config, "relative_attention", False)
-    if relative and not getattr(config, "position_biased_input", True):
-        # DeBERTa-v3: no absolute positions, hence no limit.
-        positions = math.inf
-    stated = getattr(tokenizer, "model_max_length", math.inf)
-    # RoBERTa's table of positions has two rows more than texts may have tokens.
-    return float(positions) if stated > _NO_LIMIT else max(min(positions, stated), 1)
 
 
 def check_selection(experiment: Experiment, examples: int) -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from ftft.checks import check_model
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
+from ftft.training.fitting import check_model
 from ftft.training.models import (
     load_config,
     load_finetuned,

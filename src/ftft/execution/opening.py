@@ -93,9 +93,10 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
     checked: list[Any] = []
     for experiment in study.experiments.values():
         for settings in (experiment.reference, experiment.main):
-            if settings not in checked:
-                checked.append(settings)
-                try_model(attempt, settings)
+            texts = len(experiment.data.train[0].text)
+            if (settings, texts) not in checked:
+                checked.append((settings, texts))
+                try_model(attempt, settings, texts)
     data = {}
     for name in study.data:
         loaded = attempt(partial(load_data, study.experiment(name).data))

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from transformers import AutoModelForSequenceClassification
+from transformers.initialization import no_init_weights
+from transformers.trainer_utils import align_special_tokens
 
 from ftft.config.schema import FineTuning
+from ftft.data.encode import MODEL_INPUTS
+from ftft.errors import ModelError
+from ftft.training.arguments import first_line
 from ftft.training.head import output_order
-from ftft.training.models import load_config
+from ftft.training.indices import EnoughError, NoRowError, RealIndices
+from ftft.training.models import (
+    explained,
+    load_config,
+    load_tokenizer,
+    model_fingerprint,
+    quiet,
+)
+
+# Tokenizers without a stated limit give a number like 1e30.
+_NO_LIMIT = 10**6
+
+_fitting: set[Hashable] = set()
 
 
 def check_head(settings: FineTuning, class_names: Sequence[str]) -> None:
@@ -16,3 +40,172 @@ def check_head(settings: FineTuning, class_names: Sequence[str]) -> None:
         ModelError: It is for others.
     """
     output_order(load_config(settings), class_names, settings.model)
+
+
+def check_model(settings: FineTuning, *, texts: int = 2) -> None:
+    """Check that a model can be fed with batches of as many tokens as it may be given.
+
+    Args:
+        settings: The model and its maximum length.
+        texts: Texts in an example, 1 or 2.
+
+    Raises:
+        ModelError: It cannot, or cannot be loaded.
+    """
+    # A run looks at the same model several times, and at what it found before.
+    chosen = (settings.layers, settings.max_length, settings.trust_remote_code, texts)
+    key = (*model_fingerprint(settings).items(), *chosen)
+    if key in _fitting:
+        return
+    tokenizer = load_tokenizer(settings)
+    if tokenizer.pad_token is None:
+        raise ModelError(
+            f"model {settings.model}: its tokenizer has no padding token, so texts cannot be put "
+            "into batches; save the tokenizer with one, or name another model."
+        )
+    stated = getattr(tokenizer, "model_max_length", math.inf)
+    if settings.max_length > stated and stated < _NO_LIMIT:
+        raise _too_long(settings, max(int(stated), 1), "its tokenizer states")
+    with quiet():
+        network = _Network(settings, tokenizer, texts)
+        network.check_padding()
+        network.check_tokens()
+        network.check_length(settings.max_length)
+    _fitting.add(key)
+
+
+def _too_long(settings: FineTuning, limit: int, source: str) -> ModelError:
+    return ModelError(
+        f"model {settings.model}: max_length is {settings.max_length}, but the model takes "
+        f"{limit} tokens at most, as {source}; lower max_length, or name another model."
+    )
+
+
+def _empty_model(settings: FineTuning) -> Any:
+    """A classifier whose weights are on the ``meta`` device; its buffers are real."""
+    config = load_config(settings)
+    with explained(settings.model), no_init_weights(), init_empty_weights(include_buffers=False):
+        return AutoModelForSequenceClassification.from_config(
+            config, trust_remote_code=settings.trust_remote_code
+        ).train()
+
+
+class _Network:
+    """A network without weights and its tokenizer."""
+
+    def __init__(self, settings: FineTuning, tokenizer: Any, texts: int) -> None:
+        self.settings, self.tokenizer = settings, tokenizer
+        self.name = settings.model
+        self.model = _empty_model(settings)
+        # As the Trainer does before it trains.
+        align_special_tokens(self.model, tokenizer)
+        example = tokenizer(*["a"] * texts)
+        taken = inspect.signature(self.model.forward).parameters
+        self.columns = [name for name in MODEL_INPUTS if name in example and name in taken]
+        self.example = {name: list(example[name]) for name in MODEL_INPUTS if name in example}
+        self.batch: dict[str, torch.Tensor] = {}
+
+    def run(self, ids: Sequence[int], length: int) -> Exception | None:
+        """What becomes of a batch of a text with these tokens and a short one.
+
+        Args:
+            ids: Token ids, put into the tokenizer's own encoding of a short text.
+            length: Tokens of the longer text.
+        """
+        short = self.example
+        more = max(0, length - len(short["input_ids"]))
+        fill = {"input_ids": [ids[i % len(ids)] for i in range(more)], "attention_mask": [1] * more}
+        first = {name: short[name][:1] for name in short}
+        text = {name: [*first[name], *fill.get(name, first[name] * more)] for name in short}
+        long = {name: text[name] + short[name][1:] for name in short}
+        multiple = 8 if torch.cuda.is_available() else None
+        batch = self.tokenizer.pad([long, short], return_tensors="pt", pad_to_multiple_of=multiple)
+        self.batch = {name: batch[name] for name in self.columns}
+        try:
+            with torch.no_grad(), RealIndices():  # type: ignore[no-untyped-call]  # torch's
+                self.model(**self.batch)
+        except EnoughError:
+            return None
+        # Any exception: what a network raises without weights differs from one to the next.
+        except Exception as error:
+            return error
+        return None
+
+    def check_padding(self) -> None:
+        """Refuse another padding token than the one from which the network counts positions."""
+        pad = self.tokenizer.pad_token_id
+        for place, table in self.model.named_modules():
+            own = getattr(table, "padding_idx", None)
+            if "position" in place and own is not None and own != pad:
+                raise ModelError(
+                    f"model {self.name}: its tokenizer pads with id {pad}, but the network counts "
+                    f"positions by the padding id {own}; save the tokenizer that belongs to the "
+                    "model beside it, or set pad_token_id in config.json if that is what is wrong."
+                )
+
+    def check_tokens(self) -> None:
+        """Refuse token ids, type ids and short texts that the network has no rows for."""
+        known = {*self.tokenizer.get_vocab().values(), *self.tokenizer.all_special_ids}
+        ids = sorted({min(known), max(known), self.tokenizer.pad_token_id})
+        problem = self.run(ids, len(self.example["input_ids"]) + len(ids))
+        if isinstance(problem, NoRowError):
+            raise ModelError(f"model {self.name}: {self._unfitting(problem, known)}") from problem
+
+    def check_length(self, length: int) -> None:
+        """Refuse batches that the network refuses, and more tokens than it has positions for."""
+        encoded = self.example["input_ids"]
+        special = self.tokenizer.all_special_ids
+        words = [one for one in encoded if one not in special] or encoded
+        fits, fails = len(encoded), max(length, len(encoded))
+        if self.run(words[:1], fails) is None:
+            return
+        usual = self.run(words[:1], fits)
+        if isinstance(usual, ValueError):
+            raise ModelError(
+                f"model {self.name}: its network refuses a batch of two short texts: "
+                f"{first_line(usual)} Correct its config.json, or name another model."
+            ) from usual
+        if not self._fails(words[:1], fails, usual):
+            return
+        while fails - fits > 1:
+            middle = (fits + fails) // 2
+            if self._fails(words[:1], middle, usual):
+                fails = middle
+            else:
+                fits = middle
+        raise _too_long(self.settings, fits, "its network has positions for")
+
+    def _unfitting(self, problem: NoRowError, known: set[int]) -> str:
+        row, rows = problem.row, problem.rows
+        start = "its tokenizer and its network do not fit: "
+        types = self.batch.get("token_type_ids")
+        # Sorted, since some networks turn their inputs round.
+        if types is not None and torch.equal(*(_sorted(one) for one in (types, problem.asked))):
+            return (
+                f"{start}the tokenizer gives the text type {row}, but the network has {rows} types "
+                "(type_vocab_size); save the tokenizer without token_type_ids among its "
+                "model_input_names, or name another model."
+            )
+        if bool((self.batch["input_ids"] == row).any()):
+            lost = sum(not 0 <= one < rows for one in known)
+            token = self.tokenizer.convert_ids_to_tokens(row)
+            what = "the padding token" if row == self.tokenizer.pad_token_id else "a token"
+            return (
+                f"{start}{what} {token!r} has id {row}, but the network's table has {rows:,} rows "
+                f"({lost:,} tokens have none); name a model with the tokenizer that belongs to it, "
+                "or give the network a row for each with resize_token_embeddings and save both."
+            )
+        return (
+            f"{start}a short text needs row {row} of a table of {rows} rows "
+            "(positions, or a special token that config.json names); correct config.json, or name "
+            "another model."
+        )
+
+    def _fails(self, ids: Sequence[int], length: int, usual: Exception | None) -> bool:
+        # What cannot be run without weights fails at any length, and says nothing.
+        problem = self.run(ids, length)
+        return problem is not None and type(problem) is not type(usual)
+
+
+def _sorted(indices: torch.Tensor) -> torch.Tensor:
+    return indices.flatten().sort().values

@@ -139,7 +139,7 @@ def load_tokenizer(settings: FineTuning) -> Any:
         ModelError: It cannot be loaded.
     """
     place = resolve_model(settings.model)
-    with _explained(settings.model):
+    with explained(settings.model):
         _check_beside(settings, place)
         tokenizer = AutoTokenizer.from_pretrained(
             place,
@@ -173,7 +173,7 @@ def load_config(settings: FineTuning) -> Any:
             it that must not be loaded.
     """
     place = resolve_model(settings.model)
-    with _explained(settings.model):
+    with explained(settings.model):
         _check_beside(settings, place)
         config = AutoConfig.from_pretrained(
             place,
@@ -226,7 +226,7 @@ def load_model(
         order = output_order(config, class_names, settings.model)
     set_task(config, class_names)
     torch.manual_seed(seed)
-    with _explained(settings.model), quiet():
+    with explained(settings.model), quiet():
         model, info = AutoModelForSequenceClassification.from_pretrained(
             resolve_model(settings.model),
             config=config,
@@ -278,7 +278,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
             f"`ftft run` or `ftft train` wrote, such as {_models_in(Path(folder))}."
         )
     check_weights(Path(folder), str(folder))
-    with _explained(str(folder)), quiet():
+    with explained(str(folder)), quiet():
         check_beside(str(folder), None, str(folder), trusted=trust_remote_code)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             folder,
@@ -312,7 +312,8 @@ def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _explained(name: str) -> Iterator[None]:
+def explained(name: str) -> Iterator[None]:
+    """Turn whatever a library raises while it loads a model into one message."""
     try:
         yield
     except ModelError:
