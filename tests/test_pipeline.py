@@ -360,6 +360,8 @@ class TestReuse:
             for name in (
                 *("selection", "main", "random-selection", "random", "dm-selection", "dm"),
                 *("scores/ftft", "scores/random", "scores/dm"),
+                # Their cost is that of a main model on another selection.
+                *("erm_budget", "random_budget", "scores/erm_budget", "scores/random_budget"),
             )
         }
         assert again.reused == {

@@ -61,7 +61,7 @@ def test_from_a_data_file_to_a_finished_model(ftft, tmp_path, tiny_model, review
         *("--set", "data.test_ood={ood: {path: ood.csv}}", "--set", "reference.layers=1"),
         *("--set", "reference.max_length=16", "--set", "main.max_length=16"),
         *("--set", "main.learning_rate=5e-3", "--set", "main.epochs=2"),
-        *("--set", "reference.epochs=2", "--set", "baselines=[]"),
+        *("--set", "reference.epochs=3", "--set", "baselines=[]"),
     ]
     valid = ftft("validate", "experiment.yaml", *changes)
     assert valid.code == 0

@@ -114,15 +114,15 @@ def test_a_study_without_results(ftft, tmp_path, kind):
         (Cell("e", "erm", None, "large", None, 1.0), True),
         (Cell("e", "erm_es", None, "large", None, 1.0), True),
         (Cell("e", "erm", None, "base", None, 1.0), False),
-        (Cell("e", "random", None, "large", "random", 0.5, "budget 0.25"), True),
-        (Cell("e", "random", None, "large", "random", 0.25, "budget 0.25"), False),
-        (Cell("e", "random", None, "large", "random", 0.5, "budget 0.5"), False),
+        (Cell("e", "random", None, "large", "random", 0.5, 0.25), True),
+        (Cell("e", "random", None, "large", "random", 0.25, 0.25), False),
+        (Cell("e", "random", None, "large", "random", 0.5, 0.5), False),
         (Cell("e", "dm", "large", "large", "ambiguous", 0.5), True),
         (Cell("e", "dm", "large", "large", "hard-to-learn", 0.5), False),
-        (Cell("e", "ftft", "small", "large", "ambiguous", 0.5, "budget 0.25"), True),
-        (Cell("e", "ftft", "tiny", "large", "ambiguous", 0.5, "budget 0.25"), False),
+        (Cell("e", "ftft", "small", "large", "ambiguous", 0.5, 0.25), True),
+        (Cell("e", "ftft", "tiny", "large", "ambiguous", 0.5, 0.25), False),
     ],
 )
 def test_which_baselines_stand_beside_a_setting(other, belongs):
-    cell = Cell("e", "ftft", "small", "large", "ambiguous", 0.5, "budget 0.25")
+    cell = Cell("e", "ftft", "small", "large", "ambiguous", 0.5, 0.25)
     assert study_parts._belongs(other, cell) is belongs

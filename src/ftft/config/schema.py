@@ -14,10 +14,18 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from ftft.config.data import DataConfig
-from ftft.config.values import as_numbers, expand, known_baseline
+from ftft.config.values import as_numbers, burn_in, expand, known_baseline
 
 Strategy = Literal[
     "ambiguous",
@@ -86,7 +94,7 @@ class FineTuning(Section):
     max_length: Annotated[int, Field(ge=8, le=MOST)] = Field(
         300, description="Tokens kept of an example, special tokens counted."
     )
-    learning_rate: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 2e-5
+    learning_rate: Annotated[float, Field(gt=0, le=1e38, allow_inf_nan=False)] = 2e-5
     batch_size: PositiveInt = Field(
         32,
         description="Examples in one optimiser step, over all processes and "
@@ -239,7 +247,7 @@ class Main(FineTuning):
 class Map(Section):
     """How the data map is drawn from the dynamics."""
 
-    burn_in: Annotated[int, Field(ge=0, le=MOST)] | Literal["auto"] = Field(
+    burn_in: Annotated[int | Literal["auto"], BeforeValidator(burn_in)] = Field(
         "auto",
         description="First recording points left out of the statistics. auto: those at which "
         "everything was still being learnt, which say how fast an example took off and not "

@@ -78,6 +78,16 @@ def _set_name(name: str) -> str:
     return name
 
 
+def burn_in(value: object) -> object:
+    """Refuse what is neither ``auto`` nor a number of points, as one problem and not two."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    if value != "auto" and not whole:
+        raise ValueError(
+            "must be auto or a whole number greater than or equal to 0 and below 2147483648"
+        )
+    return value
+
+
 def known_baseline(value: str) -> str:
     """Refuse what is no baseline of :data:`ftft.methods.BASELINES`."""
     if value not in BASELINES:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ftft.config.study import PLACES
 from ftft.errors import WorkspaceError
 from ftft.folders import in_study
+from ftft.methods import METHODS
 from ftft.report.rows import cell_names
 from ftft.study.aggregate import Cell, cell_of
 from ftft.study.reading import RESULTS_NAME, RunFolder, RunResult, read_run
@@ -19,14 +20,6 @@ MOST_PARTS = 12
 
 STUDY = "study"
 """Key of a part's values: the folder of its study."""
-
-# What a baseline has to have in common with a setting of FTFT to be compared to it.
-_SHARED = {
-    "erm": ("main",),
-    "erm_es": ("main",),
-    "random": ("main", "fraction", "variant"),
-    "dm": ("main", "strategy", "fraction"),
-}
 
 
 def read_folders(path: Path) -> list[RunFolder]:
@@ -91,22 +84,26 @@ def _part(folder: RunFolder, cell: Cell, differs: str) -> RunFolder:
 def _belongs(one: Cell, to: Cell) -> bool:
     if one.method == "ftft":
         return one == to
-    return all(getattr(one, field) == getattr(to, field) for field in _SHARED[one.method])
+    shared = ("main", *METHODS[one.method].varies)
+    return all(getattr(one, field) == getattr(to, field) for field in shared)
 
 
 def _places(folder: Path, cell: Cell, run: RunResult) -> dict[str, str]:
     """Kind of stage to its folder below the data set's, as `ftft.study.grid` has them."""
-    drawn = f"{cell.strategy}-{cell.fraction:{PLACES}}"
+    named = f"{cell.selection}-" if cell.selection else ""
+    drawn = f"{named}{cell.strategy}-{cell.fraction:{PLACES}}"
     chosen = Path("selection", cell.main, str(cell.reference))
     at = f"seed-{run.seed}"
     # The budget ends the name; results say it only where a study has several.
-    budget = cell.variant.removeprefix("budget ") or "*"
+    budget = "*" if cell.budget is None else f"{cell.budget:{PLACES}}"
     pattern = f"{escape(str(chosen))}/{escape(drawn)}-{budget}/{at}"
     matches = sorted(folder.glob(pattern)) or [folder / chosen / drawn / at]
+    place = matches[0].parent.relative_to(folder)
     return {
-        "map": f"map/{cell.reference}",
+        # With selections by name each has a map of its own.
+        "map": Path("map", *place.parts[1:]).as_posix() if named else f"map/{cell.reference}",
         "reference": f"reference/{cell.reference}",
-        "selection": matches[0].parent.relative_to(folder).as_posix(),
+        "selection": place.as_posix(),
         "erm": f"erm/{cell.main}",
         "dm-map": f"dm-map/{cell.main}/{drawn}",
         "dm-selection": f"dm-selection/{cell.main}/{drawn}",
