@@ -72,7 +72,7 @@ def test_from_a_data_file_to_a_finished_model(ftft, tmp_path, tiny_model, review
     assert ran.code == 0
     assert "train: accuracy, mean ± standard deviation in %" in ran.out
     header = next(line for line in ran.out.splitlines() if "method" in line)
-    for title in ("seeds", "ID (id)", "ood", "FLOPs / ERM", "seconds / ERM"):
+    for title in ("ID", "OOD (ood)", "FLOPs / ERM", "seconds / ERM"):
         assert title in header
     assert "│ FTFT " in ran.out
     assert "ERM was not run" in ran.out

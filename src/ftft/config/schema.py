@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     field_validator,
@@ -25,7 +23,7 @@ from pydantic import (
 )
 
 from ftft.config.data import DataConfig
-from ftft.config.values import as_numbers, burn_in, expand, known_baseline
+from ftft.config.values import Baseline, BurnIn, as_numbers, expand
 
 Strategy = Literal[
     "ambiguous",
@@ -38,7 +36,6 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-Baseline = Annotated[str, AfterValidator(known_baseline)]
 Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -247,11 +244,9 @@ class Main(FineTuning):
 class Map(Section):
     """How the data map is drawn from the dynamics."""
 
-    burn_in: Annotated[int | Literal["auto"], BeforeValidator(burn_in)] = Field(
+    burn_in: BurnIn = Field(
         "auto",
-        description="First recording points left out of the statistics. auto: those at which "
-        "everything was still being learnt, which say how fast an example took off and not "
-        "whether it is ambiguous.",
+        description="First recording points left out; auto: while everything is still learnt.",
     )
     ddof: Literal[0, 1] = Field(
         0, description="Degrees of freedom taken off in the variability; the ranking is the same."

@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Field, field_validator
 from ftft.config.schema import (
     MOST,
     NAME_PATTERN,
-    Baseline,
     Experiment,
     Fraction,
     Metric,
@@ -20,7 +19,7 @@ from ftft.config.schema import (
     Section,
     Strategy,
 )
-from ftft.config.values import expand
+from ftft.config.values import Baseline, expand
 from ftft.methods import BASELINES
 
 MAX_CELLS = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -78,7 +78,7 @@ def _set_name(name: str) -> str:
     return name
 
 
-def burn_in(value: object) -> object:
+def known_burn_in(value: object) -> object:
     """Refuse what is neither ``auto`` nor a number of points, as one problem and not two."""
     whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     if value != "auto" and not whole:
@@ -119,3 +119,5 @@ Conditions = Annotated[
     dict[str, Annotated[list[str], Field(min_length=1)]], BeforeValidator(_as_conditions)
 ]
 SetName = Annotated[str, AfterValidator(_set_name)]
+Baseline = Annotated[str, AfterValidator(known_baseline)]
+BurnIn = Annotated[int | Literal["auto"], BeforeValidator(known_burn_in)]
