@@ -367,7 +367,8 @@ class TestReuse:
         assert again.reused == {
             f"{name}/seed-0"
             for name in ("reference", "map", "erm", "erm_es", "dm-map", "scores/erm")
-        } | {"scores/erm_es/seed-0"}
+            # The random subset is drawn for the one random baseline, and read for the other.
+        } | {"scores/erm_es/seed-0", "random-selection/seed-0"}
         assert len(again.selected("selection/seed-0")) == 16
         assert again.one("ftft")["selected"] == 16
         # Of two random subsets with one seed the larger contains the smaller.
