@@ -244,10 +244,7 @@ class Main(FineTuning):
 class Map(Section):
     """How the data map is drawn from the dynamics."""
 
-    burn_in: BurnIn = Field(
-        "auto",
-        description="First recording points left out; auto: while everything is still learnt.",
-    )
+    burn_in: BurnIn = Field("auto", description="First points left out; auto: those of the rise.")
     ddof: Literal[0, 1] = Field(
         0, description="Degrees of freedom taken off in the variability; the ranking is the same."
     )
