@@ -621,6 +621,11 @@ class TestChecks:
             ("main.training_arguments.optim=foo", ConfigError, "refused by"),
             ("main.training_arguments.lr_scheduler_type=foo", ConfigError, "foo is not a valid"),
             ("main.training_arguments.optim=lomo", ConfigError, "start with optim 'lomo': "),
+            (
+                "main.head=keep",
+                ModelError,
+                "the classes LABEL_0, LABEL_1, and the data's are neg, pos",
+            ),
             ("reference.training_arguments.push_to_hub=1", ConfigError, "`ftft push`"),
             ("data.train.label=txt", DataError, "no column 'txt'"),
         ],

@@ -372,12 +372,18 @@ def test_a_head_for_other_classes_cannot_be_kept(settings, classifier, classes):
             use()
 
 
-def test_a_head_that_is_not_there_cannot_be_kept(settings, tiny_model):
-    chosen = settings(head="keep")
-    with pytest.raises(
-        ModelError, match=r"no whole head: 2 weights are missing.*classifier\.weight"
+def test_a_head_that_is_not_there_cannot_be_kept(settings, classifier):
+    chosen = settings(model=str(classifier), head="keep")
+    check_head(chosen, ("yes", "no"))
+    weights = load_file(classifier / "model.safetensors")
+    del weights["classifier.weight"]
+    save_file(weights, classifier / "model.safetensors", metadata={"format": "pt"})
+    for use in (
+        lambda: load_model(chosen, ("yes", "no"), seed=0),
+        lambda: check_head(chosen, ("yes", "no")),
     ):
-        load_model(chosen, ("LABEL_0", "LABEL_1"), seed=0)
+        with pytest.raises(ModelError, match=r"no whole head: 1 weights are.*classifier\.weight"):
+            use()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from ftft.config.schema import FineTuning
 from ftft.data.encode import MODEL_INPUTS
 from ftft.errors import ModelError
 from ftft.training.arguments import first_line
-from ftft.training.head import output_order
+from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
 from ftft.training.models import (
     explained,
@@ -25,7 +26,9 @@ from ftft.training.models import (
     load_tokenizer,
     model_fingerprint,
     quiet,
+    resolve_model,
 )
+from ftft.training.weights import weight_names
 
 # Tokenizers without a stated limit give a number like 1e30.
 _NO_LIMIT = 10**6
@@ -34,12 +37,18 @@ _fitting: set[Hashable] = set()
 
 
 def check_head(settings: FineTuning, class_names: Sequence[str]) -> None:
-    """Check that the head that a model comes with is one for these classes.
+    """Check that the head that a model comes with is there and one for these classes.
+
+    Of a model on the hub, whose weights may not have been fetched, only its classes are checked.
 
     Raises:
-        ModelError: It is for others.
+        ModelError: It is for others, or its weights are not in the model's folder.
     """
     output_order(load_config(settings), class_names, settings.model)
+    folder = Path(resolve_model(settings.model))
+    if folder.is_dir():
+        found = weight_names(folder, settings.model)
+        refuse_lost(set(head_weights(_empty_model(settings))) - found, settings.model)
 
 
 def check_model(settings: FineTuning, *, texts: int = 2) -> None:

@@ -65,6 +65,23 @@ def output_order(config: Any, class_names: Sequence[str], name: str) -> list[int
     return [found.index(one) for one in class_names]
 
 
+def refuse_lost(lost: Collection[str], name: str) -> None:
+    """Refuse to keep a head of which weights are missing.
+
+    Args:
+        lost: The head's weights that the files do not hold, or in another shape.
+        name: The model's name, for the message.
+
+    Raises:
+        ModelError: There are such.
+    """
+    if lost:
+        raise ModelError(
+            f"model {name}: head is keep, but its files hold no whole head: {len(lost)} weights "
+            f"are missing or have another shape (first: {sorted(lost)[-1]}); set head: new."
+        )
+
+
 def settle_head(
     model: Any, missing: Collection[str], order: Sequence[int] | None, *, seed: int, name: str
 ) -> str:
@@ -87,11 +104,7 @@ def settle_head(
     head = head_weights(model)
     lost = [weight for weight in head if weight in missing]
     if order is not None:
-        if lost:
-            raise ModelError(
-                f"model {name}: head is keep, but its files hold no whole head: {len(lost)} "
-                f"weights are missing or have another shape (first: {lost[0]}); set head: new."
-            )
+        refuse_lost(lost, name)
         _reorder_outputs(model, order, name)
         names = ", ".join(model.config.id2label.values())
         return f"  the head of {name} is kept, its outputs put in the order {names}, for all seeds"

@@ -51,6 +51,21 @@ def check_weights(folder: Path, name: str) -> None:
         )
 
 
+def weight_names(folder: Path, name: str) -> set[str]:
+    """Names of the weights in a folder's safetensors files; no tensor is read.
+
+    Raises:
+        ModelError: The folder holds no whole files.
+    """
+    check_weights(folder, name)
+    whole = folder / WEIGHTS
+    names: set[str] = set()
+    for path in [whole] if whole.is_file() else _shards(folder, name):
+        with safe_open(path, "numpy") as file:
+            names.update(file.keys())
+    return names
+
+
 def _shards(folder: Path, name: str) -> list[Path]:
     try:
         content = json.loads((folder / SHARDS).read_bytes())
