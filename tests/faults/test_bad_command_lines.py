@@ -132,11 +132,6 @@ FILES = [
     case("report map.parquet --format latex", "--format latex is for runs", "--plot"),
     case("report map.parquet --no-texts -o a.html", "--no-texts is for runs", "--rows"),
     case("report map.parquet --rows nowhere.yaml -o a.html", "nowhere.yaml", "ftft init"),
-    case(
-        "report results --rows experiment.yaml -o a.html",
-        "results.json",
-        "not the results of ftft run",
-    ),
     case(f"map {LONG} -o a.parquet", "xxx", "cannot be read"),
     case("select nowhere -o a.parquet", "nowhere does not exist", "Give the file"),
     case("select empty -o a.parquet", "empty", "Make it again"),

@@ -270,6 +270,12 @@ def test_several_settings_are_no_page(ftft, tmp_path):
         assert ftft("report", name, "--format", "csv").code == 0
 
 
+def test_a_run_names_its_data_itself(ftft, runs, experiment_file):
+    refused = ftft("report", runs[0], "--rows", experiment_file)
+    assert refused.code == 2
+    assert "--rows is for data maps and studies" in refused.err
+
+
 @pytest.mark.parametrize("kind", ["html", "markdown", "figures"])
 def test_nothing_finished_is_said(ftft, tmp_path, kind):
     run_of(tmp_path / "empty", Made(), lambda values: values["runs"].clear())
