@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, PlotFile, check_plot, tell
+from ftft.cli.common import Overwrite, PlotFile, check_plot, note_idle, tell
 
 
 def transfer(
+    context: typer.Context,
     maps: Annotated[
         list[Path],
         typer.Argument(help="Two or more map.parquet files or dynamics folders of the same data."),
@@ -57,6 +58,14 @@ def transfer(
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
     drawn = [read_map(path, burn_in, fraction) for path in maps]
+    known = {one for datamap in drawn for one in datamap.example_ids.to_pylist()}
+    if groups is not None and not any(known & column.keys() for column in groups.values()):
+        raise ConfigError(
+            f"--slices {slices}: none of its examples is in the maps; its column example_id must "
+            f"hold their ids, such as {drawn[0].example_ids[0].as_py()!r}."
+        )
+    are_drawn = any(path.is_dir() for path in maps)
+    note_idle(context, "on maps, which are drawn already", {"burn_in": are_drawn})
     names = names_apart(maps)
     pairs = [
         (

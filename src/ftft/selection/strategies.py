@@ -85,7 +85,8 @@ def select(
         num_clusters: for loss-clusters, at least 1.
 
     Raises:
-        DynamicsError: an unknown strategy, a value out of range, or too few candidates.
+        DynamicsError: an unknown strategy, a value out of range, too few candidates, or labels
+            to go by where all are one.
     """
     fraction = checked_fraction(fraction, "The selected fraction")
     _check(strategy, seed, keep_label_proportions and balance_labels, easy_share)
@@ -95,6 +96,8 @@ def select(
             f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the "
             "fraction, or use more examples."
         )
+    if keep_label_proportions or balance_labels:
+        _check_labels(datamap, "balance_labels" if balance_labels else "keep_label_proportions")
     candidates = _without_label_errors(datamap, exclude_label_errors)
     if strategy == CLUSTERS:
         picker = _cluster_picker(datamap, seed, trajectories, num_clusters)
@@ -120,6 +123,16 @@ def select(
     )
 
 
+def _check_labels(datamap: DataMap, option: str) -> None:
+    if len(np.unique(datamap.labels)) == 1:
+        name = datamap.class_names[datamap.labels[0]]
+        raise DynamicsError(
+            f"All {len(datamap)} examples of the map have the label {name!r}, as in a map that was "
+            f"imported from coordinates without labels, so {option} has no effect. Import the map "
+            "with its labels, or leave the option out."
+        )
+
+
 def _check(strategy: str, seed: int, both: bool, easy_share: float) -> None:
     if strategy not in STRATEGIES:
         raise DynamicsError(
@@ -127,8 +140,6 @@ def _check(strategy: str, seed: int, both: bool, easy_share: float) -> None:
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise DynamicsError(f"The seed of a selection is {seed!r}; it must be an integer.")
-    if seed < 0 and strategy == CLUSTERS:
-        raise DynamicsError(f"The seed of {CLUSTERS} is {seed}; it must be at least 0.")
     if both:
         raise DynamicsError(
             "keep_label_proportions and balance_labels exclude each other. Set one of them."
