@@ -43,7 +43,7 @@ def run(
     Args:
         experiment: What to do.
         folder: The run folder, made if it is not there.
-        say: Told, in a line, what was done.
+        say: Receives a line for each step.
         force: Stages to run again though they are finished or damaged: ``main/seed-0``, or
             ``main`` for all seeds.
 

@@ -55,7 +55,7 @@ class Stages:
         experiment: What to do.
         data: The labelled data.
         workspace: The run folder.
-        say: Told, in a line, what was done.
+        say: Receives a line for each step.
         encodings: The data as the models' tokenizers see them.
         places: Where a kind of stage is below the run folder, as far as it is not its name; for
             studies, which have many stages of a kind.

@@ -39,6 +39,7 @@ NASTY = [
     "next\x85line",
     "line\u2028separator",
     "null\x00byte",
+    "face 😀\u200d",
     "tab\there",
     " spaces ",
     "漢字 é",

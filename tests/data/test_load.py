@@ -124,7 +124,7 @@ class TestClasses:
         assert "training data:" in message
         assert "column 'label' holds 1 value(s) that stand for no class: 'b' (2 rows)" in message
         assert "The classes are: 'yes'" in message
-        assert "labels: {'b': CLASS}" in message
+        assert 'labels: {a: "yes", b: CLASS}' in message
 
     @pytest.mark.parametrize("marker", ["-", "", "nan"])
     def test_rows_without_gold_label_suggest_where(self, problem, load, marker):
@@ -178,7 +178,8 @@ class TestEvaluationSets:
         assert message.startswith("test_ood set 'hans':")
         assert "t.csv: column 'gold'" in message
         assert "'contradicton' (1 rows)" in message
-        assert "labels: {'contradicton': CLASS}. Did you mean 'contradiction'?" in message
+        assert "labels: {contradicton: CLASS, entailment: entailment}" in message
+        assert "Did you mean 'contradiction'?" in message
         assert "use 'merge'" in message
 
     def test_merged_classes(self, nli):
@@ -403,8 +404,11 @@ class TestNamedIntegers:
         return load_data(DataConfig.model_validate({"train": source, "dev": {"d": source}}))
 
     def test_integer_without_name_is_no_label(self, folder):
-        with pytest.raises(DataError, match=r"'-1' \(1 rows\).*where: {label: \[no, yes\]}"):
+        with pytest.raises(DataError, match=r"'-1' \(1 rows\)") as caught:
             self.load(folder)
+        assert 'labels: {-1: CLASS, "no": "no", "yes": "yes"}' in str(caught.value)
+        assert 'where: {label: ["no", "yes"]}' in str(caught.value)
+        self.load(folder, labels={-1: "maybe", "no": "no", "yes": "yes"})
 
     def test_names_and_integers_both_work(self, folder):
         data = self.load(folder, where={"label": [0, "yes"]}, labels={1: "good", "no": "bad"})

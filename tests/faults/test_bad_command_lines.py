@@ -18,6 +18,7 @@ from corpus import Case, check_command, parametrised, snapshot, untouched
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ftft.cartography.coordinates import read_coordinates, write_coordinates
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.dynamics.interop import write_cartography
@@ -43,6 +44,7 @@ def prepared(tmp_path_factory, make_experiment):
     datamap.write(at / "map.parquet")
     select(datamap, "ambiguous", 0.5).write(at / "selection.parquet")
     write_cartography(at / "theirs", dynamics)
+    (at / "slices.csv").write_text("example_id,kind\nnobody,a\n")
     (at / "empty").mkdir()
     (at / "run/given/seed-0/model").mkdir(parents=True)
     (at / "run/given/seed-0/model/config.json").write_text("{}")
@@ -54,6 +56,11 @@ def prepared(tmp_path_factory, make_experiment):
     (at / "labels.csv").write_text("id,label\nt0,0\nt0,1\n")
     (at / "sources.csv").write_text("example_id,source\nt0,a\nt1,b\n")
     (at / "elsewhere.csv").write_text("example_id,source\nx0,a\nx1,b\n")
+    (at / "gold.csv").write_text("id,label\nt0,0\n")
+    (at / "cut.csv").write_text('id,label\nt0,"0')
+    (at / "huge.csv").write_text(f"id,label\nt0,{'9' * 5000}\n")
+    write_coordinates(at / "points.jsonl", datamap)
+    read_coordinates(at / "points.jsonl").write(at / "unlabelled.parquet")
     (at / "words.csv").write_text("id,label\nt0,zero\n")
     (at / "demo/data").mkdir(parents=True)
     (at / "demo/data/train.csv").write_text("mine")
@@ -159,6 +166,20 @@ FILES = [
     case("import theirs --labels train.csv", "train.csv", "columns id and label"),
     case("import theirs --labels words.csv", "words.csv", "class index from 0"),
     case("import theirs --labels labels.csv", "labels.csv, row 2", "give each id one label"),
+    case("import theirs --labels gold.csv", "--labels gold.csv", "theirs holds the gold labels"),
+    case("import theirs --labels cut.csv", "cut.csv", "never closed", "columns id and label"),
+    case("import theirs --labels huge.csv", "huge.csv, row 1", "class index from 0"),
+    case("import theirs --epochs 3", "--epochs", "theirs holds its epochs"),
+    case(
+        "import points.jsonl --labels gold.csv -o a.parquet",
+        "points.jsonl",
+        "no gold label",
+        "'t1'",
+    ),
+    case("import points.jsonl --class-name a", "--class-name", "add --labels"),
+    case("import points.jsonl --epochs 1 -o a.parquet", "points.jsonl", "more than the 1 epochs"),
+    case("select unlabelled.parquet --balance-labels -o a.parquet", "label '0'", "no effect"),
+    case("transfer map.parquet map.parquet --slices slices.csv", "slices.csv", "none of its"),
     case("import theirs --class-name a --class-name a", "['a', 'a']", "different name"),
     case("import theirs --class-name a", "a", "class"),
     case("init nowhere.csv", "nowhere.csv", "does not exist"),

@@ -356,7 +356,10 @@ def test_a_fraction_out_of_range(fraction):
         ({"strategy": "best"}, "no selection strategy 'best'.*ambiguous"),
         ({"fraction": 0.001}, "selects none"),
         ({"seed": 0.5}, "seed"),
-        ({"strategy": "loss-clusters", "seed": -1}, "at least 0"),
+        (
+            {"strategy": "loss-clusters", "trajectories": np.zeros((200, 2)), "seed": -1},
+            "at least 0",
+        ),
         ({"keep_label_proportions": True, "balance_labels": True}, "exclude each other"),
         ({"balance_by": "x", "groups": ["a"] * 200, "balance_labels": True}, "exclude each other"),
         ({"balance_by": "x"}, "belong together"),
@@ -390,6 +393,18 @@ def test_imported_coordinates_have_no_margin_to_exclude_by(tmp_path):
     assert select(imported).example_ids == select(original).example_ids
     with pytest.raises(DynamicsError, match="imported from coordinates"):
         select(imported, exclude_label_errors=0.1)
+
+
+@pytest.mark.parametrize("option", ["balance_labels", "keep_label_proportions"])
+def test_a_map_without_labels_has_none_to_go_by(tmp_path, option):
+    original = DataMap.from_dynamics(make_dynamics())
+    write_coordinates(tmp_path / "c.jsonl", original)
+    with pytest.raises(DynamicsError, match=f"have the label '0'.*so {option} has no effect"):
+        select(read_coordinates(tmp_path / "c.jsonl"), **{option: True})
+    labels = dict(zip(original.example_ids.to_pylist(), original.labels.tolist(), strict=True))
+    imported = read_coordinates(tmp_path / "c.jsonl", labels=labels)
+    chosen = select(imported, **{option: True}).example_ids
+    assert chosen == select(original, **{option: True}).example_ids
 
 
 def test_files_to_selection_load_no_heavy_library(tmp_path):

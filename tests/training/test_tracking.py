@@ -190,6 +190,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("report_to", "message"),
         [
+            ("kubeflow", "only where Kubeflow Trainer started the training"),
+            ("dagshub", "give `pip install dagshub mlflow`"),
             (
                 "neptune",
                 "names neptune, whose package is not installed: give `pip install neptune`",

@@ -181,9 +181,17 @@ def test_slices_are_texts_whatever_the_file(tmp_path, suffix):
     assert read_slices(path) == {"kind": {"007": "01"}}
 
 
+@pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".tsv", "\t")])
+def test_what_is_called_na_is_no_missing_value(tmp_path, suffix, mark):
+    path = tmp_path / f"slices{suffix}"
+    path.write_text(f"example_id{mark}kind\nNA{mark}None\nnan{mark}null\n")
+    assert read_slices(path) == {"kind": {"NA": "None", "nan": "null"}}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        ("cut.csv", 'example_id,kind\n1,"a'),
         ("no.csv", "id,kind\n1,a\n"),
         ("only.csv", "example_id\n1\n"),
         ("empty.csv", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -124,6 +125,20 @@ def check_plot(plot: Path | None, *, overwrite: bool) -> None:
     if plot.suffix.lower() not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot}: pictures are PNG or SVG; end the name in .png or .svg.")
     check_free(plot, overwrite=overwrite, error=WorkspaceError)
+
+
+def note_idle(context: typer.Context, place: str, works: Mapping[str, bool]) -> None:
+    """Say which options were given on the command line that change nothing here.
+
+    Args:
+        context: Of the command.
+        place: Where they change nothing.
+        works: Parameter to whether it changes anything.
+    """
+    for name, has_effect in works.items():
+        source = context.get_parameter_source(name)
+        if not has_effect and source is not None and source.name == "COMMANDLINE":
+            say(f"note: --{name.replace('_', '-')} has no effect {place}")
 
 
 def say(line: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, say, tell
 
 
 def import_(
@@ -31,29 +31,37 @@ def import_(
     class_name: Annotated[
         list[str] | None, typer.Option(help="A class name; once for each class, in order.")
     ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Epochs that coordinates were computed from; the highest correctness if left out.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn another tool's training dynamics or map coordinates into ftft's."""
     from ftft.dynamics.interop import read_cartography, read_uid_to_logits
     from ftft.dynamics.store import write_dynamics
     from ftft.errors import DataError
-    from ftft.files import check_free
 
     if not source.exists():
         raise DataError(f"{source}: there is no such file or folder to import.")
     names = class_name or None
     gold = None if labels is None else _read_labels(labels)
-    if source.suffix == ".pt":
-        dynamics = read_uid_to_logits(source, gold or {}, class_names=names)
-    elif _is_coordinates(source):
-        from ftft.cartography.coordinates import read_coordinates
-
-        target = output or Path("map.parquet")
-        check_free(target, overwrite=overwrite)
-        datamap = read_coordinates(source, labels=gold, class_names=names)
-        datamap.write(target)
-        tell(f"data map of {len(datamap):,} examples, written to {target}")
+    is_tensors = source.suffix == ".pt"
+    if not is_tensors and _is_coordinates(source):
+        _import_coordinates(source, output, gold, names, epochs, overwrite=overwrite)
         return
+    if epochs is not None:
+        raise DataError(f"--epochs is for coordinates; {source} holds its epochs. Leave it out.")
+    if is_tensors:
+        dynamics = read_uid_to_logits(source, gold or {}, class_names=names)
+    elif gold is not None:
+        raise DataError(
+            f"--labels {labels}: {source} holds the gold labels itself, so others have no effect. "
+            "Leave the option out."
+        )
     else:
         dynamics = read_cartography(source, class_names=names)
     target = output or Path("dynamics")
@@ -73,26 +81,66 @@ def import_(
         )
 
 
+def _import_coordinates(
+    source: Path,
+    output: Path | None,
+    gold: dict[str, int] | None,
+    names: list[str] | None,
+    epochs: int | None,
+    *,
+    overwrite: bool,
+) -> None:
+    from ftft.cartography.coordinates import read_coordinates
+    from ftft.errors import DataError
+    from ftft.files import check_free
+
+    if names is not None and gold is None:
+        raise DataError(
+            f"--class-name: {source} holds no labels whose classes could be named; add --labels, "
+            "or leave it out."
+        )
+    target = output or Path("map.parquet")
+    check_free(target, overwrite=overwrite)
+    datamap = read_coordinates(source, num_epochs=epochs, labels=gold, class_names=names)
+    datamap.write(target)
+    tell(f"data map of {len(datamap):,} examples, written to {target}")
+    if epochs is None:
+        say(
+            f"note: correctness is a share of {len(datamap.epochs)} epochs, the highest count in "
+            "the file; if no example was right in all of them, give their number with --epochs"
+        )
+    if gold is None:
+        say(
+            "note: the file holds no labels, so all examples have one; --labels gives them, for "
+            "selections by label"
+        )
+
+
 def _is_coordinates(source: Path) -> bool:
     # Both of cartography's files are JSON lines; only dynamics are called by their epoch.
     return source.is_file() and not source.name.startswith("dynamics_epoch_")
 
 
 def _read_labels(path: Path) -> dict[str, int]:
-    import csv
-
+    from ftft.data.delimited import Dialect, read_delimited
     from ftft.errors import DataError
 
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [(row["id"], int(row["label"])) for row in csv.DictReader(file)]
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        table = read_delimited(path, Dialect(","), ["id", "label"])
+    except (DataError, OSError) as error:
         raise DataError(
-            f"{path}: cannot be read as labels ({type(error).__name__}: {error}); expected a CSV "
-            "with the columns id and label, the label a class index from 0."
+            f"{path}: cannot be read as labels: {error} Expected a CSV with the columns id and "
+            "label, the label a class index from 0."
         ) from error
     labels: dict[str, int] = {}
-    for number, (example_id, label) in enumerate(rows, start=1):
+    rows = zip(table.column("id").to_pylist(), table.column("label").to_pylist(), strict=True)
+    for number, (example_id, text) in enumerate(rows, start=1):
+        if not (text.strip().isdecimal() and len(text.strip()) < 10):
+            raise DataError(
+                f"{path}, row {number:,}: the label {text[:40]!r} is not a class index from 0. "
+                "Expected a CSV with the columns id and label."
+            )
+        label = int(text)
         if labels.setdefault(example_id, label) != label:
             raise DataError(
                 f"{path}, row {number:,}: the id {example_id!r} has the label {label}, but "

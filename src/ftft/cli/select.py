@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, check_parquet, tell
+from ftft.cli.common import Overwrite, check_parquet, note_idle, tell
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
 
 
 def select_(
+    context: typer.Context,
     datamap: Annotated[Path, typer.Argument(help="A map.parquet that ftft wrote.")],
     strategy: Annotated[
         str,
@@ -57,12 +58,12 @@ def select_(
     overwrite: Overwrite = False,
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
-    from ftft.cartography.datamap import DataMap
+    from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
     from ftft.files import check_free
-    from ftft.selection.strategies import CLUSTERS, select
+    from ftft.selection.strategies import CLOSENESS, CLUSTERS, MIXED, select
     from ftft.workspace import check_artifact
 
     check_parquet(output)
@@ -92,6 +93,13 @@ def select_(
         trajectories=None if dynamics is None else loss_trajectories(read_dynamics(dynamics)),
     )
     selection.write(output)
+    works = {
+        "easy_share": strategy == MIXED,
+        "num_clusters": strategy == CLUSTERS,
+        "dynamics": strategy == CLUSTERS,
+        "seed": strategy not in (AMBIGUOUS, HARD, EASY, MIXED, CLOSENESS),
+    }
+    note_idle(context, f"with --strategy {strategy}", works)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
 
 

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import BurnInOption, Overwrite, PlotFile, burn_in_of, check_plot, tell
+from ftft.cli.common import (
+    BurnInOption,
+    Overwrite,
+    PlotFile,
+    burn_in_of,
+    check_plot,
+    note_idle,
+    tell,
+)
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
 
 
 def transfer(
+    context: typer.Context,
     maps: Annotated[
         list[Path],
         typer.Argument(help="Two or more map.parquet files or dynamics folders of the same data."),
@@ -50,7 +59,7 @@ def transfer(
     from ftft.files import check_free
     from ftft.records import write_json
     from ftft.transfer.agreement import agreement
-    from ftft.transfer.reading import names_apart, read_map, read_slices
+    from ftft.transfer.reading import map_file, names_apart, read_map, read_slices
 
     if len(maps) < 2:
         raise ConfigError(f"ftft transfer: only {maps[0]} is given; give at least two maps.")
@@ -59,6 +68,14 @@ def transfer(
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
     drawn = [read_map(path, burn_in_of(burn_in), fraction) for path in maps]
+    known = {one for datamap in drawn for one in datamap.example_ids.to_pylist()}
+    if groups is not None and not any(known & column.keys() for column in groups.values()):
+        raise ConfigError(
+            f"--slices {slices}: none of its examples is in the maps; its column example_id must "
+            f"hold their ids, such as {drawn[0].example_ids[0].as_py()!r}."
+        )
+    are_drawn = any(map_file(path) is None for path in maps)
+    note_idle(context, "on maps, which are drawn already", {"burn_in": are_drawn})
     names = names_apart(maps)
     pairs = [
         (

@@ -11,6 +11,7 @@ import difflib
 import itertools
 import os
 import reprlib
+import shlex
 import stat
 import types
 import typing
@@ -70,7 +71,8 @@ def load_experiment(
     if "grid" in raw and "data" not in raw:
         raise ConfigError(
             f"{path}: this is a study file, as its key grid says, where an experiment file was "
-            f"expected; check it with `ftft study {path} --dry-run`, run it without --dry-run."
+            f"expected; check it with `ftft study {shlex.quote(os.fspath(path))} --dry-run`, run "
+            "it without --dry-run."
         )
     for override in overrides:
         apply_override(raw, override)

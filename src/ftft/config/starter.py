@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -136,9 +135,9 @@ def _indented(values: dict[str, Any]) -> str:
 
 def _flow(value: Any) -> str:
     # Dumped inside a list and unwrapped, so that a bare scalar gets no document end mark.
-    # JSON strings are YAML too, and stay on one line whatever they hold.
     if isinstance(value, str) and _one_line(value) != value:
-        return json.dumps(value)
+        # In double quotes whatever cannot be seen is escaped, and all stays on one line.
+        return yaml.safe_dump([value], default_style='"', width=MAX_WIDTH).strip()[2:]
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
     text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=MAX_WIDTH)

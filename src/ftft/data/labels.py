@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
+from ftft.data.pasted import yaml_mapping
 from ftft.data.spelling import TRUTH_VALUES, has_fraction, is_number, is_plain_number, respelt
-from ftft.data.wording import listed, nearest, short
+from ftft.data.wording import LONGEST, listed, nearest, short
 from ftft.errors import DataError
 
 # What data sets write where annotators did not agree. None of them becomes a class
@@ -169,13 +170,20 @@ def _unknown(
         parts.append(f"'labels' maps {short(value)} to {target!r}.{nearest(target, accepted)}")
     if not wrong:
         first = distinct[bad[0]]
+        # A mapping names every value; what stood for itself without one is named as well.
+        others = {} if mapping else {value: value for value in good}
+        advised = {**mapping, **{distinct[i]: "CLASS" for i in bad}, **others}
+        example = f", as in labels: {yaml_mapping(advised)}" if _can_be_shown(advised) else ""
+        parts.append(f"Map them to classes{example}.")
         # A close name only: "entailment" is no help to who has "non-entailment".
-        parts.append(f"Map them, as in labels: {{{short(first)}: CLASS}}.")
         parts[-1] += nearest(first, accepted, cutoff=0.85)
         if merge is not None:
             parts.append("Where several classes of the model count as one here, use 'merge'.")
-    if good and len(good) <= 20:
-        parts.append(
-            f"Or keep the other rows only: where: {{{source.label}: [{', '.join(good)}]}}."
-        )
+    where = {**source.where, source.label: good}
+    if good and _can_be_shown([*good, *(v for values in source.where.values() for v in values)]):
+        parts.append(f"Or keep the other rows only: where: {yaml_mapping(where)}.")
     return " ".join(parts)
+
+
+def _can_be_shown(values: Collection[str]) -> bool:
+    return len(values) <= _MANY_CLASSES and all(len(value) <= LONGEST for value in values)

@@ -41,10 +41,11 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
     train, remarks, places = _load_training(config)
     classes = train.class_names
     _check_classes(train, places)
-    roles = {
-        role: {name: _load_evaluation(role, name, s, classes) for name, s in sets.items()}
-        for role, sets in config.evaluation_sets.items()
-    }
+    roles: dict[str, dict[str, LabelledDataset]] = {}
+    for role, sets in config.evaluation_sets.items():
+        loaded = {name: _load_evaluation(role, name, s, classes) for name, s in sets.items()}
+        roles[role] = {name: dataset for name, (dataset, _) in loaded.items()}
+        remarks += tuple(remark for _, more in loaded.values() for remark in more)
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
     flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
@@ -74,22 +75,25 @@ def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...]
         table = _join(parts, classes)
     except DataError as error:
         raise DataError(f"training data: {error}") from error
+    remarks = (*(f"training data: {one}" for part in parts for one in part.remarks), *remarks)
     places = " and ".join(part.source.place for part in parts)
     return LabelledDataset.from_table("train", table, classes), remarks, places
 
 
 def _load_evaluation(
     role: str, name: str, source: EvaluationSet, classes: Sequence[str]
-) -> LabelledDataset:
+) -> tuple[LabelledDataset, list[str]]:
+    """Return a development or test set, and remarks on it."""
     try:
         names, class_of_model_class = merged_classes(classes, source.merge)
         part = prepare(source, known=names, merge=source.merge)
         table = _join([part], names)
     except DataError as error:
         raise DataError(f"{role} set {name!r}: {error}") from error
-    return LabelledDataset.from_table(
+    dataset = LabelledDataset.from_table(
         name, table, names, model_classes=classes, class_of_model_class=class_of_model_class
     )
+    return dataset, [f"{role} set {name!r}: {remark}" for remark in part.remarks]
 
 
 def _join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ class Prepared:
         ids: The id column, or None where ids are to be made.
         slices: Slice column name to N values, without nulls.
         rows: For messages: the row of each example in its source, from 1, int64.
+        remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
     """
 
     source: DataSource
@@ -39,6 +40,7 @@ class Prepared:
     ids: pa.ChunkedArray | None
     slices: dict[str, pa.ChunkedArray]
     rows: pa.ChunkedArray
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -78,6 +80,7 @@ def prepare(
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in source.slices},
         rows=table.column(_ROW),
+        remarks=tuple(_without_rows(raw, source)),
     )
 
 
@@ -92,7 +95,7 @@ def _keep_where(table: pa.Table, raw: RawTable, source: DataSource) -> pa.Table:
     for column, values in source.where.items():
         named = [_alias(raw, column, value) for value in values]
         accepted = pa.array(_spelt(named, table.column(column)), pa.string())
-        kept = table.filter(pc.is_in(table.column(column), value_set=accepted))
+        kept = table.filter(pc.is_in(pc.fill_null(table.column(column), ""), value_set=accepted))
         if len(kept) == 0:
             there = [value for value in pc.unique(table.column(column)).to_pylist() if value]
             raise DataError(
@@ -102,6 +105,19 @@ def _keep_where(table: pa.Table, raw: RawTable, source: DataSource) -> pa.Table:
             )
         table = kept
     return table
+
+
+def _without_rows(raw: RawTable, source: DataSource) -> Iterator[str]:
+    """Say which values of ``where`` no row has, before any other condition."""
+    for column, values in source.where.items():
+        there = pc.unique(pc.fill_null(raw.columns.column(column), "")).to_pylist()
+        known = {*there, *map(same_value, there)}
+        missing = [v for v in values if not {a := _alias(raw, column, v), same_value(a)} & known]
+        if missing:
+            yield (
+                f"{source.place}: 'where' asks for {listed(missing)} in {column!r}, which no row "
+                f"has.{nearest(missing[0], there)} The column holds: {listed(there)}"
+            )
 
 
 def _spelt(values: list[str], column: pa.ChunkedArray) -> list[str]:

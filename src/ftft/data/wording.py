@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from ftft.errors import DataError
 
 _MOST = 10
-_LONGEST = 40
+LONGEST = 40
 
 
 def short(value: str) -> str:
     """Quote a value, cut to a length that cannot carry an example text."""
-    return repr(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
+    return repr(value if len(value) <= LONGEST else value[:LONGEST] + "…")
 
 
 def listed(values: Iterable[str]) -> str:

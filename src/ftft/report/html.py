@@ -85,7 +85,7 @@ def write_report(
         data: The data of each run, where they are at hand; else they are read as the
             experiments name them, and left out, with a note on the page, where they cannot be.
         texts: Whether to show the texts of the examples.
-        say: Told, a line each, what is left out and why, which the page says too.
+        say: Receives a line for each thing left out and why, which the page says too.
 
     Returns:
         The path.

@@ -77,7 +77,7 @@ def write_maps(
         maps: The maps, at least one.
         path: The file; one that is there is replaced.
         train: The examples, for their texts and slices.
-        say: Told, a line each, what is left out and why, which the page says too.
+        say: Receives a line for each thing left out and why, which the page says too.
 
     Returns:
         The path.

@@ -43,7 +43,8 @@ def cluster(trajectories: npt.NDArray[Any], order: Rows, num_clusters: int, seed
         int32 array of shape (N,): the group of each example, in [0, num_clusters).
 
     Raises:
-        DynamicsError: the trajectories are not finite or `num_clusters` is not positive.
+        DynamicsError: the trajectories are not finite, `num_clusters` is not positive, or
+            the seed is negative.
     """
     points = np.asarray(trajectories)
     if points.ndim != 2 or points.shape[1] == 0 or not np.isfinite(points).all():
@@ -53,6 +54,8 @@ def cluster(trajectories: npt.NDArray[Any], order: Rows, num_clusters: int, seed
         )
     if isinstance(num_clusters, bool) or not isinstance(num_clusters, int) or num_clusters < 1:
         raise DynamicsError(f"num_clusters is {num_clusters!r}; it must be an integer above 0.")
+    if seed < 0:
+        raise DynamicsError(f"The seed of the clusters is {seed}; it must be at least 0.")
     sample = points[order[:_FIT_EXAMPLES]].astype(np.float64)
     centres = _start(sample, min(num_clusters, len(sample)), np.random.default_rng(seed))
     for _ in range(_ITERATIONS):

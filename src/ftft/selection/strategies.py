@@ -113,7 +113,8 @@ def select(
         num_clusters: for loss-clusters, at least 1.
 
     Raises:
-        DynamicsError: an unknown strategy, a value out of range, or too few candidates.
+        DynamicsError: an unknown strategy, a value out of range, too few candidates, or labels
+            to go by where all are one.
     """
     fraction = checked_fraction(fraction, "The selected fraction")
     _check(strategy, seed, easy_share, other_end)
@@ -124,6 +125,8 @@ def select(
             f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the "
             "fraction, or use more examples."
         )
+    if keep_label_proportions or balance_labels:
+        _check_labels(datamap, "balance_labels" if balance_labels else "keep_label_proportions")
     candidates = _without_label_errors(datamap, exclude_label_errors)
     if strategy == CLUSTERS:
         picker = _cluster_picker(datamap, seed, trajectories, num_clusters)
@@ -151,6 +154,16 @@ def select(
         scores=np.concatenate([tier.scores[tier.rows].astype(np.float64) for tier in tiers]),
         options={name: value for name, value in options.items() if value is not None},
     )
+
+
+def _check_labels(datamap: DataMap, option: str) -> None:
+    if len(np.unique(datamap.labels)) == 1:
+        name = datamap.class_names[datamap.labels[0]]
+        raise DynamicsError(
+            f"All {len(datamap)} examples of the map have the label {name!r}, as in a map that was "
+            f"imported from coordinates without labels, so {option} has no effect. Import the map "
+            "with its labels, or leave the option out."
+        )
 
 
 def _check(strategy: str, seed: int, easy_share: float, other_end: float) -> None:

@@ -130,7 +130,7 @@ def finetune(
             training may stop; None: it runs to its end.
         tracked: How the training is followed where ``report_to`` asks for it; None: as the Trainer
             does.
-        say: Told, in a line, where an interrupted training goes on, and what becomes of a head
+        say: Receives a line: where an interrupted training resumes, and what becomes of a head
             that the model has already.
 
     Returns:

@@ -99,7 +99,7 @@ def settle_head(
         What became of a head that was there already, in a line; empty where none was.
 
     Raises:
-        ModelError: There is no whole head to keep, or it cannot be told from the network.
+        ModelError: There is no whole head to keep, or it cannot be distinguished from the network.
     """
     head = head_weights(model)
     lost = [weight for weight in head if weight in missing]

@@ -211,7 +211,7 @@ def load_model(
         settings: Model name, head, layers, frozen parts.
         class_names: Names of the classes, in the order of the head's outputs.
         seed: Seed of a new head's weights.
-        say: Told, in a line, what becomes of a head that the model has already.
+        say: Receives a line: what becomes of a head that the model has already.
 
     Returns:
         A ``transformers`` model for sequence classification.
@@ -242,9 +242,9 @@ def load_model(
     # Weights of another shape than the network's were left out, which is missing too.
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     _refuse_missing_layers(model, missing, settings.model)
-    told = settle_head(model, missing, order, seed=seed, name=settings.model)
-    if told and say is not None:
-        say(told)
+    note = settle_head(model, missing, order, seed=seed, name=settings.model)
+    if note and say is not None:
+        say(note)
     check_weight_values(model, f"model {settings.model}")
     if settings.freeze_embeddings:
         freeze_embeddings(model)

@@ -169,7 +169,7 @@ class RecordDynamics:
             where = "" if then is None else f" in epoch {then.epoch} (from 0)"
             raise DynamicsError(
                 f"{given['resume_from_checkpoint']} was written after {done} steps{where}, but "
-                f"transformers goes on from it in epoch {now.epoch}, after {now.first_step} steps: "
+                f"transformers resumes from it in epoch {now.epoch}, after {now.first_step} steps: "
                 "it cannot tell where the training set has no length, or another one than it has "
                 "batches, or the batch size was changed. Logits would be recorded for the wrong "
                 "epochs: resume with a training set and batches as they were, of a known length, "

@@ -12,7 +12,7 @@ from transformers.integrations.integration_utils import (
 from ftft.config.schema import FineTuning
 from ftft.errors import ConfigError
 
-_PACKAGES = {"comet_ml": "comet-ml"}
+_PACKAGES = {"comet_ml": "comet-ml", "dagshub": "dagshub mlflow"}
 # transformers does not list these though they are installed; the Trainer still looks for them.
 _NOT_LISTED = {"flyte", "azure_ml"}
 
@@ -40,6 +40,11 @@ def check_services(names: Sequence[object], model: str) -> None:
                 f"{', '.join(sorted(INTEGRATION_TO_CALLBACK))}, and none."
             )
         if name not in get_available_reporting_integrations() and name not in _NOT_LISTED:
+            if name == "kubeflow":  # no package, but what starts a training
+                raise ConfigError(
+                    f"{place} names {name}, which is there only where Kubeflow Trainer started the "
+                    f"training and set KUBEFLOW_TRAINER_SERVER_URL; leave {name} out elsewhere."
+                )
             package = _PACKAGES.get(name, name)
             raise ConfigError(
                 f"{place} names {name}, whose package is not installed: give `pip install "

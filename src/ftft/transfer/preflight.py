@@ -275,7 +275,7 @@ def _generalises(found: Signals, dev: DevScore) -> Finding:
     )
     if gap <= _BY_HEART:
         return Finding(GOOD, reason, "")
-    reason += ": it knows them by heart, and what it finds ambiguous may be noise"
+    reason += ": it has memorised them, and what it finds ambiguous may be noise"
     return Finding(
         DOUBTFUL, reason, "take more training examples, or train the main model on all of them"
     )

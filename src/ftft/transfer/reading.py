@@ -16,8 +16,9 @@ from ftft.dynamics.store import read_dynamics
 from ftft.errors import DataError, DynamicsError, reason
 
 _READERS = {
-    ".csv": pd.read_csv,
-    ".tsv": lambda path, **kwargs: pd.read_csv(path, sep="\t", **kwargs),
+    # An id or a slice may be called NA or None.
+    ".csv": lambda path, **kwargs: pd.read_csv(path, keep_default_na=False, **kwargs),
+    ".tsv": lambda path, **kwargs: pd.read_csv(path, sep="\t", keep_default_na=False, **kwargs),
     ".parquet": lambda path, **kwargs: pd.read_parquet(path),
     ".jsonl": lambda path, **kwargs: pd.read_json(path, lines=True, **kwargs),
 }
