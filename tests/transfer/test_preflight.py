@@ -125,7 +125,7 @@ def test_training_examples_known_by_heart_are_doubtful():
     assert known.verdict == "doubtful"
     assert known.reasons == (
         "its accuracy is 95.0% on the examples it was trained on and 84.0% on development data: "
-        "it knows them memorised, and what it finds ambiguous may be noise",
+        "it has memorised them, and what it finds ambiguous may be noise",
     )
     assert known.advice == ("take more training examples, or train the main model on all of them",)
     # Better on development data than in training, where dropout is on, is no gap.
