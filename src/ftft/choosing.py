@@ -15,6 +15,7 @@ from typing import Any
 
 from ftft.checks import Attempts, check
 from ftft.config.schema import Experiment, FineTuning
+from ftft.data.task import TaskData
 from ftft.pipeline import opened, tell_map
 from ftft.stages import Stages
 from ftft.training.arguments import Plan, main_plan, reference_plan
@@ -80,10 +81,14 @@ def choose(
             before any is trained.
     """
     attempt = Attempts()
-    for candidate in candidates:
-        attempt(partial(check, candidate.experiment, str(candidate.folder)))
+    checked = [attempt(partial(check, one.experiment, str(one.folder))) for one in candidates]
     attempt.raise_problems("choosing a reference")
-    waiting = sorted((_costed(one) for one in candidates), key=lambda one: one.total_cost)
+    costed = [
+        _costed(one, data)
+        for one, data in zip(candidates, checked, strict=True)
+        if data is not None
+    ]
+    waiting = sorted(costed, key=lambda one: one.total_cost)
     judged: list[Judged] = []
     for one in waiting:
         if not every and any(before.verdict == GOOD for before in judged):
@@ -101,10 +106,9 @@ def chosen(judged: Sequence[Judged]) -> Judged:
     return min(known, key=lambda one: (order.index(str(one.verdict)), one.total_cost))
 
 
-def _costed(candidate: Candidate) -> Judged:
+def _costed(candidate: Candidate, data: TaskData) -> Judged:
     """What a candidate would cost, before anything is trained."""
     experiment, seed = candidate.experiment, candidate.experiment.seeds[0]
-    data = check(experiment, str(candidate.folder))
     stages = Stages(experiment, data, Workspace(candidate.folder, builds=()), lambda line: None)
     examples, main = len(data.train), experiment.main
     erm = stages.erm_flops(seed)

@@ -100,7 +100,8 @@ class Stages:
                 "preflight": asdict(found) | {"reasons": found.reasons, "advice": found.advice},
             }
 
-        made_from = {"map": settings.model_dump(), "dynamics": trained.digest}
+        # Older maps do not say which points they used: they are drawn again, which is cheap.
+        made_from = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 2}
         return self._stage(f"{name}/seed-{seed}", made_from, build, reads=(trained,))
 
     def select(self, name: str, datamap: Stage, trained: Stage, seed: int) -> Stage:
