@@ -18,11 +18,11 @@ import numpy as np
 from ftft.cartography.burn_in import mean_probability, points_left_out, transient
 from ftft.cartography.datamap import DataMap
 from ftft.config.load import load_experiment
-from ftft.data.demo import DemoRow, generate_demo, write_demo
-from ftft.demonstration import FLIPPED, SHORTCUT
+from ftft.demo.generate import DemoRow, generate_demo, write_demo
+from ftft.demo.prepare import FLIPPED, SHORTCUT
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics
-from ftft.pipeline import opened
+from ftft.experiment.pipeline import opened
 from ftft.selection.strategies import select
 
 EXPERIMENT = """\

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 
 from ftft.dynamics import TrainingDynamics, read_dynamics
-from ftft.study.reading import RunFolder, RunResult, read_run
+from ftft.results.read import RunFolder, RunResult, read_run
 from ftft.transfer import DevScore, Preflight, Signals, preflight, selections_by_point, signals
 from ftft.transfer.agreement import overlap_of, spearman
-from ftft.transfer.settling import Settling
+from ftft.transfer.early_stopping import Settling
 
 SIGNALS = (
     *("train_accuracy", "easy", "ambiguous_and_hard", "ambiguous_confidence", "ambiguous_unlearnt"),

@@ -16,10 +16,10 @@ from pathlib import Path
 from ftft.cli.show import show_regions
 from ftft.cli.show_study import show_summary
 from ftft.config.load import load_experiment
-from ftft.demonstration import RegionTruth, prepare_demo, region_truth
-from ftft.pipeline import run
-from ftft.study.aggregate import aggregate
-from ftft.study.reading import RunFolder, read_run
+from ftft.demo.prepare import RegionTruth, prepare_demo, region_truth
+from ftft.experiment.pipeline import run
+from ftft.results.aggregate import aggregate
+from ftft.results.read import RunFolder, read_run
 from ftft.study.summary import Summary
 
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "report"))
 from generated import Made, write_run
 
 from ftft.report.html import write_report
-from ftft.study.reading import read_run
+from ftft.results.read import read_run
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu-sandbox", "--no-first-run"]
 FRAMES = 60

@@ -27,16 +27,16 @@ from ftft.config.schema import Experiment
 from ftft.dynamics import TrainingDynamics, read_dynamics
 from ftft.errors import FtftError
 from ftft.evaluation.metrics import SetScores
-from ftft.execution.opening import OpenStudy, open_study
-from ftft.execution.performing import Done
+from ftft.experiment.stages import Stages
+from ftft.results.intervals import paired
+from ftft.results.read import read_run
+from ftft.selection.selection import Selection
 from ftft.selection.strategies import CLUSTERS, select
-from ftft.selection.subset import Selection
-from ftft.stages import Stages
 from ftft.study.grid import Task, tasks
-from ftft.study.intervals import paired
-from ftft.study.reading import read_run
+from ftft.study.prepare import OpenStudy, open_study
+from ftft.study.run_task import Done
 from ftft.training.finetune import FineTuned
-from ftft.workspace import Workspace
+from ftft.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)

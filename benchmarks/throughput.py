@@ -102,8 +102,8 @@ def generated(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     import numpy as np
     import pyarrow as pa
 
+    from ftft.data.dataset import LabelledDataset
     from ftft.data.encode import encode
-    from ftft.data.task import LabelledDataset
     from ftft.training.models import load_tokenizer
 
     generator = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ftft.study.reading import RunResult
+from ftft.results.read import RunResult
 
 # What differs between two runs of the same thing.
 CLOCK = {"seconds", "overhead_seconds", "preparation_seconds", "peak_memory_bytes", "environment"}

@@ -1,109 +1,64 @@
-"""Holds the table of the design: which part of the package may import which, and what else."""
+"""The layers of the package: which part may import which, what is heavy, and what none may do."""
 
 import ast
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import ftft
 
 ROOT = Path(ftft.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(ROOT.rglob("*.py"))}
 MOST_LINES = 350
 
-BASE = {"errors", "files"}
-NAMES = {"methods"}
-NOTEBOOK = {"notebook"}
-PROCESSES = BASE | {"processes"}
-FOLDER = PROCESSES | {"folders", "locking", "records", "workspace"}
-CONFIG = BASE | NAMES | {"config"}
-DATA = CONFIG | {"data"}
-MAPS = BASE | NOTEBOOK | {"dynamics", "cartography"}
-EVALUATION = BASE | {"evaluation"}
-TRAINING = DATA | EVALUATION | PROCESSES | {"dynamics", "training", "stopping"}
-RUNS = EVALUATION | FOLDER | NAMES | {"training"}
-TRACKED = TRAINING | MAPS | FOLDER | {"transfer", "tracked"}
-STAGES = TRACKED | {"selection", "environment", "encodings", "stage_words"}
-STUDY = FOLDER | CONFIG | {"study"}
-RESULTS = STAGES | STUDY | NOTEBOOK | {"method_runs", "stages"}
-REPORT = DATA | STUDY | MAPS | {"selection", "transfer", "report"}
-PIPELINE = RESULTS | {"results", "checks", "report"}
-SHARING = TRAINING | MAPS | STUDY | {"selection", "transfer", "sharing"}
+BASE = {"errors", "utils"}
+DATA = BASE | {"config", "data"}
+MAPS = BASE | {"dynamics", "cartography"}
+CHOICE = MAPS | {"selection", "transfer"}
+TRAINING = DATA | {"dynamics", "evaluation", "training"}
+RESULTS = TRAINING | {"cartography", "transfer", "workspace", "results"}
+REPORT = DATA | CHOICE | {"workspace", "results", "report"}
+EXPERIMENT = RESULTS | REPORT | {"experiment"}
 
-COMMANDS = PIPELINE | SHARING | {"pipeline", "scoring", "choosing", "demonstration", "execution"}
-
-# Part -> the parts it may import (itself always), and the packages from outside.
+# Part -> the parts it may import, and the packages from outside; from the bottom up.
 TABLE = {
     "errors": (set(), set()),
-    "files": ({"errors"}, set()),
-    "methods": (set(), set()),
-    "notebook": (set(), set()),
-    "config": (CONFIG, {"pydantic", "yaml"}),
+    "utils": ({"errors"}, {"torch", "accelerate"}),
+    "config": (BASE, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
-    "dynamics": (BASE | NOTEBOOK, {"numpy", "pyarrow", "torch", "jax"}),
+    "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
     "cartography": (MAPS, {"cleanlab", "datasets", "numpy", "pyarrow", "sklearn"}),
-    "selection": (MAPS | {"selection"}, {"numpy", "pyarrow"}),
+    "selection": (MAPS, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
-    "evaluation": (EVALUATION, {"numpy"}),
-    # Its metrics are pure NumPy, so training may score development sets with them.
+    "evaluation": (BASE, {"numpy"}),
+    # Metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
-    "processes": ({"errors"}, {"torch", "accelerate"}),
-    "stopping": (PROCESSES, set()),
-    "folders": (BASE, set()),
-    "locking": (BASE, set()),
-    "records": (BASE, set()),
-    "workspace": (FOLDER, set()),
-    "environment": (PROCESSES, {"torch"}),
-    "method_runs": (RUNS, set()),
-    "encodings": (TRAINING, set()),
-    "tracked": (TRACKED, {"numpy"}),
-    "stage_words": (TRACKED | {"selection", "stage_words"}, {"numpy"}),
-    "scoring": (TRAINING | FOLDER, set()),
-    "stages": (STAGES, {"numpy"}),
-    "results": (RESULTS, set()),
-    "checks": (TRAINING | FOLDER | MAPS, {"numpy"}),
-    "pipeline": (PIPELINE, {"yaml"}),
-    # What it says of finished runs is read from their results, so nothing is trained to say it.
-    "study": (STUDY, {"numpy", "scipy"}),
-    "sharing": (SHARING, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
-    # Apart from `study`, so that who only reads results never comes near a training.
-    "execution": (
-        PIPELINE | {"pipeline", "execution"},
-        {"datasets", "ray", "yaml"},
-    ),
+    "workspace": (BASE, set()),
+    "results": (RESULTS, {"numpy", "pyarrow", "scipy"}),
     # It reads what a run left in its folder, so that it needs no torch.
     "report": (REPORT, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
-    "choosing": (PIPELINE | {"pipeline", "choosing"}, set()),
-    "demonstration": (STAGES, set()),
+    "experiment": (EXPERIMENT, {"numpy", "yaml"}),
+    "study": (EXPERIMENT, {"datasets", "ray", "yaml"}),
+    "sharing": (RESULTS | CHOICE, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
+    "demo": (BASE | CHOICE | {"config", "workspace"}, set()),
     "cli": (
-        PIPELINE
-        | STUDY
-        | {"pipeline", "scoring", "choosing", "demonstration", "execution", "sharing"},
+        EXPERIMENT | {"study", "sharing", "demo"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets", "tqdm"},
     ),
     "__main__": ({"cli"}, set()),
-    "": (PIPELINE | {"pipeline"}, set()),
+    "": (EXPERIMENT, set()),
 }
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
+HEAVY = {"torch", "transformers", "accelerate", "datasets", "huggingface_hub"}
+HEAVY |= {"cleanlab", "sklearn", "jax", "ray"}
 LAZY = {
-    "cli": (
-        PIPELINE
-        | STUDY
-        | {"pipeline", "scoring", "choosing", "demonstration", "execution", "sharing"},
-        {"pydantic", "pyarrow", "datasets", "tqdm"},
-    ),
-    "execution": (set(), {"datasets", "ray"}),
-    # Only a model has to be loaded to be checked, and only the hub asks for its client.
-    "sharing": ({"training"}, {"huggingface_hub"}),
-    "cartography": (set(), {"cleanlab", "datasets", "sklearn"}),
-    "dynamics": (set(), {"torch", "jax"}),
-    "data": (set(), {"datasets"}),
-    "environment": (set(), {"torch"}),
-    "processes": (set(), {"torch", "accelerate"}),
+    "cli": {"experiment", "study", "sharing", "training", "report", "pydantic", "pyarrow", "tqdm"},
+    # Only a model has to be loaded to be checked.
+    "sharing": {"training"},
 }
+# Token ids are kept in a `datasets.Dataset`; that file is for training only.
+MAY_BE_HEAVY = ("training/", "data/encode.py")
 
 
 def part_of(file):
@@ -112,15 +67,15 @@ def part_of(file):
 
 
 def imports(tree, *, module_level):
-    """The imported modules; those for type checkers only are left out."""
-    found = []
-    waiting = [tree]
+    """The imported modules; those for type checkers only are left out at module level."""
+    found, waiting = [], [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            waiting += node.orelse
-            continue
-        if module_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if module_level and isinstance(node, ast.If):
+            if ast.unparse(node.test).endswith("TYPE_CHECKING"):
+                waiting += node.orelse
+                continue
+        elif module_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
@@ -132,10 +87,6 @@ def imports(tree, *, module_level):
     return found
 
 
-def parsed(file):
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
 def split(modules):
     """Imported parts of the package, and imported packages that are not Python's own."""
     inside = {name.split(".")[1] for name in modules if name.startswith("ftft.")}
@@ -143,70 +94,21 @@ def split(modules):
     return inside - {"__version__"}, outside - sys.stdlib_module_names
 
 
-by_name = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
+def faults(of):
+    """File to what is wrong with it, for the files with which something is."""
+    found = {str(file.relative_to(ROOT)): of(file, tree) for file, tree in FILES.items()}
+    return {file: wrong for file, wrong in found.items() if wrong}
 
 
-@by_name
-def test_imports_only_what_it_may(file):
-    part = part_of(file)
-    assert part in TABLE, f"{part} is new: give it its place in the table"
-    inside, outside = split(imports(parsed(file), module_level=False))
-    allowed_inside, allowed_outside = TABLE[part]
-    assert sorted(inside - allowed_inside - {part}) == []
-    assert sorted(outside - allowed_outside) == []
-
-
-@pytest.mark.parametrize(
-    # Token ids are kept in a `datasets.Dataset`; that file is for training only.
-    "file",
-    [file for file in FILES if file != ROOT / "data/encode.py"],
-    ids=lambda f: str(f.relative_to(ROOT)),
-)
-def test_imports_lazily_what_is_heavy(file):
-    part = part_of(file)
-    inside, outside = split(imports(parsed(file), module_level=True))
-    lazy_inside, lazy_outside = LAZY.get(part, (set(), set()))
-    assert sorted(inside & lazy_inside - {part} - NAMES) == []
-    assert sorted(outside & lazy_outside) == []
-
-
-@by_name
-def test_no_pickle(file):
-    """Nothing is unpickled: the name stands for an error to catch, at most."""
-    tree = parsed(file)
-    modules = {name.partition(".")[0] for name in imports(tree, module_level=False)}
-    assert not modules & {"cloudpickle", "dill", "joblib", "shelve", "marshal"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            assert node.module != "pickle"
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle":
-            assert node.attr == "UnpicklingError"
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-            assert "weights_only=True" in [f"{k.arg}={ast.unparse(k.value)}" for k in node.keywords]
-
-
-@by_name
-def test_is_short_enough_to_be_read(file):
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
-
-
-def test_type_checking_imports_follow_the_table_too():
-    for file in FILES:
+def test_each_file_imports_only_what_its_part_may():
+    def wrong(file, tree):
         part = part_of(file)
-        if part in ("", "cli"):
-            continue
-        guarded = [
-            statement
-            for node in ast.walk(parsed(file))
-            if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-            for statement in node.body
-        ]
-        inside, _ = split(imports(ast.Module(guarded, []), module_level=False))
-        assert inside <= TABLE[part][0] | {part}, file
+        allowed_inside, allowed_outside = TABLE[part]
+        inside, outside = split(imports(tree, module_level=False))
+        return sorted(inside - allowed_inside - {part}) + sorted(outside - allowed_outside)
 
-
-def test_the_table_is_about_parts_that_are_there():
     assert {part_of(file) for file in FILES} == set(TABLE)
+    assert faults(wrong) == {}
 
 
 def test_no_part_is_reached_from_below():
@@ -214,6 +116,40 @@ def test_no_part_is_reached_from_below():
     for part, (inside, _) in TABLE.items():
         for other in inside - {part}:
             assert part not in TABLE[other][0], f"{part} and {other} may import each other"
+
+
+def test_what_is_heavy_is_imported_where_it_is_used():
+    def wrong(file, tree):
+        if str(file.relative_to(ROOT)).startswith(MAY_BE_HEAVY):
+            return []
+        inside, outside = split(imports(tree, module_level=True))
+        return sorted((inside | outside) & (HEAVY | LAZY.get(part_of(file), set())))
+
+    assert faults(wrong) == {}
+
+
+def test_nothing_is_unpickled():
+    """The name of pickle stands for an error to catch, at most."""
+
+    def wrong(_, tree):
+        named = {name.partition(".")[0] for name in imports(tree, module_level=False)}
+        found = sorted(named & {"cloudpickle", "dill", "joblib", "shelve", "marshal"})
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "pickle":
+                found.append("from pickle")
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle":
+                found += [node.attr] if node.attr != "UnpicklingError" else []
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                keywords = [f"{k.arg}={ast.unparse(k.value)}" for k in node.keywords]
+                found += [] if "weights_only=True" in keywords else ["torch.load"]
+        return found
+
+    assert faults(wrong) == {}
+
+
+def test_files_are_short_enough_to_be_read():
+    lengths = {str(f.relative_to(ROOT)): len(f.read_text("utf-8").splitlines()) for f in FILES}
+    assert {file: lines for file, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
 LOAD = """

@@ -11,10 +11,10 @@ import pytest
 
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.container import TrainingDynamics
-from ftft.notebook import html_table
-from ftft.results import Results
+from ftft.results.collect import Results
+from ftft.results.read import RunFolder
 from ftft.selection.strategies import select
-from ftft.study.reading import RunFolder
+from ftft.utils.notebook import html_table
 from study_tools import result
 
 NASTY = '<script>alert("x")</script>&'

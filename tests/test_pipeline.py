@@ -15,11 +15,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft import load_experiment
 from ftft import run as run_pipeline
+from ftft.config.methods import BASELINES, METHODS
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
-from ftft.methods import BASELINES, METHODS
-from ftft.pipeline import check, dm, opened
+from ftft.experiment.pipeline import check, dm, opened
 from ftft.report.html import write_report
-from ftft.study.reading import read_run
+from ftft.results.read import read_run
 from ftft.training.trainer import FineTuner
 
 SEEDS = (0, 1)
@@ -276,7 +276,7 @@ class TestFolder:
         def full(*args, **kwargs):
             raise WorkspaceError("report.html cannot be written")
 
-        monkeypatch.setattr("ftft.pipeline.write_report", full)
+        monkeypatch.setattr("ftft.experiment.pipeline.write_report", full)
         before = whole.values
         (copied / "results.json").unlink()
         (copied / "report.html").unlink()

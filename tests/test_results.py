@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from ftft.evaluation.metrics import SetScores
-from ftft.method_runs import ErmYardstick, MethodRun, cost_record, run_record
-from ftft.results import collect, environment
+from ftft.results.collect import collect, environment
+from ftft.results.record import ErmYardstick, MethodRun, cost_record, run_record
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import FineTuned
-from ftft.workspace import Stage, Workspace
+from ftft.workspace.workspace import Stage, Workspace
 
 
 def tuned(tmp_path, training, evaluation, *, accuracy=0.5, steps=10):
@@ -116,9 +116,6 @@ class TestCollect:
         )
         sets = SimpleNamespace(dev={})  # none is named: it was held out
         experiment = SimpleNamespace(name="made-up", metric="macro_f1", data=sets)
-        stages = SimpleNamespace(
-            data=data, experiment=experiment, workspace=Workspace(tmp_path / "run")
-        )
         runs, scores = [], []
         for method, seed, score in (
             *(("ftft", 1, 0.8), ("erm", 0, 0.5)),
@@ -135,7 +132,8 @@ class TestCollect:
                     for name, offset in offsets.items()
                 }
             )
-        return collect(stages, runs, {0: erm, 1: erm}, scores)
+        folder = Workspace(tmp_path / "run").folder
+        return collect(experiment, data, folder, runs, {0: erm, 1: erm}, scores)
 
     def test_erm_comes_first_and_seeds_in_order(self, collected):
         order = [(run["method"], run["seed"]) for run in collected.values["runs"]]

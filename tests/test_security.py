@@ -12,7 +12,7 @@ import pytest
 
 import ftft
 from ftft.cartography.export import export_table
-from ftft.cli.inert import inert
+from ftft.cli.escape_control import inert
 from ftft.cli.show import show_candidates
 
 ROOT = Path(ftft.__file__).parent

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-import ftft.workspace
+import ftft.workspace.workspace
 from ftft.errors import WorkspaceError
-from ftft.folders import check_writable
-from ftft.records import digest_of, write_json
-from ftft.workspace import Workspace, check_artifact
+from ftft.workspace.layout import check_writable
+from ftft.workspace.stage_record import digest_of, write_json
+from ftft.workspace.workspace import Workspace, check_artifact
 
 
 @pytest.fixture
@@ -368,8 +368,8 @@ class TestScratch:
             seen.append((values["status"], sorted(os.listdir(folder))))
             given(folder, values)
 
-        given = ftft.workspace.write_record
-        monkeypatch.setattr("ftft.workspace.write_record", record)
+        given = ftft.workspace.workspace.write_record
+        monkeypatch.setattr("ftft.workspace.workspace.write_record", record)
         workspace.stage("a", {}, self.build)
         assert seen[1] == ("finished", ["checkpoints", "model.txt", "stage.json"])
 
@@ -462,7 +462,7 @@ class TestUnwritable:
 
 HOLD = """
 import sys
-from ftft.workspace import Workspace
+from ftft.workspace.workspace import Workspace
 with Workspace(sys.argv[1]).locked():
     print("held", flush=True)
     sys.stdin.read()

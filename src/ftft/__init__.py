@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         SharingError,
         WorkspaceError,
     )
-    from ftft.pipeline import run
+    from ftft.experiment.pipeline import run
+    from ftft.selection.selection import Selection
     from ftft.selection.strategies import select
-    from ftft.selection.subset import Selection
     from ftft.training.recording import RecordDynamics
 
 __version__ = "0.1.0"
@@ -45,13 +45,13 @@ _HOMES = {
     "FtftError": "ftft.errors",
     "ModelError": "ftft.errors",
     "RecordDynamics": "ftft.training.recording",
-    "Selection": "ftft.selection.subset",
+    "Selection": "ftft.selection.selection",
     "SharingError": "ftft.errors",
     "TrainingDynamics": "ftft.dynamics.container",
     "WorkspaceError": "ftft.errors",
     "load_experiment": "ftft.config.load",
     "read_dynamics": "ftft.dynamics.store",
-    "run": "ftft.pipeline",
+    "run": "ftft.experiment.pipeline",
     "select": "ftft.selection.strategies",
     "write_dynamics": "ftft.dynamics.store",
 }

@@ -11,9 +11,9 @@ import pytest
 
 from ftft.cartography.datamap import DataMap
 from ftft.config.load import load_experiment
-from ftft.data.demo import generate_demo, write_demo
+from ftft.demo.generate import generate_demo, write_demo
 from ftft.dynamics.store import read_dynamics
-from ftft.pipeline import opened
+from ftft.experiment.pipeline import opened
 from ftft.selection.strategies import select
 
 EXPERIMENT = """\

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import ftft.choosing
+import ftft.experiment.choose
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
 
 
@@ -12,7 +12,7 @@ from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
 def judged(monkeypatch):
     """Verdicts by number of layers, given by hand; what is trained is noted."""
     verdicts, trained = {}, []
-    real = ftft.choosing.opened
+    real = ftft.experiment.choose.opened
 
     def opened(experiment, folder, say):
         trained.append(experiment.reference.layers)
@@ -22,8 +22,8 @@ def judged(monkeypatch):
         layers = stages.experiment.reference.layers
         datamap.result["preflight"]["verdict"] = verdicts[layers]
 
-    monkeypatch.setattr(ftft.choosing, "opened", opened)
-    monkeypatch.setattr(ftft.choosing, "tell_map", tell_map)
+    monkeypatch.setattr(ftft.experiment.choose, "opened", opened)
+    monkeypatch.setattr(ftft.experiment.choose, "tell_map", tell_map)
     return verdicts, trained
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ftft.config.load import load_experiment
 from ftft.data.load import load_data
-from ftft.demonstration import prepare_demo, region_truth
+from ftft.demo.prepare import prepare_demo, region_truth
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from ftft.cli.show import show_regions, show_results
-from ftft.demonstration import RegionTruth
-from ftft.results import Results
-from ftft.study.reading import run_folder
+from ftft.demo.prepare import RegionTruth
+from ftft.results.collect import Results
+from ftft.results.read import run_folder
 
 COST = {"erm": 1.0, "erm_budget": 0.5, "random": 0.3, "ftft": 0.5}
 
@@ -64,7 +64,7 @@ def row_of(out, name):
 
 
 def test_the_terminal_says_what_the_report_says(capsys):
-    from ftft.report.verdict import verdict
+    from ftft.results.verdict import verdict
 
     given = results((0.85,), erm=(0.8,), erm_budget=(0.7,), random=(0.75,))
     show_results(given)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ftft.stopping import Stopped
+from ftft.utils.signals import Stopped
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def failing(ftft, experiment_file, monkeypatch):
         def fail(*args, **options):
             raise error
 
-        monkeypatch.setattr("ftft.stages.finetune", fail)
+        monkeypatch.setattr("ftft.experiment.stages.finetune", fail)
         return ftft("run", "experiment.yaml", *arguments)
 
     return run
@@ -40,7 +40,7 @@ def test_stopped_before_anything_was_forced(ftft, experiment_file, monkeypatch):
     def fail(*args):
         raise Stopped(signal.SIGINT)
 
-    monkeypatch.setattr("ftft.pipeline.check", fail)
+    monkeypatch.setattr("ftft.experiment.pipeline.check", fail)
     outcome = ftft("run", "experiment.yaml", "--force-stage", "main")
     assert outcome.err.strip().endswith("go on with: ftft run experiment.yaml --force-stage main")
 

@@ -144,7 +144,7 @@ def test_the_folder_of_a_whole_run_or_study_is_told_apart(ftft, recorded, comman
 
 def test_a_reference_stops_when_it_is_stable(ftft, experiment_file, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ftft.stages.Settling.is_reached", lambda rule, found: len(found.epochs) > 2
+        "ftft.experiment.stages.Settling.is_reached", lambda rule, found: len(found.epochs) > 2
     )
     longer = ("--set", "reference.epochs=6")
     outcome = ftft("record", experiment_file, *longer, "--set", "reference.stop=stable")

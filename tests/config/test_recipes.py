@@ -12,13 +12,13 @@ import pytest
 import standins
 import yaml
 
-from ftft.checks import check
 from ftft.config.data import DataConfig
 from ftft.config.load import load_experiment
 from ftft.config.recipe import FOLDER, find_recipe, recipes
+from ftft.data.dataset import TaskData
 from ftft.data.load import load_data
-from ftft.data.task import TaskData
 from ftft.errors import ConfigError
+from ftft.experiment.validate import check
 from ftft.training.arguments import check_training_arguments, full_steps, main_plan, reference_plan
 
 ROOT = Path(__file__).parents[2]
@@ -174,7 +174,7 @@ class TestData:
 @pytest.fixture
 def each_data_once(monkeypatch):
     """The pairs of a task read the same data: once is enough."""
-    monkeypatch.setattr("ftft.checks.load_data", _loaded_once)
+    monkeypatch.setattr("ftft.experiment.validate.load_data", _loaded_once)
 
 
 _LOADED: dict[str, TaskData] = {}
@@ -199,7 +199,7 @@ def test_every_recipe_passes_all_checks_on_the_stand_ins(recipe, there, each_dat
 
 
 def test_demo_recipes_pass_on_the_demo_s_data(somewhere):
-    from ftft.data.demo import generate_demo, write_demo
+    from ftft.demo.generate import generate_demo, write_demo
 
     write_demo(somewhere / "data", generate_demo(train=60, dev=20, test=20))
     for name in ("demo", "demo-failing"):

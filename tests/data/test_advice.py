@@ -9,12 +9,12 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ftft.checks import notes
 from ftft.config.data import EvaluationSet
 from ftft.config.load import load_experiment
 from ftft.data import load_data
 from ftft.data.labels import _NO_GOLD
 from ftft.errors import DataError
+from ftft.experiment.validate import notes
 
 ODD = [
     "yes",

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from ftft.data.delimited import Dialect, read_delimited
-from ftft.data.jsonlines import read_json_lines
+from ftft.data.readers.delimited import Dialect, read_delimited
+from ftft.data.readers.json_lines import read_json_lines
 from ftft.errors import DataError
 
 TEXTS = {"csv": 'a,b\n1,"café, ""x"""\n', "jsonl": '{"a": "1", "b": "café, \\"x\\""}\n'}

@@ -13,8 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftft.data import delimited
-from ftft.data.delimited import Dialect, read_delimited
+from ftft.data.readers import delimited
+from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.errors import DataError
 
 CSV = Dialect(",")

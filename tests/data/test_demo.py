@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ftft.data.demo import FILES, DemoData, DemoRow, generate_demo, write_demo
-from ftft.data.demo_lexicon import ADDED_DETAILS
+from ftft.demo.generate import FILES, DemoData, DemoRow, generate_demo, write_demo
+from ftft.demo.lexicon import ADDED_DETAILS
 from ftft.errors import DataError
 
 FALSE_SIGNALS = {"not", "never", "failed", "refused", "forgot"}

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import EncodedDataset, encode
-from ftft.data.task import LabelledDataset
 from ftft.errors import DataError
 
 

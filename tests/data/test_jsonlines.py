@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ftft.data.jsonlines import read_json_lines
+from ftft.data.readers.json_lines import read_json_lines
 from ftft.errors import DataError
 
 

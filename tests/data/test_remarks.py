@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ftft.checks import notes
 from ftft.config.data import DataConfig
 from ftft.data import load_data
 from ftft.errors import DataError
+from ftft.experiment.validate import notes
 
 
 def csv_of(labels):

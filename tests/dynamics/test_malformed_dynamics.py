@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftft.dynamics import DynamicsRecorder, TrainingDynamics, read_dynamics, write_dynamics
-from ftft.dynamics.flushes import Flush, list_flushes, write_flush
+from ftft.dynamics.shards import Flush, list_flushes, write_flush
 from ftft.errors import DynamicsError
 
 N, C, E = 40, 3, 3

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ftft.dynamics import DynamicsRecorder, read_dynamics
-from ftft.dynamics.flushes import list_flushes
+from ftft.dynamics.shards import list_flushes
 from ftft.errors import DynamicsError
 
 N, C = 12, 3
@@ -369,7 +369,7 @@ def test_a_failed_write_keeps_the_buffer(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ftft.dynamics.flushes.pq.write_table", full)
+        patch.setattr("ftft.dynamics.shards.pq.write_table", full)
         with pytest.raises(DynamicsError, match="No space left"):
             target.flush()
     assert target.finish_epoch(0).complete

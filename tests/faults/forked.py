@@ -35,7 +35,7 @@ import transformers  # noqa: F401  # loaded once here, not in every fork
 
 import ftft.cli.app
 import ftft.cli.show
-import ftft.pipeline  # noqa: F401  # as above
+import ftft.experiment.pipeline  # noqa: F401  # as above
 from ftft.cli import main
 from ftft.config.load import load_experiment
 from ftft.training.flops import flop_counter

@@ -369,7 +369,7 @@ class TestOverwrite:
         assert not (tmp_path / "link.parquet").is_symlink()
 
     def test_the_demo_keeps_what_was_changed(self, tmp_path):
-        from ftft.demonstration import prepare_demo
+        from ftft.demo.prepare import prepare_demo
         from ftft.errors import WorkspaceError
 
         prepare_demo(tmp_path / "new")

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from ftft.cartography.coordinates import read_coordinates, write_coordinates
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics import TrainingDynamics, read_cartography, read_dynamics, read_uid_to_logits
-from ftft.dynamics.flushes import Flush, write_flush
 from ftft.dynamics.interop import write_cartography
+from ftft.dynamics.shards import Flush, write_flush
 from ftft.dynamics.store import write_dynamics
+from ftft.selection.selection import Selection
 from ftft.selection.strategies import select
-from ftft.selection.subset import Selection
 
 N, C, E = 12, 3, 3
 IDS = [f"id{n}" for n in range(N)]

@@ -22,7 +22,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.store import read_dynamics
-from ftft.selection.subset import Selection
+from ftft.selection.selection import Selection
 
 pytestmark = pytest.mark.slow
 

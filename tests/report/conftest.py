@@ -9,7 +9,7 @@ import pytest
 from generated import Made, write_run
 
 from ftft.report.html import write_report
-from ftft.study.reading import read_run
+from ftft.results.read import read_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = [

@@ -10,8 +10,8 @@ import numpy as np
 
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.container import TrainingDynamics
+from ftft.results.read import RunFolder, read_run
 from ftft.selection.strategies import select
-from ftft.study.reading import RunFolder, read_run
 
 BASE = {"erm": (0.90, 0.60), "random": (0.86, 0.55), "dm": (0.89, 0.61), "ftft": (0.88, 0.63)}
 COST = {"erm": 1.0, "random": 0.25, "dm": 2.0, "ftft": 0.5}

@@ -13,8 +13,8 @@ from conftest import EVIL, ODD_IDS
 from ftft.cartography import read_coordinates, write_coordinates
 from ftft.report.html import MOST_BYTES, write_report
 from ftft.report.map_page import read_maps, write_maps
+from ftft.results.read import read_run
 from ftft.selection.strategies import select
-from ftft.study.reading import read_run
 
 MADE = Made(ids=ODD_IDS, seeds=(0, 1))
 

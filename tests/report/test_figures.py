@@ -27,9 +27,9 @@ from ftft.report.figures import (
     write_figure,
     write_figures,
 )
-from ftft.report.rows import cell_names, rows_of, runs_by_cell
+from ftft.results.read import read_run
+from ftft.results.rows import cell_names, rows_of, runs_by_cell
 from ftft.selection.strategies import select
-from ftft.study.reading import read_run
 from ftft.transfer.agreement import agreement
 
 

@@ -13,12 +13,12 @@ from generated import Made, results, write_run
 import ftft.report
 from ftft import DataMap, select
 from ftft.errors import FtftError
-from ftft.report import naming
+from ftft.report.encode import page_json
 from ftft.report.html import page, write_report
-from ftft.report.packing import page_json
-from ftft.report.verdict import LOST, OPEN, WON, verdict
 from ftft.report.views import read_view
-from ftft.study.reading import read_run
+from ftft.results.collect import naming
+from ftft.results.read import read_run
+from ftft.results.verdict import LOST, OPEN, WON, verdict
 
 STATIC = Path(ftft.report.__file__).parent / "static"
 

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 from generated import Made, datamap, write_run
 
-from ftft.report import points
+from ftft.report import map_payload
 from ftft.report.html import page
-from ftft.report.points import explorer
+from ftft.report.map_payload import explorer
 from ftft.report.sampling import shown_rows
 from ftft.report.texts import ROWS_PER_BLOCK, packed_texts
 from ftft.report.views import read_view
-from ftft.study.reading import read_run
+from ftft.results.read import read_run
 
 MADE = Made(seeds=(0, 1))
 
@@ -103,7 +103,7 @@ def test_all_are_shown_where_they_fit():
 
 
 def test_a_sample_is_said(view, monkeypatch):
-    monkeypatch.setattr(points, "MOST_POINTS", 100)
+    monkeypatch.setattr(map_payload, "MOST_POINTS", 100)
     found = explorer([view], 10_000_000)
     assert (found.datasets[0]["shown"], found.datasets[0]["total"]) == (100, 600)
     assert len(read_lists(found, "d0-ids")) == 100

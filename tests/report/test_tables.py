@@ -12,8 +12,8 @@ import pytest
 from made_runs import make_run, record
 
 from ftft.errors import FtftError
-from ftft.report.tables import table_caption, table_cells, table_text
-from ftft.study.aggregate import aggregate
+from ftft.results.aggregate import aggregate
+from ftft.results.tables import table_caption, table_cells, table_text
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hub_standin import TOKEN
 
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import SharingError
-from ftft.sharing.places import Repository, parse_place
 from ftft.sharing.pull import pull
 from ftft.sharing.push import push
+from ftft.sharing.targets import Repository, parse_place
 
 WHERE = parse_place("tester/shared")
 NOWHERE = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"

@@ -18,16 +18,16 @@ from ftft import DataMap, Selection, load_experiment, read_dynamics
 from ftft.data.load import load_data
 from ftft.dynamics.header import read_header
 from ftft.errors import SharingError, WorkspaceError
-from ftft.folders import STUDY_TITLE
-from ftft.records import digest_of
 from ftft.sharing.bundle import bundle
 from ftft.sharing.card import card, plain
 from ftft.sharing.manifest import FileEntry, Manifest, is_shared, read_manifest
 from ftft.sharing.matching import check_match
-from ftft.sharing.places import Repository, parse_place
 from ftft.sharing.provenance import provenance, public_name
 from ftft.sharing.pull import pull
 from ftft.sharing.push import push
+from ftft.sharing.targets import Repository, parse_place
+from ftft.workspace.layout import STUDY_TITLE
+from ftft.workspace.stage_record import digest_of
 
 DYNAMICS, MAP, MODEL = "reference/seed-0/dynamics", "map/seed-0/map.parquet", "main/seed-0/model"
 

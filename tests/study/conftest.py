@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-import ftft.stages
+import ftft.experiment.stages
+import ftft.training.erm_cost
 import ftft.training.finetune
-import ftft.training.yardstick
 from ftft.config.load_study import load_study
-from ftft.execution.engines import ThisProcess
-from ftft.execution.execute import Finished, run_study
+from ftft.study.executors import ThisProcess
+from ftft.study.run import Finished, run_study
 from ftft.study.summary import read_summary, write_summary
 
 STUDY = """\
@@ -45,19 +45,19 @@ class Runner:
     ) -> Finished:
         self.trained, self.said, self.told = [], [], []
         study = load_study(self.file, overrides)
-        real = ftft.stages.finetune
+        real = ftft.experiment.stages.finetune
 
         def counted(settings: Any, plan: Any, *rest: Any, **more: Any) -> Any:
             self.trained.append(more["title"])
             return real(settings, plan, *rest, **more)
 
-        ftft.stages.finetune = counted
+        ftft.experiment.stages.finetune = counted
         try:
             finished = run_study(
                 study, self.folder, engine, self.said.append, self.told.append, force
             )
         finally:
-            ftft.stages.finetune = real
+            ftft.experiment.stages.finetune = real
         summary = read_summary(self.folder, study)
         failed = {task.id: problem for task, problem in finished.failures.items()}
         write_summary(summary, study.name, finished.total, failed)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ftft.study.aggregate import aggregate
-from ftft.study.reading import read_run
+from ftft.results.aggregate import aggregate
+from ftft.results.read import read_run
 from ftft.study.summary import flat_rows
 from study_tools import result
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftft.config.load_study import load_study
+from ftft.config.methods import BASELINES, METHODS, REFERENCE
 from ftft.config.schema import Experiment
-from ftft.methods import BASELINES, METHODS, REFERENCE
 from ftft.study.grid import Task, cell_of_task, experiment_of, tasks
 
 BASE = {

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ftft.errors import FtftError
-from ftft.study.intervals import AMOUNT, SHARE, Interval, paired
+from ftft.results.intervals import AMOUNT, SHARE, Interval, paired
 
 # The 97.5% point of Student's t with 3 and 1 degrees of freedom, as printed in tables.
 T3, T1 = 3.182446, 12.706205

@@ -12,8 +12,8 @@ import pytest
 
 from ftft.config.study import Resources
 from ftft.errors import ConfigError
-from ftft.execution import on_ray
-from ftft.execution.on_ray import Ray
+from ftft.study import on_ray
+from ftft.study.on_ray import Ray
 from study_tools import content
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"

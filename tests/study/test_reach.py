@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftft.study.reach import reach
+from ftft.results.time_to_target import reach
 from study_tools import result
 
 

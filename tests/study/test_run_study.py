@@ -5,19 +5,19 @@ import shutil
 
 import pytest
 
-import ftft.execution.performing
+import ftft.study.run_task
 from ftft import load_experiment
 from ftft import run as run_experiment
 from ftft.config.load_study import load_study
 from ftft.errors import ConfigError, DataError, WorkspaceError
-from ftft.execution.execute import seconds_left
-from ftft.execution.job import Outcome
-from ftft.execution.opening import open_study
-from ftft.execution.planning import plan
-from ftft.locking import held
+from ftft.results.read import read_run
 from ftft.study.grid import Task, tasks
-from ftft.study.reading import read_run
+from ftft.study.job import Outcome
+from ftft.study.plan import plan
+from ftft.study.prepare import open_study
+from ftft.study.run import seconds_left
 from ftft.study.summary import missing, read_summary
+from ftft.workspace.lock import held
 from study_tools import content
 
 FTFT_CELLS = 2 * 2 * 2 * 2
@@ -27,14 +27,14 @@ CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 
 def failing(monkeypatch, wanted, error):
     """Have the task with this id fail."""
-    real = ftft.execution.job.perform
+    real = ftft.study.job.perform
 
     def perform(stages, task):
         if task.id == wanted:
             raise error
         return real(stages, task)
 
-    monkeypatch.setattr("ftft.execution.job.perform", perform)
+    monkeypatch.setattr("ftft.study.job.perform", perform)
 
 
 class TestDone:
@@ -296,7 +296,7 @@ class TestChecks:
         (again.folder / "tiny/reference/two/seed-1/stage.json").unlink()
         stages = opened.stages(cell, lambda line: None)
         with pytest.raises(WorkspaceError, match="reference/two/seed-1 is not finished"):
-            ftft.execution.performing.perform(stages, cell)
+            ftft.study.run_task.perform(stages, cell)
 
 
 def outcome(method, seconds, problem=None):

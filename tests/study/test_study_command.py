@@ -10,11 +10,11 @@ import pytest
 
 from ftft.cli.show_study import duration, progress_line, show_summary
 from ftft.errors import DataError
-from ftft.execution.execute import Progress
-from ftft.execution.job import Outcome
-from ftft.study.aggregate import aggregate
+from ftft.results.aggregate import aggregate
+from ftft.results.read import RunFolder
 from ftft.study.grid import Task
-from ftft.study.reading import RunFolder
+from ftft.study.job import Outcome
+from ftft.study.run import Progress
 from ftft.study.summary import Summary
 from study_tools import result
 
@@ -51,7 +51,7 @@ def test_a_failed_cell_is_named_at_the_end(ftft, again, monkeypatch):
     def fail(*arguments):
         raise DataError("the disk is gone")
 
-    monkeypatch.setattr("ftft.execution.job.perform", fail)
+    monkeypatch.setattr("ftft.study.job.perform", fail)
     outcome = ftft("study", again.file, "--output", again.folder)
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1] == f"failed: tiny/{CELL}: the disk is gone"

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from ftft.config.load_study import load_study
-from ftft.execution.engines import Processes
-from ftft.execution.job import Job
+from ftft.study.executors import Processes
 from ftft.study.grid import experiment_of, tasks
+from ftft.study.job import Job
 from study_tools import content
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"

@@ -7,9 +7,9 @@ import tempfile
 import pytest
 
 from ftft.config.load import load_experiment
-from ftft.execution.job import Job
-from ftft.execution.worker import launch
 from ftft.study.grid import Task
+from ftft.study.job import Job
+from ftft.study.worker import launch
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from typing import Any
 from tiny_task import plan, reviews
 from transformers import AutoTokenizer
 
-from ftft import processes
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import encode
 from ftft.training.finetune import DevSets, FineTuned, finetune
+from ftft.utils import distributed
 from ranks import run_ranks
 
 # In batches of 16: all full; or the last one of 5 or of 1, which do not go round.
@@ -43,11 +43,11 @@ def train(model: str, folder: Path, examples: int, **changes: Any) -> FineTuned:
 
 def run(model: str, folder: Path) -> None:
     """One of the processes."""
-    processes.start()
+    distributed.start()
     tuned = {examples: train(model, folder / f"{examples}", examples) for examples in SIZES}
     result = {examples: one.to_dict() for examples, one in tuned.items()}
     (folder / f"rank-{os.environ['RANK']}.json").write_text(json.dumps(result))
-    processes.wait()
+    distributed.wait()
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from ftft.config.schema import Recording
 from ftft.data.encode import encode
 from ftft.training.arguments import full_steps
 from ftft.training.cost import Amount, CostMeter, TrainingCost, planned_cost
+from ftft.training.erm_cost import plan_erm_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, token_count
 from ftft.training.models import load_model
 from ftft.training.trainer import FineTuner
-from ftft.training.yardstick import plan_erm_cost
 
 
 @pytest.fixture

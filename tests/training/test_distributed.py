@@ -17,7 +17,7 @@ from tiny_task import reviews, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.data.encode import encode
-from ftft.dynamics.flushes import list_flushes
+from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import read_dynamics
 from ftft.training.finetune import FineTuned
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from tiny_task import plan, reviews, same_weights, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 
+from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import encode
-from ftft.data.task import LabelledDataset
 from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.arguments import main_plan, reference_plan

@@ -24,8 +24,8 @@ from transformers import (
     ModernBertConfig,
 )
 
-from ftft.training.embedding import freeze_embeddings
 from ftft.training.flops import FlopCounter, flop_counter, planned_shapes, token_count
+from ftft.training.sparse_embedding_grad import freeze_embeddings
 
 TOLERANCE = 0.02
 TARGETS = ["query", "value"]

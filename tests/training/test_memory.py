@@ -11,7 +11,7 @@ import torch
 from tiny_task import plan, same_weights
 from transformers import AutoModelForSequenceClassification
 
-from ftft.training.embedding import reuse_embedding_gradient
+from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 
 # Straight from the C library, so that nothing else lies between what is taken and freed.
 PAGE_FAULTS = """

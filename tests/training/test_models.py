@@ -19,7 +19,6 @@ from transformers import AutoConfig, AutoModel, DebertaV2Config, ElectraConfig, 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training import models
-from ftft.training.embedding import freeze_embeddings
 from ftft.training.fitting import check_head
 from ftft.training.head import head_weights
 from ftft.training.models import (
@@ -30,6 +29,7 @@ from ftft.training.models import (
     model_fingerprint,
     resolve_model,
 )
+from ftft.training.sparse_embedding_grad import freeze_embeddings
 
 
 @pytest.fixture

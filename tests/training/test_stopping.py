@@ -11,9 +11,9 @@ from test_resume import EVALUATION, check_same, scores
 from tiny_task import plan
 from transformers import TrainerCallback
 
-from ftft import stopping
 from ftft.config.schema import Recording
-from ftft.stopping import Stopped, stoppable
+from ftft.utils import signals
+from ftft.utils.signals import Stopped, stoppable
 
 
 class Signal(TrainerCallback):
@@ -76,16 +76,16 @@ def test_outside_of_a_training_it_stops_at_once(signum):
     with pytest.raises(Stopped), stoppable():
         os.kill(os.getpid(), signum)
     assert signal.getsignal(signum) is before
-    assert not stopping.requested()
+    assert not signals.requested()
 
 
 def test_a_stop_that_found_no_step_is_not_forgotten():
     noted = []
 
     def within():
-        with stoppable(), stopping.deferred():
+        with stoppable(), signals.deferred():
             os.kill(os.getpid(), signal.SIGTERM)
-            noted.append(stopping.requested())
+            noted.append(signals.requested())
 
     with pytest.raises(Stopped):
         within()

@@ -15,10 +15,10 @@ from ftft.config.schema import Map, Recording
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import ConfigError, WorkspaceError
-from ftft.tracked import dynamics_figures, selection_figures
+from ftft.experiment.logged_metrics import dynamics_figures, selection_figures
 from ftft.training.arguments import decisive, training_arguments
-from ftft.training.services import is_tracked
-from ftft.training.tracking import Tracked, name_run, tracking
+from ftft.training.logger_checks import is_tracked
+from ftft.training.loggers import Tracked, name_run, tracking
 
 TENSORBOARD = {"report_to": "tensorboard", "logging_steps": 1}
 # Of the clock, so never twice the same.

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from safetensors.torch import load_file
 
-from ftft.data.task import LabelledDataset
+from ftft.data.dataset import LabelledDataset
 from ftft.training.arguments import Plan
 
 CLASSES = ("neg", "pos")

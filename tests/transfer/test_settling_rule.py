@@ -6,7 +6,7 @@ import numpy as np
 
 from ftft.dynamics import TrainingDynamics
 from ftft.transfer import preflight, signals, stability
-from ftft.transfer.settling import Settling
+from ftft.transfer.early_stopping import Settling
 
 LABELS = np.arange(200) % 2
 

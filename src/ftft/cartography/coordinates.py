@@ -22,7 +22,7 @@ import pyarrow.json as pj
 from ftft.cartography.datamap import UNKNOWN_COUNT, DataMap, checked_fraction, region_codes
 from ftft.dynamics.examples import check_unique, json_ids, resolve_classes, to_ids
 from ftft.errors import DynamicsError, reason
-from ftft.files import atomic_path
+from ftft.utils.atomic import atomic_path
 
 _NEVER_LEARNT = 1000
 # What is read, and the highest value it can have; the lowest is 0. Numbers of epochs have

@@ -20,7 +20,7 @@ from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import Labels, check_unique
 from ftft.errors import DynamicsError, reason
-from ftft.notebook import html_table
+from ftft.utils.notebook import html_table
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
 REGIONS = (EASY, AMBIGUOUS, HARD)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ftft.dynamics.examples import check_unique, to_ids
 from ftft.errors import DynamicsError
-from ftft.files import atomic_path
+from ftft.utils.atomic import atomic_path
 
 FORMATS = ("csv", "parquet", "jsonl", "datasets")
 _BY_SUFFIX = {

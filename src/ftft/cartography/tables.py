@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftft.errors import DynamicsError, reason
-from ftft.files import atomic_path
+from ftft.utils.atomic import atomic_path
 
 _KEY = b"ftft"
 # What Arrow and JSON raise for a damaged file depends on where the damage is.

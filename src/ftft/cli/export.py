@@ -51,7 +51,7 @@ def export(
     from ftft.cartography.export import export_table
     from ftft.dynamics.interop import write_cartography
     from ftft.dynamics.store import read_dynamics
-    from ftft.files import check_free
+    from ftft.utils.atomic import check_free
 
     if output.suffix:
         check_free(output, overwrite=overwrite)
@@ -77,7 +77,7 @@ def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no type
     """The table of a map or of a selection, whichever the file is."""
     from ftft.cartography.datamap import DataMap
     from ftft.errors import DynamicsError
-    from ftft.selection.subset import Selection
+    from ftft.selection.selection import Selection
 
     try:
         return DataMap.read(source).to_table()

@@ -92,7 +92,7 @@ def _import_coordinates(
 ) -> None:
     from ftft.cartography.coordinates import read_coordinates
     from ftft.errors import DataError
-    from ftft.files import check_free
+    from ftft.utils.atomic import check_free
 
     if names is not None and gold is None:
         raise DataError(
@@ -122,7 +122,7 @@ def _is_coordinates(source: Path) -> bool:
 
 
 def _read_labels(path: Path) -> dict[str, int]:
-    from ftft.data.delimited import Dialect, read_delimited
+    from ftft.data.readers.delimited import Dialect, read_delimited
     from ftft.errors import DataError
 
     try:

@@ -40,7 +40,7 @@ def init(
     from ftft.config.starter import starter_file
     from ftft.data.detect import detect_columns
     from ftft.errors import ConfigError
-    from ftft.files import check_free, write_text
+    from ftft.utils.atomic import check_free, write_text
 
     try:
         detected = detect_columns(data, text or None, label)

@@ -48,7 +48,7 @@ def label_errors(
     from ftft.cartography.label_errors import label_error_candidates
     from ftft.cli.show import show_candidates
     from ftft.errors import ConfigError
-    from ftft.files import check_free
+    from ftft.utils.atomic import check_free
 
     if output is not None:
         check_free(output, overwrite=overwrite)

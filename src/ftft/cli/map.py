@@ -47,8 +47,8 @@ def map_(
     from ftft.cartography.datamap import DataMap
     from ftft.cli.show import show_map
     from ftft.dynamics.store import read_dynamics
-    from ftft.files import check_free
     from ftft.transfer.reading import dynamics_folder, map_file
+    from ftft.utils.atomic import check_free
 
     check_plot(plot, overwrite=overwrite)
     given = map_file(dynamics)

@@ -44,12 +44,12 @@ def preflight(
     from ftft.cli.show_transfer import show_preflight
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
-    from ftft.files import check_free
-    from ftft.records import write_json
     from ftft.transfer.preflight import GOOD, DevScore, signals
     from ftft.transfer.preflight import preflight as judge
     from ftft.transfer.reading import dynamics_folder
-    from ftft.workspace import check_artifact
+    from ftft.utils.atomic import check_free
+    from ftft.workspace.stage_record import write_json
+    from ftft.workspace.workspace import check_artifact
 
     if output is not None:
         check_free(output, overwrite=overwrite)
@@ -76,7 +76,7 @@ def preflight(
 
 def _recorded_accuracy(stage: Path) -> float | None:
     """Mean accuracy on in-distribution development sets, where a finished stage says it."""
-    from ftft.records import read_record
+    from ftft.workspace.stage_record import read_record
 
     record = read_record(stage, stage.name)
     result = (record or {}).get("result", {})

@@ -35,8 +35,8 @@ def pull(
     Every file is compared with its checksum and read as it will be read in use before anything is
     put in place; no code is run and nothing is unpickled.
     """
-    from ftft.sharing.places import Repository, parse_place
     from ftft.sharing.pull import pull as fetch
+    from ftft.sharing.targets import Repository, parse_place
 
     check = None if data is None else _check_for(data, overrides)
     pulled = fetch(parse_place(source), folder, revision=revision, check=check)

@@ -41,8 +41,8 @@ def push(
     The texts of the data are in none of them; example ids and labels are. The hub asks for a
     token: `hf auth login` or the variable HF_TOKEN.
     """
-    from ftft.sharing.places import Repository, parse_place
     from ftft.sharing.push import push as share
+    from ftft.sharing.targets import Repository, parse_place
 
     pushed = share(
         path, parse_place(target), selection=selection, public=public, overwrite=overwrite

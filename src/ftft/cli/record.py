@@ -46,7 +46,7 @@ def record(
         return
     experiment = open_experiment(file, overrides)
 
-    from ftft.pipeline import chosen_stages, opened
+    from ftft.experiment.pipeline import chosen_stages, opened
 
     forced = chosen_stages(force_stage or (), [f"reference/seed-{n}" for n in experiment.seeds])
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
@@ -78,12 +78,12 @@ def _check_options(
 def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: Path) -> None:
     experiment = open_experiment(file, overrides)
 
-    from ftft import processes
     from ftft.data.load import load_data
     from ftft.errors import ConfigError
     from ftft.training.afterwards import dynamics_of_checkpoints
+    from ftft.utils import distributed
 
-    if processes.count() > 1:
+    if distributed.count() > 1:
         raise ConfigError("--checkpoints is one process: start it without torchrun or accelerate.")
     train = load_data(experiment.data).train
     written = dynamics_of_checkpoints(checkpoints, experiment.reference, train, to)

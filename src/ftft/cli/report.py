@@ -12,8 +12,8 @@ import typer
 from ftft.cli.common import Overwrite, say, tell
 
 if TYPE_CHECKING:
-    from ftft.data.task import TaskData
-    from ftft.study.reading import RunFolder
+    from ftft.data.dataset import TaskData
+    from ftft.results.read import RunFolder
 
 
 class Format(StrEnum):
@@ -76,10 +76,10 @@ def report(
     verdicts, and the data map with the examples in it. Of maps alone, it is the data map.
     """
     from ftft.errors import ConfigError, WorkspaceError
-    from ftft.files import check_free
     from ftft.report.map_page import is_map
-    from ftft.report.naming import told_apart
     from ftft.report.study_parts import read_folders
+    from ftft.results.naming import told_apart
+    from ftft.utils.atomic import check_free
 
     if no_texts and kind is not Format.HTML:
         raise ConfigError(f"--no-texts is for the page; --format {kind.value} holds no texts.")
@@ -140,7 +140,7 @@ def _data_of(folders: Sequence[RunFolder], rows: Path) -> list[TaskData | None]:
     from ftft.config.load import load_experiment
     from ftft.data.load import load_data
     from ftft.errors import ConfigError
-    from ftft.folders import in_study
+    from ftft.workspace.layout import in_study
 
     if not all(in_study(folder.folder) for folder in folders):
         raise ConfigError("--rows is for data maps and studies; runs name their data themselves.")
@@ -159,9 +159,9 @@ def _data_of(folders: Sequence[RunFolder], rows: Path) -> list[TaskData | None]:
 
 def _table(folders: Sequence[RunFolder], kind: Format, output: Path | None) -> None:
     from ftft.errors import WorkspaceError
-    from ftft.files import write_text
-    from ftft.report.rows import rows_of
-    from ftft.report.tables import table_text
+    from ftft.results.rows import rows_of
+    from ftft.results.tables import table_text
+    from ftft.utils.atomic import write_text
 
     text = table_text(rows_of(folders), _STYLES[kind])
     if output is None:

@@ -29,6 +29,6 @@ def run(
     folder = run_folder(experiment, output)
 
     from ftft.cli.show import show_results
-    from ftft.pipeline import run as run_pipeline
+    from ftft.experiment.pipeline import run as run_pipeline
 
     show_results(run_pipeline(experiment, folder, say, force_stage or ()))

@@ -62,9 +62,9 @@ def select_(
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
-    from ftft.files import check_free
     from ftft.selection.strategies import CLOSENESS, CLUSTERS, MIXED, select
-    from ftft.workspace import check_artifact
+    from ftft.utils.atomic import check_free
+    from ftft.workspace.workspace import check_artifact
 
     check_parquet(output)
     check_free(output, overwrite=overwrite)

@@ -11,24 +11,24 @@ from rich.console import Console
 from rich.table import Table
 
 from ftft.cli.common import say, tell
-from ftft.cli.inert import inert
+from ftft.cli.escape_control import inert
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
     from ftft.config.recipe import Recipe
-    from ftft.data.task import TaskData
-    from ftft.demonstration import RegionTruth
+    from ftft.data.dataset import TaskData
+    from ftft.demo.prepare import RegionTruth
     from ftft.evaluation.metrics import SetScores
-    from ftft.results import Results
-    from ftft.workspace import Stage
+    from ftft.results.collect import Results
+    from ftft.workspace.workspace import Stage
 
 _PIPED_WIDTH = 200
 
 
 def show_results(results: Results) -> None:
     """The table of methods, and the verdict of the report in the same words."""
-    from ftft.report.cells import table_caption, table_columns
-    from ftft.report.verdict import verdict
+    from ftft.results.cells import table_caption, table_columns
+    from ftft.results.verdict import verdict
 
     rows = results.rows
     metric = results.run.metric.replace("_", "-")

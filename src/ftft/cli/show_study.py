@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ftft.cli.common import say, tell
-from ftft.cli.inert import inert
+from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, table
-from ftft.methods import METHODS
+from ftft.config.methods import METHODS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ftft.execution.execute import Progress
-    from ftft.execution.planning import Planned
-    from ftft.study.aggregate import Row
+    from ftft.results.aggregate import Row
+    from ftft.results.intervals import Difference, Interval
+    from ftft.results.read import RunFolder
     from ftft.study.grid import Task
-    from ftft.study.intervals import Difference, Interval
-    from ftft.study.reading import RunFolder
+    from ftft.study.plan import Planned
+    from ftft.study.run import Progress
     from ftft.study.summary import Summary
 
 

@@ -10,7 +10,7 @@ from ftft.cli.common import tell
 from ftft.cli.show import add_row, console, table
 
 if TYPE_CHECKING:
-    from ftft.choosing import Judged
+    from ftft.experiment.choose import Judged
     from ftft.transfer.agreement import Agreement, Overlap
     from ftft.transfer.preflight import Preflight
 

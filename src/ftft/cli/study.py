@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ftft.config.study import Study
-    from ftft.execution.engines import Engine
-    from ftft.execution.opening import OpenStudy
-    from ftft.stages import Say
+    from ftft.experiment.stages import Say
+    from ftft.study.executors import Engine
     from ftft.study.grid import Task
+    from ftft.study.prepare import OpenStudy
 
 
 class EngineName(StrEnum):
@@ -93,12 +93,12 @@ def _run(
     asked: Study, folder: Path, jobs: int, engine: EngineName, force: list[str]
 ) -> Mapping[Task, str]:
     from ftft.cli.show_study import GridProgress, show_failures
-    from ftft.execution.engines import Processes, ThisProcess
-    from ftft.execution.execute import run_study
+    from ftft.study.executors import Processes, ThisProcess
+    from ftft.study.run import run_study
 
     def make(opened: OpenStudy, told: Say) -> Engine:
         if engine is EngineName.RAY:
-            from ftft.execution.on_ray import Ray
+            from ftft.study.on_ray import Ray
 
             return Ray(asked.resources)
         return ThisProcess(opened, told) if jobs == 1 else Processes(jobs, told)
@@ -115,8 +115,8 @@ def _run(
 def _show_plan(asked: Study, folder: Path) -> None:
     """What would be done."""
     from ftft.cli.show_study import show_plan
-    from ftft.execution.opening import open_study
-    from ftft.execution.planning import plan
+    from ftft.study.plan import plan
+    from ftft.study.prepare import open_study
 
     show_plan(plan(open_study(asked, folder, tell)))
     tell(f"{asked.path}: valid")
@@ -124,8 +124,8 @@ def _show_plan(asked: Study, folder: Path) -> None:
 
 def _summarise_finished(asked: Study, folder: Path) -> None:
     """Put together what earlier runs finished, and say where they were asked for other things."""
-    from ftft.folders import check_has_study
     from ftft.study.summary import other_settings
+    from ftft.workspace.layout import check_has_study
 
     check_has_study(folder, asked.data)
     others = other_settings(asked, folder)
@@ -150,10 +150,10 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     from ftft.cartography.export import export_table
     from ftft.cli.show_study import show_summary
     from ftft.errors import WorkspaceError
-    from ftft.files import write_text
-    from ftft.report.tables import Style, table_text
+    from ftft.results.tables import Style, table_text
     from ftft.study.grid import tasks
     from ftft.study.summary import flat_rows, missing, read_summary, write_summary
+    from ftft.utils.atomic import write_text
 
     summary = read_summary(folder, asked)
     show_summary(summary)

@@ -36,10 +36,10 @@ def train(
     experiment = open_experiment(file, overrides)
 
     from ftft.cli.show import show_training
-    from ftft.pipeline import chosen_stages, opened
+    from ftft.experiment.pipeline import chosen_stages, opened
     from ftft.selection.id_lists import is_id_list, read_ids
-    from ftft.selection.subset import Selection
-    from ftft.workspace import check_artifact
+    from ftft.selection.selection import Selection
+    from ftft.workspace.workspace import check_artifact
 
     if selection is not None:
         check_artifact(selection)

@@ -56,10 +56,10 @@ def transfer(
 
     from ftft.cli.show_transfer import show_agreement, show_pairs
     from ftft.errors import ConfigError
-    from ftft.files import check_free
-    from ftft.records import write_json
     from ftft.transfer.agreement import agreement
     from ftft.transfer.reading import map_file, names_apart, read_map, read_slices
+    from ftft.utils.atomic import check_free
+    from ftft.workspace.stage_record import write_json
 
     if len(maps) < 2:
         raise ConfigError(f"ftft transfer: only {maps[0]} is given; give at least two maps.")

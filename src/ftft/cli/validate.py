@@ -18,8 +18,8 @@ def validate(
     """Check an experiment file, its data and its models, without training anything."""
     experiment = open_experiment(file, overrides)
 
-    from ftft.checks import check, notes
     from ftft.cli.show import show_data
+    from ftft.experiment.validate import check, notes
     from ftft.training.arguments import full_steps, main_plan
 
     data = check(experiment, run_folder(experiment, output))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from ftft.config.methods import BASELINES
 from ftft.config.schema import (
     MOST,
     NAME_PATTERN,
@@ -20,7 +21,6 @@ from ftft.config.schema import (
     Strategy,
 )
 from ftft.config.values import Baseline, expand
-from ftft.methods import BASELINES
 
 MAX_CELLS = 10_000
 PLACES = ".6g"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ftft.methods import BASELINES
+from ftft.config.methods import BASELINES
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _SCIENTIFIC = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -89,7 +89,7 @@ def known_burn_in(value: object) -> object:
 
 
 def known_baseline(value: str) -> str:
-    """Refuse what is no baseline of :data:`ftft.methods.BASELINES`."""
+    """Refuse what is no baseline of :data:`ftft.config.methods.BASELINES`."""
     if value not in BASELINES:
         raise ValueError(f"{value!r} is no baseline; the baselines are {', '.join(BASELINES)}")
     return value

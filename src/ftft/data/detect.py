@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource, FileFormat
-from ftft.data.heads import Head, read_head
+from ftft.data.messages import listed, require_columns
+from ftft.data.readers.sniff import Head, read_head
 from ftft.data.sources import read_source
-from ftft.data.wording import listed, require_columns
 from ftft.errors import DataError
 
 _PAIRS = (

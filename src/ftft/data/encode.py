@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets.table import InMemoryTable
 
-from ftft.data.task import LabelledDataset
+from ftft.data.dataset import LabelledDataset
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 INDEX_COLUMN = "example_index"

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
+from ftft.data.messages import LONGEST, listed, nearest, short
 from ftft.data.pasted import yaml_mapping
 from ftft.data.spelling import TRUTH_VALUES, has_fraction, is_number, is_plain_number, respelt
-from ftft.data.wording import LONGEST, listed, nearest, short
 from ftft.errors import DataError
 
 # What data sets write where annotators did not agree. None of them becomes a class

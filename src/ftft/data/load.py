@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.data.dataset import LabelledDataset, TaskData, digest
 from ftft.data.holdout import choose_held_out
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
 from ftft.data.labels import as_indices, find_classes, merged_classes
-from ftft.data.prepare import Prepared, prepare
+from ftft.data.normalize import Prepared, prepare
 from ftft.data.remarks import label_remarks
-from ftft.data.task import LabelledDataset, TaskData, digest
 from ftft.errors import DataError
 
 HOLDOUT_SEED = 0

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow.compute as pc
 
+from ftft.data.normalize import Prepared
 from ftft.data.pasted import yaml_list, yaml_mapping
-from ftft.data.prepare import Prepared
 from ftft.data.spelling import is_plain_number, spelling_key
 
 # Words that stand in the place of a label more often than they are one.

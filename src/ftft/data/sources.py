@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource, FileFormat
-from ftft.data.delimited import Dialect, read_delimited
-from ftft.data.jsonlines import read_json_lines
-from ftft.data.wording import nearest, require_columns
+from ftft.data.messages import nearest, require_columns
+from ftft.data.readers.delimited import Dialect, read_delimited
+from ftft.data.readers.json_lines import read_json_lines
 from ftft.errors import DataError, reason
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> RawTable:
 
 
 def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
-    from ftft.data.hub import open_hub
+    from ftft.data.readers.hub import open_hub
 
     rows = open_hub(source)
     require_columns(wanted, rows.column_names, source.place)

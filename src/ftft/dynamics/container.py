@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ftft.dynamics.examples import Labels, check_unique, resolve_classes, to_ids
 from ftft.errors import DynamicsError, reason
-from ftft.notebook import html_table
+from ftft.utils.notebook import html_table
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ftft.dynamics.container import point_positions
 from ftft.errors import DynamicsError, reason
-from ftft.files import write_text
+from ftft.utils.atomic import write_text
 
 HEADER_NAME = "header.json"
 FORMAT = "ftft-dynamics"

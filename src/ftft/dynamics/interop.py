@@ -25,7 +25,7 @@ import pyarrow.json as pj
 from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, json_ids, to_ids
 from ftft.errors import DynamicsError, reason
-from ftft.files import atomic_path
+from ftft.utils.atomic import atomic_path
 
 # Which of the examples an epoch has, (N,).
 Present: TypeAlias = npt.NDArray[np.bool_]

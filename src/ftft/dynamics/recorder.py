@@ -20,9 +20,8 @@ from ftft.dynamics.container import (
     point_positions,
 )
 from ftft.dynamics.examples import check_unique, fingerprint, resolve_classes, to_ids
-from ftft.dynamics.flushes import Flush, Index, covered, list_flushes, write_flush
 from ftft.dynamics.header import HEADER_NAME, Header, check_same, read_header
-from ftft.dynamics.resolving import (
+from ftft.dynamics.index_lookup import (
     UNKNOWN,
     Integers,
     Positions,
@@ -30,6 +29,7 @@ from ftft.dynamics.resolving import (
     find_rows,
     meaning_of_integers,
 )
+from ftft.dynamics.shards import Flush, Index, covered, list_flushes, write_flush
 from ftft.dynamics.store import read_dynamics, write_start
 from ftft.errors import DynamicsError
 

@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from ftft.dynamics.container import IdsOfRows, Logits, TrainingDynamics, check_finite
 from ftft.dynamics.examples import Labels, fingerprint, to_ids, to_labels
-from ftft.dynamics.flushes import (
+from ftft.dynamics.header import HEADER_NAME, Header, read_header
+from ftft.dynamics.shards import (
     Flush,
     Index,
     ahead,
@@ -31,9 +32,8 @@ from ftft.dynamics.flushes import (
     read_flush,
     write_flush,
 )
-from ftft.dynamics.header import HEADER_NAME, Header, read_header
 from ftft.errors import DynamicsError
-from ftft.files import atomic_path
+from ftft.utils.atomic import atomic_path
 
 EXAMPLES_NAME = "examples.parquet"
 # Rows in one file where a whole recording point is written at once.

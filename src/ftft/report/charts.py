@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftft.methods import METHODS
-from ftft.study.aggregate import Row
-from ftft.study.reading import RunFolder, RunResult
+from ftft.config.methods import METHODS
+from ftft.results.aggregate import Row
+from ftft.results.read import RunFolder, RunResult
 
 PARTS = ("reference", "main", "evaluation")
 UNITS = ("flops", "seconds")

@@ -11,16 +11,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ftft.cartography.datamap import DataMap
+from ftft.config.methods import METHODS
 from ftft.errors import FtftError, WorkspaceError
-from ftft.files import check_free
-from ftft.methods import METHODS
 from ftft.report.map_figure import draw_map, draw_overlaps, overlap_matrix
 from ftft.report.run_figures import draw_cost, draw_curves, draw_pareto
 from ftft.report.selection_figure import draw_selection
 from ftft.report.style import FORMATS, write_figure
-from ftft.selection.subset import Selection
-from ftft.study.reading import RunFolder
+from ftft.results.read import RunFolder
+from ftft.selection.selection import Selection
 from ftft.transfer.reading import names_apart
+from ftft.utils.atomic import check_free
 
 __all__ = [
     "draw_cost",

@@ -13,22 +13,22 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ftft.data.task import TaskData
+from ftft.config.methods import METHODS
+from ftft.data.dataset import TaskData
 from ftft.errors import WorkspaceError
-from ftft.files import write_text
-from ftft.methods import METHODS
 from ftft.report.charts import cost_and_scores, cost_parts, learning_curves, slice_scores
-from ftft.report.naming import percent, points, told_apart
-from ftft.report.packing import page_json
-from ftft.report.points import Explorer, explorer
+from ftft.report.composition import Share, pairs, preflights, shares
+from ftft.report.encode import page_json
+from ftft.report.map_payload import Explorer, explorer
 from ftft.report.provenance import Provenance, provenance
-from ftft.report.sharing import Share, pairs, preflights, shares
 from ftft.report.study_parts import STUDY, parts
-from ftft.report.verdict import Verdict, metric_name, verdict
 from ftft.report.views import RunView, read_view
-from ftft.study.aggregate import Row, aggregate, cell_of
-from ftft.study.intervals import Interval
-from ftft.study.reading import RunFolder
+from ftft.results.aggregate import Row, aggregate, cell_of
+from ftft.results.intervals import Interval
+from ftft.results.naming import percent, points, told_apart
+from ftft.results.read import RunFolder
+from ftft.results.verdict import Verdict, metric_name, verdict
+from ftft.utils.atomic import write_text
 
 REPORT_NAME = "report.html"
 MOST_BYTES = 40_000_000

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ftft.cartography.datamap import DataMap
-from ftft.data.task import LabelledDataset
+from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.header import HEADER_NAME
 from ftft.errors import WorkspaceError
-from ftft.files import write_text
 from ftft.report.html import MOST_BYTES, with_maps
 from ftft.report.views import Curves, MapView, RunView, read_curves
-from ftft.study.reading import RESULTS_NAME, SUMMARY_NAME, RunFolder
+from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, RunFolder
 from ftft.transfer.reading import MAP_NAME, dynamics_folder, map_file, names_apart, read_map
+from ftft.utils.atomic import write_text
 
 
 @dataclass(frozen=True, eq=False)

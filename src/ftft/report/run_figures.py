@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ftft.methods import METHODS
-from ftft.report.rows import cell_names, rows_of, runs_by_cell
+from ftft.config.methods import METHODS
 from ftft.report.style import (
     BLUE,
     GREY,
@@ -22,9 +21,10 @@ from ftft.report.style import (
     short,
     styled,
 )
-from ftft.study.aggregate import Cell, Row
-from ftft.study.intervals import Interval
-from ftft.study.reading import RunFolder, RunResult
+from ftft.results.aggregate import Cell, Row
+from ftft.results.intervals import Interval
+from ftft.results.read import RunFolder, RunResult
+from ftft.results.rows import cell_names, rows_of, runs_by_cell
 
 # Of several rows of a method, the second and further ones.
 _LINES: tuple[Any, ...] = (

@@ -15,7 +15,7 @@ from matplotlib.ticker import PercentFormatter
 from ftft.cartography.datamap import REGIONS, DataMap
 from ftft.errors import DynamicsError
 from ftft.report.style import BLUE, GREY, new_figure, short, styled
-from ftft.selection.subset import Selection
+from ftft.selection.selection import Selection
 
 _MOST_LABELS = 20
 _HEIGHT = 0.36

@@ -7,13 +7,13 @@ from dataclasses import replace
 from glob import escape
 from pathlib import Path
 
+from ftft.config.methods import METHODS
 from ftft.config.study import PLACES
 from ftft.errors import WorkspaceError
-from ftft.folders import in_study
-from ftft.methods import METHODS
-from ftft.report.rows import cell_names
-from ftft.study.aggregate import Cell, cell_of
-from ftft.study.reading import RESULTS_NAME, RunFolder, RunResult, read_run
+from ftft.results.aggregate import Cell, cell_of
+from ftft.results.read import RESULTS_NAME, RunFolder, RunResult, read_run
+from ftft.results.rows import cell_names
+from ftft.workspace.layout import in_study
 
 MOST_PARTS = 12
 """As many settings as a page can tell of; the tables of a study hold all."""

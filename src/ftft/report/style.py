@@ -9,8 +9,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from ftft.errors import WorkspaceError
-from ftft.files import atomic_path
-from ftft.report.cells import one_line
+from ftft.results.cells import one_line
+from ftft.utils.atomic import atomic_path
 
 # Okabe and Ito (2008): told apart with every common kind of colour blindness.
 BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"

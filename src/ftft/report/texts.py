@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.report.packing import packed_list
+from ftft.report.encode import packed_list
 
 ROWS_PER_BLOCK = 512
 

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import confidence_by_epoch
 from ftft.config.load import load_experiment
+from ftft.config.methods import METHODS
+from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.load import load_data
-from ftft.data.task import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import FtftError
-from ftft.methods import METHODS
-from ftft.selection.subset import Selection
-from ftft.study.reading import RunFolder
+from ftft.results.read import RunFolder
+from ftft.selection.selection import Selection
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from ftft.cartography.ranking import Rows, id_uniform, top, top_set
 from ftft.errors import DynamicsError
 from ftft.selection.clusters import balanced_sample, cluster
 from ftft.selection.quotas import quotas
-from ftft.selection.subset import Selection
+from ftft.selection.selection import Selection
 
 RANDOM, MIXED, CLUSTERS = "random", "ambiguous+easy", "loss-clusters"
 CORRECTNESS, FORGETTING, CLOSENESS = "correctness", "forgetting", "threshold-closeness"

@@ -13,12 +13,12 @@ from ftft.cartography.datamap import DataMap
 from ftft.dynamics.header import HEADER_NAME, read_header
 from ftft.dynamics.store import check_dynamics, read_dynamics
 from ftft.errors import DynamicsError, SharingError
-from ftft.files import sha256_of
-from ftft.folders import run_folder_of
-from ftft.selection.subset import Selection
+from ftft.selection.selection import Selection
 from ftft.sharing.manifest import FileEntry, Kind, Manifest, is_shared
 from ftft.sharing.provenance import provenance, public_name
-from ftft.workspace import check_artifact
+from ftft.utils.atomic import sha256_of
+from ftft.workspace.layout import run_folder_of
+from ftft.workspace.workspace import check_artifact
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 # Where transformers writes down the folder that a model was loaded from.

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from ftft.methods import METHODS
+from ftft.config.methods import METHODS
 from ftft.sharing.manifest import Manifest
-from ftft.sharing.places import FILE_PREFIX, Repository
+from ftft.sharing.targets import FILE_PREFIX, Repository
 
 Rows = list[tuple[str, str]]
 

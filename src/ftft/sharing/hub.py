@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ftft.errors import FtftError, SharingError
 from ftft.sharing.manifest import CARD_NAME, MANIFEST_NAME, Manifest, read_manifest
-from ftft.sharing.places import Repository, RepositoryType
+from ftft.sharing.targets import Repository, RepositoryType
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

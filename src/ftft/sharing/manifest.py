@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from ftft.errors import SharingError, reason
-from ftft.files import sha256_of
-from ftft.records import digest_of
+from ftft.utils.atomic import sha256_of
+from ftft.workspace.stage_record import digest_of
 
 Kind: TypeAlias = Literal["dynamics", "map", "selection", "model"]
 

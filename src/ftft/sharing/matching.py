@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.cartography.datamap import DataMap
-from ftft.data.task import LabelledDataset
+from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import SharingError
-from ftft.selection.subset import Selection
+from ftft.selection.selection import Selection
 from ftft.sharing.manifest import Manifest
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ftft.config.methods import METHODS
 from ftft.errors import WorkspaceError
-from ftft.folders import run_folder_of, stage_name
-from ftft.methods import METHODS
-from ftft.records import RECORD_NAME, read_record
-from ftft.study.reading import RESULTS_NAME, read_run
+from ftft.results.read import RESULTS_NAME, read_run
+from ftft.workspace.layout import run_folder_of, stage_name
+from ftft.workspace.stage_record import RECORD_NAME, read_record
 
 _SETTINGS = (
     *("learning_rate", "batch_size", "epochs", "max_length", "warmup", "batching", "layers"),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import FtftError, SharingError
-from ftft.records import write_json
 from ftft.sharing import hub
 from ftft.sharing.manifest import CARD_NAME, MANIFEST_NAME, Manifest, read_manifest
-from ftft.sharing.places import Place, landing, refuse_existing
+from ftft.sharing.targets import Place, landing, refuse_existing
+from ftft.workspace.stage_record import write_json
 
 ORIGIN_NAME = "origin.json"
 """Where a pulled folder comes from, and which version."""
@@ -115,7 +115,7 @@ def _check_content(folder: Path, manifest: Manifest, place: Place) -> None:
 
 def _check_tables(folder: Path, manifest: Manifest) -> None:
     from ftft.cartography.datamap import DataMap
-    from ftft.selection.subset import Selection
+    from ftft.selection.selection import Selection
 
     if "map.parquet" in manifest.files:
         DataMap.read(folder / "map.parquet")

@@ -11,7 +11,7 @@ from ftft.sharing import hub
 from ftft.sharing.bundle import Bundle, bundle
 from ftft.sharing.card import card
 from ftft.sharing.manifest import CARD_NAME, MANIFEST_NAME
-from ftft.sharing.places import Place, Repository, landing
+from ftft.sharing.targets import Place, Repository, landing
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import Experiment
 from ftft.config.study import PLACES, Study
-from ftft.methods import METHODS, REFERENCE
-from ftft.study.aggregate import Cell
+from ftft.results.aggregate import Cell
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Task:
 
     Attributes:
         method: ``reference``, or the method whose main model is trained, by its key in
-            :data:`ftft.methods.METHODS`.
+            :data:`ftft.config.methods.METHODS`.
         data: Name of the data set.
         seed: The seed.
         reference: Name of the reference; None where there is none.

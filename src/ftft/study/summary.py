@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ftft.config.load import read_yaml
+from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.study import Study
-from ftft.methods import METHODS, REFERENCE
-from ftft.records import write_json
-from ftft.study.aggregate import Cell, Row, aggregate, cell_of
+from ftft.results.aggregate import Cell, Row, aggregate, cell_of
+from ftft.results.intervals import LEVEL, Difference, Interval
+from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, RunFolder, RunResult, read_run
 from ftft.study.grid import Task, cell_of_task, tasks
-from ftft.study.intervals import LEVEL, Difference, Interval
-from ftft.study.reading import RESULTS_NAME, SUMMARY_NAME, RunFolder, RunResult, read_run
+from ftft.workspace.stage_record import write_json
 
 _SCHEMA = 1
 

@@ -17,8 +17,8 @@ import numpy as np
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ftft.config.schema import FineTuning
+from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import EncodedDataset, encode
-from ftft.data.task import LabelledDataset
 from ftft.dynamics.container import Logits, TrainingDynamics
 from ftft.dynamics.store import read_dynamics, write_dynamics
 from ftft.errors import DynamicsError, ModelError, WorkspaceError

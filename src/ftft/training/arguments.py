@@ -14,9 +14,9 @@ from transformers import TrainingArguments
 
 from ftft.config.schema import FineTuning, Main
 from ftft.errors import ConfigError
-from ftft.processes import count
+from ftft.training.logger_checks import check_services
 from ftft.training.precision import resolve_precision
-from ftft.training.services import check_services
+from ftft.utils.distributed import count
 
 # Fields that ftft sets from its own keys, with the key to use instead.
 OWN_KEYS = {

@@ -20,11 +20,11 @@ from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from ftft import stopping
-from ftft.dynamics.flushes import list_flushes
+from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import DynamicsError, FtftError, WorkspaceError
-from ftft.files import sha256_of, sync_file, sync_folder, write_text
+from ftft.utils import signals
+from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text
 
 SEAL_NAME = "checksums.json"
 
@@ -80,12 +80,12 @@ class StopAtStepEnd(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a checkpoint."""
-        if stopping.requested():
+        if signals.requested():
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop, now that the checkpoint is there."""
-        stopping.check(f"is saved at step {state.global_step:,} of at most {state.max_steps:,}")
+        signals.check(f"is saved at step {state.global_step:,} of at most {state.max_steps:,}")
 
 
 def checkpoint(folder: Path, step: int) -> Path:

@@ -11,7 +11,6 @@ from typing import Any, Self
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback
 
-from ftft import processes, stopping
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
@@ -21,14 +20,15 @@ from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
 from ftft.training.cost import CostMeter, TrainingCost
-from ftft.training.embedding import reuse_embedding_gradient
+from ftft.training.early_stopping import Settled, StopWhenSettled
+from ftft.training.eval_recording import RecordingPasses
 from ftft.training.flops import FlopCounter, flop_counter
+from ftft.training.loggers import OwnFigures, Tracked, name_run, open_tensorboard, tracking
 from ftft.training.models import load_model, quiet
-from ftft.training.passes import RecordingPasses
 from ftft.training.progress import Progress
-from ftft.training.settling import Settled, StopWhenSettled
-from ftft.training.tracking import OwnFigures, Tracked, name_run, open_tensorboard, tracking
+from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 from ftft.training.trainer import FineTuner
+from ftft.utils import distributed, signals
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def finetune(
     if tracked is not None:
         name_run(arguments, tracked)
     best = plan.keep == "best"
-    resume = processes.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
+    resume = distributed.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     model = load_model(settings, train.labelled.class_names, seed=plan.seed, say=say)
     flops = flop_counter(model, recomputing=recomputes(settings))
     if arguments.device.type == "cpu":
@@ -225,7 +225,7 @@ def _train(
     with quiet(), tracking(tracked):
         if tracked is not None:
             open_tensorboard(trainer, tracked, 0 if resume is None else step_of(resume))
-        with stopping.deferred():
+        with signals.deferred():
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         if recorder is not None:
             recorder.flush()

@@ -17,8 +17,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training.beside import check_beside
-from ftft.training.embedding import freeze_embeddings
 from ftft.training.head import output_order, set_task, settle_head
+from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 
 PACKAGE_PREFIX = "package:"

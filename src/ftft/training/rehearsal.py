@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PrinterCallback, Trainer
 
-from ftft import processes
 from ftft.config.schema import FineTuning
 from ftft.errors import ConfigError
 from ftft.training.arguments import REPORTING, Plan, first_line, training_arguments
 from ftft.training.models import quiet
+from ftft.utils import distributed
 
 _PLAN = Plan(steps=1, horizon=1_000, evaluate_every=1, patience=None, keep="last", seed=0)
 
@@ -97,7 +97,7 @@ def _step(arguments: Any) -> None:
     rows: Any = [row] * arguments.train_batch_size
     trainer = _Rehearsal(model=model, args=arguments, train_dataset=rows)
     trainer.remove_callback(PrinterCallback)
-    if processes.count() > 1:
+    if distributed.count() > 1:
         # A step is one of all processes together, and here they come one after the other.
         trainer.create_optimizer_and_scheduler(_PLAN.horizon)
     else:

@@ -1,0 +1,156 @@
+"""One source, made ready: rows chosen, texts checked, label values turned into classes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import DataSource
+from ftft.data.dataset import SLICE_PREFIX
+from ftft.data.labels import to_classes
+from ftft.data.messages import listed, nearest, rows_named
+from ftft.data.sources import RawTable, read_source
+from ftft.data.spelling import same_value
+from ftft.errors import DataError
+
+_ROW = "\0row"  # cannot be the name of a column in a file
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The examples of one source, ids still to be assigned.
+
+    Attributes:
+        source: Where they come from.
+        texts: One or two columns of N texts, without nulls.
+        classes: N class names.
+        ids: The id column, or None where ids are to be made.
+        slices: Slice column name to N values, without nulls.
+        rows: For messages: the row of each example in its source, from 1, int64.
+        remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
+    """
+
+    source: DataSource
+    texts: tuple[pa.ChunkedArray, ...]
+    classes: pa.Array
+    ids: pa.ChunkedArray | None
+    slices: dict[str, pa.ChunkedArray]
+    rows: pa.ChunkedArray
+    remarks: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def prepare(
+    source: DataSource, *, known: Collection[str] | None, merge: dict[str, str] | None = None
+) -> Prepared:
+    """Read a source and bring its columns into the canonical form.
+
+    A text must not be missing (null), and a row must have at least one text that is not
+    empty; of two texts one may be empty. With ``drop_empty`` such rows are left out.
+
+    Args:
+        source: What to read.
+        known: The classes there may be after merging; None: those that are found.
+        merge: Class to evaluation class.
+
+    Returns:
+        The rows that meet ``where``, in the order of the source.
+
+    Raises:
+        DataError: As for :func:`read_source`; a text, an id or a label is missing, a label
+            value stands for no class, or no row is left.
+    """
+    raw = read_source(source)
+    table = raw.columns.append_column(_ROW, pa.array(np.arange(1, len(raw) + 1)))
+    table = _with_texts(_keep_where(table, raw, source), source)
+    mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
+    if known is None and not mapping:
+        # Integers with names: one without a name, such as -1, says that there is no label.
+        known = raw.value_names.get(source.label)
+    return Prepared(
+        source=source,
+        texts=tuple(table.column(name) for name in source.text),
+        classes=to_classes(table.column(source.label), source, mapping, known=known, merge=merge),
+        ids=None if source.id is None else _checked_ids(table, source, source.id),
+        slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in source.slices},
+        rows=table.column(_ROW),
+        remarks=tuple(_without_rows(raw, source)),
+    )
+
+
+def _alias(raw: RawTable, column: str, value: str) -> str:
+    """Let the integers of a ``ClassLabel`` column be written for their names."""
+    names = raw.value_names.get(column, ())
+    is_position = value not in names and value.isdecimal() and int(value) < len(names)
+    return names[int(value)] if is_position else value
+
+
+def _keep_where(table: pa.Table, raw: RawTable, source: DataSource) -> pa.Table:
+    for column, values in source.where.items():
+        named = [_alias(raw, column, value) for value in values]
+        accepted = pa.array(_spelt(named, table.column(column)), pa.string())
+        kept = table.filter(pc.is_in(pc.fill_null(table.column(column), ""), value_set=accepted))
+        if len(kept) == 0:
+            there = [value for value in pc.unique(table.column(column)).to_pylist() if value]
+            raise DataError(
+                f"{source.place}: no row has {column!r} equal to {listed(values)}, as 'where' asks."
+                f"{nearest(values[0], there) if values else ''} "
+                f"The column holds: {listed(there)}."
+            )
+        table = kept
+    return table
+
+
+def _without_rows(raw: RawTable, source: DataSource) -> Iterator[str]:
+    """Say which values of ``where`` no row has, before any other condition."""
+    for column, values in source.where.items():
+        there = pc.unique(pc.fill_null(raw.columns.column(column), "")).to_pylist()
+        known = {*there, *map(same_value, there)}
+        missing = [v for v in values if not {a := _alias(raw, column, v), same_value(a)} & known]
+        if missing:
+            yield (
+                f"{source.place}: 'where' asks for {listed(missing)} in {column!r}, which no row "
+                f"has.{nearest(missing[0], there)} The column holds: {listed(there)}"
+            )
+
+
+def _spelt(values: list[str], column: pa.ChunkedArray) -> list[str]:
+    """Let a number or a truth value that is not in the column stand for its spellings there."""
+    there = [value for value in pc.unique(column).to_pylist() if value is not None]
+    missing = {same_value(value) for value in set(values).difference(there)}
+    return [*values, *(value for value in there if same_value(value) in missing)]
+
+
+def _with_texts(table: pa.Table, source: DataSource) -> pa.Table:
+    missing = [table.column(name).is_null() for name in source.text]
+    empty = [pc.fill_null(pc.equal(table.column(name), ""), True) for name in source.text]
+    is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
+    all_empty = empty[0] if len(empty) == 1 else pc.and_(*empty)
+    is_bad = pc.or_(is_bad, all_empty)
+    bad = table.column(_ROW).filter(is_bad)
+    if len(bad) == 0:
+        return table
+    if source.drop_empty and len(bad) < len(table):
+        return table.filter(pc.invert(is_bad))
+    raise DataError(
+        f"{source.place}, {rows_named(bad.to_pylist())}: no text in {listed(source.text)}. "
+        "A text must not be missing, and of two texts one may be empty, not both. Repair the "
+        "rows, or leave them out with drop_empty: true."
+    )
+
+
+def _checked_ids(table: pa.Table, source: DataSource, column: str) -> pa.ChunkedArray:
+    ids = table.column(column)
+    bad = table.column(_ROW).filter(pc.fill_null(pc.equal(ids, ""), True))
+    if len(bad):
+        raise DataError(
+            f"{source.place}, {rows_named(bad.to_pylist())}: the id column {column!r} is empty. "
+            "Every row needs an id; without an 'id' column, ids are made from the content."
+        )
+    return ids

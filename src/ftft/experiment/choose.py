@@ -1,0 +1,148 @@
+"""Choosing the reference: candidates from cheap to dear, until one has learnt its data.
+
+The paper leaves open which reference to take. The protocol here trains candidates in the order of
+what they cost, judges each from its own dynamics (:mod:`ftft.transfer.preflight`), and takes the
+first that is judged good. It looks at training and development data only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftft.config.schema import Experiment, FineTuning
+from ftft.data.dataset import TaskData
+from ftft.experiment.pipeline import opened, tell_map
+from ftft.experiment.stages import Stages
+from ftft.experiment.validate import Attempts, check
+from ftft.training.arguments import Plan, main_plan, reference_plan
+from ftft.training.cost import Amount, TrainingCost
+from ftft.training.erm_cost import plan_cost, planned_counter
+from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
+from ftft.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One reference that may be chosen.
+
+    Attributes:
+        name: What tells it from the others, such as ``layers=1``.
+        experiment: The experiment with it as reference.
+        folder: Its run folder, which ``ftft run`` goes on with if it is chosen.
+    """
+
+    name: str
+    experiment: Experiment
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate, what it costs, and what was found once it was trained.
+
+    Attributes:
+        candidate: The candidate.
+        reference_cost: Operations of the reference over those of ERM, computed before training.
+        total_cost: The same of the whole method with it: reference and main model, at most.
+        verdict: ``good``, ``doubtful`` or ``bad``; None where it was not trained, a cheaper one
+            being good.
+        reasons: Why it is not good, a sentence each.
+        signals: What the verdict rests on; see :class:`ftft.transfer.preflight.Signals`.
+    """
+
+    candidate: Candidate
+    reference_cost: float
+    total_cost: float
+    verdict: str | None = None
+    reasons: tuple[str, ...] = ()
+    signals: dict[str, Any] | None = None
+
+
+def choose(
+    candidates: Sequence[Candidate], say: Callable[[str], None], *, every: bool = False
+) -> tuple[Judged, ...]:
+    """Train candidates from the cheapest on, until one is judged good.
+
+    Args:
+        candidates: At least one. Data and main model are the same in all of them; the first seed
+            counts.
+        say: Receives a line for each step.
+        every: Train all candidates, to compare them, also after one was judged good.
+
+    Returns:
+        All candidates, the cheapest first.
+
+    Raises:
+        FtftError: Data, a model or a folder is not as it should be; checked for all of them
+            before any is trained.
+    """
+    attempt = Attempts()
+    checked = [attempt(partial(check, one.experiment, str(one.folder))) for one in candidates]
+    attempt.raise_problems("choosing a reference")
+    costed = [
+        _costed(one, data)
+        for one, data in zip(candidates, checked, strict=True)
+        if data is not None
+    ]
+    waiting = sorted(costed, key=lambda one: one.total_cost)
+    judged: list[Judged] = []
+    for one in waiting:
+        if not every and any(before.verdict == GOOD for before in judged):
+            judged.append(one)
+            continue
+        say(f"{one.candidate.name}: at most {one.total_cost:.0%} of ERM's FLOPs in all")
+        judged.append(_judged(one, say))
+    return tuple(judged)
+
+
+def chosen(judged: Sequence[Judged]) -> Judged:
+    """The cheapest of the best verdict there is."""
+    order = (GOOD, DOUBTFUL, BAD)
+    known = [one for one in judged if one.verdict is not None]
+    return min(known, key=lambda one: (order.index(str(one.verdict)), one.total_cost))
+
+
+def _costed(candidate: Candidate, data: TaskData) -> Judged:
+    """What a candidate would cost, before anything is trained."""
+    experiment, seed = candidate.experiment, candidate.experiment.seeds[0]
+    stages = Stages(experiment, data, Workspace(candidate.folder, builds=()), lambda line: None)
+    examples, main = len(data.train), experiment.main
+    erm = stages.erm_flops(seed)
+    plan = main_plan(main, examples, budget=main.budget, patience=main.patience, seed=seed)
+    reference = _flops(stages, experiment.reference, _reference_plan(experiment, examples))
+    return Judged(candidate, reference / erm, (reference + _flops(stages, main, plan)) / erm)
+
+
+def _reference_plan(experiment: Experiment, examples: int) -> Plan:
+    return reference_plan(experiment.reference, examples, seed=experiment.seeds[0])
+
+
+def _flops(stages: Stages, settings: FineTuning, plan: Plan) -> float:
+    counter = planned_counter(settings, len(stages.data.class_names))
+    train = stages.encodings.encoded(settings, stages.data.train)
+    unmeasured = TrainingCost(Amount(), Amount())
+    return plan_cost(counter, settings, plan, train, stages.dev(settings), unmeasured).total.flops
+
+
+def _judged(one: Judged, say: Callable[[str], None]) -> Judged:
+    candidate = one.candidate
+    experiment = candidate.experiment
+    # A bad candidate is no reason to stop: the next one is tried.
+    lenient = experiment.model_copy(
+        update={"reference": experiment.reference.model_copy(update={"if_bad": "continue"})}
+    )
+    with opened(lenient, str(candidate.folder), say) as stages:
+        seed = experiment.seeds[0]
+        datamap = stages.datamap("map", stages.reference(seed), seed)
+        tell_map(stages, datamap)
+    found = datamap.result["preflight"]
+    return replace(
+        one,
+        verdict=found["verdict"],
+        reasons=tuple(found["reasons"]),
+        signals=dict(found["signals"]),
+    )

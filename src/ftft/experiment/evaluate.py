@@ -1,0 +1,69 @@
+"""Scoring a finished model on the sets of an experiment, apart from any run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from ftft.config.schema import Experiment
+from ftft.data.encode import encode
+from ftft.data.load import load_data
+from ftft.errors import ConfigError, WorkspaceError
+from ftft.evaluation.metrics import SetScores
+from ftft.training.models import load_finetuned
+from ftft.training.scoring import score_sets
+from ftft.utils import distributed
+from ftft.utils.atomic import check_free
+from ftft.workspace.layout import check_writable
+from ftft.workspace.stage_record import write_json
+from ftft.workspace.workspace import check_artifact
+
+
+def evaluate_model(
+    experiment: Experiment,
+    model: Path,
+    sets: str,
+    output: Path | None = None,
+    *,
+    overwrite: bool = False,
+) -> dict[str, SetScores]:
+    """Score a finished model on an experiment's development or test sets.
+
+    Args:
+        experiment: Names the sets, and the main model's batch size, length and precision.
+        model: A model folder that ftft wrote.
+        sets: ``dev`` or ``test``, in-distribution and out-of-distribution both.
+        output: Also write the scores there, as JSON.
+        overwrite: Replace a file that is there; otherwise it is refused.
+
+    Returns:
+        Set name to scores.
+
+    Raises:
+        ModelError: The folder is not a model, or has other classes than the data.
+        ConfigError: The experiment has no such sets, or there are several processes.
+        WorkspaceError: The output cannot be written, or the model is damaged.
+    """
+    if distributed.count() > 1:
+        raise ConfigError("evaluate is one process: start it without torchrun or accelerate.")
+    if output is not None:
+        check_free(output, overwrite=overwrite, error=WorkspaceError)
+        check_writable(output.absolute().parent)
+    check_artifact(model)
+    _, tokenizer = load_finetuned(model)
+    data = load_data(experiment.data)
+    chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
+    if not chosen:
+        raise ConfigError(
+            f"experiment {experiment.name}: there are no {sets} sets; name some under "
+            f"data.{sets} or data.{sets}_ood."
+        )
+    length = experiment.main.max_length
+    encoded = {
+        name: encode(dataset, tokenizer, max_length=length) for name, dataset in chosen.items()
+    }
+    scores = score_sets(model, experiment.main, encoded)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_json(output, {name: asdict(result) for name, result in scores.items()})
+    return scores

@@ -1,0 +1,166 @@
+"""What can be checked before anything is trained or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from ftft.cartography.burn_in import AUTO
+from ftft.config.schema import Experiment, FineTuning
+from ftft.data.dataset import TaskData
+from ftft.data.load import load_data
+from ftft.data.remarks import named
+from ftft.errors import ConfigError, FtftError
+from ftft.training.arguments import check_training_arguments, full_steps
+from ftft.training.fitting import check_head, check_model
+from ftft.training.models import model_fingerprint
+from ftft.training.rehearsal import check_training
+from ftft.workspace.layout import check_foreign, check_writable
+
+T = TypeVar("T")
+
+# A class with fewer examples than both is worth a word.
+_FEW, _FEW_SHARE = 10, 0.02
+
+# The transient takes one point or more, and variability needs two.
+_LEAST_WITH_AUTO = 3
+
+
+def check(experiment: Experiment, folder: str) -> TaskData:
+    """Check everything that can be checked without training, and write nothing.
+
+    Args:
+        experiment: What to do.
+        folder: The run folder.
+
+    Returns:
+        The labelled data.
+
+    Raises:
+        FtftError: The folder cannot be written, or a model, a setting or the data are not as
+            they should be; all problems together.
+    """
+    attempt = Attempts()
+    attempt(partial(check_writable, folder))
+    attempt(partial(check_foreign, folder))
+    attempt(partial(check_arguments, experiment))
+    for settings in (experiment.reference, experiment.main):
+        try_model(attempt, settings, len(experiment.data.train[0].text))
+    data = attempt(partial(load_data, experiment.data))
+    if data is not None:
+        attempt(partial(check_selection, experiment, len(data.train)))
+        check_heads(attempt, experiment, data)
+    attempt.raise_problems(f"experiment {experiment.name}")
+    assert data is not None
+    return data
+
+
+class Attempts:
+    """Calls that may each find a problem, so that all problems can be told together."""
+
+    def __init__(self) -> None:
+        self.problems: list[FtftError] = []
+
+    def __call__(self, step: Callable[[], T]) -> T | None:
+        """What ``step`` returns; None where it raises, which is noted."""
+        try:
+            return step()
+        except FtftError as error:
+            # Reference and main may name the same missing model; once is enough.
+            if str(error) not in map(str, self.problems):
+                self.problems.append(error)
+            return None
+
+    def raise_problems(self, what: str) -> None:
+        """Raise what was noted, if anything.
+
+        Raises:
+            FtftError: The one problem, or a :class:`ConfigError` that lists them.
+        """
+        if len(self.problems) == 1:
+            raise self.problems[0]
+        if self.problems:
+            listed = "\n".join(f"  - {problem}" for problem in self.problems)
+            raise ConfigError(f"{what}: {len(self.problems)} problems:\n{listed}")
+
+
+def try_model(attempt: Attempts, settings: FineTuning, texts: int) -> None:
+    """Check a model and the Trainer's arguments for it, with so many texts in an example."""
+    attempt(partial(model_fingerprint, settings))
+    attempt(partial(check_model, settings, texts=texts))
+    attempt(partial(check_training, settings))
+
+
+def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> None:
+    """Check that a head that is to be kept is one for the data's classes."""
+    for settings in (experiment.reference, experiment.main):
+        if settings.head == "keep":
+            attempt(partial(check_head, settings, data.class_names))
+
+
+def notes(data: TaskData) -> list[str]:
+    """What is not wrong with the data but should be known, a line each."""
+    lines = [
+        f"note: {count:,} texts of the set {name} are also in the training data"
+        for name, count in data.overlaps.items()
+        if count
+    ]
+    lines += [f"note: {remark}" for remark in data.remarks]
+    counts = np.bincount(data.train.labels, minlength=len(data.class_names))
+    rare = [
+        f"{name} ({count})"
+        for name, count in zip(data.class_names, counts, strict=True)
+        # A single example is told of in the smallest data, too.
+        if count < max(2, min(_FEW, _FEW_SHARE * len(data.train)))
+    ]
+    if rare:
+        lines.append(
+            f"note: of some classes there are few training examples: {named(rare)}; if these "
+            "are slips of the pen, give data.classes or a labels mapping"
+        )
+    return lines
+
+
+def check_arguments(experiment: Experiment) -> None:
+    """Refuse Trainer arguments that ftft governs, also where no file was read."""
+    problems = check_training_arguments(experiment.model_dump(include={"reference", "main"}))
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def check_selection(experiment: Experiment, examples: int) -> None:
+    """Check that the map gets enough recording points, and the selection enough examples."""
+    reference = experiment.reference
+    per_epoch = -(-examples // reference.batch_size)
+    epochs = full_steps(reference, examples) // per_epoch
+    points = epochs * reference.recording.points_per_epoch
+    burn_in = experiment.map.burn_in
+    if burn_in == AUTO and points < _LEAST_WITH_AUTO:
+        raise ConfigError(
+            f"map.burn_in is auto and reference.epochs is {reference.epochs}: that gives "
+            f"{points} complete recording points. The first is left out nearly always, since "
+            "everything is still being learnt there, and variability needs at least 2 more; set "
+            f"reference.epochs to at least {_LEAST_WITH_AUTO}, or map.burn_in to a number."
+        )
+    left = points if burn_in == AUTO else points - burn_in
+    if left < 2:
+        raise ConfigError(
+            f"map.burn_in is {burn_in} and reference.epochs is {reference.epochs}: that leaves "
+            f"{max(left, 0)} complete recording points, and variability needs at least 2; raise "
+            "reference.epochs or lower map.burn_in."
+        )
+    balance_by = experiment.selection.balance_by
+    named = dict.fromkeys(name for one in experiment.data.train for name in one.slices)
+    if balance_by is not None and balance_by not in named:
+        raise ConfigError(
+            f"selection.balance_by: {balance_by!r} is not one of the slices of data.train "
+            f"({', '.join(named) or 'none'}); name the column under data.train.slices."
+        )
+    if round(experiment.selection.fraction * examples) < 1:
+        raise ConfigError(
+            f"selection.fraction {experiment.selection.fraction} of {examples:,} training examples "
+            "selects none; raise it."
+        )

@@ -1,0 +1,201 @@
+"""Runs over seeds: a row of figures for each method, compared to ERM seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ftft.config.methods import METHODS, place_of
+from ftft.config.study import PLACES
+from ftft.results.intervals import AMOUNT, SHARE, Difference, Interval, paired
+from ftft.results.read import RunResult
+from ftft.results.time_to_target import Reach, reach
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What tells one row of a comparison from another; all but the seed.
+
+    Attributes:
+        experiment: Name of the experiment.
+        method: Its key in :data:`ftft.config.methods.METHODS`.
+        reference: Name of the reference; of a baseline at FTFT's cost, that whose FTFT it costs as
+            much as. None where there is none.
+        main: Name of the main model.
+        strategy: Selection strategy; None where everything was trained on.
+        fraction: Share selected.
+        budget: The main model's budget, where a study varies it.
+        selection: Name of the selection, where a study varies it; empty otherwise.
+        folder: Name of the run folder, where only that tells it apart; empty otherwise.
+    """
+
+    experiment: str
+    method: str
+    reference: str | None
+    main: str
+    strategy: str | None
+    fraction: float
+    budget: float | None = None
+    selection: str = ""
+    folder: str = ""
+
+    @property
+    def variant(self) -> str:
+        """What tells it apart beside models, strategy and fraction; mostly nothing."""
+        budget = "" if self.budget is None else f"budget {self.budget:{PLACES}}"
+        return ", ".join(part for part in (self.selection, budget, self.folder) if part)
+
+
+@dataclass(frozen=True)
+class Versus:
+    """One method against another, paired by seed; positive where the first is higher.
+
+    Attributes:
+        id: In-distribution scores.
+        ood: Means over the out-of-distribution sets; None where there are none.
+    """
+
+    id: Difference
+    ood: Difference | None
+
+    @property
+    def main(self) -> Difference:
+        """Out of distribution, where that is known."""
+        return self.id if self.ood is None else self.ood
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell over its seeds.
+
+    Attributes:
+        cell: What it is.
+        seeds: Its seeds, ascending.
+        id_score: In-distribution score, in [0, 1]; higher is better.
+        ood_score: Mean over the out-of-distribution sets; None where there are none.
+        ood_scores: Each out-of-distribution set.
+        flops: Total cost over ERM's, in operations; below 1 is cheaper.
+        seconds: The same in seconds.
+        estimated: Whether ERM's cost was computed for any seed.
+        selected: Examples trained on, mean over seeds.
+        versus: Baseline to how it stands to that, of the same main model and of all that the
+            baseline varies with, such as size and budget; only those that were run, the most
+            important first.
+        steps: Steps of the main model.
+        reach: How soon it scores what ERM does in the end; None where ERM was not run.
+    """
+
+    cell: Cell
+    seeds: tuple[int, ...]
+    id_score: Interval
+    ood_score: Interval | None
+    ood_scores: dict[str, Interval]
+    flops: Interval
+    seconds: Interval
+    estimated: bool
+    selected: float
+    versus: dict[str, Versus] = field(default_factory=dict)
+    steps: Interval | None = None
+    reach: Reach | None = None
+
+    @property
+    def score(self) -> Interval:
+        """Out of distribution, where that is known."""
+        return self.id_score if self.ood_score is None else self.ood_score
+
+
+def cell_of(run: RunResult) -> Cell:
+    """The cell that a run belongs to."""
+    return Cell(
+        run.experiment,
+        run.method,
+        run.reference,
+        run.main,
+        run.strategy,
+        run.fraction,
+        run.budget,
+        run.selection,
+    )
+
+
+def aggregate(
+    runs: Sequence[RunResult], key: Callable[[RunResult], Cell] = cell_of
+) -> tuple[Row, ...]:
+    """Put the seeds of each cell together.
+
+    Args:
+        runs: Runs of one or several folders.
+        key: What tells cells apart; :func:`cell_of` if left out.
+
+    Returns:
+        A row for each cell: by experiment and main model in the order given, ERM first and FTFT
+        last among them.
+    """
+    cells: dict[Cell, list[RunResult]] = {}
+    for run in runs:
+        cells.setdefault(key(run), []).append(run)
+    groups = list(dict.fromkeys((cell.experiment, cell.main) for cell in cells))
+    ordered = sorted(
+        cells,
+        key=lambda cell: (
+            groups.index((cell.experiment, cell.main)),
+            place_of(cell.method),
+        ),
+    )
+    return tuple(_row(cell, cells) for cell in ordered)
+
+
+Cells = Mapping[Cell, Sequence[RunResult]]
+
+
+def _row(cell: Cell, cells: Cells) -> Row:
+    runs = cells[cell]
+    ood = [run.ood_score for run in runs if run.ood_score is not None]
+    erm = runs if cell.method == "erm" else _peers(cell, cells, "erm")
+    return Row(
+        cell=cell,
+        seeds=tuple(sorted(run.seed for run in runs)),
+        id_score=Interval.of([run.id_score for run in runs], SHARE),
+        ood_score=Interval.of(ood, SHARE) if ood else None,
+        ood_scores={
+            name: Interval.of([run.ood_scores[name] for run in runs], SHARE)
+            for name in runs[0].ood_scores
+        },
+        flops=Interval.of([run.flops for run in runs], AMOUNT),
+        seconds=Interval.of([run.seconds for run in runs], AMOUNT),
+        estimated=any(run.estimated for run in runs),
+        selected=sum(run.selected for run in runs) / len(runs),
+        versus=_versus(cell, cells),
+        steps=Interval.of([float(run.record["steps"]["main"]) for run in runs], AMOUNT),
+        reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm}),
+    )
+
+
+def _versus(cell: Cell, cells: Cells) -> dict[str, Versus]:
+    found = {}
+    for baseline in METHODS[cell.method].compared_to:
+        peers = _peers(cell, cells, baseline)
+        in_ = paired(*(_by_seed(runs, "id_score") for runs in (cells[cell], peers)))
+        if in_ is not None:
+            ood = paired(*(_by_seed(runs, "ood_score") for runs in (cells[cell], peers)))
+            found[baseline] = Versus(in_, ood)
+    return found
+
+
+def _peers(cell: Cell, cells: Cells, baseline: str) -> Sequence[RunResult]:
+    """The runs of a baseline that a cell is compared to; none where it was not run."""
+    varies = METHODS[baseline].varies
+    # DM has a budget of its own and ERM none, so that folders that differ in it share them.
+    same = ("experiment", "main", *varies, *(("folder",) if "budget" in varies else ()))
+    return [
+        run
+        for other, runs in cells.items()
+        if other.method == baseline
+        and all(getattr(other, name) == getattr(cell, name) for name in same)
+        for run in runs
+    ]
+
+
+def _by_seed(runs: Sequence[RunResult], what: str) -> dict[int, float]:
+    values = {run.seed: getattr(run, what) for run in runs}
+    return {seed: value for seed, value in values.items() if value is not None}

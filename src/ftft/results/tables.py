@@ -1,0 +1,153 @@
+"""Tables of finished runs: Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+
+from ftft.cartography.export import formula_inert
+from ftft.errors import FtftError
+from ftft.results.aggregate import Row
+from ftft.results.cells import one_line, ood_sets, table_caption, table_cells, table_columns
+from ftft.results.intervals import Difference, Interval
+
+__all__ = ["Style", "table_caption", "table_cells", "table_text"]
+
+Style = Literal["markdown", "latex", "csv"]
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"$\sim$",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+} | {character: f"\\{character}" for character in "&%$#_"}
+
+
+def table_text(rows: Sequence[Row], style: Style) -> str:
+    """A table of runs, for a document or another program.
+
+    Markdown and LaTeX (package booktabs) show what :func:`table_cells` says, under or above its
+    caption; columns that are the same in all rows are in the caption. CSV holds every column and
+    raw numbers: scores and differences in [0, 1], costs as ratios, empty where there is none.
+
+    Args:
+        rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
+        style: ``markdown``, ``latex`` or ``csv``.
+
+    Returns:
+        The text, with a line break at its end. Whatever came from files is escaped.
+
+    Raises:
+        FtftError: There are no rows.
+    """
+    if not rows:
+        raise FtftError("there are no runs to make a table of; give at least one finished run.")
+    return {"markdown": _markdown, "latex": _latex, "csv": _csv}[style](rows)
+
+
+def _markdown(rows: Sequence[Row]) -> str:
+    headers, cells = table_cells(rows)
+    rules = ["---:" if column.is_number else ":---" for column in table_columns(rows)]
+    lines = [[_in_markdown(cell) for cell in line] for line in (headers, *cells)]
+    lines.insert(1, rules)
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{drawn}\n\n{_in_markdown(table_caption(rows))}\n"
+
+
+def _in_markdown(text: str) -> str:
+    return html.escape(re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text)), quote=False)
+
+
+def _latex(rows: Sequence[Row]) -> str:
+    headers, cells = table_cells(rows)
+    alignment = "".join("r" if column.is_number else "l" for column in table_columns(rows))
+    lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (headers, *cells)]
+    head, *body = (f"    {line}" for line in lines)
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{_in_latex(table_caption(rows))}}}",
+            rf"  \begin{{tabular}}{{{alignment}}}",
+            r"    \toprule",
+            head,
+            r"    \midrule",
+            *body,
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _in_latex(text: str) -> str:
+    escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
+    # At the start of a row, brackets would be read as an option of the line break before.
+    return f"{{{escaped}}}" if escaped.startswith("[") else escaped
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    sets = ood_sets(rows)
+    table = pa.Table.from_pylist([_raw(row, sets) for row in rows])
+    columns = [formula_inert(column) for column in table.columns]
+    names = formula_inert(pa.array(table.column_names, pa.string())).to_pylist()
+    buffer = io.BytesIO()
+    pcsv.write_csv(pa.table(columns, names=names), buffer)
+    return buffer.getvalue().decode()
+
+
+def _raw(row: Row, sets: Sequence[str]) -> dict[str, Any]:
+    cell = row.cell
+    values: dict[str, Any] = {
+        "experiment": cell.experiment,
+        "method": cell.method,
+        "reference": cell.reference,
+        "main": cell.main,
+        "strategy": cell.strategy,
+        "fraction": cell.fraction,
+        "variant": cell.variant,
+        "seeds": " ".join(map(str, row.seeds)),
+        "selected": row.selected,
+        **_figures("id", row.id_score),
+        **_figures("ood", row.ood_score),
+    }
+    for name in sets:
+        values |= _figures(f"ood_{name}", row.ood_scores.get(name))
+    for baseline in ("erm", "erm_budget"):
+        found = row.versus.get(baseline)
+        values |= _versus(f"id_versus_{baseline}", None if found is None else found.id)
+        values |= _versus(f"ood_versus_{baseline}", None if found is None else found.ood)
+    values |= _figures("flops_over_erm", row.flops) | _figures("seconds_over_erm", row.seconds)
+    return values | {"erm_cost_estimated": row.estimated}
+
+
+def _figures(name: str, figure: Interval | None) -> dict[str, float | None]:
+    parts = ("mean", "deviation", "low", "high")
+    return {f"{name}_{part}": None if figure is None else getattr(figure, part) for part in parts}
+
+
+def _versus(name: str, found: Difference | None) -> Mapping[str, float | int | None]:
+    low, high = (None, None) if found is None or found.bootstrap is None else found.bootstrap
+    return {
+        **_figures(name, None if found is None else found.interval),
+        f"{name}_bootstrap_low": low,
+        f"{name}_bootstrap_high": high,
+        f"{name}_p": None if found is None else found.p_value,
+        f"{name}_wins": None if found is None else found.wins,
+        f"{name}_pairs": None if found is None else found.interval.count,
+    }

@@ -1,0 +1,83 @@
+"""Steps and operations until a method scores what ERM scores in the end.
+
+The paper's claim of efficiency. It is judged on development sets, which are scored all along the
+training; test sets are scored once and tell nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ftft.results.intervals import AMOUNT, Interval
+from ftft.results.read import RunResult
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How soon a method scores what ERM does, over seeds.
+
+    Attributes:
+        seeds: Seeds that were compared.
+        reached: Of these, in how many it got there.
+        steps: The main model's steps until then, of those seeds; None where there are none.
+        share: The same as a share of all of ERM's steps.
+        flops: Operations until then over all of ERM's: the reference and all scoring of development
+            sets counted in, the main model's training up to that step.
+    """
+
+    seeds: int
+    reached: int
+    steps: Interval | None
+    share: Interval | None
+    flops: Interval | None
+
+
+@dataclass(frozen=True)
+class _Point:
+    steps: int
+    share: float
+    flops: float
+
+
+def reach(runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]) -> Reach | None:
+    """When a method first scores at least what ERM's kept weights do, seed by seed.
+
+    Args:
+        runs: Seed to the method's run.
+        erm: Seed to ERM's run with the same main model and data.
+
+    Returns:
+        None where they share no seed.
+    """
+    seeds = sorted(runs.keys() & erm.keys())
+    if not seeds:
+        return None
+    points = [point for seed in seeds if (point := _point(runs[seed], erm[seed])) is not None]
+    if not points:
+        return Reach(len(seeds), 0, None, None, None)
+    return Reach(
+        seeds=len(seeds),
+        reached=len(points),
+        steps=Interval.of([float(point.steps) for point in points], AMOUNT),
+        share=Interval.of([point.share for point in points], AMOUNT),
+        flops=Interval.of([point.flops for point in points], AMOUNT),
+    )
+
+
+def _point(run: RunResult, erm: RunResult) -> _Point | None:
+    target = erm.final
+    if target is None:
+        return None
+    step = next((step for step, score in run.curve if score >= target), None)
+    if step is None:
+        return None
+    flops, taken = run.record["cost"]["flops"], run.record["steps"]["main"]
+    # Batches are drawn at random, so that operations go with the steps. What scoring costs is not
+    # split by model; all of it is counted, which is never too little.
+    until = flops["reference"] + flops["evaluation"] + flops["main"] * min(1.0, step / taken)
+    return _Point(
+        steps=step,
+        share=step / run.record["steps"]["erm"],
+        flops=until / erm.record["cost"]["flops"]["total"],
+    )

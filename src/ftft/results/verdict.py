@@ -1,0 +1,174 @@
+"""Did it pay? One sentence and four numbers, from paired seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ftft.results.aggregate import Row, Versus, aggregate
+from ftft.results.intervals import Difference, Interval
+from ftft.results.naming import METRIC_NAMES, percent, points
+from ftft.results.read import RunFolder
+
+WON, LOST, OPEN = "won", "lost", "open"
+
+# What a remark calls the baselines that are not ERM in full, which the sentence is about.
+_OTHERS = {
+    "erm_budget": "ERM at the same cost, the reference counted in",
+    "random": "a random subset of the same size and budget",
+    "random_budget": "a random subset of the same size at the same cost",
+}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the four numbers.
+
+    Attributes:
+        title: What it is.
+        value: The number.
+        detail: Its interval and number of seeds, or why there is none.
+    """
+
+    title: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run found.
+
+    Attributes:
+        name: The run.
+        outcome: ``won`` or ``lost`` where the interval against ERM leaves out zero, else
+            ``open``.
+        sentence: The verdict in one sentence.
+        remarks: What else has to be known to read it rightly.
+        tiles: OOD and ID against ERM, cost against ERM, examples used.
+    """
+
+    name: str
+    outcome: str
+    sentence: str
+    remarks: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+
+
+def verdict(run: RunFolder) -> Verdict:
+    """Say what a run found about FTFT, whether it won or not."""
+    rows = aggregate(run.runs)
+    ftft = next(row for row in rows if row.cell.method == "ftft")
+    has_erm = any(row.cell.method == "erm" for row in rows)
+    erm = ftft.versus.get("erm")
+    where = "out of distribution" if run.ood_sets else "in distribution"
+    outcome, sentence = _judged(ftft, None if erm is None else erm.main, where)
+    return Verdict(
+        name=run.name,
+        outcome=outcome,
+        sentence=sentence,
+        remarks=tuple(_remarks(run, ftft, has_erm)),
+        tiles=(
+            _ood_tile(ftft, erm),
+            _score_tile("ID", ftft.id_score, None if erm is None else erm.id),
+            _cost_tile(ftft),
+            _examples_tile(run, ftft),
+        ),
+    )
+
+
+def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, str]:
+    cost = f"{percent(ftft.flops.mean)} of its cost"
+    if compared is None:
+        return OPEN, (
+            f"FTFT scores {percent(ftft.score.mean, 1)} {where} at {percent(ftft.flops.mean)} of "
+            "what ERM would cost; ERM was not run, so whether FTFT is better is not known."
+        )
+    by = f"{abs(compared.interval.mean) * 100:.1f} points"
+    above = compared.interval.mean > 0
+    if compared.interval.count == 1:
+        how = f"{by} {'above' if above else 'below'}" if by != "0.0 points" else "level with"
+        return OPEN, (
+            f"With one seed FTFT scores {how} ERM {where} at {cost}; one seed cannot tell this "
+            "from chance."
+        )
+    seeds = f"{compared.interval.count} seeds"
+    if not compared.is_clear:
+        return OPEN, (
+            f"FTFT and ERM do not differ clearly {where}: {points(compared.interval.mean)} points "
+            f"({_range(compared.interval)}, {seeds}), at {cost}."
+        )
+    if above:
+        return WON, f"FTFT beats ERM {where} by {by} ({seeds}) at {cost}."
+    return LOST, f"FTFT did not win: it scores {by} below ERM {where} ({seeds}), at {cost}."
+
+
+def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
+    remarks = []
+    if not run.ood_sets:
+        remarks.append(
+            "There are no out-of-distribution test sets, so nothing is known about robustness."
+        )
+    if not run.values["data"]["sets"]["test"]:
+        remarks.append("There is no in-distribution test set: ID scores are development scores.")
+    if ftft.estimated:
+        remarks.append("ERM was not run for every seed: its FLOPs are computed, seconds estimated.")
+    if ftft.flops.mean >= 1:
+        remarks.append("FTFT cost as much as ERM or more.")
+    remarks += [
+        f"Against {_OTHERS[baseline]}: {_how_far(found.main.interval)}."
+        for baseline, found in ftft.versus.items()
+        if baseline in _OTHERS
+    ]
+    if has_erm and not ftft.versus.keys() & {"random", "random_budget"}:
+        remarks.append(
+            "No random subset was run beside it, so what the selection itself adds is not known."
+        )
+    return remarks
+
+
+def _how_far(interval: Interval) -> str:
+    seeds = "one seed" if interval.count == 1 else f"{interval.count} seeds"
+    shown = _range(interval)
+    return f"{points(interval.mean)} points ({f'{shown}, ' if shown else ''}{seeds})"
+
+
+def _ood_tile(ftft: Row, erm: Versus | None) -> Tile:
+    if ftft.ood_score is None:
+        return Tile("OOD against ERM", "–", "no out-of-distribution test set")
+    return _score_tile("OOD", ftft.ood_score, None if erm is None else erm.ood)
+
+
+def _score_tile(what: str, score: Interval, compared: Difference | None) -> Tile:
+    if compared is None:
+        return Tile(f"{what} score", percent(score.mean, 1), "ERM was not run")
+    interval = compared.interval
+    if interval.count == 1:
+        return Tile(f"{what} against ERM", points(interval.mean), "points; one seed, no interval")
+    detail = f"points; {_range(interval)}, {interval.count} seeds"
+    return Tile(f"{what} against ERM", points(interval.mean), detail)
+
+
+def _cost_tile(ftft: Row) -> Tile:
+    seconds = f"{percent(ftft.seconds.mean)} of its seconds"
+    how = "; ERM computed" if ftft.estimated else ""
+    return Tile("cost against ERM", percent(ftft.flops.mean), f"of its FLOPs; {seconds}{how}")
+
+
+def _examples_tile(run: RunFolder, ftft: Row) -> Tile:
+    total = run.values["data"]["train_examples"]
+    share = percent(ftft.selected / total)
+    return Tile(
+        "examples used", f"{ftft.selected:,.0f}", f"of {total:,} by the main model, {share}"
+    )
+
+
+def _range(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return ""
+    return f"95% interval {points(interval.low)} to {points(interval.high)}"
+
+
+def metric_name(run: RunFolder) -> str:
+    """The metric, as people write it."""
+    return METRIC_NAMES.get(run.metric, run.metric)

@@ -1,0 +1,104 @@
+"""Where something is pushed to or pulled from: a repository of the hub, or a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ftft.errors import SharingError
+from ftft.utils.atomic import sync_folder
+
+RepositoryType: TypeAlias = Literal["dataset", "model"]
+
+FILE_PREFIX = "file:"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
+_TYPES: dict[str, RepositoryType] = {"datasets/": "dataset", "models/": "model"}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of the hub.
+
+    Attributes:
+        id: Its id, ``OWNER/NAME``.
+        type: ``dataset`` or ``model``; None where it was not said.
+    """
+
+    id: str
+    type: RepositoryType | None = None
+
+    def __str__(self) -> str:
+        return self.id if self.type is None else f"{self.type}s/{self.id}"
+
+
+Place: TypeAlias = Repository | Path
+
+
+def parse_place(text: str) -> Place:
+    """Tell a folder from a repository.
+
+    Args:
+        text: A folder: starts with ``file:``, ``.``, ``/`` or ``~``. Else a repository:
+            ``OWNER/NAME``, with ``datasets/`` or ``models/`` before it where the type matters.
+
+    Raises:
+        SharingError: It is neither.
+    """
+    if text.startswith(FILE_PREFIX):
+        return Path(text.removeprefix(FILE_PREFIX)).expanduser()
+    if text.startswith((".", "/", "~")):
+        return Path(text).expanduser()
+    prefix = next((prefix for prefix in _TYPES if text.startswith(prefix)), "")
+    name = text.removeprefix(prefix)
+    if not _ID.fullmatch(name) or "--" in name or ".." in name or name.endswith(".git"):
+        raise SharingError(
+            f"{text[:200]!r}: neither a repository of the hub nor a folder; a repository is "
+            "OWNER/NAME, both of letters, digits, '_', '-' and '.', and a folder starts with ./, "
+            "/, ~ or file:."
+        )
+    return Repository(name, _TYPES.get(prefix))
+
+
+@contextlib.contextmanager
+def landing(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside ``folder``, which becomes ``folder`` at the end, or nothing.
+
+    Raises:
+        SharingError: Something is there already, or the folder cannot be written.
+    """
+    folder = folder.absolute()
+    refuse_existing(folder)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        refuse_existing(folder)
+        temporary.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise SharingError(
+            f"{folder}: cannot be written ({error.strerror or error}); check that its parent "
+            "folder can be written and has space left, or give another folder."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Refuse a folder that is there: it may hold what nobody else has.
+
+    Raises:
+        SharingError: There is something by this name.
+    """
+    if os.path.lexists(folder):
+        raise SharingError(
+            f"{folder}: is there already, and a folder is never replaced; give the name of a new "
+            "one."
+        )

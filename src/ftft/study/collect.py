@@ -1,0 +1,75 @@
+"""Each data set's ``results.json``: every finished cell, with its cost against ERM's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from ftft.experiment.pipeline import erm_yardstick
+from ftft.experiment.stages import Stages
+from ftft.results.collect import results_values
+from ftft.results.record import ErmYardstick, MethodRun, run_record
+from ftft.study.grid import Task
+from ftft.study.prepare import RESULTS_NAME, OpenStudy
+from ftft.study.run_task import Done
+from ftft.workspace.stage_record import write_json
+
+
+@dataclass
+class Collector:
+    """What is finished, written down again whenever more is.
+
+    Attributes:
+        opened: The study.
+        tasks: All its tasks, in their order.
+        done: What the finished ones came to.
+    """
+
+    opened: OpenStudy
+    tasks: Sequence[Task]
+    done: dict[Task, Done] = field(default_factory=dict)
+    _computed: dict[tuple[str, str | None, int], ErmYardstick] = field(default_factory=dict)
+
+    def add(self, task: Task) -> bool:
+        """Take a task in if it is finished, and say whether it is."""
+        done = self.opened.finished(task)
+        if done is not None:
+            self.done[task] = done
+        return done is not None
+
+    def write(self, data: str, waiting: Collection[Task]) -> None:
+        """Write a data set's results.
+
+        Args:
+            data: The data set.
+            waiting: Tasks that are still to be done: where ERM is one of them, cells are left
+                out until its cost is known.
+        """
+        records = []
+        for task in self.tasks:
+            done = self.done.get(task)
+            if task.data != data or done is None or done.run is None:
+                continue
+            erm = self._erm(task, done.run, waiting)
+            if erm is not None:
+                records.append(run_record(done.run, erm, done.scores))
+        experiment = self.opened.study.experiment(data)
+        values = results_values(experiment, self.opened.data[data], records)
+        write_json(self.opened.folder / data / RESULTS_NAME, values)
+
+    def _erm(self, task: Task, run: MethodRun, waiting: Collection[Task]) -> ErmYardstick | None:
+        """What ERM costs: measured, or computed where it is not run or has failed."""
+        erm = Task("erm", task.data, task.seed, main=task.main)
+        measured = self.done.get(erm)
+        if erm in waiting:
+            return None
+        runs = [run] if measured is None or measured.run is None else [measured.run]
+        key = (task.data, task.main, task.seed)
+        if measured is not None:
+            return erm_yardstick(self._stages(task), task.seed, runs)
+        if key not in self._computed:
+            self._computed[key] = erm_yardstick(self._stages(task), task.seed, runs)
+        return self._computed[key]
+
+    def _stages(self, task: Task) -> Stages:
+        return self.opened.stages(task, lambda line: None, reading=True)

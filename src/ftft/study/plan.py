@@ -1,0 +1,109 @@
+"""What a study would do: each training's steps and operations, before any is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from ftft.config.methods import METHODS, REFERENCE
+from ftft.config.schema import FineTuning
+from ftft.experiment.stages import DEFAULT_PATIENCE, Stages
+from ftft.study.grid import Task, tasks
+from ftft.study.prepare import OpenStudy
+from ftft.training.arguments import Plan, equal_cost_plan, main_plan, reference_plan
+from ftft.training.cost import Amount, TrainingCost
+from ftft.training.erm_cost import plan_cost, planned_counter
+from ftft.training.flops import FlopCounter
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One task as it would be done.
+
+    Attributes:
+        task: The task.
+        finished: Whether it is finished.
+        steps: Steps at most.
+        flops: Operations at most, training and scoring of development sets, as if its examples
+            were as long as all are.
+        readers: How many tasks build on it.
+    """
+
+    task: Task
+    finished: bool
+    steps: int
+    flops: float
+    readers: int
+
+
+def plan(opened: OpenStudy) -> tuple[Planned, ...]:
+    """Work out what a study would do; nothing is run or written.
+
+    Args:
+        opened: The study, checked.
+
+    Returns:
+        Its tasks in their order.
+    """
+    found, costs = tasks(opened.study), _Costs(opened)
+    readers = Counter(task.needs for task in found)
+    planned = []
+    for task in found:
+        steps, finished = costs.plan(task).steps, opened.finished(task) is not None
+        planned.append(Planned(task, finished, steps, costs.flops(task), readers[task]))
+    return tuple(planned)
+
+
+class _Costs:
+    """Steps and operations of tasks; what tasks share is worked out once."""
+
+    def __init__(self, opened: OpenStudy) -> None:
+        self._opened = opened
+        self._flops: dict[str, float] = {}
+        self._counters: dict[str, FlopCounter] = {}
+
+    def plan(self, task: Task) -> Plan:
+        """How long a task trains at most."""
+        experiment = self._stages(task).experiment
+        examples = len(self._opened.data[task.data].train)
+        # Seeds shuffle batches, which changes next to nothing: one of them stands for all.
+        main, seed = experiment.main, 0
+        if task.method == REFERENCE:
+            return reference_plan(experiment.reference, examples, seed=seed)
+        whole = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
+        if task.paid is not None:
+            needs = task.paid.needs
+            spent = self.flops(task.paid) + (0.0 if needs is None else self.flops(needs))
+            share = spent / self._of(task, main, whole)
+            return equal_cost_plan(main, examples, share=share, seed=seed)
+        if not METHODS[task.method].selects:
+            patience = main.patience or DEFAULT_PATIENCE if task.method == "erm_es" else None
+            return replace(whole, patience=patience)
+        settings = experiment.dm if task.method == "dm" else main
+        return main_plan(
+            main, examples, budget=settings.budget, patience=settings.patience, seed=seed
+        )
+
+    def flops(self, task: Task) -> float:
+        """Operations of a task at most."""
+        experiment = self._stages(task).experiment
+        settings = experiment.reference if task.method == REFERENCE else experiment.main
+        return self._of(task, settings, self.plan(task))
+
+    def _of(self, task: Task, settings: FineTuning, steps: Plan) -> float:
+        model = f"{task.data} {settings!r}"
+        key = f"{model} {steps!r}"
+        if key not in self._flops:
+            stages = self._stages(task)
+            if model not in self._counters:
+                classes = len(stages.data.class_names)
+                self._counters[model] = planned_counter(settings, classes)
+            train = stages.encodings.encoded(settings, stages.data.train)
+            nothing = TrainingCost(Amount(), Amount())
+            counter, dev = self._counters[model], stages.dev(settings)
+            cost = plan_cost(counter, settings, steps, train, dev, nothing)
+            self._flops[key] = cost.total.flops
+        return self._flops[key]
+
+    def _stages(self, task: Task) -> Stages:
+        return self._opened.stages(task, lambda line: None, reading=True)

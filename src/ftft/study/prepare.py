@@ -1,0 +1,115 @@
+"""A study whose data, models and folder have been checked, and the stages in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftft.config.methods import REFERENCE
+from ftft.config.study import Study
+from ftft.data.dataset import TaskData
+from ftft.data.load import load_data
+from ftft.errors import FtftError
+from ftft.experiment.stages import Say, Stages
+from ftft.experiment.validate import (
+    Attempts,
+    check_arguments,
+    check_heads,
+    check_selection,
+    notes,
+    try_model,
+)
+from ftft.study.grid import Task, cell_of_task, experiment_of, tasks
+from ftft.study.run_task import Done, perform
+from ftft.training.encodings import Encodings
+from ftft.workspace.layout import check_foreign_study, check_writable
+from ftft.workspace.workspace import Workspace
+
+RESULTS_NAME = "results.json"
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that has been checked.
+
+    Attributes:
+        study: The study.
+        folder: The study folder.
+        data: Data set to labelled data.
+    """
+
+    study: Study
+    folder: Path
+    data: Mapping[str, TaskData]
+    _readers: dict[str, Workspace] = field(default_factory=dict)
+    _encodings: dict[str, Encodings] = field(default_factory=dict)
+
+    def stages(self, task: Task, say: Say, *, reading: bool = False) -> Stages:
+        """The stages of a task; with ``reading``, finished ones are read and none is run."""
+        return Stages(
+            experiment_of(self.study, task),
+            self.data[task.data],
+            self._reader(task.data) if reading else self._workspace(task),
+            say,
+            task.places,
+            # Texts are tokenised once for all tasks of a process.
+            self._encodings.setdefault(task.data, Encodings()),
+        )
+
+    def finished(self, task: Task) -> Done | None:
+        """What a task came to, if it is finished; nothing is run or written."""
+        stages = self.stages(task, lambda line: None, reading=True)
+        try:
+            cell = None if task.method == REFERENCE else cell_of_task(self.study, task)
+            return perform(stages, task, cell)
+        except FtftError:
+            return None  # what is damaged is told when it is run
+
+    def _reader(self, data: str) -> Workspace:
+        # One for all tasks: files that they share are checked once.
+        if data not in self._readers:
+            self._readers[data] = Workspace(self.folder / data, builds=())
+        return self._readers[data]
+
+    def _workspace(self, task: Task) -> Workspace:
+        return Workspace(self.folder / task.data, builds=task.makes)
+
+
+def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenStudy:
+    """Check all that can be checked without training, and write nothing.
+
+    Raises:
+        FtftError: The folder cannot be written, or a model, a setting or data are not as they
+            should be; all problems together.
+    """
+    attempt = Attempts()
+    attempt(partial(check_writable, folder))
+    attempt(partial(check_foreign_study, folder, study.data))
+    for experiment in study.experiments.values():
+        attempt(partial(check_arguments, experiment))
+    checked: list[Any] = []
+    for experiment in study.experiments.values():
+        for settings in (experiment.reference, experiment.main):
+            texts = len(experiment.data.train[0].text)
+            if (settings, texts) not in checked:
+                checked.append((settings, texts))
+                try_model(attempt, settings, texts)
+    data = {}
+    for name in study.data:
+        loaded = attempt(partial(load_data, study.experiment(name).data))
+        if loaded is not None:
+            data[name] = loaded
+    for task in tasks(study):
+        if task.data in data and task.method == "ftft":
+            examples = len(data[task.data].train)
+            attempt(partial(check_selection, experiment_of(study, task), examples))
+        if task.data in data:
+            check_heads(attempt, experiment_of(study, task), data[task.data])
+    attempt.raise_problems(f"study {study.name}")
+    for name, loaded in data.items():
+        for note in notes(loaded):
+            say(f"{name}: {note}")
+    return OpenStudy(study, folder, data)

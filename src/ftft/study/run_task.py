@@ -1,0 +1,69 @@
+"""One task of a study: the stages it makes, by the functions of an ordinary run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ftft.config.methods import REFERENCE
+from ftft.evaluation.metrics import SetScores
+from ftft.experiment import pipeline
+from ftft.experiment.stages import Stages
+from ftft.results.aggregate import Cell
+from ftft.results.record import MethodRun
+from ftft.study.grid import Task
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task came to.
+
+    Attributes:
+        run: What its method did; None for a reference, which is part of other runs.
+        scores: Test scores by set.
+    """
+
+    run: MethodRun | None
+    scores: dict[str, SetScores]
+
+
+def perform(stages: Stages, task: Task, cell: Cell | None = None) -> Done:
+    """Run a task's stages, or read those that are finished.
+
+    Args:
+        stages: Of the task's experiment, with its places.
+        task: The task.
+        cell: The names that its run goes by in the study's results.
+
+    Raises:
+        FtftError: It cannot be done; :class:`~ftft.workspace.workspace.NotFinishedError` where
+            a stage is not finished that may not be run here.
+    """
+    if task.method == REFERENCE:
+        datamap = stages.datamap("map", stages.reference(task.seed), task.seed)
+        pipeline.tell_map(stages, datamap)
+        return Done(None, {})
+    run = _ftft(stages, task) if task.method == "ftft" else _baseline(stages, task)
+    scores = stages.score_tests(task.method, run.trained, task.seed)
+    if cell is not None:
+        run = replace(
+            run,
+            main_model=cell.main,
+            reference_model=cell.reference,
+            budget=cell.budget,
+            selection=cell.selection,
+        )
+    return Done(run, scores)
+
+
+def _ftft(stages: Stages, task: Task) -> MethodRun:
+    reference = stages.reference(task.seed)
+    datamap = stages.datamap("map", reference, task.seed)
+    return pipeline.ftft(stages, task.seed, reference, datamap)
+
+
+def _baseline(stages: Stages, task: Task) -> MethodRun:
+    def paid() -> MethodRun:
+        assert task.paid is not None
+        return _ftft(stages, task.paid)
+
+    return pipeline.BASELINES[task.method](stages, task.seed, paid)

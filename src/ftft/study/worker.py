@@ -1,0 +1,152 @@
+"""A task in a process of its own: how it is started, and what it does there.
+
+The process reads the task, a line of JSON, from standard input and writes what it has to say, a
+line of JSON each, to standard output. When its standard input ends, whoever started it is gone,
+and it stops as on SIGTERM, with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+from ftft.experiment.stages import Say, Stages
+from ftft.study.job import Job, Outcome, do
+from ftft.utils.signals import Stopped, stoppable
+
+Started = Callable[[subprocess.Popen[str]], Any]
+_LAST = 2_000
+
+
+def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> Outcome:
+    """Do a task in a new process and wait for it.
+
+    Args:
+        job: The task.
+        say: Told what the process says.
+        threads: Threads it computes with, where the environment does not say.
+        started: Given the process, to stop it.
+    """
+    begun = time.perf_counter()
+    with contextlib.ExitStack() as opened:
+        try:
+            errors = opened.enter_context(
+                tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+            )
+            process = _start(errors, threads)
+        except OSError as error:
+            problem = f"its process cannot be started ({error.strerror or error})"
+            return Outcome(job.task, problem, time.perf_counter() - begun)
+        if started is not None:
+            started(process)
+        told = _followed(process, job, say)
+        if os.environ.get("FTFT_DEBUG"):
+            errors.seek(0)
+            sys.stderr.write(errors.read())
+        if told == "":
+            told = _died(process.returncode, errors)
+    return Outcome(job.task, told, time.perf_counter() - begun)
+
+
+def _start(errors: IO[str], threads: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ftft.study.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        errors="replace",
+        env={"OMP_NUM_THREADS": str(threads), **os.environ},
+        # A Ctrl-C is for the study, which tells its processes.
+        start_new_session=True,
+    )
+
+
+def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:
+    """The problem that the process tells; None for none, empty where it ended without a word."""
+    problem: str | None = ""
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(job.to_json() + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            # It died while it started; how is told below. Closing writes once more what is left.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        for line in process.stdout:
+            told = _parsed(line)
+            if "say" in told:
+                say(told["say"])
+            if "problem" in told:
+                problem = told["problem"]
+        process.wait()
+    return problem
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}  # a library printed something
+    return told if isinstance(told, dict) else {}
+
+
+def _died(status: int, errors: IO[str]) -> str:
+    errors.seek(0)
+    lines = [line for line in errors.read()[-_LAST:].splitlines() if line.strip()]
+    last = f"; its last words: {lines[-1].strip()}" if lines else ""
+    if status == -signal.SIGKILL:
+        return f"its process was killed, perhaps for want of memory{last}"
+    how = f"by signal {-status}" if status < 0 else f"with status {status}"
+    return f"its process ended {how}{last}"
+
+
+def main() -> int:
+    """Do the task that standard input names."""
+    out, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no message
+
+    def tell(**what: str | None) -> None:
+        print(json.dumps(what), file=out, flush=True)
+
+    job = Job.from_json(sys.stdin.readline())
+    try:
+        with stoppable():
+            threading.Thread(target=_stop_when_alone, daemon=True).start()
+            outcome = do(job, lambda: _stages(job, lambda line: tell(say=line)))
+    except Stopped as stop:
+        tell(problem=f"stopped; it {stop.saved or 'goes on from its last checkpoint'}")
+        return 128 + stop.signum
+    tell(problem=outcome.problem)
+    return 0
+
+
+def _stop_when_alone() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stages(job: Job, say: Say) -> Stages:
+    import datasets
+
+    from ftft.data.load import load_data
+    from ftft.workspace.workspace import Workspace
+
+    datasets.disable_progress_bars()
+    workspace = Workspace(job.folder / job.task.data, builds=job.task.makes)
+    data = load_data(job.experiment.data)
+    return Stages(job.experiment, data, workspace, say, job.task.places)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Stopping a training whose dynamics have settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.dynamics.store import read_dynamics
+from ftft.training.eval_recording import points_reached
+from ftft.training.trainer import FineTuner
+from ftft.utils import distributed
+
+Settled = Callable[[TrainingDynamics], bool]
+"""Told what was recorded so far, all recording points of it complete; whether that is enough."""
+
+
+class StopWhenSettled(TrainerCallback):
+    """Stops a training at a recording point from which on more of them change nothing.
+
+    It looks at what is on the disk and at nothing else, so that a training that goes on from a
+    checkpoint decides as it would have without the interruption.
+
+    Args:
+        trainer: The trainer in which this callback runs.
+        recorder: What records; flushed before it is looked at.
+        folder: Where it records.
+        examples: Size of the training set.
+        points_per_epoch: Recording points in an epoch, at least 1.
+        settled: Decides.
+    """
+
+    def __init__(
+        self,
+        trainer: FineTuner,
+        recorder: DynamicsRecorder,
+        folder: Path,
+        examples: int,
+        points_per_epoch: int,
+        settled: Settled,
+    ) -> None:
+        self._trainer = trainer
+        self._recorder = recorder
+        self._folder = folder
+        self._examples = examples
+        self._points_per_epoch = points_per_epoch
+        self._settled = settled
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Decide where a recording point has just been reached.
+
+        At the end of a step, not of an epoch: the checkpoint of this step is yet to be written,
+        and holds the decision.
+        """
+        step = state.global_step
+        reached = points_reached(args, step, self._examples, self._points_per_epoch)
+        if reached and step < state.max_steps and self._is_settled():
+            control.should_training_stop = True
+            control.should_evaluate = True
+            control.should_save = True
+
+    def _is_settled(self) -> bool:
+        self._trainer.meter.lap_training()
+        self._recorder.flush()
+        # All processes' recordings count, and all must decide alike.
+        distributed.wait()
+        enough = distributed.from_first(lambda: self._settled(read_dynamics(self._folder)))
+        self._trainer.meter.lap_overhead()
+        return enough

@@ -1,0 +1,37 @@
+"""Data sets as models' tokenizers see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftft.config.schema import FineTuning
+from ftft.data.dataset import LabelledDataset
+from ftft.data.encode import EncodedDataset, encode
+from ftft.training.models import load_tokenizer
+from ftft.utils import distributed
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """Tokenizers and encoded data sets, each made once."""
+
+    _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
+    _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def tokenizer(self, settings: FineTuning) -> Any:
+        """The tokenizer of a model, loaded once."""
+        key = (settings.model, settings.revision)
+        if key not in self._tokenizers:
+            self._tokenizers[key] = load_tokenizer(settings)
+        return self._tokenizers[key]
+
+    def encoded(self, settings: FineTuning, dataset: LabelledDataset) -> EncodedDataset:
+        """A data set as a model's tokenizer sees it, tokenised once."""
+        length = settings.max_length
+        key = (settings.model, settings.revision, length, dataset.name, dataset.fingerprint)
+        if key not in self._encoded:
+            # What the first process leaves in the cache of `datasets`, the others find there.
+            with distributed.first_goes_ahead():
+                self._encoded[key] = encode(dataset, self.tokenizer(settings), max_length=length)
+        return self._encoded[key]

@@ -1,0 +1,95 @@
+"""The cost of ERM where ERM is not run."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from ftft.config.schema import FineTuning
+from ftft.data.encode import EncodedDataset
+from ftft.training.arguments import Plan, per_device_batch, recomputes
+from ftft.training.cost import TrainingCost, planned_cost
+from ftft.training.finetune import DevSets
+from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
+from ftft.training.head import set_task
+from ftft.training.models import load_config
+from ftft.training.sparse_embedding_grad import freeze_embeddings
+
+
+def plan_erm_cost(
+    settings: FineTuning,
+    plan: Plan,
+    train: EncodedDataset,
+    dev: DevSets,
+    measured: TrainingCost,
+) -> TrainingCost:
+    """Work out what a training would cost, without running it.
+
+    Args:
+        settings: The main model's settings.
+        plan: ERM's plan: its steps and how often development sets are scored.
+        train: The full training set.
+        dev: The development sets.
+        measured: A training of the same model that was run, for its speed.
+
+    Returns:
+        Operations and tokens of the batches that a run would have; seconds estimated from
+        ``measured``.
+    """
+    counter = planned_counter(settings, len(train.labelled.class_names))
+    return plan_cost(counter, settings, plan, train, dev, measured)
+
+
+def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
+    """Counts the operations of a model that is not trained, with a head for so many classes."""
+    config = load_config(settings)
+    set_task(config, [str(label) for label in range(classes)])
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(
+            config, trust_remote_code=settings.trust_remote_code
+        )
+    if settings.freeze_embeddings:
+        freeze_embeddings(model)
+    return flop_counter(model, recomputing=recomputes(settings))
+
+
+def plan_cost(
+    counter: FlopCounter,
+    settings: FineTuning,
+    plan: Plan,
+    train: EncodedDataset,
+    dev: DevSets,
+    measured: TrainingCost,
+) -> TrainingCost:
+    """Work out what a training would cost, with a counter of its model at hand.
+
+    Args:
+        counter: Counts the model's operations.
+        settings: The model's settings.
+        plan: Its steps and how often development sets are scored.
+        train: The full training set.
+        dev: The development sets.
+        measured: A training of the same model that was run, for its speed.
+
+    Returns:
+        As of :func:`plan_erm_cost`.
+    """
+    multiple = 8 if torch.cuda.is_available() else 1
+    training = planned_shapes(
+        train.lengths,
+        batching=settings.batching,
+        batch_size=settings.batch_size,
+        micro_batch=per_device_batch(settings),
+        steps=plan.steps,
+        seed=plan.seed,
+        multiple=multiple,
+    )
+    evaluation: dict[tuple[int, int], int] = {}
+    scorings = -(-plan.steps // plan.evaluate_every)
+    for dataset in dev.sets.values():
+        ordered = sorted(dataset.lengths.tolist(), reverse=True)
+        for start in range(0, len(ordered), settings.eval_batch_size):
+            batch = ordered[start : start + settings.eval_batch_size]
+            shape = (len(batch), -(-batch[0] // multiple) * multiple)
+            evaluation[shape] = evaluation.get(shape, 0) + scorings
+    return planned_cost(counter, training, evaluation, measured=measured)

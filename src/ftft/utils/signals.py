@@ -1,0 +1,105 @@
+"""Stopping cleanly on Ctrl-C (SIGINT) and on SIGTERM, with which machines are taken away.
+
+A training finishes its step and writes a checkpoint first; everything else stops at once, since
+it is written whole or not at all. A second Ctrl-C does not wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ftft.utils import distributed
+
+
+class Stopped(BaseException):
+    """The process was told to stop.
+
+    Attributes:
+        signum: The signal.
+        stage: The stage that was going on; None where there was none.
+        saved: What of it is saved, in words; empty where nothing is.
+        finished: Stages that were finished before.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+        self.stage: str | None = None
+        self.saved = ""
+        self.finished: tuple[str, ...] = ()
+
+
+@dataclass
+class _State:
+    deferring: bool = False
+    requested: int | None = None
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise :class:`Stopped` on SIGINT and SIGTERM; for the main thread of a command."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _state.requested = None
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Within, only note that the process is to stop, for a training to stop after its step.
+
+    Several processes are told at different steps and cannot agree on one, so they stop at once.
+    """
+    _state.deferring = distributed.count() == 1
+    try:
+        yield
+    finally:
+        _state.deferring = False
+    check()
+
+
+def requested() -> bool:
+    """Whether the process was told to stop while it was deferred."""
+    return _state.requested is not None
+
+
+def check(saved: str = "") -> None:
+    """Stop where that was asked for while it was deferred.
+
+    Args:
+        saved: What is saved, in words.
+
+    Raises:
+        Stopped: It was asked for.
+    """
+    if _state.requested is not None:
+        stop, _state.requested = Stopped(_state.requested), None
+        stop.saved = saved
+        raise stop
+
+
+def _handle(signum: int, frame: Any) -> None:
+    again = _state.requested is not None and signum == signal.SIGINT
+    if not _state.deferring or again:
+        # Noted as well: raised inside a finalizer, it is swallowed, and the next check raises it.
+        _state.requested = signum
+        raise Stopped(signum)
+    if _state.requested is None:
+        # Not print: the interpreter may be inside of it.
+        os.write(2, b"\nstopping after this step and a checkpoint; Ctrl-C again stops at once\n")
+    _state.requested = signum
