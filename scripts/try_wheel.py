@@ -41,7 +41,9 @@ def main() -> None:
             recorder.finish_epoch(epoch)
         datamap = ftft.DataMap.from_dynamics(recorder.read())
         datamap.write(folder / "map.parquet")
-        run("report", str(folder / "map.parquet"))
+        page = folder / "page.html"
+        run("report", str(folder / "map.parquet"), "--output", str(page))
+        assert page.stat().st_size > 100_000
     print(f"the wheel works: {home}")
 
 
