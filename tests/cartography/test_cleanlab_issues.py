@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from test_label_errors import noisy
+from noisy_labels import noisy
 
 from ftft.cartography.cleanlab_issues import cleanlab_issues
 from ftft.dynamics import TrainingDynamics, write_dynamics

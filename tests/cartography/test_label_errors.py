@@ -2,21 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from noisy_labels import noisy
 
 from ftft.cartography import DataMap, label_error_candidates, label_quality_probabilities
 from ftft.dynamics import TrainingDynamics
 from ftft.errors import DynamicsError
-
-
-def noisy(examples=400, epochs=4, flipped=40):
-    """Dynamics of a model that learns the true labels; the first ones are flipped."""
-    generator = np.random.default_rng(0)
-    truth = generator.integers(0, 3, examples)
-    logits = generator.normal(size=(epochs, examples, 3))
-    logits[:, np.arange(examples), truth] += np.arange(1, epochs + 1)[:, None]
-    labels = truth.copy()
-    labels[:flipped] = (truth[:flipped] + 1) % 3
-    return TrainingDynamics.from_arrays(logits, labels, class_names=["x", "y", "z"])
 
 
 @pytest.mark.parametrize("by", ["aum", "confidence"])

@@ -10,11 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-import test_bad_configs
-import test_bad_data
-import test_bad_dynamics
-import test_bad_models
-from corpus import Case, check_command, parametrised, snapshot, untouched
+from corpus import Case, check_command, check_corpus, parametrised, snapshot, untouched
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -455,23 +451,5 @@ def test_any_words_end_in_a_message(here, ftft, words):
         place.rmdir() if place.is_dir() else place.unlink()
 
 
-def test_the_corpus_holds_more_than_two_hundred_inputs():
-    """Written by hand, each different from the others; generated ones come on top."""
-    modules = {
-        "configs": [test_bad_configs.CASES],
-        "data": [test_bad_data.DELIMITED, test_bad_data.STRUCTURED, test_bad_data.EVALUATION],
-        "dynamics": [test_bad_dynamics.CASES],
-        "models": [test_bad_models.CASES, test_bad_models.FINISHED],
-        "command lines": [CASES],
-    }
-    names = [
-        (module, case.name)
-        for module, lists in modules.items()
-        for cases in lists
-        for case in cases
-    ]
-    counts = {module: sum(map(len, lists)) for module, lists in modules.items()}
-    print(f"malformed inputs written by hand: {sum(counts.values())} {counts}")
-    assert len(set(names)) == len(names)
-    assert len(names) >= 200
-    assert all(count >= 40 for count in counts.values())
+def test_the_corpus_is_large():
+    check_corpus(CASES)

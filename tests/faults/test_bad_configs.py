@@ -7,7 +7,7 @@ import time
 
 import pytest
 import yaml
-from corpus import Case, check_refused, parametrised, read_or_refuse
+from corpus import Case, check_corpus, check_refused, parametrised, read_or_refuse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -444,3 +444,7 @@ def test_odd_numbers_do_not_pass_as_fractions(tmp_path):
     (tmp_path / FILE).write_text(VALID)
     for value in (math.nan, math.inf, -math.inf):
         assert not read_or_refuse(lambda v=value: load(tmp_path, [f"main.budget={v}"]))
+
+
+def test_the_corpus_is_large():
+    check_corpus(CASES)

@@ -8,7 +8,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpus import Case, check_refused, flipped, parametrised, read_or_refuse
+from corpus import Case, check_corpus, check_refused, flipped, parametrised, read_or_refuse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -331,3 +331,7 @@ def test_files_of_pieces_are_read_or_refused(place, name, pieces):
 def test_other_encodings_are_read_or_refused(place, encoding):
     place("train.csv", CSV.encode(encoding))
     place("train.jsonl", JSONL.encode(encoding))
+
+
+def test_the_corpus_is_large():
+    check_corpus(DELIMITED, STRUCTURED, EVALUATION)

@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from corpus import Case, check_refused, flipped, parametrised, read_or_refuse, untouched
+from corpus import (
+    Case,
+    check_corpus,
+    check_refused,
+    flipped,
+    parametrised,
+    read_or_refuse,
+    untouched,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -578,3 +586,7 @@ def test_lines_of_other_tools_of_any_value_are_read_or_refused(whole, at, line, 
         (at / file).write_text("\n".join(lines) + "\n")
     read_or_refuse(lambda: READERS["theirs"](at))
     read_or_refuse(lambda: READERS["coordinates.jsonl"](at))
+
+
+def test_the_corpus_is_large():
+    check_corpus(CASES)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from corpus import Case, check_refused, flipped, parametrised, read_or_refuse
+from corpus import Case, check_corpus, check_refused, flipped, parametrised, read_or_refuse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -504,3 +504,7 @@ def test_configs_of_any_value_are_used_or_refused(classifier, model, key, value)
     config(**{key: value})(model)
     read_or_refuse(lambda: use(model))
     (model / "config.json").write_bytes(before)
+
+
+def test_the_corpus_is_large():
+    check_corpus(CASES, FINISHED)

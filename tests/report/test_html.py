@@ -16,8 +16,8 @@ from ftft.errors import FtftError
 from ftft.report.encode import page_json
 from ftft.report.html import page, write_report
 from ftft.report.views import read_view
-from ftft.results.collect import naming
 from ftft.results.read import read_run
+from ftft.results.rows import told_apart
 from ftft.results.verdict import LOST, OPEN, WON, verdict
 
 STATIC = Path(ftft.report.__file__).parent / "static"
@@ -153,7 +153,7 @@ def test_every_script_is_in_the_page(text):
 
 def test_runs_of_one_name_are_told_apart(tmp_path):
     folders = [run_of(tmp_path / name, Made()) for name in ("first", "second")]
-    named = naming.told_apart(folders)
+    named = told_apart(folders)
     assert [one.name for one in named] == ["first", "second"]
     assert {run.experiment for run in named[1].runs} == {"second"}
 

@@ -90,7 +90,7 @@ class TestDone:
         assert values["data"]["tiny"]["metric"] == "accuracy"
         assert len(values["rows"]) == 1 + FTFT_CELLS // 2
         assert {tuple(row["seeds"]) for row in values["rows"]} == {(0, 1)}
-        assert all(row["reach"]["seeds"] == 2 for row in values["rows"])
+        assert all(row["time_to_target"]["seeds"] == 2 for row in values["rows"])
 
     def test_what_was_asked_is_kept(self, grid):
         text = (grid[0].folder / "study.yaml").read_text()

@@ -40,7 +40,7 @@ def test_finished(ftft, again):
         rows = list(csv.DictReader(file))
     assert [row["method"] for row in rows] == ["erm"] + ["ftft"] * 8
     values = json.loads((again.folder / "study.json").read_text())
-    assert [float(row["id"]) for row in rows] == [
+    assert [float(row["id_mean"]) for row in rows] == [
         pytest.approx(row["id_score"]["mean"]) for row in values["rows"]
     ]
 
@@ -163,15 +163,14 @@ def test_tables(capsys, tmp_path):
         runs.append(result("ftft", seed, ood=ours, flops=(10.0, 30.0, 10.0), curve=((5, 0.6),)))
     show_summary(summary(runs, tmp_path))
     out = capsys.readouterr().out
-    assert "task: macro-f1, mean ± standard deviation in %" in out
-    scores, differences, reach = cells(out, "FTFT")
-    assert scores == ["FTFT", "4", "80.0 ± 0.0", "76.0 ± 4.9", "68.2 to 83.8", "0.50", "0.50"]
+    assert "task: macro-F1, mean ± standard deviation in %" in out
+    scores, differences, target = cells(out, "FTFT")
+    assert scores == ["FTFT", "4", "80.0 ± 0.0", "76.0 ± 4.9", "76.0 [68.2, 83.8]", "0.50", "0.50"]
     assert differences == [
-        *("FTFT", "ERM", "+0.0", "+0.0 to +0.0", "+3.0", "-1.1 to +7.1", "+1.0 to +5.0"),
-        *("0.1", "3 of 4"),
+        *("FTFT", "ERM", "0.0 [0.0, 0.0]", "+3.0 [−1.1, +7.1]", "0.103", "3 of 4"),
     ]
     # Half of 10 steps, of ERM's 40: 10 + 10 + 30 / 2 of 100 operations.
-    assert reach == ["FTFT", "4 of 4", "5", "12%", "0.35"]
+    assert target == ["FTFT", "4 of 4", "5", "12%", "0.35"]
 
 
 def test_only_what_differs_is_a_column(capsys, tmp_path):

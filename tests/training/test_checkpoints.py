@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from killing import KilledError, Killer, check_same, scores
 from safetensors import SafetensorError
-from test_resume import KilledError, Killer, check_same, scores
 from tiny_task import plan
 
 from ftft.config.schema import Recording

@@ -160,7 +160,7 @@ def test_computed_cost_of_erm_is_what_erm_costs(tune, settings, tokenizer, chang
 
 
 def test_counter_of_a_loaded_model_is_that_of_its_config(settings):
-    # The yardstick counts a model made from its configuration, without weights.
+    # ERM's computed cost counts a model made from its configuration, without weights.
     from transformers import AutoModelForSequenceClassification
 
     from ftft.training.models import load_config

@@ -39,8 +39,8 @@ def plain_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def by_count(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What each number of processes wrote, by that number."""
     folder = tmp_path_factory.mktemp("processes")
-    here = Path(__file__).parent
-    path = [str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    here = Path(__file__).parents[1] / "support"
+    path = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
     script = here / "run_in_processes.py"
     done = subprocess.run(
         [sys.executable, str(script), str(plain_model), str(folder), *map(str, COUNTS)],

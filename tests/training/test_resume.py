@@ -6,50 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from tiny_task import plan, same_weights
-from transformers import TrainerCallback
+from killing import EVALUATION, KilledError, Killer, check_same, scores
+from tiny_task import plan
 
 from ftft.config.schema import Recording
-from ftft.dynamics.store import read_dynamics
-from ftft.training.finetune import FineTuned
 from ftft.training.trainer import FineTuner
-
-EVALUATION = Recording(mode="evaluation", points_per_epoch=2)
-
-
-class KilledError(BaseException):
-    """What a test raises in the place of a SIGKILL."""
-
-
-class Killer(TrainerCallback):
-    """Raises at the end of one step, before the step's evaluation and checkpoint."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == self.step:
-            raise KilledError
-
-
-def check_same(again: FineTuned, whole: FineTuned) -> None:
-    """Everything but seconds and memory is the same."""
-    assert same_weights(again.model_folder, whole.model_folder)
-    assert (again.steps, again.kept_step) == (whole.steps, whole.kept_step)
-    assert again.history == whole.history
-    assert again.dev_scores == whole.dev_scores
-    for part in ("training", "evaluation"):
-        found, expected = getattr(again.cost, part), getattr(whole.cost, part)
-        assert (found.flops, found.tokens) == (expected.flops, expected.tokens)
-    if whole.dynamics_folder is None:
-        assert again.dynamics_folder is None
-        return
-    found, expected = read_dynamics(again.dynamics_folder), read_dynamics(whole.dynamics_folder)
-    assert found.epochs == expected.epochs
-    assert found.incomplete == expected.incomplete
-    np.testing.assert_array_equal(found.logits(), expected.logits())
 
 
 # 40 examples in batches of 16: an epoch is 3 steps, and every second step is a checkpoint.
@@ -103,16 +65,6 @@ def test_killed_after_the_last_checkpoint(tune, monkeypatch, steps, keep):
         with pytest.raises(KilledError):
             tune("again", schedule, recording=Recording())
     check_same(tune("again", schedule, recording=Recording()), whole)
-
-
-def scores(monkeypatch: pytest.MonkeyPatch, by_step: dict[int, float]) -> None:
-    from ftft.evaluation.metrics import SetScores
-
-    def score(trainer: FineTuner, dataset: Any) -> SetScores:
-        value = by_step[trainer.state.global_step]
-        return SetScores({"accuracy": value, "macro_f1": value, "examples": 12.0}, {})
-
-    monkeypatch.setattr(FineTuner, "score", score)
 
 
 def test_killed_after_patience_had_run_out(tune, monkeypatch):

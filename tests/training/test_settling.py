@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from test_resume import EVALUATION, KilledError, Killer, check_same
+from killing import EVALUATION, KilledError, Killer, check_same
 from tiny_task import plan
 
 from ftft.config.schema import Recording

@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 import pytest
-from test_resume import EVALUATION, check_same, scores
+from killing import EVALUATION, check_same, scores
 from tiny_task import plan
 from transformers import TrainerCallback
 

@@ -6,8 +6,8 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from killing import KilledError, Killer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_resume import KilledError, Killer
 from tiny_task import plan, reviews, same_weights
 
 from ftft.cartography.datamap import DataMap

@@ -78,7 +78,7 @@ def report(
     from ftft.errors import ConfigError, WorkspaceError
     from ftft.report.map_page import is_map
     from ftft.report.study_parts import read_folders
-    from ftft.results.naming import told_apart
+    from ftft.results.rows import told_apart
     from ftft.utils.atomic import check_free
 
     if no_texts and kind is not Format.HTML:

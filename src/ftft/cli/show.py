@@ -28,11 +28,11 @@ _PIPED_WIDTH = 200
 def show_results(results: Results) -> None:
     """The table of methods, and the verdict of the report in the same words."""
     from ftft.results.cells import table_caption, table_columns
+    from ftft.results.formatting import table_title
     from ftft.results.verdict import verdict
 
     rows = results.rows
-    metric = results.run.metric.replace("_", "-")
-    drawn = table(f"{results.run.name}: {metric}, mean ± standard deviation in %")
+    drawn = table(table_title(results.run.name, results.run.metric))
     columns = table_columns(rows, brief=True)
     for column in columns:
         drawn.add_column(column.title, justify="right" if column.is_number else "left")

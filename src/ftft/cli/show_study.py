@@ -10,12 +10,20 @@ from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, table
 from ftft.config.methods import METHODS
+from ftft.results.formatting import (
+    difference,
+    p_value,
+    percent,
+    ratio,
+    spread,
+    table_title,
+    within,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from ftft.results.aggregate import Row
-    from ftft.results.intervals import Difference, Interval
     from ftft.results.read import RunFolder
     from ftft.study.grid import Task
     from ftft.study.plan import Planned
@@ -27,12 +35,11 @@ def show_summary(summary: Summary) -> None:
     """Scores and cost, differences, and steps until ERM's score: tables for each data set."""
     for run in summary.runs:
         rows = [row for row in summary.rows if row.cell.experiment == run.name]
-        metric = run.metric.replace("_", "-")
-        _show_scores(f"{run.name}: {metric}, mean ± standard deviation in %", rows)
+        _show_scores(table_title(run.name, run.metric), rows)
         if any(row.versus for row in rows):
             _show_differences(run.name, rows)
-        if any(row.reach for row in rows):
-            _show_reach(run, rows)
+        if any(row.time_to_target for row in rows):
+            _show_time_to_target(run, rows)
     if not summary.runs:
         tell("nothing is finished yet")
 
@@ -40,35 +47,31 @@ def show_summary(summary: Summary) -> None:
 def _show_scores(title: str, rows: Sequence[Row]) -> None:
     ood_sets = list(rows[0].ood_scores)
     figures = ["seeds", "ID", *ood_sets]
-    figures += ["OOD mean"] if len(ood_sets) > 1 else []
-    figures += ["95% interval"] if ood_sets else []
+    figures += ["OOD [95% interval]"] if ood_sets else []
     drawn, names = _drawn(title, rows, [*figures, "FLOPs / ERM", "seconds / ERM"])
     for row in rows:
-        cells = [*_cell(row, names), str(len(row.seeds)), _percent(row.id_score)]
-        cells += [_percent(row.ood_scores[name]) for name in ood_sets]
+        cells = [*_cell(row, names), str(len(row.seeds)), spread(row.id_score)]
+        cells += [spread(row.ood_scores[name]) for name in ood_sets]
         if row.ood_score is not None:
-            cells += [_percent(row.ood_score)] if len(ood_sets) > 1 else []
-            cells += [_ends(row.ood_score.low, row.ood_score.high)]
-        mark = "~" if row.estimated else ""
-        add_row(drawn, *cells, f"{row.flops.mean:.2f}", f"{mark}{row.seconds.mean:.2f}")
+            cells += [within(row.ood_score)]
+        costs = ratio(row.flops), ratio(row.seconds, estimated=row.estimated)
+        add_row(drawn, *cells, *costs)
     console().print(drawn)
 
 
 def _show_differences(name: str, rows: Sequence[Row]) -> None:
     title = f"{name}: differences in points, paired by seed, with 95% intervals"
     of = "OOD" if rows[0].ood_scores else "ID"
-    figures = ["ID", "95% interval", "OOD", "95% interval"]
-    figures += [f"{of}: bootstrap", "p", "won"]
-    drawn, names = _drawn(title, rows, ["against", *figures])
+    drawn, names = _drawn(title, rows, ["against", "ID", "OOD", f"{of}: p", f"{of}: won"])
     for row in rows:
         for other, found in row.versus.items():
             cells = [*_cell(row, names), METHODS[other].brief]
-            cells += [*_points(found.id), *_points(found.ood)]
-            add_row(drawn, *cells, *_bootstrap_p_won(found.main))
+            cells += [difference(found.id), difference(found.ood), p_value(found.main)]
+            add_row(drawn, *cells, f"{found.main.wins} of {found.main.interval.count}")
     console().print(drawn)
 
 
-def _show_reach(run: RunFolder, rows: Sequence[Row]) -> None:
+def _show_time_to_target(run: RunFolder, rows: Sequence[Row]) -> None:
     """Steps and FLOPs until ERM's final development score; how often it is reached at all."""
     sets = run.values["data"]["sets"]
     watched = ", ".join(sets["dev_ood"] or sets["dev"])
@@ -76,12 +79,12 @@ def _show_reach(run: RunFolder, rows: Sequence[Row]) -> None:
     figures = ["seeds that reach it", "steps", "of ERM's steps", "FLOPs / ERM"]
     drawn, names = _drawn(title, rows, figures)
     for row in rows:
-        if (reach := row.reach) is None:
+        if (target := row.time_to_target) is None:
             continue
-        cells = [*_cell(row, names), f"{reach.reached} of {reach.seeds}"]
-        if reach.steps is not None and reach.share is not None and reach.flops is not None:
-            cells += [f"{reach.steps.mean:.0f}", f"{reach.share.mean:.0%}"]
-            cells += [f"{reach.flops.mean:.2f}"]
+        cells = [*_cell(row, names), f"{target.reached} of {target.seeds}"]
+        if target.steps is not None and target.share is not None and target.flops is not None:
+            cells += [f"{target.steps.mean:.0f}", percent(target.share.mean)]
+            cells += [ratio(target.flops)]
         else:
             cells += ["never"] * 3
         add_row(drawn, *cells)
@@ -94,7 +97,7 @@ def _drawn(title: str, rows: Sequence[Row], figures: Sequence[str]) -> tuple[Tab
     for name in names:
         drawn.add_column(name)
     for name in figures:
-        drawn.add_column(name, justify="right", no_wrap=name == "95% interval")
+        drawn.add_column(name, justify="right", no_wrap="interval" in name)
     return drawn, names
 
 
@@ -119,33 +122,6 @@ def _cell(row: Row, titles: Sequence[str]) -> list[str]:
         "variant": row.cell.variant,
     }
     return [values[title] for title in titles]
-
-
-def _percent(interval: Interval) -> str:
-    if interval.deviation is None:
-        return f"{interval.mean * 100:.1f}"
-    return f"{interval.mean * 100:.1f} ± {interval.deviation * 100:.1f}"
-
-
-def _ends(low: float | None, high: float | None, sign: str = "") -> str:
-    if low is None or high is None:
-        return ""
-    return f"{low * 100:{sign}.1f} to {high * 100:{sign}.1f}"
-
-
-def _points(difference: Difference | None) -> list[str]:
-    if difference is None:
-        return ["", ""]
-    found = difference.interval
-    return [f"{found.mean * 100:+.1f}", _ends(found.low, found.high, "+")]
-
-
-def _bootstrap_p_won(difference: Difference | None) -> list[str]:
-    if difference is None:
-        return ["", "", ""]
-    ends = "" if difference.bootstrap is None else _ends(*difference.bootstrap, "+")
-    p = "" if difference.p_value is None else f"{difference.p_value:.2g}"
-    return [ends, p, f"{difference.wins} of {difference.interval.count}"]
 
 
 def show_plan(planned: Sequence[Planned]) -> None:

@@ -145,14 +145,11 @@ def _summarise_finished(asked: Study, folder: Path) -> None:
 
 def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None = None) -> list[str]:
     """Put together, show and write what is finished; return the ids of what is not."""
-    import pyarrow as pa
-
-    from ftft.cartography.export import export_table
     from ftft.cli.show_study import show_summary
     from ftft.errors import WorkspaceError
     from ftft.results.tables import Style, table_text
     from ftft.study.grid import tasks
-    from ftft.study.summary import flat_rows, missing, read_summary, write_summary
+    from ftft.study.summary import missing, read_summary, write_summary
     from ftft.utils.atomic import write_text
 
     summary = read_summary(folder, asked)
@@ -163,9 +160,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     }
     path = write_summary(summary, asked.name, len(found), unfinished)
     if summary.rows:
-        rows = pa.Table.from_pylist(flat_rows(summary.rows))
-        export_table(rows, path.with_suffix(".csv"), kind="csv")
-        documents: dict[str, Style] = {".md": "markdown", ".tex": "latex"}
+        documents: dict[str, Style] = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
         for suffix, style in documents.items():
             write_text(path.with_suffix(suffix), table_text(summary.rows, style), WorkspaceError)
     tell(f"results: {path}")

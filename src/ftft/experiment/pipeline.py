@@ -23,7 +23,7 @@ from ftft.experiment.validate import check, notes
 from ftft.report.html import REPORT_NAME, write_report
 from ftft.results.collect import Results, collect
 from ftft.results.read import read_run
-from ftft.results.record import ErmYardstick, MethodRun
+from ftft.results.record import ErmCost, MethodRun
 from ftft.training.arguments import full_steps, main_plan
 from ftft.training.erm_cost import plan_erm_cost
 from ftft.training.finetune import FineTuned
@@ -58,12 +58,10 @@ def run(
     names = stage_names(experiment.baselines, experiment.seeds)
     with opened(experiment, folder, say, chosen_stages(force, names)) as stages:
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
-        yardsticks = {seed: erm_yardstick(stages, seed, runs) for seed in experiment.seeds}
+        erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
         scores = [stages.score_tests(run.method, run.trained, run.seed) for run in runs]
-        results = collect(
-            experiment, stages.data, stages.workspace.folder, runs, yardsticks, scores
-        )
+        results = collect(experiment, stages.data, stages.workspace.folder, runs, erm_costs, scores)
         return replace(results, report=report(stages, folder))
 
 
@@ -280,21 +278,21 @@ def method_run(
     )
 
 
-def erm_yardstick(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmYardstick:
+def erm_cost(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmCost:
     """What ERM costs with this seed: measured where it was run, else computed."""
     of_seed = {run.method: run for run in runs if run.seed == seed}
     settings = stages.experiment.main
     examples = len(stages.data.train)
     steps = full_steps(settings, examples)
     if "erm" in of_seed:
-        return ErmYardstick(steps, of_seed["erm"].main.cost)
+        return ErmCost(steps, of_seed["erm"].main.cost)
     if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
-        return ErmYardstick(steps, erm.cost)
+        return ErmCost(steps, erm.cost)
     plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
     train = stages.encodings.encoded(settings, stages.data.train)
     measured = next(iter(of_seed.values())).main.cost
     cost = plan_erm_cost(settings, plan, train, stages.dev(settings), measured)
-    return ErmYardstick(steps, cost)
+    return ErmCost(steps, cost)
 
 
 def _tuned(stage: Stage) -> FineTuned:

@@ -24,9 +24,9 @@ from ftft.report.provenance import Provenance, provenance
 from ftft.report.study_parts import STUDY, parts
 from ftft.report.views import RunView, read_view
 from ftft.results.aggregate import Row, aggregate, cell_of
-from ftft.results.intervals import Interval
-from ftft.results.naming import percent, points, told_apart
+from ftft.results.formatting import percent, points, spread
 from ftft.results.read import RunFolder
+from ftft.results.rows import told_apart
 from ftft.results.verdict import Verdict, metric_name, verdict
 from ftft.utils.atomic import write_text
 
@@ -200,7 +200,7 @@ def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], map
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "spread": _spread}
+    environment.filters |= {"percent": percent, "points": points, "spread": spread}
     first = _static(_FIRST)
     scripts = [_static(name) for name in _SCRIPTS]
     about = {"datasets": maps.datasets, "maps": maps.maps}
@@ -234,12 +234,3 @@ def _policy(scripts: Sequence[str]) -> str:
 
 def _static(name: str) -> str:
     return (resources.files("ftft.report") / "static" / name).read_text(encoding="utf-8")
-
-
-def _spread(interval: Interval | None) -> str:
-    """Mean and deviation in percent."""
-    if interval is None:
-        return "–"
-    if interval.deviation is None:
-        return f"{interval.mean * 100:.1f}"
-    return f"{interval.mean * 100:.1f} ± {interval.deviation * 100:.1f}"

@@ -9,7 +9,7 @@ from ftft.config.methods import METHODS, place_of
 from ftft.config.study import PLACES
 from ftft.results.intervals import AMOUNT, SHARE, Difference, Interval, paired
 from ftft.results.read import RunResult
-from ftft.results.time_to_target import Reach, reach
+from ftft.results.time_to_target import TimeToTarget, time_to_target
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Row:
             baseline varies with, such as size and budget; only those that were run, the most
             important first.
         steps: Steps of the main model.
-        reach: How soon it scores what ERM does in the end; None where ERM was not run.
+        time_to_target: How soon it scores what ERM does in the end; None where ERM was not run.
     """
 
     cell: Cell
@@ -96,7 +96,7 @@ class Row:
     selected: float
     versus: dict[str, Versus] = field(default_factory=dict)
     steps: Interval | None = None
-    reach: Reach | None = None
+    time_to_target: TimeToTarget | None = None
 
     @property
     def score(self) -> Interval:
@@ -167,7 +167,9 @@ def _row(cell: Cell, cells: Cells) -> Row:
         selected=sum(run.selected for run in runs) / len(runs),
         versus=_versus(cell, cells),
         steps=Interval.of([float(run.record["steps"]["main"]) for run in runs], AMOUNT),
-        reach=reach({run.seed: run for run in runs}, {run.seed: run for run in erm}),
+        time_to_target=time_to_target(
+            {run.seed: run for run in runs}, {run.seed: run for run in erm}
+        ),
     )
 
 

@@ -8,11 +8,8 @@ from functools import partial
 from typing import Literal
 
 from ftft.config.methods import METHODS
-from ftft.results.aggregate import Row, Versus
-from ftft.results.intervals import Difference, Interval
-
-NONE = "–"
-"""What stands where there is no figure."""
+from ftft.results.aggregate import Row
+from ftft.results.formatting import difference, p_value, ratio, spread, within
 
 _CAPTION = (
     "Scores in %: mean ± standard deviation over seeds, [95% interval of the mean] (Student's t). "
@@ -131,7 +128,7 @@ def _differences(rows: Sequence[Row], brief: bool) -> list[Column]:
         columns += [Column("ID − ERM", partial(_versus, "erm", "id"))]
         if any(row.ood_score for row in rows):
             columns += [Column("OOD − ERM", partial(_versus, "erm", "ood"))]
-            columns += [Column("p", lambda row: p_value(row.versus.get("erm")))]
+            columns += [Column("p", _p)]
     if any("erm_budget" in row.versus for row in rows):
         columns += [Column("OOD − ERM at equal cost", partial(_versus, "erm_budget", "ood"))]
     return columns
@@ -142,12 +139,15 @@ def _versus(baseline: str, kind: Literal["id", "ood", "main"], row: Row) -> str:
     return difference(None if found is None else getattr(found, kind))
 
 
+def _p(row: Row) -> str:
+    found = row.versus.get("erm")
+    return p_value(None if found is None else found.ood)
+
+
 def _costs() -> list[Column]:
     return [
-        Column("FLOPs / ERM", lambda row: f"{row.flops.mean:.2f}"),
-        Column(
-            "seconds / ERM", lambda row: f"{'~' if row.estimated else ''}{row.seconds.mean:.2f}"
-        ),
+        Column("FLOPs / ERM", lambda row: ratio(row.flops)),
+        Column("seconds / ERM", lambda row: ratio(row.seconds, estimated=row.estimated)),
     ]
 
 
@@ -155,45 +155,3 @@ def one_line(text: str) -> str:
     """A name from a file as one line without control characters."""
     spaced = " ".join(text.split())
     return "".join(character if character.isprintable() else "�" for character in spaced)
-
-
-def spread(figure: Interval | None) -> str:
-    """A score in %, with its standard deviation where there are several seeds."""
-    if figure is None:
-        return NONE
-    if figure.deviation is None:
-        return f"{figure.mean * 100:.1f}"
-    return f"{figure.mean * 100:.1f} ± {figure.deviation * 100:.1f}"
-
-
-def within(figure: Interval | None) -> str:
-    """A score in %, with its 95% interval where there are several seeds."""
-    if figure is None:
-        return NONE
-    if figure.low is None or figure.high is None:
-        return f"{figure.mean * 100:.1f}"
-    return f"{figure.mean * 100:.1f} [{figure.low * 100:.1f}, {figure.high * 100:.1f}]"
-
-
-def difference(found: Difference | None) -> str:
-    """A difference in points, with its 95% interval where there are several pairs."""
-    if found is None:
-        return NONE
-    one = found.interval
-    if one.low is None or one.high is None:
-        return _signed(one.mean)
-    return f"{_signed(one.mean)} [{_signed(one.low)}, {_signed(one.high)}]"
-
-
-def p_value(found: Versus | None) -> str:
-    """The p-value of a difference out of distribution."""
-    value = None if found is None or found.ood is None else found.ood.p_value
-    if value is None:
-        return NONE
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _signed(value: float) -> str:
-    points = f"{value * 100:+.1f}"
-    # Of what rounds to nothing the sign says nothing.
-    return "0.0" if points in ("+0.0", "-0.0") else points.replace("-", "−")

@@ -13,9 +13,9 @@ from ftft.data.dataset import TaskData
 from ftft.data.load import HOLDOUT_SEED
 from ftft.evaluation.metrics import SetScores
 from ftft.results.aggregate import Row, aggregate
-from ftft.results.intervals import Interval
+from ftft.results.formatting import ratio, spread, table_title
 from ftft.results.read import RESULTS_NAME, RunFolder, run_folder
-from ftft.results.record import ErmYardstick, MethodRun, run_record
+from ftft.results.record import ErmCost, MethodRun, run_record
 from ftft.utils import distributed
 from ftft.utils.environment import environment
 from ftft.utils.notebook import html_table
@@ -57,20 +57,13 @@ class Results:
             [
                 METHODS[row.cell.method].title,
                 str(len(row.seeds)),
-                *(_percent(score) for score in (row.id_score, *row.ood_scores.values())),
-                f"{row.flops.mean:.2f}",
-                f"{'~' if row.estimated else ''}{row.seconds.mean:.2f}",
+                *(spread(score) for score in (row.id_score, *row.ood_scores.values())),
+                ratio(row.flops),
+                ratio(row.seconds, estimated=row.estimated),
             ]
             for row in self.rows
         ]
-        metric = str(self.values["metric"]).replace("_", "-")
-        title = f"{self.values['experiment']}: {metric}, mean ± standard deviation in %"
-        return html_table(title, headers, rows)
-
-
-def _percent(figure: Interval) -> str:
-    deviation = "" if figure.deviation is None else f" ± {figure.deviation * 100:.1f}"
-    return f"{figure.mean * 100:.1f}{deviation}"
+        return html_table(table_title(self.run.name, self.run.metric), headers, rows)
 
 
 def collect(
@@ -78,7 +71,7 @@ def collect(
     data: TaskData,
     folder: Path,
     runs: Sequence[MethodRun],
-    yardsticks: Mapping[int, ErmYardstick],
+    erm_costs: Mapping[int, ErmCost],
     scores: Sequence[dict[str, SetScores]],
 ) -> Results:
     """Put together and write ``results.json``.
@@ -88,14 +81,14 @@ def collect(
         data: The labelled data.
         folder: The run folder.
         runs: All runs.
-        yardsticks: ERM's cost by seed.
+        erm_costs: ERM's cost by seed.
         scores: The test scores of each run, in the same order.
 
     Returns:
         The results.
     """
     records = [
-        run_record(run, yardsticks[run.seed], test) for run, test in zip(runs, scores, strict=True)
+        run_record(run, erm_costs[run.seed], test) for run, test in zip(runs, scores, strict=True)
     ]
     values = results_values(experiment, data, records)
     path = folder / RESULTS_NAME

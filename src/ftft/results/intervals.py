@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from ftft.errors import FtftError
 
 LEVEL = 0.95
-_RESAMPLES = 10_000
 # Scores are shares of a few hundred examples, so that seeds often differ by the very same amount,
 # rounding apart.
 _SAME = 1e-9
@@ -61,8 +59,10 @@ class Interval:
         if count == 1:
             return cls(mean, None, None, None, 1)
         deviation = statistics.stdev(values)
-        half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / count**0.5
-        low, high = max(within[0], mean - half), min(within[1], mean + half)
+        error = deviation / count**0.5
+        # Without spread there is no distribution, and the interval is the mean.
+        ends = stats.t.interval(LEVEL, count - 1, mean, error) if error else (mean, mean)
+        low, high = max(within[0], float(ends[0])), min(within[1], float(ends[1]))
         return cls(mean, deviation, low, high, count)
 
 
@@ -72,15 +72,12 @@ class Difference:
 
     Attributes:
         interval: The mean difference with its t interval; positive where the first is higher.
-        bootstrap: 95% percentile interval of the mean over 10,000 resamples of the pairs; None
-            below three pairs, where there is too little to resample.
         p_value: Of a paired two-sided t test; None for one pair, or where all differences are
             the same, which says nothing about how they would spread.
         wins: Pairs in which the first is higher.
     """
 
     interval: Interval
-    bootstrap: tuple[float, float] | None
     p_value: float | None
     wins: int
 
@@ -111,14 +108,6 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
     p_value = float(stats.ttest_1samp(differences, 0.0).pvalue) if spread else None
     return Difference(
         interval=Interval.of(differences.tolist(), (-1.0, 1.0)),
-        bootstrap=_resampled(differences) if len(seeds) >= 3 else None,
         p_value=p_value,
         wins=int((differences > 0).sum()),
     )
-
-
-def _resampled(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    # A fixed seed: the same figures give the same interval.
-    rows = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.quantile(values[rows].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)

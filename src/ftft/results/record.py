@@ -58,7 +58,7 @@ class MethodRun:
 
 
 @dataclass(frozen=True)
-class ErmYardstick:
+class ErmCost:
     """What ERM costs on the full data for its full number of steps.
 
     Attributes:
@@ -70,7 +70,7 @@ class ErmYardstick:
     cost: TrainingCost
 
 
-def cost_record(run: MethodRun, erm: ErmYardstick) -> dict[str, Any]:
+def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
     """The cost of one run, its parts apart, and as a ratio to ERM's.
 
     ``evaluation`` is the scoring of development sets (and recording passes) in both trainings;
@@ -78,7 +78,7 @@ def cost_record(run: MethodRun, erm: ErmYardstick) -> dict[str, Any]:
 
     Args:
         run: The run.
-        erm: The yardstick of the same seed.
+        erm: ERM's cost with the same seed.
 
     Returns:
         ``flops``, ``tokens`` and ``seconds``, each with ``reference``, ``main``,
@@ -115,7 +115,7 @@ def seeds_used(run: MethodRun) -> dict[str, int]:
     return seeds
 
 
-def run_record(run: MethodRun, erm: ErmYardstick, test: dict[str, SetScores]) -> dict[str, Any]:
+def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict[str, Any]:
     """One entry of ``results.json``'s ``runs``."""
     return {
         "method": run.method,

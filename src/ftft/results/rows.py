@@ -63,3 +63,17 @@ def _key(folders: Sequence[RunFolder]) -> Callable[[RunResult], Cell]:
         return replace(cell, folder=names[run.folder]) if cell in repeated else cell
 
     return key
+
+
+def told_apart(folders: Sequence[RunFolder]) -> list[RunFolder]:
+    """Runs whose names differ: those of their folders where experiments are called the same."""
+    names = [folder.name for folder in folders]
+    if len(set(names)) == len(names):
+        return list(folders)
+    names = names_apart([folder.folder for folder in folders])
+    return [_renamed(folder, name) for folder, name in zip(folders, names, strict=True)]
+
+
+def _renamed(folder: RunFolder, name: str) -> RunFolder:
+    runs = tuple(replace(run, experiment=name) for run in folder.runs)
+    return replace(folder, values={**folder.values, "experiment": name}, runs=runs)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
 from ftft.cartography.export import formula_inert
+from ftft.config.methods import METHODS
 from ftft.errors import FtftError
 from ftft.results.aggregate import Row
 from ftft.results.cells import one_line, ood_sets, table_caption, table_cells, table_columns
@@ -112,28 +114,27 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _raw(row: Row, sets: Sequence[str]) -> dict[str, Any]:
-    cell = row.cell
     values: dict[str, Any] = {
-        "experiment": cell.experiment,
-        "method": cell.method,
-        "reference": cell.reference,
-        "main": cell.main,
-        "strategy": cell.strategy,
-        "fraction": cell.fraction,
-        "variant": cell.variant,
+        **asdict(row.cell),
         "seeds": " ".join(map(str, row.seeds)),
         "selected": row.selected,
         **_figures("id", row.id_score),
         **_figures("ood", row.ood_score),
     }
     for name in sets:
-        values |= _figures(f"ood_{name}", row.ood_scores.get(name))
-    for baseline in ("erm", "erm_budget"):
+        values |= _figures(f"ood_set_{name}", row.ood_scores.get(name))
+    for baseline in METHODS["ftft"].compared_to:
         found = row.versus.get(baseline)
         values |= _versus(f"id_versus_{baseline}", None if found is None else found.id)
         values |= _versus(f"ood_versus_{baseline}", None if found is None else found.ood)
     values |= _figures("flops_over_erm", row.flops) | _figures("seconds_over_erm", row.seconds)
-    return values | {"erm_cost_estimated": row.estimated}
+    values |= {"erm_cost_estimated": row.estimated} | _figures("steps", row.steps)
+    target = row.time_to_target
+    values["erm_reached_by"] = None if target is None else target.reached
+    values["erm_compared"] = None if target is None else target.seeds
+    for name in ("steps", "share", "flops"):
+        values |= _figures(f"until_erm_{name}", None if target is None else getattr(target, name))
+    return values
 
 
 def _figures(name: str, figure: Interval | None) -> dict[str, float | None]:
@@ -141,12 +142,9 @@ def _figures(name: str, figure: Interval | None) -> dict[str, float | None]:
     return {f"{name}_{part}": None if figure is None else getattr(figure, part) for part in parts}
 
 
-def _versus(name: str, found: Difference | None) -> Mapping[str, float | int | None]:
-    low, high = (None, None) if found is None or found.bootstrap is None else found.bootstrap
+def _versus(name: str, found: Difference | None) -> dict[str, float | int | None]:
     return {
         **_figures(name, None if found is None else found.interval),
-        f"{name}_bootstrap_low": low,
-        f"{name}_bootstrap_high": high,
         f"{name}_p": None if found is None else found.p_value,
         f"{name}_wins": None if found is None else found.wins,
         f"{name}_pairs": None if found is None else found.interval.count,

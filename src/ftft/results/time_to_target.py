@@ -14,7 +14,7 @@ from ftft.results.read import RunResult
 
 
 @dataclass(frozen=True)
-class Reach:
+class TimeToTarget:
     """How soon a method scores what ERM does, over seeds.
 
     Attributes:
@@ -40,7 +40,9 @@ class _Point:
     flops: float
 
 
-def reach(runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]) -> Reach | None:
+def time_to_target(
+    runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]
+) -> TimeToTarget | None:
     """When a method first scores at least what ERM's kept weights do, seed by seed.
 
     Args:
@@ -55,8 +57,8 @@ def reach(runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]) -> Reach 
         return None
     points = [point for seed in seeds if (point := _point(runs[seed], erm[seed])) is not None]
     if not points:
-        return Reach(len(seeds), 0, None, None, None)
-    return Reach(
+        return TimeToTarget(len(seeds), 0, None, None, None)
+    return TimeToTarget(
         seeds=len(seeds),
         reached=len(points),
         steps=Interval.of([float(point.steps) for point in points], AMOUNT),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftft.results.aggregate import Row, Versus, aggregate
+from ftft.results.formatting import METRIC_NAMES, percent, points
 from ftft.results.intervals import Difference, Interval
-from ftft.results.naming import METRIC_NAMES, percent, points
 from ftft.results.read import RunFolder
 
 WON, LOST, OPEN = "won", "lost", "open"

@@ -11,6 +11,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from ftft.config.methods import METHODS
+from ftft.results.formatting import METRIC_NAMES, percent
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.targets import FILE_PREFIX, Repository
 
@@ -140,7 +141,7 @@ def _cost(values: Mapping[str, Any]) -> Rows:
 
 
 def _scores(metrics: Mapping[str, float]) -> str:
-    return f"accuracy {metrics['accuracy'] * 100:.1f}%, macro-F1 {metrics['macro_f1'] * 100:.1f}%"
+    return ", ".join(f"{title} {percent(metrics[name], 1)}" for name, title in METRIC_NAMES.items())
 
 
 def _data(about: Mapping[str, Any]) -> Rows:

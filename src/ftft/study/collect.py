@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from ftft.experiment.pipeline import erm_yardstick
+from ftft.experiment.pipeline import erm_cost
 from ftft.experiment.stages import Stages
 from ftft.results.collect import results_values
-from ftft.results.record import ErmYardstick, MethodRun, run_record
+from ftft.results.record import ErmCost, MethodRun, run_record
 from ftft.study.grid import Task
 from ftft.study.prepare import RESULTS_NAME, OpenStudy
 from ftft.study.run_task import Done
@@ -28,7 +28,7 @@ class Collector:
     opened: OpenStudy
     tasks: Sequence[Task]
     done: dict[Task, Done] = field(default_factory=dict)
-    _computed: dict[tuple[str, str | None, int], ErmYardstick] = field(default_factory=dict)
+    _computed: dict[tuple[str, str | None, int], ErmCost] = field(default_factory=dict)
 
     def add(self, task: Task) -> bool:
         """Take a task in if it is finished, and say whether it is."""
@@ -57,7 +57,7 @@ class Collector:
         values = results_values(experiment, self.opened.data[data], records)
         write_json(self.opened.folder / data / RESULTS_NAME, values)
 
-    def _erm(self, task: Task, run: MethodRun, waiting: Collection[Task]) -> ErmYardstick | None:
+    def _erm(self, task: Task, run: MethodRun, waiting: Collection[Task]) -> ErmCost | None:
         """What ERM costs: measured, or computed where it is not run or has failed."""
         erm = Task("erm", task.data, task.seed, main=task.main)
         measured = self.done.get(erm)
@@ -66,9 +66,9 @@ class Collector:
         runs = [run] if measured is None or measured.run is None else [measured.run]
         key = (task.data, task.main, task.seed)
         if measured is not None:
-            return erm_yardstick(self._stages(task), task.seed, runs)
+            return erm_cost(self._stages(task), task.seed, runs)
         if key not in self._computed:
-            self._computed[key] = erm_yardstick(self._stages(task), task.seed, runs)
+            self._computed[key] = erm_cost(self._stages(task), task.seed, runs)
         return self._computed[key]
 
     def _stages(self, task: Task) -> Stages:

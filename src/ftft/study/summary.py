@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ftft.config.load import read_yaml
-from ftft.config.methods import METHODS, REFERENCE
+from ftft.config.methods import REFERENCE
 from ftft.config.study import Study
 from ftft.results.aggregate import Cell, Row, aggregate, cell_of
-from ftft.results.intervals import LEVEL, Difference, Interval
+from ftft.results.intervals import LEVEL
 from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, RunFolder, RunResult, read_run
 from ftft.study.grid import Task, cell_of_task, tasks
 from ftft.workspace.stage_record import write_json
@@ -23,8 +23,6 @@ _TOLD_APART = (
     *("name", "output", "resources", "baselines"),
     *("grid.seeds", "grid.strategies", "grid.fractions"),
 )
-
-Flat = dict[str, str | int | float | bool | None]
 
 
 @dataclass(frozen=True)
@@ -137,50 +135,3 @@ def write_summary(summary: Summary, name: str, total: int, unfinished: Mapping[s
     }
     write_json(path, values)
     return path
-
-
-def flat_rows(rows: Sequence[Row]) -> list[Flat]:
-    """Rows with a key for each figure, the same in all of them: for CSV."""
-    flat = [_flat(row) for row in rows]
-    keys = dict.fromkeys(key for one in flat for key in one)
-    return [{key: one.get(key) for key in keys} for one in flat]
-
-
-def _flat(row: Row) -> Flat:
-    values: Flat = {**asdict(row.cell), "seeds": len(row.seeds), "selected": row.selected}
-    values |= _interval("id", row.id_score) | _interval("ood", row.ood_score)
-    for name, score in row.ood_scores.items():
-        values |= _interval(f"ood_set_{name}", score)
-    values |= _interval("flops", row.flops) | _interval("seconds", row.seconds)
-    values["cost_estimated"] = row.estimated
-    for other in METHODS["ftft"].compared_to:
-        found = row.versus.get(other)
-        values |= _difference(f"id_versus_{other}", None if found is None else found.id)
-        values |= _difference(f"ood_versus_{other}", None if found is None else found.ood)
-    values |= _interval("steps", row.steps)
-    reach = row.reach
-    values["erm_reached_by"] = None if reach is None else reach.reached
-    values["erm_compared"] = None if reach is None else reach.seeds
-    for name in ("steps", "share", "flops"):
-        values |= _interval(f"until_erm_{name}", None if reach is None else getattr(reach, name))
-    return values
-
-
-def _interval(name: str, interval: Interval | None) -> Flat:
-    parts = {"": "mean", "_deviation": "deviation", "_low": "low", "_high": "high"}
-    return {
-        f"{name}{suffix}": None if interval is None else getattr(interval, part)
-        for suffix, part in parts.items()
-    }
-
-
-def _difference(name: str, difference: Difference | None) -> Flat:
-    values: dict[str, Any] = _interval(name, None if difference is None else difference.interval)
-    low, high = (None, None) if difference is None else (difference.bootstrap or (None, None))
-    return values | {
-        f"{name}_pairs": None if difference is None else difference.interval.count,
-        f"{name}_wins": None if difference is None else difference.wins,
-        f"{name}_p": None if difference is None else difference.p_value,
-        f"{name}_bootstrap_low": low,
-        f"{name}_bootstrap_high": high,
-    }

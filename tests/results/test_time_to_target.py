@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftft.results.time_to_target import reach
+from ftft.results.time_to_target import time_to_target
 from study_tools import result
 
 
@@ -17,7 +17,7 @@ def ftft(seed=0, **more):
 
 
 def test_the_first_step_at_which_it_is_reached():
-    found = reach({0: ftft(curve=((4, 0.5), (8, 0.6), (12, 0.5)))}, {0: erm()})
+    found = time_to_target({0: ftft(curve=((4, 0.5), (8, 0.6), (12, 0.5)))}, {0: erm()})
     assert (found.seeds, found.reached) == (1, 1)
     assert found.steps.mean == 8
     assert found.share.mean == 8 / 40
@@ -27,13 +27,13 @@ def test_the_first_step_at_which_it_is_reached():
 
 def test_the_target_is_the_score_of_the_weights_that_were_kept():
     """Not the last and not the best of the curve."""
-    found = reach({0: ftft(curve=((4, 0.65),))}, {0: erm(final=0.7)})
+    found = time_to_target({0: ftft(curve=((4, 0.65),))}, {0: erm(final=0.7)})
     assert found.reached == 0
     assert found.steps is found.share is found.flops is None
 
 
 def test_erm_reaches_its_own_score_before_its_end():
-    found = reach({0: erm()}, {0: erm()})
+    found = time_to_target({0: erm()}, {0: erm()})
     assert found.steps.mean == 20
     assert found.flops.mean == pytest.approx((20 + 180 / 2) / 200)
 
@@ -45,11 +45,11 @@ def test_seeds_that_do_not_reach_it_are_counted_but_give_no_steps():
         2: ftft(2, curve=((4, 0.1), (8, 0.2))),
         7: ftft(7),
     }
-    found = reach(runs, {seed: erm(seed) for seed in range(3)})
+    found = time_to_target(runs, {seed: erm(seed) for seed in range(3)})
     assert (found.seeds, found.reached) == (3, 2)
     assert found.steps.mean == 6
     assert found.steps.count == 2
 
 
 def test_no_seed_in_common():
-    assert reach({0: ftft()}, {1: erm(1)}) is None
+    assert time_to_target({0: ftft()}, {1: erm(1)}) is None

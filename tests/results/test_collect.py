@@ -8,7 +8,7 @@ import pytest
 
 from ftft.evaluation.metrics import SetScores
 from ftft.results.collect import collect, environment
-from ftft.results.record import ErmYardstick, MethodRun, cost_record, run_record
+from ftft.results.record import ErmCost, MethodRun, cost_record, run_record
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.finetune import FineTuned
 from ftft.workspace.workspace import Stage, Workspace
@@ -53,7 +53,7 @@ def method_run(tmp_path, method="ftft", seed=0, *, main, reference=None):
 @pytest.fixture
 def erm():
     cost = TrainingCost(Amount(100.0, 1000.0, 50.0), Amount(10.0, 100.0, 5.0), estimated=True)
-    return ErmYardstick(steps=90, cost=cost)
+    return ErmCost(steps=90, cost=cost)
 
 
 class TestCost:

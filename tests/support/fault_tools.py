@@ -50,8 +50,7 @@ class Commands:
         self.home = experiment.parent
         self._log = self.home / "log"
         script = Path(__file__).with_name("forked.py")
-        tests = str(Path(__file__).parents[1])
-        path = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
+        path = [str(script.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, str(script), str(experiment)],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},

@@ -1,14 +1,12 @@
 """Rows over seeds: what belongs together, what is compared to what."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from study_tools import result
 
 from ftft.results.aggregate import aggregate
 from ftft.results.read import read_run
-from ftft.study.summary import flat_rows
-from study_tools import result
 
 
 def grid():
@@ -74,35 +72,18 @@ def test_baselines_are_compared_to_erm_alone():
         assert list(one.versus) == ["erm"]
     erm = row(rows, "erm")
     assert erm.versus == {}
-    assert erm.reach.reached == 2
+    assert erm.time_to_target.reached == 2
 
 
 def test_another_data_set_is_no_baseline():
     other = next(one for one in aggregate(grid()) if one.cell.experiment == "other")
-    assert (other.versus, other.reach) == ({}, None)
+    assert (other.versus, other.time_to_target) == ({}, None)
 
 
 def test_no_out_of_distribution_set():
     (one,) = aggregate([result(ood=None)])
     assert one.ood_score is None
     assert one.ood_scores == {}
-
-
-def test_flat_rows_have_the_same_keys():
-    rows = flat_rows(aggregate([*grid(), result("erm", experiment="third", ood=None)]))
-    assert len({tuple(one) for one in rows}) == 1
-    one = next(one for one in rows if one["budget"] == 0.5 and one["method"] == "ftft")
-    assert one["ood"] == pytest.approx(0.81)
-    assert one["ood_versus_erm"] == pytest.approx(0.06)
-    assert one["ood_versus_erm_pairs"] == 2
-    assert rows[-1]["ood"] is None
-
-
-def test_a_set_that_is_called_like_the_end_of_an_interval():
-    sets = {"low": 0.25, "high": 0.5, "deviation": 0.75}
-    (one,) = flat_rows(aggregate([replace(result(seed=n), ood_scores=sets) for n in (0, 1)]))
-    assert [one[f"ood_set_{name}"] for name in sets] == list(sets.values())
-    assert (one["ood_low"], one["ood_deviation"]) == (pytest.approx(0.7), pytest.approx(0.0))
 
 
 RECORD = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,3 +105,10 @@ def flipped(content: bytes, position: int, bit: int) -> bytes:
     if damaged:
         damaged[position % len(damaged)] ^= 1 << bit
     return bytes(damaged)
+
+
+def check_corpus(*lists: Sequence[Case]) -> None:
+    """Inputs written by hand, each different from the others; generated ones come on top."""
+    names = [case.name for cases in lists for case in cases]
+    print(f"malformed inputs written by hand: {len(names)}")
+    assert len(set(names)) == len(names) >= 40

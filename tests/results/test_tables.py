@@ -143,7 +143,7 @@ class TestCsv:
         assert [line["method"] for line in lines] == ["erm", "random", "ftft"]
         assert lines[2]["seeds"] == "0 1 2"
         assert float(lines[2]["ood_mean"]) == made[2].ood_score.mean
-        assert float(lines[2]["ood_ood1_low"]) == made[2].ood_scores["ood1"].low
+        assert float(lines[2]["ood_set_ood1_low"]) == made[2].ood_scores["ood1"].low
         assert float(lines[2]["ood_versus_erm_p"]) == made[2].versus["erm"].ood.p_value
         assert float(lines[2]["flops_over_erm_mean"]) == 0.5
         assert lines[0]["ood_versus_erm_mean"] == lines[0]["reference"] == ""
