@@ -70,7 +70,7 @@ def early_selection(
     settings = experiment.selection.model_dump()
     losses = None
     if settings["strategy"] == CLUSTERS:
-        losses = loss_trajectories(first)[:, experiment.map.burn_in :]
+        losses = loss_trajectories(first, drawn.epochs)
     return select(drawn, **settings, trajectories=losses, seed=seed)
 
 

@@ -25,6 +25,11 @@ def reason(error: BaseException | str) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without a stop at its end."""
+    return reason((str(error).strip().splitlines() or [type(error).__name__])[0])
+
+
 class ConfigError(FtftError):
     """The experiment file or an override is not valid; lists every problem found."""
 

@@ -3,11 +3,19 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from ftft.cartography.datamap import DataMap
+from ftft.cartography.trajectories import loss_trajectories
 from ftft.cli import main
 from ftft.cli.app import app
+from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.store import write_dynamics
+from ftft.errors import ModelError
+from ftft.selection.selection import Selection
+from ftft.selection.strategies import select
 
 COMMANDS = [command.name for command in app.registered_commands]
 
@@ -272,3 +280,37 @@ def test_importing_where_a_row_is_missing(ftft, tmp_path):
         "left out: 1 example(s) without a row in some epoch, such as '3', which has none in epoch 1"
         in outcome.out
     )
+
+
+def test_clusters_are_of_the_points_that_the_map_was_drawn_from(ftft, tmp_path):
+    logits = np.random.default_rng(0).normal(size=(4, 60, 2))
+    dynamics = TrainingDynamics.from_arrays(logits, np.arange(60) % 2)
+    write_dynamics(tmp_path / "dynamics", dynamics)
+    datamap = DataMap.from_dynamics(dynamics, burn_in=2)
+    datamap.write(tmp_path / "map.parquet")
+    clustered = ("--strategy", "loss-clusters", "--num-clusters", 5)
+    assert ftft("select", "map.parquet", *clustered, "--dynamics", "dynamics").code == 0
+    losses = loss_trajectories(dynamics)
+    right, wrong = (
+        select(datamap, "loss-clusters", 0.33, num_clusters=5, trajectories=taken)
+        for taken in (losses[:, 2:], losses)
+    )
+    found = Selection.read(tmp_path / "selection.parquet").example_ids
+    assert found == right.example_ids
+    assert found != wrong.example_ids
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_evaluate_trusts_code_as_the_experiment_says(
+    ftft, experiment_file, tiny_model, monkeypatch, trusted
+):
+    asked = []
+
+    def load(folder, *, trust_remote_code=False):
+        asked.append(trust_remote_code)
+        raise ModelError("enough is known")
+
+    monkeypatch.setattr("ftft.experiment.evaluate.load_finetuned", load)
+    trust = f"main.trust_remote_code={str(trusted).lower()}"
+    assert ftft("evaluate", experiment_file, tiny_model, "--set", trust).code == 2
+    assert asked == [trusted]

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from ftft.cartography.coordinates import write_coordinates
 from ftft.cartography.datamap import DataMap
+from ftft.config.idle import idle_notes
+from ftft.config.load import load_experiment
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import write_dynamics
 
@@ -58,3 +61,84 @@ def test_the_number_of_epochs_of_coordinates(ftft, made, tmp_path, options, poin
     imported = DataMap.read(tmp_path / "imported.parquet")
     assert len(imported.epochs) == points
     np.testing.assert_allclose(imported.correctness * points, made.correctness * 4)
+
+
+@pytest.mark.parametrize(
+    ("sets", "idle"),
+    [
+        (["selection.easy_share=0.3"], ["selection.easy_share has no effect: selection.strategy"]),
+        (["selection.num_clusters=5"], ["selection.num_clusters has no effect: selection.strat"]),
+        (["selection.easy_share=0.1"], []),
+        (["selection.easy_share=0.3", "selection.strategy=ambiguous+easy"], []),
+        (["selection.num_clusters=5", "selection.strategy=loss-clusters"], []),
+        (["reference.stable_share=0.5"], ["reference.stable_share has no effect: reference.stop"]),
+        (["reference.stable_share=0.5", "reference.stop=stable"], []),
+        (["main.revision=v2"], ["main.revision has no effect: main.model is a folder"]),
+        (["main.revision=v2", "main.model=owner/name"], []),
+        (["main.evaluate_every=2"], ["main.evaluations has no effect: main.evaluate_every"]),
+        (["data.holdout=0.2"], ["data.holdout has no effect: data.dev names a development set"]),
+        (["data.holdout=0.2", "data.dev={}"], []),
+        (["dm.budget=0.5", "dm.patience=1"], ["dm.budget has no", "dm.patience has no effect: dm"]),
+        (["dm.budget=0.5", "baselines=[dm]"], []),
+    ],
+)  # fmt: skip
+def test_keys_of_an_experiment(experiment_file, sets, idle):
+    """The file itself has main.evaluations, which counts in one case only."""
+    notes = idle_notes([load_experiment(experiment_file, sets)])
+    assert len(notes) == len(idle)
+    assert all(note.startswith(f"note: {one}") for note, one in zip(notes, idle, strict=True))
+
+
+def test_a_key_that_one_of_several_experiments_reads(experiment_file):
+    wanted = ["selection.easy_share=0.3", "dm.budget=0.5"]
+    strategies = [f"selection.strategy={name}" for name in ("ambiguous", "ambiguous+easy")]
+    experiments = [load_experiment(experiment_file, [*wanted, one]) for one in strategies]
+    assert [note.split()[1] for note in idle_notes(experiments)] == ["dm.budget"]
+
+
+def test_idle_keys_are_said_by_validate(ftft, experiment_file):
+    outcome = ftft("validate", experiment_file, "--set", "selection.easy_share=0.3")
+    assert outcome.code == 0, outcome.err
+    why = "selection.strategy is ambiguous"
+    assert f"note: selection.easy_share has no effect: {why}\n" in outcome.out
+
+
+def test_what_a_run_wrote_is_asked_again_without_a_note(experiment_file, tmp_path):
+    """Its experiment.yaml spells out every default."""
+    experiment = load_experiment(experiment_file)
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
+    assert idle_notes([load_experiment(tmp_path / "again.yaml")]) == []
+
+
+CHANGED = {
+    "selection.fraction": "0.5", "map.burn_in": "1", "reference.layers": "1", "main.budget": "0.5",
+    "main.batch_size": "8", "main.max_length": "12",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "idle"),
+    [
+        ("train experiment.yaml --selection ids.csv", "with --selection",
+         ["selection.fraction", "map.burn_in", "reference.layers"]),
+        ("train experiment.yaml", "on ERM's full training",
+         ["selection.fraction", "map.burn_in", "reference.layers", "main.budget"]),
+        ("record experiment.yaml", "on the reference",
+         ["selection.fraction", "map.burn_in", "main.budget", "main.batch_size",
+          "main.max_length"]),
+        ("record experiment.yaml --set reference.stop=stable", "on the reference",
+         ["selection.fraction", "main.budget", "main.batch_size", "main.max_length"]),
+        ("record experiment.yaml --checkpoints out", "with --checkpoints", list(CHANGED)),
+        ("evaluate experiment.yaml gone", "on a finished model",
+         ["selection.fraction", "map.burn_in", "reference.layers", "main.budget",
+          "main.batch_size"]),
+    ],
+)  # fmt: skip
+def test_keys_that_a_command_does_not_read(ftft, experiment_file, command, place, idle):
+    """It is said at once, here before the data is found missing."""
+    (experiment_file.parent / "ids.csv").write_text("example_id\nt0\n")
+    sets = [part for key, value in CHANGED.items() for part in ("--set", f"{key}={value}")]
+    outcome = ftft(*command.split(), *sets, "--set", "data.train.path=gone.csv")
+    assert outcome.code == 2
+    noted = [line for line in outcome.err.splitlines() if line.startswith("note: --set")]
+    assert noted == [f"note: --set {key} has no effect {place}" for key in idle]

@@ -278,24 +278,6 @@ def test_the_same_examples_continue_and_others_are_refused(tmp_path):
             DynamicsRecorder(tmp_path, example_ids=ids, labels=labels, class_names=names)
 
 
-def test_discarding_removes_later_points_of_this_rank_or_of_all(tmp_path):
-    other = recorder(tmp_path, rank=1)
-    with recorder(tmp_path) as target:
-        for epoch in range(3):
-            record_epoch(target, epoch)
-            target.flush()
-            record_epoch(other, epoch)
-            other.flush()
-        record_epoch(target, 3)  # still in the buffer
-        assert target.discard_from(2) == 1
-        assert [flush.rank for flush in list_flushes(tmp_path) if flush.epoch == 2] == [1]
-        assert target.read().epochs == (0, 1, 2)
-        assert target.discard_from(1, all_ranks=True) == 3
-        assert target.read().epochs == (0,)
-        record_epoch(target, 1)
-        assert target.finish_epoch(1).complete
-
-
 def test_points_at_fractions_of_an_epoch(tmp_path):
     with recorder(tmp_path, points_per_epoch=2) as target:
         for point in range(3):
@@ -306,7 +288,6 @@ def test_points_at_fractions_of_an_epoch(tmp_path):
 def test_epochs_count_from_zero(tmp_path):
     with pytest.raises(DynamicsError, match="count from 0"):
         recorder(tmp_path).record(1, [0], logits(0)[[0]])
-    assert recorder(tmp_path).discard_from(1) == 0
     assert recorder(tmp_path).finish_epoch(1).seen == 0
 
 

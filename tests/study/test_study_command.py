@@ -68,8 +68,10 @@ def test_a_failed_cell_is_named_at_the_end(ftft, again, monkeypatch):
 def test_dry_run_writes_nothing(ftft, grid, tmp_path):
     folder = tmp_path / "nothing"
     small = ("--set", "grid.seeds=[0]", "--set", "grid.references={one: {}}")
-    outcome = ftft("study", grid[0].file, "--dry-run", "--output", folder, *small)
+    idle = ("--set", "base.selection={easy_share: 0.3}")
+    outcome = ftft("study", grid[0].file, "--dry-run", "--output", folder, *small, *idle)
     assert outcome.code == 0, outcome.err
+    assert "tiny: note: selection.easy_share has no effect: selection.strategy is" in outcome.out
     assert "6 trainings, 1 of them shared; to do are 6, at most 28 steps" in outcome.out
     assert "4 cells" in outcome.out
     assert outcome.out.rstrip().endswith("study.yaml: valid")

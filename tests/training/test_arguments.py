@@ -217,6 +217,8 @@ REHEARSED = [
     {"optim": "adafactor", "activation_checkpointing": True},
     {"gradient_accumulation_steps": 4, "label_smoothing_factor": 0.1, "dataloader_num_workers": 2},
     {"fsdp": True, "torch_compile": True},
+    {"torch_compile_backend": "aot_eager"},
+    {"dataloader_num_workers": 2, "dataloader_prefetch_factor": 4},
     {"report_to": "none", "logging_steps": 1},
     {},
 ]
@@ -242,6 +244,10 @@ def test_a_training_that_can_start(settings, given, tmp_path, monkeypatch, capfd
         ({"weight_decay": "much"}, "weight_decay", "'much'"),
         ({"max_grad_norm": "x"}, "max_grad_norm", "'str'"),
         ({"use_liger_kernel": True}, "use_liger_kernel", "liger-kernel"),
+        ({"dataloader_num_workers": -1}, "dataloader_num_workers", "non-negative"),
+        ({"dataloader_persistent_workers": True}, "dataloader_persistent_workers", "num_workers"),
+        ({"torch_compile_mode": "fast"}, "torch_compile_mode", "Unrecognized mode=fast"),
+        ({"torch_compile_backend": "fast"}, "torch_compile_backend", "Invalid backend"),
     ],
 )
 def test_a_training_that_cannot_start_names_the_field(settings, given, named, reason):

@@ -15,7 +15,7 @@ from ftft.config.schema import Recording
 from ftft.data.encode import encode
 from ftft.training.arguments import full_steps
 from ftft.training.cost import Amount, CostMeter, TrainingCost, planned_cost
-from ftft.training.erm_cost import plan_erm_cost
+from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, token_count
 from ftft.training.models import load_model
@@ -150,7 +150,7 @@ def test_computed_cost_of_erm_is_what_erm_costs(tune, settings, tokenizer, chang
     sets = DevSets(dev, ("a",), "accuracy")
     erm = plan(full_steps(chosen, len(train)), 6)
     run = tune("run", erm, settings=chosen, train=train, dev=sets).cost
-    planned = plan_erm_cost(chosen, erm, train, sets, run)
+    planned = plan_cost(chosen, erm, train, sets, measured=run)
     assert planned.estimated
     assert planned.evaluation.tokens == run.evaluation.tokens
     assert planned.evaluation.flops == run.evaluation.flops

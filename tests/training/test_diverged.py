@@ -55,7 +55,7 @@ def test_weights_that_are_spoilt_late(tune, tmp_path, value, recording):
 def test_weights_that_no_development_set_needs(tune, tokenizer):
     unused = tokenizer.mask_token_id
     spoil = Spoil(6, float("nan"), slice(unused, unused + 1))
-    with pytest.raises(DynamicsError, match=r"run: the trained weights \S+word_embeddings"):
+    with pytest.raises(ModelError, match=r"run: the weight \S+word_embeddings.*lower the learning"):
         tune("run", plan(6, 3), spies=(spoil,))
 
 

@@ -7,7 +7,7 @@ a selection come out the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -84,11 +84,17 @@ def confidence_by_epoch(dynamics: TrainingDynamics) -> npt.NDArray[np.float32]:
     Raises:
         DynamicsError: a recording point cannot be read.
     """
-    return _by_epoch(dynamics, "probability")
+    return _by_epoch(dynamics, dynamics.epochs, "probability")
 
 
-def loss_trajectories(dynamics: TrainingDynamics) -> npt.NDArray[np.float32]:
+def loss_trajectories(
+    dynamics: TrainingDynamics, epochs: Sequence[int] | None = None
+) -> npt.NDArray[np.float32]:
     """Cross-entropy of the gold label at each recording point.
+
+    Args:
+        dynamics: what was recorded.
+        epochs: E of its complete points, such as those of a map; all where None.
 
     Returns:
         float32 array of shape (N, E), at least 0; lower is learnt better. One row is the
@@ -97,12 +103,15 @@ def loss_trajectories(dynamics: TrainingDynamics) -> npt.NDArray[np.float32]:
     Raises:
         DynamicsError: a recording point cannot be read.
     """
-    return np.ascontiguousarray(_by_epoch(dynamics, "loss").T)
+    taken = dynamics.epochs if epochs is None else epochs
+    return np.ascontiguousarray(_by_epoch(dynamics, taken, "loss").T)
 
 
-def _by_epoch(dynamics: TrainingDynamics, name: str) -> npt.NDArray[np.float32]:
-    result = np.empty((len(dynamics.epochs), len(dynamics)), dtype=np.float32)
-    for position, epoch in enumerate(dynamics.epochs):
+def _by_epoch(
+    dynamics: TrainingDynamics, epochs: Sequence[int], name: str
+) -> npt.NDArray[np.float32]:
+    result = np.empty((len(epochs), len(dynamics)), dtype=np.float32)
+    for position, epoch in enumerate(epochs):
         for rows, values in value_blocks(dynamics.epoch_logits(epoch), dynamics.labels):
             result[position, rows] = getattr(values, name)
     return result

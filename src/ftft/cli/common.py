@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -139,6 +139,19 @@ def note_idle(context: typer.Context, place: str, works: Mapping[str, bool]) -> 
         source = context.get_parameter_source(name)
         if not has_effect and source is not None and source.name == "COMMANDLINE":
             say(f"note: --{name.replace('_', '-')} has no effect {place}")
+
+
+def note_unread(overrides: list[str] | None, unread: Sequence[str], place: str) -> None:
+    """Say which keys were set on the command line that a command does not read.
+
+    Args:
+        overrides: As ``--set`` gives them.
+        unread: The keys, or the sections that hold them.
+        place: Where they change nothing.
+    """
+    for key in dict.fromkeys(one.partition("=")[0].strip() for one in overrides or ()):
+        if any(f"{key}.".startswith(f"{one}.") for one in unread):
+            say(f"note: --set {key} has no effect {place}")
 
 
 def say(line: str) -> None:

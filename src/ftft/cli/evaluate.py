@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import ExperimentFile, Overrides, Overwrite, open_experiment
+from ftft.cli.common import ExperimentFile, Overrides, Overwrite, note_unread, open_experiment
 
 
 class Role(StrEnum):
@@ -34,6 +34,10 @@ def evaluate(
     experiment = open_experiment(file, overrides)
 
     from ftft.cli.show import show_scores
+    from ftft.config.idle import all_but_scoring
     from ftft.experiment.evaluate import evaluate_model
 
+    unread = ["reference", "map", "selection", "baselines", "dm", "seeds", "metric", "output"]
+    unread += all_but_scoring("main", experiment.main)
+    note_unread(overrides, unread, "on a finished model")
     show_scores(evaluate_model(experiment, model, sets.value, output, overwrite=overwrite))

@@ -12,6 +12,7 @@ from ftft.cli.common import (
     ForcedStages,
     OutputFolder,
     Overrides,
+    note_unread,
     open_experiment,
     run_folder,
     say,
@@ -48,6 +49,10 @@ def record(
 
     from ftft.experiment.pipeline import chosen_stages, opened
 
+    unread = ["main", "selection", "baselines", "dm"]
+    if experiment.reference.stop == "full":
+        unread.append("map")
+    note_unread(overrides, unread, "on the reference")
     forced = chosen_stages(force_stage or (), [f"reference/seed-{n}" for n in experiment.seeds])
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
         for seed in experiment.seeds:
@@ -78,6 +83,7 @@ def _check_options(
 def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: Path) -> None:
     experiment = open_experiment(file, overrides)
 
+    from ftft.config.idle import all_but_scoring
     from ftft.data.load import load_data
     from ftft.errors import ConfigError
     from ftft.training.afterwards import dynamics_of_checkpoints
@@ -85,7 +91,11 @@ def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: 
 
     if distributed.count() > 1:
         raise ConfigError("--checkpoints is one process: start it without torchrun or accelerate.")
+    reference = experiment.reference
+    unread = ["main", "map", "selection", "baselines", "dm", "seeds", "metric", "name", "output"]
+    unread += all_but_scoring("reference", reference)
+    note_unread(overrides, unread, "with --checkpoints")
     train = load_data(experiment.data).train
-    written = dynamics_of_checkpoints(checkpoints, experiment.reference, train, to)
+    written = dynamics_of_checkpoints(checkpoints, reference, train, to)
     points = ", ".join(f"{point:g}" for point in written.points)
     tell(f"dynamics of {len(written):,} examples after {points} epochs, written to {to}")

@@ -77,6 +77,9 @@ def select_(
     if (balance_by is None) != (slices is None):
         raise ConfigError("--balance-by names a column of the table --slices; give both.")
     drawn = DataMap.read(datamap)
+    losses = None
+    if strategy == CLUSTERS and dynamics is not None:
+        losses = loss_trajectories(read_dynamics(dynamics), drawn.epochs)
     selection = select(
         drawn,
         strategy,
@@ -90,7 +93,7 @@ def select_(
         balance_by=balance_by,
         groups=None if balance_by is None else _groups(drawn, slices, balance_by),
         num_clusters=num_clusters,
-        trajectories=None if dynamics is None else loss_trajectories(read_dynamics(dynamics)),
+        trajectories=losses,
     )
     selection.write(output)
     works = {

@@ -12,10 +12,13 @@ from ftft.cli.common import (
     ForcedStages,
     OutputFolder,
     Overrides,
+    note_unread,
     open_experiment,
     run_folder,
     say,
 )
+
+_UNREAD = ["reference", "map", "selection", "baselines", "dm"]
 
 
 def train(
@@ -48,6 +51,11 @@ def train(
     kinds = ("erm",) if selection is None else ("given-selection", "given")
     names = [f"{kind}/seed-{seed}" for seed in experiment.seeds for kind in kinds]
     forced = chosen_stages(force_stage or (), names)
+    if selection is None:
+        unread, place = [*_UNREAD, "main.budget", "main.patience"], "on ERM's full training"
+    else:
+        unread, place = _UNREAD, "with --selection"
+    note_unread(overrides, unread, place)
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
         if ids is not None:
             chosen = Selection.of_ids(ids, len(stages.data.train))

@@ -19,12 +19,13 @@ def validate(
     experiment = open_experiment(file, overrides)
 
     from ftft.cli.show import show_data
+    from ftft.config.idle import idle_notes
     from ftft.experiment.validate import check, notes
     from ftft.training.arguments import full_steps, main_plan
 
     data = check(experiment, run_folder(experiment, output))
     show_data(data)
-    for note in notes(data):
+    for note in [*notes(data), *idle_notes([experiment])]:
         tell(note)
     main = experiment.main
     plan = main_plan(main, len(data.train), budget=main.budget, patience=main.patience, seed=0)

@@ -24,7 +24,7 @@ import pyarrow.json as pj
 
 from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, json_ids, to_ids
-from ftft.errors import DynamicsError, reason
+from ftft.errors import DynamicsError, first_line, reason
 from ftft.utils.atomic import atomic_path
 
 # Which of the examples an epoch has, (N,).
@@ -299,11 +299,10 @@ def _load_tensors(path: Path) -> dict[Any, Any]:
         raise DynamicsError(f"{path} does not exist. Give the file `uid_to_logits.pt`.") from error
     # Any exception: what torch raises for a damaged file depends on where the damage is.
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise DynamicsError(
-            f"{path} cannot be loaded as tensors only: {reason(first)}. It is damaged, or holds "
-            "other objects, which are refused because loading them could run code; give the file "
-            "`uid_to_logits.pt` of a finished run."
+            f"{path} cannot be loaded as tensors only: {first_line(error)[:300]}. It is damaged, "
+            "or holds other objects, which are refused because loading them could run code; give "
+            "the file `uid_to_logits.pt` of a finished run."
         ) from error
     if not isinstance(content, dict) or not content:
         raise DynamicsError(

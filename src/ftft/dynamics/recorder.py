@@ -263,42 +263,6 @@ class DynamicsRecorder:
                 "train from the start."
             )
 
-    def discard_from(self, epoch: int, *, all_ranks: bool = False) -> int:
-        """Remove the recordings of a recording point and of all later ones.
-
-        For a training that starts again from an earlier point. A training that goes on in
-        the middle of an epoch needs no removal: what is recorded again counts.
-
-        Args:
-            epoch: the first recording point to remove.
-            all_ranks: remove the files of every rank, not only of this one; for one
-                process to call before any records, where their number may have changed.
-
-        Returns:
-            The number of files removed.
-
-        Raises:
-            DynamicsError: a file cannot be removed.
-        """
-        epoch = _checked_epoch(epoch)
-        for pending in [point for point in self._pending if point >= epoch]:
-            self._held -= sum(len(values) for _, values in self._pending.pop(pending))
-        doomed = [
-            flush
-            for flush in list_flushes(self._folder)
-            if flush.epoch >= epoch and (all_ranks or flush.rank == self._rank)
-        ]
-        # Latest points first: killed half-way, this leaves no gap between points.
-        for flush in sorted(doomed, key=lambda flush: flush.epoch, reverse=True):
-            try:
-                flush.path.unlink(missing_ok=True)
-            except OSError as error:
-                raise DynamicsError(
-                    f"{flush.path} cannot be removed: {error.strerror or error}. Check the "
-                    "permissions of the folder."
-                ) from error
-        return len(doomed)
-
     def read(self) -> TrainingDynamics:
         """Flush, then open what was recorded so far by all ranks.
 

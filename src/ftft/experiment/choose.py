@@ -19,8 +19,7 @@ from ftft.experiment.pipeline import opened, tell_map
 from ftft.experiment.stages import Stages
 from ftft.experiment.validate import Attempts, check
 from ftft.training.arguments import Plan, main_plan, reference_plan
-from ftft.training.cost import Amount, TrainingCost
-from ftft.training.erm_cost import plan_cost, planned_counter
+from ftft.training.erm_cost import plan_cost
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
 from ftft.workspace.workspace import Workspace
 
@@ -113,19 +112,14 @@ def _costed(candidate: Candidate, data: TaskData) -> Judged:
     examples, main = len(data.train), experiment.main
     erm = stages.erm_flops(seed)
     plan = main_plan(main, examples, budget=main.budget, patience=main.patience, seed=seed)
-    reference = _flops(stages, experiment.reference, _reference_plan(experiment, examples))
+    needed = reference_plan(experiment.reference, examples, seed=seed)
+    reference = _flops(stages, experiment.reference, needed)
     return Judged(candidate, reference / erm, (reference + _flops(stages, main, plan)) / erm)
 
 
-def _reference_plan(experiment: Experiment, examples: int) -> Plan:
-    return reference_plan(experiment.reference, examples, seed=experiment.seeds[0])
-
-
 def _flops(stages: Stages, settings: FineTuning, plan: Plan) -> float:
-    counter = planned_counter(settings, len(stages.data.class_names))
     train = stages.encodings.encoded(settings, stages.data.train)
-    unmeasured = TrainingCost(Amount(), Amount())
-    return plan_cost(counter, settings, plan, train, stages.dev(settings), unmeasured).total.flops
+    return plan_cost(settings, plan, train, stages.dev(settings)).total.flops
 
 
 def _judged(one: Judged, say: Callable[[str], None]) -> Judged:

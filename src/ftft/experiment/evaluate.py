@@ -50,7 +50,7 @@ def evaluate_model(
         check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
     check_artifact(model)
-    _, tokenizer = load_finetuned(model)
+    _, tokenizer = load_finetuned(model, trust_remote_code=experiment.main.trust_remote_code)
     data = load_data(experiment.data)
     chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
     if not chosen:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from ftft.config.idle import idle_notes
 from ftft.config.methods import METHODS, stage_names
 from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
@@ -25,7 +26,7 @@ from ftft.results.collect import Results, collect
 from ftft.results.read import read_run
 from ftft.results.record import ErmCost, MethodRun
 from ftft.training.arguments import full_steps, main_plan
-from ftft.training.erm_cost import plan_erm_cost
+from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import FineTuned
 from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
@@ -111,7 +112,7 @@ def opened(
         say = _silent
     with distributed.first_goes_ahead():
         data = check(experiment, folder)
-    for note in notes(data):
+    for note in [*notes(data), *idle_notes([experiment])]:
         say(note)
     workspace = Workspace(folder)
     with workspace.locked():
@@ -158,18 +159,9 @@ def tell_map(stages: Stages, datamap: Stage) -> None:
     """Say which recording points the map was drawn from, and what preflight makes of them.
 
     Raises:
-        ConfigError: As of :func:`tell_preflight`.
+        ConfigError: The reference looks bad, and the experiment says to stop then.
     """
     stages.say(f"  {datamap.result['drawn']['in_words']}")
-    tell_preflight(stages, datamap)
-
-
-def tell_preflight(stages: Stages, datamap: Stage) -> None:
-    """Say whether the reference looks able to transfer, and stop if that was asked for.
-
-    Raises:
-        ConfigError: It looks bad, and the experiment says to stop then.
-    """
     found = datamap.result["preflight"]
     stages.say(f"  preflight: {'; '.join([found['verdict'], *found['reasons']])}")
     for line in found["advice"]:
@@ -291,7 +283,7 @@ def erm_cost(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmCost:
     plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
     train = stages.encodings.encoded(settings, stages.data.train)
     measured = next(iter(of_seed.values())).main.cost
-    cost = plan_erm_cost(settings, plan, train, stages.dev(settings), measured)
+    cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)
     return ErmCost(steps, cost)
 
 

@@ -26,9 +26,8 @@ from ftft.training.arguments import (
     main_plan,
     reference_plan,
 )
-from ftft.training.cost import Amount, TrainingCost
 from ftft.training.encodings import Encodings
-from ftft.training.erm_cost import plan_erm_cost
+from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import DevSets, finetune
 from ftft.training.logger_checks import is_tracked
 from ftft.training.loggers import Tracked
@@ -123,8 +122,8 @@ class Stages:
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
-                losses = loss_trajectories(read_dynamics(trained.folder / "dynamics"))
-                losses = losses[:, drawn.burn_in :]
+                recorded = read_dynamics(trained.folder / "dynamics")
+                losses = loss_trajectories(recorded, drawn.epochs)
             groups = self.data.train.slice_values(settings["balance_by"], drawn.example_ids)
             selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)
             return write_selection(selection, folder)
@@ -305,9 +304,7 @@ class Stages:
         """What the main model costs on some examples for ERM's full number of steps."""
         main = self.experiment.main
         plan = main_plan(main, len(self.data.train), budget=1.0, patience=None, seed=seed)
-        # Nothing has been measured yet, and only operations are asked for.
-        unmeasured = TrainingCost(Amount(), Amount())
-        return plan_erm_cost(main, plan, train, self.dev(main), unmeasured).total.flops
+        return plan_cost(main, plan, train, self.dev(main)).total.flops
 
     def _train(self, settings: FineTuning, selection: Stage | None) -> EncodedDataset:
         """What a model trains on, encoded for it."""

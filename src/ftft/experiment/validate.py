@@ -59,7 +59,7 @@ def check(experiment: Experiment, folder: str) -> TaskData:
 
 
 class Attempts:
-    """Calls that may each find a problem, so that all problems can be told together."""
+    """Calls that may each find a problem, so that all problems are reported together."""
 
     def __init__(self) -> None:
         self.problems: list[FtftError] = []
@@ -113,13 +113,13 @@ def notes(data: TaskData) -> list[str]:
     rare = [
         f"{name} ({count})"
         for name, count in zip(data.class_names, counts, strict=True)
-        # A single example is told of in the smallest data, too.
+        # A single example is worth a word in the smallest data, too.
         if count < max(2, min(_FEW, _FEW_SHARE * len(data.train)))
     ]
     if rare:
         lines.append(
             f"note: of some classes there are few training examples: {named(rare)}; if these "
-            "are slips of the pen, give data.classes or a labels mapping"
+            "are typing errors, give data.classes or a labels mapping"
         )
     return lines
 

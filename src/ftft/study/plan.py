@@ -11,7 +11,6 @@ from ftft.experiment.stages import DEFAULT_PATIENCE, Stages
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy
 from ftft.training.arguments import Plan, equal_cost_plan, main_plan, reference_plan
-from ftft.training.cost import Amount, TrainingCost
 from ftft.training.erm_cost import plan_cost, planned_counter
 from ftft.training.flops import FlopCounter
 
@@ -99,9 +98,8 @@ class _Costs:
                 classes = len(stages.data.class_names)
                 self._counters[model] = planned_counter(settings, classes)
             train = stages.encodings.encoded(settings, stages.data.train)
-            nothing = TrainingCost(Amount(), Amount())
             counter, dev = self._counters[model], stages.dev(settings)
-            cost = plan_cost(counter, settings, steps, train, dev, nothing)
+            cost = plan_cost(settings, steps, train, dev, counter=counter)
             self._flops[key] = cost.total.flops
         return self._flops[key]
 

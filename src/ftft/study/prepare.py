@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ftft.config.idle import idle_notes
 from ftft.config.methods import REFERENCE
 from ftft.config.study import Study
 from ftft.data.dataset import TaskData
@@ -110,6 +111,8 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
             check_heads(attempt, experiment_of(study, task), data[task.data])
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in data.items():
-        for note in notes(loaded):
+        ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
+        cells = [experiment_of(study, task) for task in ftft]
+        for note in [*notes(loaded), *idle_notes(cells)]:
             say(f"{name}: {note}")
     return OpenStudy(study, folder, data)

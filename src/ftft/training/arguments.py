@@ -13,7 +13,7 @@ import torch
 from transformers import TrainingArguments
 
 from ftft.config.schema import FineTuning, Main
-from ftft.errors import ConfigError
+from ftft.errors import ConfigError, first_line
 from ftft.training.logger_checks import check_services
 from ftft.training.precision import resolve_precision
 from ftft.utils.distributed import count
@@ -89,7 +89,7 @@ OUTSIDE = {
     "given again, and from no checkpoint but its own; leave it out.",
 }
 
-# Fields that say what is told about a training, and leave the training as it is.
+# Fields that say where and how often a training is logged, and leave the training as it is.
 REPORTING = {
     "report_to",
     "run_name",
@@ -279,7 +279,8 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
         given = " and ".join(f"{name} {extra[name]!r}" for name in alone or extra)
         raise ConfigError(
             f"training_arguments of model {settings.model}: {given or 'they'}: refused by "
-            f"transformers.TrainingArguments: {first_line(arguments)}"
+            f"transformers.TrainingArguments: {first_line(arguments)}. Give another "
+            "value, or leave it out."
         ) from arguments
     check_services(arguments.report_to, settings.model)
     # One process drives one GPU. The Trainer would spread it over all that it sees, and each step
@@ -294,11 +295,6 @@ def _made(own: Mapping[str, Any], extra: Mapping[str, Any]) -> TrainingArguments
     # Any exception: fields that name files or packages are looked at there.
     except Exception as error:
         return error
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, in a line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def recomputes(settings: FineTuning) -> bool:

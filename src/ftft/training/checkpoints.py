@@ -1,7 +1,7 @@
-"""Checkpoints that are gone on from only where they are as they were written.
+"""Checkpoints that a training resumes from only where they are as they were written.
 
 A checkpoint counts once it holds ``checksums.json``, which is written last, when everything else
-is on the disk; only then are older checkpoints removed. So there is always one to go on from,
+is on the disk; only then are older checkpoints removed. So there is always one to resume from,
 also after a power cut, and a damaged one is noticed before it is used.
 """
 
@@ -22,7 +22,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import check_dynamics
-from ftft.errors import DynamicsError, FtftError, WorkspaceError
+from ftft.errors import DynamicsError, FtftError, WorkspaceError, first_line
 from ftft.utils import signals
 from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text
 
@@ -76,7 +76,7 @@ class SealedCheckpoints:
 
 
 class StopAtStepEnd(TrainerCallback):
-    """Where the process was told to stop: save a checkpoint after this step, and stop."""
+    """Where the process was asked to stop: save a checkpoint after this step, and stop."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a checkpoint."""
@@ -103,7 +103,7 @@ def seal(folder: Path, dynamics: Path | None) -> None:
 
     Args:
         folder: The checkpoint.
-        dynamics: What the checkpoint says was recorded must be there when it is gone on from.
+        dynamics: Where what the checkpoint says was recorded must be when a training resumes.
     """
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -138,7 +138,7 @@ def damage(folder: Path) -> str:
 def resume_point(
     folder: Path, dynamics: Path | None, *, best: bool, say: Callable[[str], None]
 ) -> Path | None:
-    """The last checkpoint that can be gone on from; what cannot be is removed.
+    """The last checkpoint that a training can resume from; what cannot be used is removed.
 
     Args:
         folder: The checkpoints.
@@ -230,9 +230,8 @@ def writing(folder: Path) -> Iterator[None]:
         ):
             raise
         shutil.rmtree(folder, ignore_errors=True)
-        first = str(error).strip().partition("\n")[0]
         raise WorkspaceError(
-            f"{folder}: cannot be written: {first}. Check that the disk has space left and the "
-            "folder is writable, then give the same command again: it goes on from the last "
-            "checkpoint."
+            f"{folder}: cannot be written: {first_line(error)}. Check that the disk has space "
+            "left and the folder is writable, then give the same command again: it goes on from "
+            "the last checkpoint."
         ) from error

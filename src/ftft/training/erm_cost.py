@@ -1,4 +1,4 @@
-"""The cost of ERM where ERM is not run."""
+"""What a training costs that is not run, such as ERM's where ERM is no baseline."""
 
 from __future__ import annotations
 
@@ -8,36 +8,12 @@ from transformers import AutoModelForSequenceClassification
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
 from ftft.training.arguments import Plan, per_device_batch, recomputes
-from ftft.training.cost import TrainingCost, planned_cost
+from ftft.training.cost import Amount, TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
 from ftft.training.head import set_task
 from ftft.training.models import load_config
 from ftft.training.sparse_embedding_grad import freeze_embeddings
-
-
-def plan_erm_cost(
-    settings: FineTuning,
-    plan: Plan,
-    train: EncodedDataset,
-    dev: DevSets,
-    measured: TrainingCost,
-) -> TrainingCost:
-    """Work out what a training would cost, without running it.
-
-    Args:
-        settings: The main model's settings.
-        plan: ERM's plan: its steps and how often development sets are scored.
-        train: The full training set.
-        dev: The development sets.
-        measured: A training of the same model that was run, for its speed.
-
-    Returns:
-        Operations and tokens of the batches that a run would have; seconds estimated from
-        ``measured``.
-    """
-    counter = planned_counter(settings, len(train.labelled.class_names))
-    return plan_cost(counter, settings, plan, train, dev, measured)
 
 
 def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
@@ -54,26 +30,31 @@ def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
 
 
 def plan_cost(
-    counter: FlopCounter,
     settings: FineTuning,
     plan: Plan,
     train: EncodedDataset,
     dev: DevSets,
-    measured: TrainingCost,
+    *,
+    measured: TrainingCost | None = None,
+    counter: FlopCounter | None = None,
 ) -> TrainingCost:
-    """Work out what a training would cost, with a counter of its model at hand.
+    """Work out what a training would cost, without running it.
 
     Args:
-        counter: Counts the model's operations.
         settings: The model's settings.
         plan: Its steps and how often development sets are scored.
         train: The full training set.
         dev: The development sets.
-        measured: A training of the same model that was run, for its speed.
+        measured: A training of the same model that was run, for its speed; None where only
+            operations and tokens are wanted.
+        counter: Counts the model's operations; made anew where None.
 
     Returns:
-        As of :func:`plan_erm_cost`.
+        Operations and tokens of the batches that a run would have; seconds estimated from
+        ``measured``.
     """
+    if counter is None:
+        counter = planned_counter(settings, len(train.labelled.class_names))
     multiple = 8 if torch.cuda.is_available() else 1
     training = planned_shapes(
         train.lengths,
@@ -92,4 +73,5 @@ def plan_cost(
             batch = ordered[start : start + settings.eval_batch_size]
             shape = (len(batch), -(-batch[0] // multiple) * multiple)
             evaluation[shape] = evaluation.get(shape, 0) + scorings
-    return planned_cost(counter, training, evaluation, measured=measured)
+    speed = measured or TrainingCost(Amount(), Amount())
+    return planned_cost(counter, training, evaluation, measured=speed)

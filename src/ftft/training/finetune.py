@@ -15,7 +15,7 @@ from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.dynamics.store import check_dynamics
-from ftft.errors import ConfigError
+from ftft.errors import ConfigError, first_line
 from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
@@ -28,6 +28,7 @@ from ftft.training.models import load_model, quiet
 from ftft.training.progress import Progress
 from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 from ftft.training.trainer import FineTuner
+from ftft.training.weights import check_weight_values
 from ftft.utils import distributed, signals
 
 
@@ -141,7 +142,7 @@ def finetune(
         ConfigError: ``training_arguments`` are refused.
         WorkspaceError: A checkpoint or the model cannot be written.
         DynamicsError: The dynamics cannot be written, or are damaged; or the training diverged.
-        Stopped: The process was told to stop; a checkpoint has been written.
+        Stopped: The process was asked to stop; a checkpoint has been written.
     """
     checkpoints = folder / "checkpoints"
     dynamics = None if recording is None else folder / "dynamics"
@@ -211,7 +212,7 @@ def _refusals_explained(settings: FineTuning) -> Iterator[None]:
         # Mostly an integration that is named in training_arguments and not installed.
         raise ConfigError(
             f"model {settings.model}: transformers.Trainer refuses the settings: "
-            f"{str(error).splitlines()[0]} Check training_arguments."
+            f"{first_line(error)}. Check training_arguments."
         ) from error
 
 
@@ -233,7 +234,7 @@ def _train(
 
 
 def _save_model(trainer: FineTuner, folder: Path) -> None:
-    trainer.check_weights()
+    check_weight_values(trainer.model, str(trainer.place))
     with writing(folder):
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()

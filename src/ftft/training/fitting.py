@@ -16,8 +16,7 @@ from transformers.trainer_utils import align_special_tokens
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import MODEL_INPUTS
-from ftft.errors import ModelError
-from ftft.training.arguments import first_line
+from ftft.errors import ModelError, first_line
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
 from ftft.training.models import (
@@ -61,9 +60,10 @@ def check_model(settings: FineTuning, *, texts: int = 2) -> None:
     Raises:
         ModelError: It cannot, or cannot be loaded.
     """
-    # A run looks at the same model several times, and at what it found before.
-    chosen = (settings.layers, settings.max_length, settings.trust_remote_code, texts)
-    key = (*model_fingerprint(settings).items(), *chosen)
+    # A run looks at the same model several times, and at what it found before. The name counts
+    # too: a hub model may have no commit that distinguishes it.
+    chosen = (settings.model, settings.layers, settings.max_length, texts)
+    key = (*model_fingerprint(settings).items(), *chosen, settings.trust_remote_code)
     if key in _fitting:
         return
     tokenizer = load_tokenizer(settings)
@@ -96,7 +96,7 @@ def _empty_model(settings: FineTuning) -> Any:
     with explained(settings.model), no_init_weights(), init_empty_weights(include_buffers=False):
         return AutoModelForSequenceClassification.from_config(
             config, trust_remote_code=settings.trust_remote_code
-        ).train()
+        ).eval()
 
 
 class _Network:
@@ -172,7 +172,7 @@ class _Network:
         if isinstance(usual, ValueError):
             raise ModelError(
                 f"model {self.name}: its network refuses a batch of two short texts: "
-                f"{first_line(usual)} Correct its config.json, or name another model."
+                f"{first_line(usual)}. Correct its config.json, or name another model."
             ) from usual
         if not self._fails(words[:1], fails, usual):
             return

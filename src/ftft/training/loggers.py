@@ -20,7 +20,7 @@ from transformers.integrations import TensorBoardCallback
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.dynamics.store import read_dynamics
-from ftft.errors import ConfigError, WorkspaceError
+from ftft.errors import ConfigError, WorkspaceError, first_line
 from ftft.training.eval_recording import points_reached
 from ftft.training.flops import FlopCounter
 from ftft.training.trainer import FineTuner
@@ -98,10 +98,10 @@ def tracking(tracked: Tracked | None) -> Iterator[None]:
         service = type(error).__module__.partition(".")[0]
         if service not in _RUNNING:
             raise
-        first = str(error).strip().partition("\n")[0]
         raise ConfigError(
-            f"report_to: {service} failed while {tracked.name} was logged to it: {first} Check its "
-            "settings, or leave it out; the same command goes on from the last checkpoint."
+            f"report_to: {service} failed while {tracked.name} was logged to it: "
+            f"{first_line(error)}. Check its settings, or leave it out; the same command goes on "
+            "from the last checkpoint."
         ) from error
     finally:
         for name in ours:

@@ -15,7 +15,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.config.schema import FineTuning
-from ftft.errors import ModelError
+from ftft.errors import ModelError, first_line
 from ftft.training.beside import check_beside
 from ftft.training.head import output_order, set_task, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
@@ -231,7 +231,7 @@ def load_model(
             resolve_model(settings.model),
             config=config,
             # Named, because transformers looks for the hub's own conversion to safetensors
-            # only on a branch that it was told.
+            # only on a branch that is named.
             revision=settings.revision or "main",
             trust_remote_code=settings.trust_remote_code,
             use_safetensors=True,
@@ -320,14 +320,14 @@ def explained(name: str) -> Iterator[None]:
         raise
     # Any exception: what transformers raises for a damaged folder has no common base.
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        trust = ""
         if "trust_remote_code" in str(error):
-            first += " Read that code; if you trust it, set trust_remote_code: true."
+            trust = " Read that code; if you trust it, set trust_remote_code: true."
         raise ModelError(
-            f"model {name}: cannot be loaded: {first} Check the name; for a hub model, check the "
-            "network (with HF_HUB_OFFLINE set, only what was fetched before is found) and your "
-            "access, and that it has safetensors; for a folder, that it holds config.json, a "
-            "tokenizer and model.safetensors."
+            f"model {name}: cannot be loaded: {first_line(error)}.{trust} Check the name; for a "
+            "hub model, check the network (with HF_HUB_OFFLINE set, only what was fetched before "
+            "is found) and your access, and that it has safetensors; for a folder, that it holds "
+            "config.json, a tokenizer and model.safetensors."
         ) from error
 
 

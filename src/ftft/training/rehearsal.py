@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 from transformers import BertConfig, BertForSequenceClassification, PrinterCallback, Trainer
 
 from ftft.config.schema import FineTuning
-from ftft.errors import ConfigError
-from ftft.training.arguments import REPORTING, Plan, first_line, training_arguments
+from ftft.errors import ConfigError, first_line
+from ftft.training.arguments import REPORTING, Plan, training_arguments
 from ftft.training.models import quiet
 from ftft.utils import distributed
 
@@ -73,11 +75,22 @@ def _rehearse(settings: FineTuning) -> Exception | None:
     try:
         with tempfile.TemporaryDirectory() as folder, quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _make_left_out(given)
             _step(training_arguments(chosen, _PLAN, Path(folder)))
     # Any exception: optimisers, schedules and integrations have no common base.
     except Exception as error:
         return error
     return None
+
+
+def _make_left_out(given: Mapping[str, Any]) -> None:
+    """Make, and do not use, what takes processes or minutes when it is used."""
+    loading = ("num_workers", "prefetch_factor", "persistent_workers")
+    names = {name: f"dataloader_{name}" for name in loading if f"dataloader_{name}" in given}
+    DataLoader([0], **{name: given[field] for name, field in names.items()})  # type: ignore[arg-type]  # any sequence will do
+    mode, backend = given.get("torch_compile_mode"), given.get("torch_compile_backend")
+    if mode is not None or backend is not None:
+        torch.compile(torch.nn.Identity(), mode=mode, backend=str(backend or "inductor").lower())
 
 
 class _Rehearsal(Trainer):

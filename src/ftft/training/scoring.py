@@ -94,7 +94,8 @@ def _check_classes(model: Any, dataset: EncodedDataset, folder: Path) -> None:
     if found != expected:
         raise ModelError(
             f"{folder}: the model's classes are {', '.join(found)}, but the data's are "
-            f"{', '.join(expected)}; give data.classes in the model's order, or another model."
+            f"{', '.join(expected)}; name the data's classes as the model's, with a labels "
+            "mapping, and put data.classes in the model's order; or give another model."
         )
 
 

@@ -130,7 +130,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         def order(epoch: int) -> npt.NDArray[np.int64]:
             return epoch_order(self.batching, lengths, batch_size, seed=arguments.seed, epoch=epoch)
 
-        # Every process needs a batch at a time, or it would wait for ever, or be given examples
+        # Every process needs a batch at a time, or it would wait without end, or be given examples
         # of the epoch's first batch again.
         fillers = -len(lengths) % at_once if arguments.world_size > 1 else 0
         return EpochSampler(order, len(lengths), self._epoch, fillers=fillers)
@@ -207,15 +207,6 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
                 f"{self.place}: the training loss is {loss} at step {self.state.global_step}. "
                 f"{DIVERGED}"
             )
-
-    def check_weights(self) -> None:
-        """Raise a ``DynamicsError`` where a weight of the model is NaN or infinite."""
-        for name, weight in self.model.named_parameters():
-            if not torch.isfinite(weight).all():
-                raise DynamicsError(
-                    f"{self.place}: the trained weights {name} hold NaN or infinite values. "
-                    f"{DIVERGED}"
-                )
 
     def _load_callback_state(self) -> None:
         super()._load_callback_state()

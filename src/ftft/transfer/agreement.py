@@ -35,12 +35,6 @@ class Overlap:
     shared: float
     chance: float
 
-    @property
-    def above_chance(self) -> float:
-        """1 where they are the same, 0 at chance, negative below it; 0 where chance is 1."""
-        room = 1.0 - self.chance
-        return (self.shared - self.chance) / room if room > 0 else 0.0
-
 
 @dataclass(frozen=True)
 class GroupAgreement:

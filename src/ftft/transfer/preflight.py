@@ -1,4 +1,4 @@
-"""Does a reference look able to transfer? Told from its own dynamics, before the main model."""
+"""Does a reference look able to transfer? Judged by its dynamics, before the main model."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class Preflight:
     @property
     def advice(self) -> tuple[str, ...]:
         """What to try next; empty where it is good."""
-        told = (one.advice for one in self.findings if one.verdict != GOOD)
-        return tuple(dict.fromkeys(told))
+        advice = (one.advice for one in self.findings if one.verdict != GOOD)
+        return tuple(dict.fromkeys(advice))
 
 
 def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn = AUTO) -> Signals:
@@ -182,17 +182,16 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
     findings = [_learnt(found), _easy(found), _after(found), _hard(found), _steady(found)]
     if dev is not None:
         findings += [_dev(dev), _generalises(found, dev)]
-    worst = max((finding.verdict for finding in findings), key=(GOOD, DOUBTFUL, BAD).index)
-    told = sorted(findings, key=lambda one: (BAD, DOUBTFUL, GOOD).index(one.verdict))
+    worst_first = sorted(findings, key=lambda one: (BAD, DOUBTFUL, GOOD).index(one.verdict))
     return Preflight(
-        verdict=worst,
-        findings=tuple(told),
+        verdict=worst_first[0].verdict,
+        findings=tuple(worst_first),
         signals=found,
         dev=dev,
     )
 
 
-_BY_HEART = 0.1
+_MEMORISED = 0.1
 _LONGER = "train it longer, or with a higher learning rate"
 _LARGER = "take a larger or better pretrained reference"
 
@@ -273,7 +272,7 @@ def _generalises(found: Signals, dev: DevScore) -> Finding:
         f"its accuracy is {found.train_accuracy:.1%} on the examples it was trained on and "
         f"{dev.accuracy:.1%} on development data"
     )
-    if gap <= _BY_HEART:
+    if gap <= _MEMORISED:
         return Finding(GOOD, reason, "")
     reason += ": it has memorised them, and what it finds ambiguous may be noise"
     return Finding(

@@ -13,7 +13,7 @@ from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
-from ftft.errors import DataError, DynamicsError, reason
+from ftft.errors import DataError, DynamicsError, first_line
 
 _READERS = {
     # An id or a slice may be called NA or None.
@@ -105,9 +105,8 @@ def read_slices(path: Path) -> dict[str, dict[str, str]]:
     try:
         table = reader(path, dtype=str).fillna("").astype(str)
     except (OSError, ValueError) as error:
-        first = reason(str(error).splitlines()[0])
         raise DataError(
-            f"{path} cannot be read as a table: {first}. Give a table with a "
+            f"{path} cannot be read as a table: {first_line(error)}. Give a table with a "
             "column example_id and the slices beside it."
         ) from error
     columns = [name for name in table.columns if name != "example_id"]

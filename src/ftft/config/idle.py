@@ -1,0 +1,55 @@
+"""Keys that an experiment gives a value and that nothing reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from ftft.config.schema import Experiment, FineTuning
+
+# Of the section of a model: what scoring a finished model reads.
+_SCORING = ("max_length", "eval_batch_size", "precision", "trust_remote_code", "training_arguments")
+
+
+def idle_notes(experiments: Iterable[Experiment]) -> list[str]:
+    """A note for each key whose value differs from the default and changes nothing.
+
+    Args:
+        experiments: At least one; of several, a key is idle that is idle in all of them.
+    """
+    first, *others = [dict(_idle(one)) for one in experiments]
+    return [
+        f"note: {key} has no effect: {why}"
+        for key, why in first.items()
+        if all(key in other for other in others)
+    ]
+
+
+def all_but_scoring(section: str, settings: FineTuning) -> list[str]:
+    """The keys of a model's section that scoring a finished model does not read."""
+    return [f"{section}.{name}" for name in type(settings).model_fields if name not in _SCORING]
+
+
+def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    selection, reference, main = experiment.selection, experiment.reference, experiment.main
+    strategy = f"selection.strategy is {selection.strategy}"
+    unread = {
+        ("selection", "easy_share"): selection.strategy != "ambiguous+easy" and strategy,
+        ("selection", "num_clusters"): selection.strategy != "loss-clusters" and strategy,
+        ("reference", "stable_share"): reference.stop != "stable" and "reference.stop is full",
+        ("reference", "revision"): _is_folder(reference) and "reference.model is a folder",
+        ("main", "revision"): _is_folder(main) and "main.model is a folder",
+        ("main", "evaluations"): main.evaluate_every and "main.evaluate_every says how often",
+        ("data", "holdout"): experiment.data.dev and "data.dev names a development set",
+        ("dm", "budget"): "dm" not in experiment.baselines and "dm is not one of the baselines",
+        ("dm", "patience"): "dm" not in experiment.baselines and "dm is not one of the baselines",
+    }
+    for (section, name), why in unread.items():
+        given = getattr(experiment, section)
+        if why and getattr(given, name) != type(given).model_fields[name].default:
+            yield f"{section}.{name}", str(why)
+
+
+def _is_folder(settings: FineTuning) -> bool:
+    # The other kind of name, package:NAME/PATH, is a folder, too.
+    return settings.model.startswith("package:") or os.path.isdir(settings.model)
