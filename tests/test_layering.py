@@ -29,7 +29,7 @@ TABLE = {
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
     "cartography": (MAPS, {"cleanlab", "datasets", "numpy", "pyarrow", "sklearn"}),
     "selection": (MAPS, {"numpy", "pyarrow"}),
-    "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
+    "transfer": (MAPS, {"numpy", "pyarrow", "scipy"}),
     "evaluation": (BASE, {"numpy"}),
     # Metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),

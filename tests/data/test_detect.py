@@ -127,6 +127,7 @@ def test_sorted_labels(write):
         ("x.parquet", b"no", r"x\.parquet cannot be read"),
         ("x.csv", "text,other\na b c,1\nd e f,1\n", "no column looks like a label"),
         ("x.csv", "label,\nb,\na,\n", "no column is left for the text"),
+        ("x.csv", "text,label\na b,0.25\nc d,0.5\n", "which are scores"),
     ],
 )
 def test_hopeless_files(write, name, content, complaint):

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pytest
 
 from ftft.cartography import DataMap
+from ftft.data.slices import read_slices
 from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.errors import DataError, DynamicsError
 from ftft.selection import select
 from ftft.transfer import agreement
 from ftft.transfer.agreement import spearman
-from ftft.transfer.reading import names_apart, read_map, read_slices
+from ftft.transfer.reading import names_apart, read_map
 
 CLASSES = ("no", "maybe", "yes")
 IDS = [f"id-{row:03d}" for row in range(120)]
@@ -197,10 +198,18 @@ def test_what_is_called_na_is_no_missing_value(tmp_path, suffix, mark):
         ("broken.parquet", "not parquet"),
         ("broken.jsonl", "{"),
         ("image.png", "x"),
+        ("utf16.csv", "example_id,kind\n1,a\n".encode("utf-16")),
+        ("twice.csv", "example_id,kind\n1,a\n1,b\n"),
     ],
 )
 def test_tables_that_are_no_slices_are_refused(tmp_path, name, content):
     path = tmp_path / name
-    path.write_text(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=name):
         read_slices(path)
+
+
+def test_numbers_of_a_table_of_slices_stay_as_they_are_written(tmp_path):
+    path = tmp_path / "slices.jsonl"
+    path.write_text('{"example_id": 1.50, "kind": 2e3}\n')
+    assert read_slices(path) == {"kind": {"1.50": "2e3"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -48,11 +49,11 @@ def import_(
     if not source.exists():
         raise DataError(f"{source}: there is no such file or folder to import.")
     names = class_name or None
-    gold = None if labels is None else _read_labels(labels)
     is_tensors = source.suffix == ".pt"
     if not is_tensors and _is_coordinates(source):
-        _import_coordinates(source, output, gold, names, epochs, overwrite=overwrite)
+        _import_coordinates(source, output, labels, names, epochs, overwrite=overwrite)
         return
+    gold = None if labels is None else _read_labels(labels)
     if epochs is not None:
         raise DataError(f"--epochs is for coordinates; {source} holds its epochs. Leave it out.")
     if is_tensors:
@@ -66,6 +67,7 @@ def import_(
         dynamics = read_cartography(source, class_names=names)
     target = output or Path("dynamics")
     write_dynamics(target, dynamics)
+    _note_unknown(gold, dynamics.example_ids.to_pylist(), labels)
     tell(
         f"dynamics of {len(dynamics):,} examples, {len(dynamics.epochs)} epochs and "
         f"{dynamics.num_classes} classes, written to {target}"
@@ -84,7 +86,7 @@ def import_(
 def _import_coordinates(
     source: Path,
     output: Path | None,
-    gold: dict[str, int] | None,
+    labels: Path | None,
     names: list[str] | None,
     epochs: int | None,
     *,
@@ -94,6 +96,7 @@ def _import_coordinates(
     from ftft.errors import DataError
     from ftft.utils.atomic import check_free
 
+    gold = None if labels is None else _read_labels(labels)
     if names is not None and gold is None:
         raise DataError(
             f"--class-name: {source} holds no labels whose classes could be named; add --labels, "
@@ -103,6 +106,7 @@ def _import_coordinates(
     check_free(target, overwrite=overwrite)
     datamap = read_coordinates(source, num_epochs=epochs, labels=gold, class_names=names)
     datamap.write(target)
+    _note_unknown(gold, datamap.example_ids.to_pylist(), labels)
     tell(f"data map of {len(datamap):,} examples, written to {target}")
     if epochs is None:
         say(
@@ -113,6 +117,18 @@ def _import_coordinates(
         say(
             "note: the file holds no labels, so all examples have one; --labels gives them, for "
             "selections by label"
+        )
+
+
+def _note_unknown(
+    gold: Mapping[str, int] | None, example_ids: Sequence[str], labels: Path | None
+) -> None:
+    """Say which labels are of no example."""
+    unknown = sorted((gold or {}).keys() - set(example_ids))
+    if unknown:
+        say(
+            f"note: {labels}: {len(unknown):,} of its {len(gold or {}):,} ids, such as "
+            f"{unknown[0]!r}, are not among the imported examples; their labels are not used"
         )
 
 

@@ -108,8 +108,8 @@ def select_(
 
 def _groups(datamap: DataMap, slices: Path | None, column: str) -> list[str]:
     """The value of a column of a table, by example; empty where it has none."""
+    from ftft.data.slices import read_slices
     from ftft.errors import ConfigError
-    from ftft.transfer.reading import read_slices
 
     assert slices is not None, "it was asked for with the column"
     columns = read_slices(slices)

@@ -55,9 +55,10 @@ def transfer(
     from itertools import combinations
 
     from ftft.cli.show_transfer import show_agreement, show_pairs
+    from ftft.data.slices import read_slices
     from ftft.errors import ConfigError
     from ftft.transfer.agreement import agreement
-    from ftft.transfer.reading import map_file, names_apart, read_map, read_slices
+    from ftft.transfer.reading import map_file, names_apart, read_map
     from ftft.utils.atomic import check_free
     from ftft.workspace.stage_record import write_json
 

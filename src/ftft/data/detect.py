@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource, FileFormat
+from ftft.data.labels import refuse_scores
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.sniff import Head, read_head
 from ftft.data.sources import read_source
@@ -102,11 +103,13 @@ def detect_columns(
     chosen_label = label or _guess_label(head, given, path)
     texts = given or _guess_texts(head, chosen_label, path)
     guessed_id = _guess_id(head, {chosen_label, *texts})
-    raw = read_source(_source(str(path), head, names, texts, chosen_label, guessed_id))
+    source = _source(str(path), head, names, texts, chosen_label, guessed_id)
+    raw = read_source(source)
     if guessed_id and pc.count_distinct(raw.columns.column(guessed_id)).as_py() < len(raw):
         guessed_id = None
     counts = pc.value_counts(pc.fill_null(raw.columns.column(chosen_label), "")).to_pylist()
     counts.sort(key=lambda entry: (-entry["counts"], entry["values"]))
+    refuse_scores(source, [entry["values"] for entry in counts if entry["values"]])
     return Detected(
         path=str(path),
         format=head.format,

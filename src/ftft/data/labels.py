@@ -59,7 +59,7 @@ def to_classes(
         fine = [name in mapping.values() for name in mapped]
     else:
         fine = [value.strip() not in _NO_GOLD for value in distinct]
-        _refuse_scores(source, [v for v, is_fine in zip(distinct, fine, strict=True) if is_fine])
+        refuse_scores(source, [v for v, is_fine in zip(distinct, fine, strict=True) if is_fine])
     if not all(fine):
         accepted = known if known is not None else mapping.values()
         counts = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
@@ -73,7 +73,12 @@ def _lower_truth(values: list[str]) -> list[str]:
     return [v.lower() if v in found else v for v in values] if found <= TRUTH_VALUES else values
 
 
-def _refuse_scores(source: DataSource, values: list[str]) -> None:
+def refuse_scores(source: DataSource, values: list[str]) -> None:
+    """Refuse label values that are scores: numbers with a fraction.
+
+    Raises:
+        DataError: They are.
+    """
     scores = [value for value in values if has_fraction(value)]
     if scores and (len(scores) > len(values) / 2 or all(map(is_number, values))):
         raise DataError(

@@ -122,12 +122,23 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
     path = Path(str(source.path))
     check_file(path)
     chosen = source.format or format_of(path)
+    return read_table(path, chosen, dialect_of(source, chosen), wanted)
+
+
+def read_table(
+    path: Path, chosen: FileFormat, dialect: Dialect, wanted: Sequence[str] | None = None
+) -> RawTable:
+    """Read columns of a file as strings; all of them where none are named.
+
+    Raises:
+        DataError: The file cannot be read, or lacks a column.
+    """
     with reading(path, chosen):
         if chosen == "parquet":
             return _read_parquet(path, wanted)
         if chosen == "jsonl":
             return RawTable(read_json_lines(path, wanted), str(path))
-        return RawTable(read_delimited(path, dialect_of(source, chosen), wanted), str(path))
+        return RawTable(read_delimited(path, dialect, wanted), str(path))
 
 
 @contextmanager
@@ -150,11 +161,12 @@ def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
     return Dialect(delimiter, source.quoting, columns, source.escape)
 
 
-def _read_parquet(path: Path, wanted: Sequence[str]) -> RawTable:
+def _read_parquet(path: Path, wanted: Sequence[str] | None) -> RawTable:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
+        wanted = schema.names if wanted is None else wanted
         require_columns(wanted, schema.names, str(path))
         table = file.read(columns=list(wanted))
     if b"huggingface" not in (schema.metadata or {}):

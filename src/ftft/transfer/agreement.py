@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow.compute as pc
+from scipy.stats import rankdata
 
 from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap, checked_fraction
 from ftft.cartography.ranking import Rows, top_set
@@ -157,10 +157,9 @@ def overlap_of(one: Rows, other: Rows, total: int) -> Overlap:
 
 def spearman(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Spearman's rank correlation, ties by their mean rank; NaN where one is constant."""
-    ranks = [pd.Series(values).rank() for values in (one, other)]
-    if any(rank.nunique() < 2 for rank in ranks):
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
 
 
 class _Part:
@@ -241,9 +240,7 @@ def _group(
 
 def _differences(maps: tuple[_Part, _Part], count: int) -> tuple[Difference, ...]:
     one, other = maps
-    ranks = [
-        (pd.Series(part.variability).rank().to_numpy() - 1) / (len(part.ids) - 1) for part in maps
-    ]
+    ranks = [(rankdata(part.variability) - 1) / (len(part.ids) - 1) for part in maps]
     apart = np.abs(ranks[0] - ranks[1])
     rows = np.argsort(-apart, kind="stable")[:count]
     return tuple(

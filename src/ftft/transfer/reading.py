@@ -1,4 +1,4 @@
-"""What is compared: maps from files and folders, and slices from a table."""
+"""What is compared: maps from files and folders."""
 
 from __future__ import annotations
 
@@ -7,21 +7,11 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-import pandas as pd
-
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
-from ftft.errors import DataError, DynamicsError, first_line
-
-_READERS = {
-    # An id or a slice may be called NA or None.
-    ".csv": lambda path, **kwargs: pd.read_csv(path, keep_default_na=False, **kwargs),
-    ".tsv": lambda path, **kwargs: pd.read_csv(path, sep="\t", keep_default_na=False, **kwargs),
-    ".parquet": lambda path, **kwargs: pd.read_parquet(path),
-    ".jsonl": lambda path, **kwargs: pd.read_json(path, lines=True, **kwargs),
-}
+from ftft.errors import DynamicsError
 
 MAP_NAME = "map.parquet"
 
@@ -91,33 +81,3 @@ def _in_common(sequences: Sequence[tuple[str, ...]]) -> int:
     """How many first parts are the same in all."""
     places = zip(*sequences, strict=False)
     return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, places))
-
-
-def read_slices(path: Path) -> dict[str, dict[str, str]]:
-    """Read a table of slices: column to example id to value; empty cells are left out.
-
-    Raises:
-        DataError: The file cannot be read, or has no column ``example_id`` and another one.
-    """
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        raise DataError(f"{path}: a table of slices is one of {', '.join(_READERS)}.")
-    try:
-        table = reader(path, dtype=str).fillna("").astype(str)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read as a table: {first_line(error)}. Give a table with a "
-            "column example_id and the slices beside it."
-        ) from error
-    columns = [name for name in table.columns if name != "example_id"]
-    if "example_id" not in table.columns or not columns:
-        raise DataError(
-            f"{path}: the columns are {', '.join(map(str, table.columns))}, but a table of slices "
-            "has a column example_id and at least one more."
-        )
-    return {
-        str(name): {
-            one: value for one, value in zip(table["example_id"], table[name], strict=True) if value
-        }
-        for name in columns
-    }

@@ -53,13 +53,13 @@ class _Head:
     skip: int
 
 
-def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str]) -> pa.Table:
+def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str] | None) -> pa.Table:
     """Read some columns of a CSV or TSV file.
 
     Args:
         path: The file; gzip-compressed where it ends in ``.gz``.
         dialect: How it is written.
-        wanted: The columns to return.
+        wanted: The columns to return; None: all.
 
     Returns:
         A table with the wanted columns, all strings without nulls.
@@ -69,6 +69,7 @@ def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str]) -> pa.Ta
             that is never closed or has text after it, or lacks a column.
     """
     head = _read_head(path, dialect)
+    wanted = head.names if wanted is None else wanted
     require_columns(wanted, head.names, str(path))
     positions = [head.names.index(name) for name in wanted]
     rows = _rows_after(path, dialect, head)

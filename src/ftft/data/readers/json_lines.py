@@ -21,12 +21,12 @@ from ftft.errors import DataError
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
-def read_json_lines(path: Path, wanted: Sequence[str]) -> pa.Table:
+def read_json_lines(path: Path, wanted: Sequence[str] | None) -> pa.Table:
     """Read some keys of every object of a JSON-lines file.
 
     Args:
         path: The file; gzip-compressed where it ends in ``.gz``.
-        wanted: The keys to return.
+        wanted: The keys to return; None: all that any object has.
 
     Returns:
         A table with the wanted keys as string columns; null where an object lacks the
@@ -36,6 +36,8 @@ def read_json_lines(path: Path, wanted: Sequence[str]) -> pa.Table:
         DataError: A line is not a JSON object, the file is empty or not UTF-8, no object
             has a wanted key, or a wanted value is a list or an object.
     """
+    if wanted is None:
+        wanted = list(dict.fromkeys(key for _, one in iterate_records(path) for key in one))
     cells: dict[str, list[str | None]] = {name: [] for name in wanted}
     keys: dict[str, None] = {}
     for line, record in iterate_records(path):
