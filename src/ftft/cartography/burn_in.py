@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ftft.cartography.trajectories import value_blocks
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError
 
@@ -99,8 +98,7 @@ def mean_probability(dynamics: TrainingDynamics, epoch: int) -> float:
     Raises:
         DynamicsError: The point cannot be read.
     """
-    blocks = value_blocks(dynamics.epoch_logits(epoch), dynamics.labels)
-    return sum(float(values.probability.sum()) for _, values in blocks) / len(dynamics)
+    return float(dynamics.point_values(epoch).probability.mean())
 
 
 def epochs_used(dynamics: TrainingDynamics, burn_in: BurnIn, least: int) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
-from ftft.dynamics.examples import Labels, check_unique
+from ftft.dynamics.examples import check_unique
+from ftft.dynamics.values import Labels
 from ftft.errors import DynamicsError, reason
 from ftft.utils.notebook import html_table
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from ftft.cartography.burn_in import epochs_used
 from ftft.cartography.datamap import DataMap, label_names
 from ftft.cartography.ranking import top
-from ftft.cartography.trajectories import softmax
 from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.values import softmax
 from ftft.errors import DynamicsError
 
 SCORES = ("confidence", "aum")

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ftft.cartography.burn_in import AUTO, BurnIn, checked_count, epochs_used
-from ftft.cartography.trajectories import Floats, PointValues, value_blocks
 from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.values import Floats, PointValues
 from ftft.errors import DynamicsError
 
 Values: TypeAlias = npt.NDArray[np.float32]
@@ -78,9 +78,7 @@ def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0
     epochs = epochs_used(dynamics, burn_in, least=2)
     sums = _Sums(len(dynamics))
     for epoch in epochs:
-        sums.points += 1
-        for rows, values in value_blocks(dynamics.epoch_logits(epoch), dynamics.labels):
-            sums.add(rows, values)
+        sums.add(dynamics.point_values(epoch))
     return Statistics(
         confidence=sums.mean.astype(np.float32),
         variability=np.sqrt(sums.squares / (len(epochs) - ddof)).astype(np.float32),
@@ -109,15 +107,16 @@ class _Sums:
         self.forgetting = np.zeros(num_examples, dtype=np.int32)
         self._was_correct = np.zeros(num_examples, dtype=np.bool_)
 
-    def add(self, rows: slice, values: PointValues) -> None:
-        """Add the values of some rows at the current recording point."""
+    def add(self, values: PointValues) -> None:
+        """Add the values of the next recording point."""
+        self.points += 1
         # Welford's recurrence: the plain sum of squares cancels for confident examples.
-        difference = values.probability - self.mean[rows]
-        self.mean[rows] += difference / self.points
-        self.squares[rows] += difference * (values.probability - self.mean[rows])
-        self.margin[rows] += values.margin
-        self.loss[rows] += values.loss
-        self.error_norm[rows] += values.error_norm
-        self.correct[rows] += values.correct
-        self.forgetting[rows] += self._was_correct[rows] & ~values.correct
-        self._was_correct[rows] = values.correct
+        difference = values.probability - self.mean
+        self.mean += difference / self.points
+        self.squares += difference * (values.probability - self.mean)
+        self.margin += values.margin
+        self.loss += values.loss
+        self.error_norm += values.error_norm
+        self.correct += values.correct
+        self.forgetting += self._was_correct & ~values.correct
+        self._was_correct = values.correct

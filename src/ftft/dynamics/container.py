@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ftft.dynamics.examples import Labels, check_unique, resolve_classes, to_ids
+from ftft.dynamics.examples import check_unique, resolve_classes, to_ids
+from ftft.dynamics.values import Labels, Logits, PointValues, values_of_logits
 from ftft.errors import DynamicsError, reason
 from ftft.utils.notebook import html_table
-
-Logits: TypeAlias = npt.NDArray[np.float32]
 
 DIVERGED = (
     "Training has probably diverged: lower the learning rate, or use bfloat16 or float32 instead "
@@ -82,6 +81,20 @@ class TrainingDynamics:
                 "for one of them or record the missing examples."
             )
         return self.reader(epoch, 0, len(self))
+
+    def point_values(self, epoch: int) -> PointValues:
+        """What one recording point says about each example.
+
+        Args:
+            epoch: one of `epochs`.
+
+        Returns:
+            Arrays of shape (N,), in the order of `example_ids`.
+
+        Raises:
+            DynamicsError: as `epoch_logits`.
+        """
+        return values_of_logits(self.epoch_logits(epoch), self.labels)
 
     def logits(self) -> Logits:
         """All logits at once: float32 array of shape (E, N, C).

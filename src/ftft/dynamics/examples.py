@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftft.dynamics.values import Labels
 from ftft.errors import DynamicsError, reason
-
-Labels: TypeAlias = npt.NDArray[np.int64]
 
 
 def to_ids(ids: Any) -> pa.StringArray:

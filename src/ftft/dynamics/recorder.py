@@ -14,7 +14,6 @@ import numpy as np
 from ftft.dynamics.buffering import batch_size, hold, to_host
 from ftft.dynamics.container import (
     IdsOfRows,
-    Logits,
     TrainingDynamics,
     check_finite,
     point_positions,
@@ -31,6 +30,7 @@ from ftft.dynamics.index_lookup import (
 )
 from ftft.dynamics.shards import Flush, Index, covered, list_flushes, write_flush
 from ftft.dynamics.store import read_dynamics, write_start
+from ftft.dynamics.values import Logits
 from ftft.errors import DynamicsError
 
 _Batch: TypeAlias = tuple[Any, Any]  # ids or row numbers, and logits

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftft.dynamics.container import Logits
+from ftft.dynamics.values import Logits
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import atomic_path
 

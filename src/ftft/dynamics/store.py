@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftft.dynamics.container import IdsOfRows, Logits, TrainingDynamics, check_finite
-from ftft.dynamics.examples import Labels, fingerprint, to_ids, to_labels
+from ftft.dynamics.container import IdsOfRows, TrainingDynamics, check_finite
+from ftft.dynamics.examples import fingerprint, to_ids, to_labels
 from ftft.dynamics.header import HEADER_NAME, Header, read_header
 from ftft.dynamics.shards import (
     Flush,
@@ -32,6 +32,7 @@ from ftft.dynamics.shards import (
     read_flush,
     write_flush,
 )
+from ftft.dynamics.values import Labels, Logits
 from ftft.errors import DynamicsError
 from ftft.utils.atomic import atomic_path
 

@@ -19,8 +19,9 @@ from transformers.trainer import TRAINER_STATE_NAME
 from ftft.config.schema import FineTuning
 from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import EncodedDataset, encode
-from ftft.dynamics.container import Logits, TrainingDynamics
+from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics, write_dynamics
+from ftft.dynamics.values import Logits
 from ftft.errors import DynamicsError, ModelError, WorkspaceError
 from ftft.training.checkpoints import checkpoint, steps_of
 from ftft.training.models import load_finetuned

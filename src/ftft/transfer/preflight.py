@@ -10,7 +10,6 @@ import numpy.typing as npt
 from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed, transient
 from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
 from ftft.cartography.ranking import top_set
-from ftft.cartography.trajectories import point_values
 from ftft.dynamics.container import TrainingDynamics
 from ftft.transfer.agreement import overlap_of
 from ftft.transfer.stability import stability
@@ -144,12 +143,12 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn 
     ambiguous = top_set(datamap.variability, ids, count, largest=True)
     both = overlap_of(ambiguous, hard, total)
     first, last = (
-        point_values(dynamics.epoch_logits(epoch), dynamics.labels)
+        dynamics.point_values(epoch)
         # The very first point, whatever burn-in is: what was learnt before it counts.
         for epoch in (dynamics.epochs[0], dynamics.epochs[-1])
     )
     steady = stability(dynamics, fraction, burn_in)
-    rise: npt.NDArray[np.float64] = last.probability[hard] - first.probability[hard]
+    rise: npt.NDArray[np.floating] = last.probability[hard] - first.probability[hard]
     return Signals(
         examples=total,
         points=len(datamap.epochs),
