@@ -12,7 +12,8 @@ def confidence_by_epoch(dynamics: TrainingDynamics) -> npt.NDArray[np.float32]:
     """Probability of the gold label at each recording point.
 
     Returns:
-        float32 array of shape (E, N), in [0, 1]; higher is learnt better.
+        float32 array of shape (E, N), in [0, 1], NaN where a value is missing; higher is
+        learnt better.
 
     Raises:
         DynamicsError: a recording point cannot be read.
@@ -25,12 +26,18 @@ def loss_trajectories(dynamics: TrainingDynamics) -> npt.NDArray[np.float32]:
 
     Returns:
         float32 array of shape (N, E), at least 0; lower is learnt better. One row is the
-        trajectory that SmallToLarge clusters (Yang et al. 2024, section 4).
+        trajectory that SmallToLarge clusters (Yang et al. 2024, section 4). A missing value
+        is the mean of the example's others.
 
     Raises:
         DynamicsError: a recording point cannot be read.
     """
-    return np.ascontiguousarray(_by_epoch(dynamics, "loss").T)
+    losses = np.ascontiguousarray(_by_epoch(dynamics, "loss").T)
+    missing = np.isnan(losses)
+    if missing.any():
+        means = np.nansum(losses, axis=1) / np.maximum((~missing).sum(axis=1), 1)
+        losses[missing] = np.broadcast_to(means[:, None], losses.shape)[missing]
+    return losses
 
 
 def _by_epoch(dynamics: TrainingDynamics, name: str) -> npt.NDArray[np.float32]:

@@ -77,6 +77,9 @@ def select_(
     if (balance_by is None) != (slices is None):
         raise ConfigError("--balance-by names a column of the table --slices; give both.")
     drawn = DataMap.read(datamap)
+    losses = None
+    if dynamics is not None:
+        losses = loss_trajectories(read_dynamics(dynamics).take(drawn.example_ids))
     selection = select(
         drawn,
         strategy,
@@ -90,7 +93,7 @@ def select_(
         balance_by=balance_by,
         groups=None if balance_by is None else _groups(drawn, slices, balance_by),
         num_clusters=num_clusters,
-        trajectories=None if dynamics is None else loss_trajectories(read_dynamics(dynamics)),
+        trajectories=losses,
     )
     selection.write(output)
     works = {

@@ -8,7 +8,7 @@ a selection come out the same everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float64]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Logits: TypeAlias = npt.NDArray[np.float32]
+# What a row of a dynamics folder is: the C logits of an example, or its `COLUMNS`.
+Encoding: TypeAlias = Literal["logits", "values"]
+Recorded: TypeAlias = npt.NDArray[np.float32]
 
 # Numbers in one block: small enough for the cache, large enough to amortise the calls.
 _BLOCK = 1 << 16
@@ -25,8 +28,10 @@ _BLOCK = 1 << 16
 class PointValues:
     """Values of N examples at one recording point, each an array of shape (N,).
 
-    The numbers are float64 where they are computed from logits; they are summed before
-    they are rounded.
+    The numbers are float64 where they are computed from logits, since they are summed
+    before they are rounded, and float32 where they were recorded. An example without an
+    answer has no value: NaN in all numbers, and `correct` is False. A margin or an error
+    norm that a task does not have is NaN too.
 
     Attributes:
         probability: probability of the right answer, in [0, 1].
@@ -43,8 +48,51 @@ class PointValues:
     error_norm: npt.NDArray[np.floating]
     correct: npt.NDArray[np.bool_]
 
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Which examples have a value, (N,)."""
+        return np.asarray(~np.isnan(self.probability))
 
-VALUES = tuple(field.name for field in fields(PointValues))
+    @property
+    def accuracy(self) -> float:
+        """Share of the examples with a value whose answer is right, in [0, 1]."""
+        return float(self.correct[self.present].mean())
+
+    def take(self, rows: npt.NDArray[Any]) -> PointValues:
+        """The values of some examples, by position or as a mask."""
+        return PointValues(*(getattr(self, name)[rows] for name in COLUMNS))
+
+
+COLUMNS = tuple(field.name for field in fields(PointValues))
+# The numbers that every example with an answer has.
+_NEEDED = [COLUMNS.index(name) for name in ("probability", "loss", "correct")]
+# What rounding may add to a probability.
+_SLACK = 1e-3
+
+
+def values_of_columns(recorded: Recorded) -> PointValues:
+    """The values of one recording point as they were recorded: (N, 5), see `COLUMNS`."""
+    probability, loss, margin, error_norm, correct = np.ascontiguousarray(recorded.T)
+    return PointValues(probability, loss, margin, error_norm, correct > 0.5)
+
+
+def unusable(recorded: Recorded, encoding: Encoding) -> npt.NDArray[np.bool_]:
+    """Which rows cannot be used: bool array (N,).
+
+    Logits must be finite. Of values, all five may be missing (NaN); else probability, loss
+    and correct must be there and in range, and no number may be infinite.
+
+    Args:
+        recorded: (N, W) rows.
+        encoding: what they are.
+    """
+    if encoding == "logits":
+        return np.asarray(~np.isfinite(recorded).all(axis=1))
+    probability, loss, correct = recorded[:, _NEEDED].T
+    # The comparisons are written so that NaN fails them.
+    fine = (probability >= 0) & (probability <= 1 + _SLACK) & (loss >= -_SLACK)
+    fine &= ((correct == 0) | (correct == 1)) & ~np.isinf(recorded).any(axis=1)
+    return np.asarray(~(fine | np.isnan(recorded).all(axis=1)))
 
 
 def values_of_logits(logits: Logits, labels: Labels) -> PointValues:
@@ -55,7 +103,7 @@ def values_of_logits(logits: Logits, labels: Labels) -> PointValues:
         labels: (N,) gold class indices.
     """
     count = len(logits)
-    arrays = [np.empty(count, bool if name == "correct" else float) for name in VALUES]
+    arrays = [np.empty(count, bool if name == "correct" else float) for name in COLUMNS]
     size = max(1, _BLOCK // logits.shape[1])
     for start in range(0, count, size):
         rows = slice(start, start + size)

@@ -100,8 +100,8 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     last = dynamics.point_values(dynamics.epochs[-1])
     figures = {
         "dynamics/points": float(len(dynamics.epochs)),
-        "dynamics/last_accuracy": float(last.correct.mean()),
-        "dynamics/last_probability": float(last.probability.mean()),
+        "dynamics/last_accuracy": last.accuracy,
+        "dynamics/last_probability": float(last.probability[last.present].mean()),
     }
     if len(dynamics.epochs) < points_left_out(dynamics, settings.burn_in) + 2:
         return figures

@@ -123,7 +123,8 @@ class Stages:
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
-                losses = loss_trajectories(read_dynamics(trained.folder / "dynamics"))
+                dynamics = read_dynamics(trained.folder / "dynamics")
+                losses = loss_trajectories(dynamics.take(drawn.example_ids))
                 losses = losses[:, drawn.burn_in :]
             groups = self.data.train.slice_values(settings["balance_by"], drawn.example_ids)
             selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)

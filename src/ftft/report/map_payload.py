@@ -121,7 +121,7 @@ def _add_examples(result: Explorer, name: str, group: _Examples, rows: Rows) -> 
             "name": name,
             "total": len(datamap),
             "shown": len(rows),
-            "labels": list(datamap.class_names),
+            "labels": list(datamap.group_names),
             "regions": list(REGIONS),
             "columns": columns,
             "layout": layout,

@@ -134,10 +134,10 @@ def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | No
     """The curves of a dynamics folder; None, with a note, where they are not those of the map."""
     try:
         dynamics = read_dynamics(folder)
-        if not dynamics.example_ids.equals(datamap.example_ids):
+        if len(dynamics) != len(datamap) + datamap.left_out:
             notes.append(f"{folder}: not the dynamics of the map; the curves are left out.")
             return None
-        shares = confidence_by_epoch(dynamics)
+        shares = np.nan_to_num(confidence_by_epoch(dynamics.take(datamap.example_ids)))
     except FtftError as error:
         notes.append(f"The curves over the epochs are left out: {error}")
         return None

@@ -15,7 +15,7 @@ from transformers import PrinterCallback, TrainingArguments
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
-from ftft.dynamics.container import check_finite
+from ftft.dynamics.checks import check_finite
 from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.training.cost import CostMeter

@@ -15,7 +15,7 @@ from transformers import DataCollatorWithPadding, Trainer
 
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
-from ftft.dynamics.container import DIVERGED, check_finite
+from ftft.dynamics.checks import DIVERGED, check_finite
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.errors import DynamicsError
 from ftft.evaluation.metrics import SetScores, predict_classes, score
