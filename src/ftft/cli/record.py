@@ -78,14 +78,14 @@ def _check_options(
 def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: Path) -> None:
     experiment = open_experiment(file, overrides)
 
-    from ftft.data.load import load_data
     from ftft.errors import ConfigError
+    from ftft.tasks import load_data
     from ftft.training.afterwards import dynamics_of_checkpoints
     from ftft.utils import distributed
 
     if distributed.count() > 1:
         raise ConfigError("--checkpoints is one process: start it without torchrun or accelerate.")
-    train = load_data(experiment.data).train
+    train = load_data(experiment).train
     written = dynamics_of_checkpoints(checkpoints, experiment.reference, train, to)
     points = ", ".join(f"{point:g}" for point in written.points)
     tell(f"dynamics of {len(written):,} examples after {points} epochs, written to {to}")

@@ -8,8 +8,6 @@ from dataclasses import replace
 from ftft.results.read import RunFolder
 from ftft.transfer.reading import names_apart
 
-METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
-
 
 def told_apart(folders: Sequence[RunFolder]) -> list[RunFolder]:
     """Runs whose names differ: those of their folders where experiments are called the same."""

@@ -11,6 +11,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from ftft.config.methods import METHODS
+from ftft.config.tasks import METRIC_NAMES
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.targets import FILE_PREFIX, Repository
 
@@ -140,7 +141,8 @@ def _cost(values: Mapping[str, Any]) -> Rows:
 
 
 def _scores(metrics: Mapping[str, float]) -> str:
-    return f"accuracy {metrics['accuracy'] * 100:.1f}%, macro-F1 {metrics['macro_f1'] * 100:.1f}%"
+    found = {METRIC_NAMES[name]: metrics[name] for name in METRIC_NAMES if name in metrics}
+    return ", ".join(f"{name} {value * 100:.1f}%" for name, value in found.items())
 
 
 def _data(about: Mapping[str, Any]) -> Rows:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import torch
-from transformers import AutoModelForSequenceClassification
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
+from ftft.tasks import TASKS
+from ftft.tasks.base import Task
+from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.outputs import auto_model
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
-from ftft.training.head import set_task
 from ftft.training.models import load_config
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 
@@ -36,21 +38,20 @@ def plan_erm_cost(
         Operations and tokens of the batches that a run would have; seconds estimated from
         ``measured``.
     """
-    counter = planned_counter(settings, len(train.labelled.class_names))
+    task = TASKS[train.labelled.task]
+    counter = planned_counter(settings, len(train.labelled.class_names), task)
     return plan_cost(counter, settings, plan, train, dev, measured)
 
 
-def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
-    """Counts the operations of a model that is not trained, with a head for so many classes."""
+def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICATION) -> FlopCounter:
+    """Counts the operations of a model that is not trained, with a head of so many outputs."""
     config = load_config(settings)
-    set_task(config, [str(label) for label in range(classes)])
+    task.configure(config, [str(output) for output in range(outputs)])
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(
-            config, trust_remote_code=settings.trust_remote_code
-        )
+        model = auto_model(task).from_config(config, trust_remote_code=settings.trust_remote_code)
     if settings.freeze_embeddings:
         freeze_embeddings(model)
-    return flop_counter(model, recomputing=recomputes(settings))
+    return flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
 
 
 def plan_cost(
