@@ -15,9 +15,10 @@ BASE = {"errors", "utils"}
 DATA = BASE | {"config", "data"}
 MAPS = BASE | {"dynamics", "cartography"}
 CHOICE = MAPS | {"selection", "transfer"}
-TRAINING = DATA | {"dynamics", "evaluation", "training"}
+TASKS = DATA | {"dynamics", "evaluation", "tasks"}
+TRAINING = TASKS | {"training"}
 RESULTS = TRAINING | {"cartography", "transfer", "workspace", "results"}
-REPORT = DATA | CHOICE | {"workspace", "results", "report"}
+REPORT = TASKS | CHOICE | {"workspace", "results", "report"}
 EXPERIMENT = RESULTS | REPORT | {"experiment"}
 
 # Part -> the parts it may import, and the packages from outside; from the bottom up.
@@ -31,6 +32,8 @@ TABLE = {
     "selection": (MAPS, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pyarrow", "scipy"}),
     "evaluation": (BASE, {"numpy"}),
+    # Light but for what is imported inside methods, so that reports can ask a task.
+    "tasks": (TASKS, {"torch", "transformers", "numpy"}),
     # Metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
     "workspace": (BASE, set()),
@@ -58,7 +61,7 @@ LAZY = {
     "sharing": {"training"},
 }
 # Token ids are kept in a `datasets.Dataset`; that file is for training only.
-MAY_BE_HEAVY = ("training/", "data/encode.py")
+MAY_BE_HEAVY = ("training/", "data/encode.py", "tasks/outputs.py")
 
 
 def part_of(file):

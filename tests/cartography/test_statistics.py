@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ftft.cartography import Statistics, confidence_by_epoch, loss_trajectories, statistics
-from ftft.cartography.trajectories import point_values, softmax
 from ftft.dynamics import DynamicsRecorder, TrainingDynamics
+from ftft.dynamics.values import softmax, values_of_logits
 from ftft.errors import DynamicsError
 
 NAMES = ("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n")
@@ -209,7 +209,7 @@ def test_extreme_logits_are_stable():
         result = compute(logits, [label])
         assert all(np.isfinite(getattr(result, name)).all() for name in NAMES)
     # Nothing is lost of very small losses and errors: 1 - p would be 0.
-    values = point_values(np.array([[40.0, 0.0]], dtype=np.float32), np.array([0]))
+    values = values_of_logits(np.array([[40.0, 0.0]], dtype=np.float32), np.array([0]))
     np.testing.assert_allclose(values.error_norm, math.sqrt(2) * math.exp(-40), rtol=1e-6)
     tiny = compute(np.array([[[30.0, 0.0]], [[31.0, 0.0]]]), [0])
     assert tiny.el2n[0] > 0
@@ -226,10 +226,10 @@ def test_blocks_do_not_show(monkeypatch):
     generator = np.random.default_rng(0)
     logits, labels = generator.normal(size=(3, 100, 4)), generator.integers(0, 4, 100)
     whole = compute(logits, labels)
-    monkeypatch.setattr("ftft.cartography.trajectories._BLOCK", 28)
+    monkeypatch.setattr("ftft.dynamics.values._BLOCK", 28)
     for name in NAMES:
         np.testing.assert_array_equal(getattr(compute(logits, labels), name), getattr(whole, name))
-    monkeypatch.setattr("ftft.cartography.trajectories._BLOCK", 1)
+    monkeypatch.setattr("ftft.dynamics.values._BLOCK", 1)
     np.testing.assert_array_equal(compute(logits, labels).aum, whole.aum)
 
 

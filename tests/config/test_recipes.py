@@ -12,9 +12,9 @@ import pytest
 import standins
 import yaml
 
-from ftft.config.data import DataConfig
 from ftft.config.load import load_experiment
 from ftft.config.recipe import FOLDER, find_recipe, recipes
+from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.data.load import load_data
 from ftft.errors import ConfigError
@@ -180,7 +180,8 @@ def each_data_once(monkeypatch):
 _LOADED: dict[str, TaskData] = {}
 
 
-def _loaded_once(config: DataConfig) -> TaskData:
+def _loaded_once(experiment: Experiment) -> TaskData:
+    config = experiment.data
     key = config.model_dump_json()
     if key not in _LOADED:
         _LOADED[key] = load_data(config)

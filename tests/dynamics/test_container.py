@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -144,3 +145,15 @@ def test_importing_loads_no_training_library():
     code = f"import sys, ftft.selection; print(*{heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_values_of_a_point():
+    dynamics = TrainingDynamics.from_arrays([[[0.0, math.log(3)], [2.0, 0.0]]], [1, 1])
+    values = dynamics.point_values(0)
+    np.testing.assert_allclose(values.probability, [0.75, 1 / (1 + math.exp(2))], rtol=1e-6)
+    np.testing.assert_allclose(values.loss, -np.log(values.probability), rtol=1e-6)
+    np.testing.assert_allclose(values.margin, [math.log(3), -2], rtol=1e-6)
+    np.testing.assert_allclose(
+        values.error_norm, math.sqrt(2) * (1 - values.probability), rtol=1e-6
+    )
+    assert values.correct.tolist() == [True, False]

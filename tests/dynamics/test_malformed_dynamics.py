@@ -45,8 +45,8 @@ def test_a_missing_folder_header_or_table(folder, tmp_path):
 
 
 def test_a_future_schema(folder):
-    edit_header(folder, schema=2)
-    with pytest.raises(DynamicsError, match=r"schema version 2.*reads up to 1.*update"):
+    edit_header(folder, schema=3)
+    with pytest.raises(DynamicsError, match=r"schema version 3.*reads up to 2.*update"):
         read_dynamics(folder)
 
 
@@ -135,7 +135,7 @@ def test_a_file_of_another_run(folder, tmp_path):
     """A flush file with another number of classes or of examples."""
     flush = Flush.named(folder, 0, 0, 1)
     write_flush(flush, np.array([0], np.int32), np.zeros((1, C + 1), np.float32))
-    with pytest.raises(DynamicsError, match=r"000001\.parquet holds 4 logits.*names 3 classes"):
+    with pytest.raises(DynamicsError, match=r"000001\.parquet holds 4 logits.*header names 3"):
         read_all(folder)
     flush.path.unlink()
     write_flush(flush, np.array([N], np.int32), np.zeros((1, C), np.float32))

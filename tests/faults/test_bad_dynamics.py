@@ -214,7 +214,7 @@ FOLDERS = [
     folder("another point's file", lambda at: shutil.copy(at / "map.parquet", flushes(at, 1)),
            "epoch-001", "is damaged"),
     folder("more classes", lambda at: flush(at, logits=[[0.0] * 4]), "holds 4 logits",
-           "names 3 classes"),
+           "header names 3"),
     folder("an index too high", lambda at: flush(at, index=[N]), "indices 12 to 12", "remove it"),
     folder("an index below 0", lambda at: flush(at, index=[-1]), "indices -1 to", "remove it"),
     folder("NaN logits", lambda at: flush(at, logits=[[np.nan] * C]), "'id0'", "learning rate"),

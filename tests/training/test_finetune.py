@@ -250,7 +250,7 @@ def by_hand(model: Any, dataset: Any) -> np.ndarray:
 
 def test_logits_are_in_the_order_of_the_data_set(trainer, train):
     trainer.args.per_device_eval_batch_size = 7
-    found = trainer.logits(train)
+    found = trainer.predict_all(train)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, by_hand(trainer.model, train), atol=1e-5)
 
@@ -259,7 +259,7 @@ def test_scoring_pads_like_with_like(trainer, train):
     trainer.args.per_device_eval_batch_size = 8
     trainer.meter.gather()
     before = dict(trainer.meter.evaluation_shapes)
-    trainer.logits(train)
+    trainer.predict_all(train)
     trainer.meter.gather()
     added = {
         shape: count - before.get(shape, 0)

@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ftft.cartography.trajectories import value_blocks
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError
 
@@ -53,8 +52,8 @@ def points_left_out(dynamics: TrainingDynamics, burn_in: BurnIn) -> int:
 def transient(dynamics: TrainingDynamics) -> int:
     """How many of the first complete recording points lie in the transient.
 
-    With ``m[e]`` the mean probability of the right answer at point ``e`` and ``c`` the chance of
-    one in as many as there are classes, it lasts while ``(m[e] - c) / (m[last] - c)`` is below
+    With ``m[e]`` the mean probability of the right answer at point ``e`` and ``c`` that of a model
+    that knows nothing, it lasts while ``(m[e] - c) / (m[last] - c)`` is below
     :data:`SETTLED`. A training that has hardly learnt (``m[last]`` less than :data:`LEARNT` of the
     way from ``c`` to 1) has no transient to leave out.
 
@@ -69,7 +68,7 @@ def transient(dynamics: TrainingDynamics) -> int:
     """
     if not dynamics.epochs:
         return 0
-    chance = 1 / len(dynamics.class_names)
+    chance = dynamics.chance
     last = mean_probability(dynamics, dynamics.epochs[-1]) - chance
     if last < LEARNT * (1 - chance):
         return 0
@@ -99,8 +98,8 @@ def mean_probability(dynamics: TrainingDynamics, epoch: int) -> float:
     Raises:
         DynamicsError: The point cannot be read.
     """
-    blocks = value_blocks(dynamics.epoch_logits(epoch), dynamics.labels)
-    return sum(float(values.probability.sum()) for _, values in blocks) / len(dynamics)
+    values = dynamics.point_values(epoch)
+    return float(values.probability[values.present].mean())
 
 
 def epochs_used(dynamics: TrainingDynamics, burn_in: BurnIn, least: int) -> tuple[int, ...]:

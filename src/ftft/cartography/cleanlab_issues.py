@@ -65,6 +65,7 @@ def cleanlab_issues(
             classes, or the texts are not those of the examples.
     """
     cleanlab = _cleanlab()
+    means = label_quality_probabilities(dynamics, burn_in)
     # cleanlab takes classes that have examples only.
     present, labels = np.unique(dynamics.labels, return_inverse=True)
     if len(present) < 2:
@@ -72,9 +73,8 @@ def cleanlab_issues(
             "All examples have the same label, so there is nothing that a label could be mistaken "
             "for. Give dynamics with gold labels of at least two classes."
         )
-    probabilities = label_quality_probabilities(dynamics, burn_in)[:, present]
     # A class without examples may take all of an example's probability.
-    probabilities = np.maximum(probabilities, np.finfo(np.float64).tiny)
+    probabilities = np.maximum(means[:, present], np.finfo(np.float64).tiny)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     with _explained():
         flags = cleanlab.filter.find_label_issues(labels, probabilities, n_jobs=1)

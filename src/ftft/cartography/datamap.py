@@ -18,7 +18,8 @@ from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics
 from ftft.cartography.tables import read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
-from ftft.dynamics.examples import Labels, check_unique
+from ftft.dynamics.examples import check_unique
+from ftft.dynamics.values import Labels
 from ftft.errors import DynamicsError, reason
 from ftft.utils.notebook import html_table
 
@@ -56,8 +57,8 @@ class DataMap:
 
     Attributes:
         example_ids: (N,) unique ids.
-        labels: (N,) int64 gold class indices.
-        class_names: the C names.
+        labels: (N,) int64 group of each example: its gold class, where the task has classes.
+        class_names: the C names; none where the examples have no groups (all are 0).
         confidence: float32 (N,) in [0, 1]; higher is easier.
         variability: float32 (N,); higher is more ambiguous.
         correctness: float32 (N,) in [0, 1]; higher is easier.
@@ -72,6 +73,8 @@ class DataMap:
         burn_in: how many of the first complete points were left out.
         ddof: of the standard deviation.
         region_fraction: share of the examples that is ambiguous.
+        left_out: examples of the dynamics that are not in the map, because they have no answer
+            and so no value at two recording points.
     """
 
     example_ids: pa.StringArray
@@ -89,6 +92,7 @@ class DataMap:
     burn_in: int
     ddof: int
     region_fraction: float
+    left_out: int = 0
 
     def __len__(self) -> int:
         """The number of examples N."""
@@ -101,11 +105,23 @@ class DataMap:
         return not bool(unknown.any())
 
     @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of what `labels` counts; one for all where the examples have no groups."""
+        return self.class_names or ("all",)
+
+    @property
     def drawn_from(self) -> str:
         """Which recording points took part, in words; people count from one."""
         points = ", ".join(str(point + 1) for point in self.epochs)
         left_out = f", the first {self.burn_in} left out as burn-in" if self.burn_in else ""
-        return f"drawn from recording points {points}{left_out}" if points else "points not known"
+        lost = ""
+        if self.left_out:
+            lost = f"; {self.left_out:,} examples have no answer or no two values and are left out"
+        return (
+            f"drawn from recording points {points}{left_out}{lost}"
+            if points
+            else "points not known"
+        )
 
     @property
     def region(self) -> npt.NDArray[np.object_]:
@@ -147,14 +163,27 @@ class DataMap:
             if first_epochs is None:
                 raise
             raise DynamicsError(f"With first_epochs {first_epochs:g}: {error}") from error
+        ids, labels = dynamics.example_ids, dynamics.labels
+        columns = {name: getattr(result, name) for name in _STATISTICS}
+        kept = result.points >= 2
+        if not kept.all():
+            ids, labels = ids.filter(pa.array(kept)), labels[kept]
+            columns = {name: values[kept] for name, values in columns.items()}
+        if not len(ids):
+            raise DynamicsError(
+                f"None of the {len(dynamics)} examples has a value at two of the recording points "
+                f"{list(result.epochs)}, so there is nothing to draw a map of. Check that the "
+                "answers are not cut off: raise max_length."
+            )
         return cls(
-            example_ids=dynamics.example_ids,
-            labels=dynamics.labels,
+            example_ids=ids,
+            labels=labels,
             class_names=dynamics.class_names,
-            **{name: getattr(result, name) for name in _STATISTICS},
+            **columns,
             region_code=region_codes(
-                result.confidence, result.variability, dynamics.example_ids, region_fraction
+                columns["confidence"], columns["variability"], ids, region_fraction
             ),
+            left_out=len(dynamics) - len(ids),
             epochs=result.epochs,
             burn_in=result.burn_in,
             ddof=ddof,
@@ -167,12 +196,13 @@ class DataMap:
     ) -> DataMap:
         """A map that knows no dynamics, for a random selection: every statistic is 0."""
         zeros = np.zeros(len(labels), dtype=np.float32)
+        columns: dict[str, Any] = dict.fromkeys(_STATISTICS, zeros)
+        columns["forgetting"] = zeros.astype(np.int32)
         return cls(
             example_ids=example_ids,
             labels=labels,
             class_names=class_names,
-            **{name: zeros for name in _STATISTICS if name != "forgetting"},
-            forgetting=zeros.astype(np.int32),
+            **columns,
             region_code=zeros.astype(np.int8),
             epochs=(),
             burn_in=0,
@@ -186,7 +216,7 @@ class DataMap:
         if not self.knows("forgetting"):
             columns["forgetting"] = pa.nulls(len(self), pa.int32())
         columns["example_id"] = self.example_ids
-        columns["label"] = label_names(self.class_names, self.labels)
+        columns["label"] = label_names(self.group_names, self.labels)
         columns["region"] = label_names(REGIONS, self.region_code)
         return pa.table({name: pa.array(columns[name], kind) for name, kind in _COLUMNS.items()})
 
@@ -202,7 +232,7 @@ class DataMap:
             share = f"{count / len(self):.1%}" if count else ""
             rows.append([region, f"{count:,}", share, *means])
         title = (
-            f"data map of {len(self):,} examples with {len(self.class_names)} classes, from "
+            f"data map of {len(self):,} examples with {len(self.group_names)} classes, from "
             f"{len(self.epochs)} recording points"
         )
         table = html_table(title, ["region", "examples", "share", *_MEANS], rows)
@@ -220,6 +250,7 @@ class DataMap:
             "burn_in": self.burn_in,
             "ddof": self.ddof,
             "region_fraction": self.region_fraction,
+            "left_out": self.left_out,
         }
         write_table(path, self.to_table(), "map", SCHEMA, settings)
 
@@ -238,7 +269,7 @@ class DataMap:
             check_unique(ids, str(path))
             return cls(
                 example_ids=ids,
-                labels=_codes(class_names, table, "label").astype(np.int64),
+                labels=_codes(class_names or ("all",), table, "label").astype(np.int64),
                 class_names=class_names,
                 **{name: table.column(name).to_numpy() for name in _STATISTICS},
                 region_code=_codes(REGIONS, table, "region").astype(np.int8),
@@ -246,6 +277,7 @@ class DataMap:
                 burn_in=int(settings["burn_in"]),
                 ddof=int(settings["ddof"]),
                 region_fraction=float(settings["region_fraction"]),
+                left_out=int(settings.get("left_out", 0)),
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(

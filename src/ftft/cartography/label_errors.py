@@ -9,8 +9,8 @@ import pyarrow as pa
 from ftft.cartography.burn_in import epochs_used
 from ftft.cartography.datamap import DataMap, label_names
 from ftft.cartography.ranking import top
-from ftft.cartography.trajectories import softmax
 from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.values import softmax
 from ftft.errors import DynamicsError
 
 SCORES = ("confidence", "aum")
@@ -43,8 +43,8 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     scores = datamap.aum if by == "aum" else datamap.confidence
     if np.isnan(scores).any():
         raise DynamicsError(
-            f"The map has no {by}: it was imported from coordinates. Rank by confidence, or make "
-            "the map from dynamics."
+            f"The map has no {by}: it was imported from coordinates, or its task has no margins. "
+            "Rank by confidence, or make the map from dynamics of logits."
         )
     wanted = len(datamap) if count is None else count
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 < wanted <= len(datamap):
@@ -56,7 +56,7 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     return pa.table(
         {
             "example_id": datamap.example_ids.take(pa.array(rows)),
-            "label": label_names(datamap.class_names, datamap.labels[rows]),
+            "label": label_names(datamap.group_names, datamap.labels[rows]),
             "score": pa.array(scores[rows].astype(np.float64)),
             "rank": pa.array(np.arange(wanted)),
         }

@@ -15,14 +15,14 @@ z[e] the logits at point e, each example gets
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ftft.cartography.burn_in import AUTO, BurnIn, checked_count, epochs_used
-from ftft.cartography.trajectories import Floats, PointValues, value_blocks
 from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.values import Floats, PointValues
 from ftft.errors import DynamicsError
 
 Values: TypeAlias = npt.NDArray[np.float32]
@@ -44,6 +44,8 @@ class Statistics:
         epochs: the recording points that took part.
         burn_in: how many of the first complete points were left out.
         ddof: what variability divides by: the number of points less this.
+        points: int32, how many of `epochs` an example has values of. One with fewer than two
+            has no statistics: NaN, and 0 where they are integers.
     """
 
     confidence: Values
@@ -56,6 +58,7 @@ class Statistics:
     epochs: tuple[int, ...]
     burn_in: int
     ddof: int
+    points: npt.NDArray[np.int32]
 
 
 def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0) -> Statistics:
@@ -78,20 +81,20 @@ def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0
     epochs = epochs_used(dynamics, burn_in, least=2)
     sums = _Sums(len(dynamics))
     for epoch in epochs:
-        sums.points += 1
-        for rows, values in value_blocks(dynamics.epoch_logits(epoch), dynamics.labels):
-            sums.add(rows, values)
+        sums.add(dynamics.point_values(epoch))
+    points: Floats = np.where(sums.points < 2, np.nan, sums.points)
     return Statistics(
-        confidence=sums.mean.astype(np.float32),
-        variability=np.sqrt(sums.squares / (len(epochs) - ddof)).astype(np.float32),
-        correctness=(sums.correct / len(epochs)).astype(np.float32),
+        confidence=np.where(sums.points < 2, np.nan, sums.mean).astype(np.float32),
+        variability=np.sqrt(sums.squares / (points - ddof)).astype(np.float32),
+        correctness=(sums.correct / points).astype(np.float32),
         forgetting=sums.forgetting,
-        aum=(sums.margin / len(epochs)).astype(np.float32),
-        mean_loss=(sums.loss / len(epochs)).astype(np.float32),
-        el2n=(sums.error_norm / len(epochs)).astype(np.float32),
+        aum=(sums.margin / points).astype(np.float32),
+        mean_loss=(sums.loss / points).astype(np.float32),
+        el2n=(sums.error_norm / points).astype(np.float32),
         epochs=epochs,
         burn_in=len(dynamics.epochs) - len(epochs),
         ddof=ddof,
+        points=sums.points,
     )
 
 
@@ -99,7 +102,7 @@ class _Sums:
     """Running sums over recording points, each of shape (N,)."""
 
     def __init__(self, num_examples: int) -> None:
-        self.points = 0
+        self.points = np.zeros(num_examples, dtype=np.int32)
         self.mean: Floats = np.zeros(num_examples)
         self.squares: Floats = np.zeros(num_examples)
         self.margin: Floats = np.zeros(num_examples)
@@ -109,11 +112,16 @@ class _Sums:
         self.forgetting = np.zeros(num_examples, dtype=np.int32)
         self._was_correct = np.zeros(num_examples, dtype=np.bool_)
 
-    def add(self, rows: slice, values: PointValues) -> None:
-        """Add the values of some rows at the current recording point."""
+    def add(self, values: PointValues) -> None:
+        """Add the values of the next recording point; examples without one are passed over."""
+        rows: Any = slice(None)
+        if not values.present.all():
+            rows = np.flatnonzero(values.present)
+            values = values.take(rows)
+        self.points[rows] += 1
         # Welford's recurrence: the plain sum of squares cancels for confident examples.
         difference = values.probability - self.mean[rows]
-        self.mean[rows] += difference / self.points
+        self.mean[rows] += difference / self.points[rows]
         self.squares[rows] += difference * (values.probability - self.mean[rows])
         self.margin[rows] += values.margin
         self.loss[rows] += values.loss

@@ -94,9 +94,9 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
     import pyarrow as pa
 
     from ftft.config.load import load_experiment
-    from ftft.data.load import load_data
+    from ftft.tasks import load_data
 
-    train = load_data(load_experiment(experiment_file).data).train
+    train = load_data(load_experiment(experiment_file)).train
     rows = train.table.drop_columns("label")
     if with_label:
         names = [train.class_names[label] for label in train.labels]

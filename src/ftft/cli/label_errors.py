@@ -96,8 +96,8 @@ def _by_cleanlab(
 def _texts(experiment_file: Path, example_ids):  # type: ignore[no-untyped-def]  # pyarrow has no types
     """The texts of examples, both of a pair joined."""
     from ftft.config.load import load_experiment
-    from ftft.data.load import load_data
+    from ftft.tasks import load_data
 
-    train = load_data(load_experiment(experiment_file).data).train.take(example_ids)
-    columns = [train.table.column(f"text_{i}").to_pylist() for i in range(train.num_texts)]
+    train = load_data(load_experiment(experiment_file)).train.take(example_ids)
+    columns = [column.to_pylist() for column in train.shown]
     return ["\n".join(parts) for parts in zip(*columns, strict=True)]

@@ -49,12 +49,12 @@ def pull(
 def _check_for(file: Path, overrides: list[str] | None):  # type: ignore[no-untyped-def]  # a local function
     """Read the experiment's data now, so that a slip in the file costs no download."""
     from ftft.config.load import load_experiment
-    from ftft.data.load import load_data
     from ftft.sharing.manifest import Manifest
     from ftft.sharing.matching import check_match
+    from ftft.tasks import load_data
 
     experiment = load_experiment(file, overrides or [])
-    train = load_data(experiment.data).train
+    train = load_data(experiment).train
 
     def check(folder: Path, manifest: Manifest) -> None:
         say(f"{file}: {check_match(folder, manifest, train, experiment.name)}")

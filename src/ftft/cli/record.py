@@ -84,8 +84,8 @@ def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: 
     experiment = open_experiment(file, overrides)
 
     from ftft.config.idle import all_but_scoring
-    from ftft.data.load import load_data
     from ftft.errors import ConfigError
+    from ftft.tasks import load_data
     from ftft.training.afterwards import dynamics_of_checkpoints
     from ftft.utils import distributed
 
@@ -95,7 +95,7 @@ def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: 
     unread = ["main", "map", "selection", "baselines", "dm", "seeds", "metric", "name", "output"]
     unread += all_but_scoring("reference", reference)
     note_unread(overrides, unread, "with --checkpoints")
-    train = load_data(experiment.data).train
+    train = load_data(experiment).train
     written = dynamics_of_checkpoints(checkpoints, reference, train, to)
     points = ", ".join(f"{point:g}" for point in written.points)
     tell(f"dynamics of {len(written):,} examples after {points} epochs, written to {to}")

@@ -79,7 +79,8 @@ def select_(
     drawn = DataMap.read(datamap)
     losses = None
     if strategy == CLUSTERS and dynamics is not None:
-        losses = loss_trajectories(read_dynamics(dynamics), drawn.epochs)
+        recorded = read_dynamics(dynamics).take(drawn.example_ids)
+        losses = loss_trajectories(recorded, drawn.epochs)
     selection = select(
         drawn,
         strategy,

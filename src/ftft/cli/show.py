@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
+from ftft.config.tasks import METRIC_NAMES
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -159,22 +160,19 @@ def show_scores(scores: Mapping[str, SetScores]) -> None:
     drawn = table("scores in %")
     for title in ("set", "slice"):
         drawn.add_column(title)
-    for title in ("examples", "accuracy", "macro-F1"):
+    metrics = [name for name in next(iter(scores.values())).metrics if name != "examples"]
+    for title in ("examples", *(METRIC_NAMES.get(name, name) for name in metrics)):
         drawn.add_column(title, justify="right")
     for name, result in scores.items():
-        add_row(drawn, name, "", *_metric_cells(result.metrics))
+        add_row(drawn, name, "", *_metric_cells(result.metrics, metrics))
         for column, values in result.slices.items():
-            for value, metrics in values.items():
-                add_row(drawn, "", f"{column} = {value}", *_metric_cells(metrics))
+            for value, found in values.items():
+                add_row(drawn, "", f"{column} = {value}", *_metric_cells(found, metrics))
     console().print(drawn)
 
 
-def _metric_cells(metrics: Mapping[str, float]) -> list[str]:
-    return [
-        f"{metrics['examples']:,.0f}",
-        f"{metrics['accuracy'] * 100:.1f}",
-        f"{metrics['macro_f1'] * 100:.1f}",
-    ]
+def _metric_cells(found: Mapping[str, float], metrics: Sequence[str]) -> list[str]:
+    return [f"{found['examples']:,.0f}", *(f"{found[name] * 100:.1f}" for name in metrics)]
 
 
 def add_row(table: Table, *cells: str) -> None:

@@ -36,6 +36,7 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
+TaskName = Literal["classification"]
 Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -308,6 +309,7 @@ class Experiment(Section):
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     output: str | None = Field(None, description="Run folder; runs/NAME if left out.")
+    task: TaskName = Field("classification", description="What an example's answer is.")
     data: DataConfig
     metric: Metric = "accuracy"
     reference: Reference

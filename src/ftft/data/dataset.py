@@ -39,6 +39,7 @@ class LabelledDataset:
         slices: The slice columns, without prefix.
         fingerprint: A hash of the content, 32 hexadecimal digits; the same on every
             machine, whatever file the rows came from.
+        task: What its labels are for; a key of ``ftft.tasks.TASKS``.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LabelledDataset:
     class_of_model_class: tuple[int, ...]
     slices: tuple[str, ...]
     fingerprint: str
+    task: str = "classification"
 
     @classmethod
     def from_table(
@@ -59,6 +61,7 @@ class LabelledDataset:
         *,
         model_classes: Sequence[str] | None = None,
         class_of_model_class: Sequence[int] | None = None,
+        task: str = "classification",
     ) -> LabelledDataset:
         """Make a data set from a table with the canonical columns.
 
@@ -68,6 +71,7 @@ class LabelledDataset:
             class_names: The classes that ``label`` counts.
             model_classes: The model's classes; by default ``class_names``.
             class_of_model_class: By default the identity.
+            task: What the labels are for.
         """
         import datasets
         from datasets.table import InMemoryTable
@@ -92,6 +96,7 @@ class LabelledDataset:
             class_of_model_class=classes,
             slices=slices,
             fingerprint=fingerprint,
+            task=task,
         )
 
     def __len__(self) -> int:
@@ -101,6 +106,13 @@ class LabelledDataset:
     def table(self) -> pa.Table:
         """The rows as one Arrow table."""
         return self.rows.with_format("arrow")[:]
+
+    @property
+    def shown(self) -> list[pa.Array]:
+        """What a person reads of each example: the columns beside id, label and slices, as text."""
+        names = [name for name in self.table.column_names if not name.startswith(SLICE_PREFIX)]
+        columns = [self.table.column(name) for name in names if name not in ("example_id", "label")]
+        return [_as_text(column.combine_chunks()) for column in columns]
 
     @cached_property
     def example_ids(self) -> pa.StringArray:
@@ -137,7 +149,12 @@ class LabelledDataset:
             self.class_names,
             model_classes=self.model_classes,
             class_of_model_class=self.class_of_model_class,
+            task=self.task,
         )
+
+    def slice_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The value of each slice column for each example, (N,)."""
+        return {name: self.table.column(SLICE_PREFIX + name).to_numpy() for name in self.slices}
 
     def slice_values(
         self, column: str | None, example_ids: Sequence[str] | pa.Array
@@ -200,6 +217,12 @@ def digest(parts: Sequence[str]) -> str:
     """Hash a list of strings to 32 hexadecimal digits; no two lists run together."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    if pa.types.is_string(column.type):
+        return column
+    return pa.array([" · ".join(map(str, values)) for values in column.to_pylist()], pa.string())
 
 
 def _fingerprint(table: pa.Table, context: Sequence[str]) -> str:

@@ -39,11 +39,10 @@ class EncodedDataset:
     def __len__(self) -> int:
         return len(self.labelled)
 
-    def inputs(self) -> datasets.Dataset:
-        """Only what a model's forward pass takes, for scoring."""
-        return self.rows.select_columns(
-            [name for name in MODEL_INPUTS if name in self.rows.column_names]
-        )
+    def inputs(self, gold: bool = False) -> datasets.Dataset:
+        """Only what a model's forward pass takes, for scoring; with the gold labels if asked."""
+        left_out = [INDEX_COLUMN] if gold else [INDEX_COLUMN, "labels"]
+        return self.rows.remove_columns(left_out)
 
     def rows_with_filler(self) -> datasets.Dataset:
         """The rows and, after them, a filler for batches of which there are too few.
@@ -52,8 +51,10 @@ class EncodedDataset:
         step, so it changes no gradient, and its index is -1, which keeps it out of dynamics.
         """
         shortest = self.rows.select([int(self.lengths.argmin())])
+        label = shortest[0]["labels"]
+        ignored = [IGNORED_LABEL] * len(label) if isinstance(label, list) else IGNORED_LABEL
         filler = shortest.remove_columns(["labels", INDEX_COLUMN])
-        filler = filler.add_column("labels", [IGNORED_LABEL]).add_column(INDEX_COLUMN, [-1])
+        filler = filler.add_column("labels", [ignored]).add_column(INDEX_COLUMN, [-1])
         return datasets.concatenate_datasets([self.rows, filler])
 
     def take(self, example_ids: pa.Array) -> EncodedDataset:
@@ -99,7 +100,11 @@ def encode(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> Enc
         keep_in_memory=len(labelled) <= 100_000,
         desc=f"tokenise {labelled.name}",
     )
-    rows = rows.add_column("labels", labelled.labels.tolist())
+    return with_lengths(labelled, rows.add_column("labels", labelled.labels.tolist()))
+
+
+def with_lengths(labelled: LabelledDataset, rows: datasets.Dataset) -> EncodedDataset:
+    """An encoded data set of rows that have ``input_ids`` and ``labels``, one an example."""
     lengths = pc.list_value_length(rows.data.column("input_ids"))
     return EncodedDataset(labelled, _with_index(rows), np.asarray(lengths, dtype=np.int64))
 

@@ -196,7 +196,7 @@ def _overlaps(train: LabelledDataset, sets: dict[str, LabelledDataset]) -> dict[
 
 
 def _joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
-    columns = [data.table.column(f"text_{i}") for i in range(data.num_texts)]
+    columns = data.shown
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\0")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ftft.dynamics.values import COLUMNS, Encoding
 from ftft.errors import DynamicsError
 
 
@@ -73,32 +74,38 @@ def _plain(array: Any, dtype: type[np.generic]) -> npt.NDArray[Any]:
     return _torch_to_host([array], dtype) if is_torch(array) else np.asarray(array)
 
 
-def batch_size(ids: Any, logits: Any, num_classes: int) -> int:
+def batch_size(ids: Any, recorded: Any, width: int, encoding: Encoding) -> int:
     """Check the shapes of one batch; nothing is read from the device.
 
     Args:
         ids: held ids or indices of shape (n,).
-        logits: held logits of shape (n, C).
-        num_classes: C.
+        recorded: held logits (n, C) or values (n, 5).
+        width: C or 5.
+        encoding: which they are.
 
     Returns:
         n.
 
     Raises:
-        DynamicsError: the shapes are not (n,) and (n, C).
+        DynamicsError: the shapes are not (n,) and (n, width).
     """
-    shape = tuple(logits.shape)
-    if len(shape) != 2 or shape[1] != num_classes:
+    shape = tuple(recorded.shape)
+    if encoding == "values" and (len(shape) != 2 or shape[1] != width):
+        raise DynamicsError(
+            f"The recorded values have shape {shape}, expected (examples, {width}): "
+            f"{', '.join(COLUMNS)} of each example."
+        )
+    if len(shape) != 2 or shape[1] != width:
         hint = "Give the model's logits at the classes, one row an example."
-        if shape[-1:] == (1,) and num_classes == 2:
+        if shape[-1:] == (1,) and width == 2:
             hint = "A single output z for two classes is recorded as the two logits 0 and z."
         raise DynamicsError(
-            f"The recorded logits have shape {shape}, expected (examples, {num_classes}): the "
-            f"recorder was made for {num_classes} classes. {hint}"
+            f"The recorded logits have shape {shape}, expected (examples, {width}): the "
+            f"recorder was made for {width} classes. {hint}"
         )
     if tuple(ids.shape) != shape[:1]:
         raise DynamicsError(
-            f"The recorded ids have shape {tuple(ids.shape)}, but the logits are of {shape[0]} "
-            "examples. Give one id or index for each row of logits."
+            f"The recorded ids have shape {tuple(ids.shape)}, but the {encoding} are of {shape[0]} "
+            "examples. Give one id or index for each row."
         )
     return int(shape[0])

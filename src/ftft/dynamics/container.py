@@ -1,4 +1,4 @@
-"""What a training run recorded: the logits of every example at every recording point."""
+"""What a training run recorded of every example at every recording point."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ftft.dynamics.examples import Labels, check_unique, resolve_classes, to_ids
-from ftft.errors import DynamicsError, reason
+from ftft.dynamics.checks import check_finite, checked_chance, stacked_arrays
+from ftft.dynamics.examples import check_unique, classes_of, to_ids
+from ftft.dynamics.values import (
+    Encoding,
+    Labels,
+    Logits,
+    PointValues,
+    Recorded,
+    values_of_columns,
+    values_of_logits,
+)
+from ftft.errors import DynamicsError
 from ftft.utils.notebook import html_table
 
-Logits: TypeAlias = npt.NDArray[np.float32]
-
-DIVERGED = (
-    "Training has probably diverged: lower the learning rate, or use bfloat16 or float32 instead "
-    "of float16."
-)
-
-# (epoch, start, stop) -> the logits (stop - start, C) of those rows at that recording point.
-LogitsReader: TypeAlias = Callable[[int, int, int], Logits]
+# (epoch, start, stop) -> what was recorded of those rows at that point, (stop - start, W).
+Reader: TypeAlias = Callable[[int, int, int], Recorded]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingDynamics:
-    """Logits of N examples with C classes at E recording points, read when asked for.
+    """Logits or values of N examples at E recording points, read when asked for.
 
     A recording point is numbered from 0 and is called an epoch throughout: with plain
     recording there is one an epoch. Only complete points, at which every example was
@@ -36,13 +39,16 @@ class TrainingDynamics:
 
     Attributes:
         example_ids: (N,) unique ids, always strings.
-        labels: (N,) int64 gold class indices in [0, C).
-        num_classes: C, at least 2.
-        class_names: the C names.
+        labels: (N,) int64 gold class indices in [0, C). Of values they are the group of each
+            example, for label proportions and the like; all 0 where there is none.
+        num_classes: C; of logits at least 2.
+        class_names: the C names; none where the labels are no group of examples.
         epochs: the complete recording points in ascending order.
         incomplete: examples seen at each recording point that is left out.
         points: for each of `epochs`, the epochs of training done by its end (1.0, 2.0, …
             with one recording point an epoch).
+        chance: mean probability of the right answer of a model that knows nothing, in [0, 1).
+        encoding: "logits", or "values" of tasks whose logits are too many to keep.
         meta: free notes of whoever recorded.
     """
 
@@ -53,7 +59,9 @@ class TrainingDynamics:
     epochs: tuple[int, ...]
     incomplete: dict[int, int]
     points: tuple[float, ...]
-    reader: LogitsReader = field(repr=False)
+    reader: Reader = field(repr=False)
+    chance: float
+    encoding: Encoding = "logits"
     meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -70,6 +78,22 @@ class TrainingDynamics:
             float32 array of shape (N, C), in the order of `example_ids`, all finite.
 
         Raises:
+            DynamicsError: the point is not there, is not complete, or cannot be read; or
+                values were recorded instead of logits.
+        """
+        if self.encoding != "logits":
+            raise DynamicsError(
+                "These dynamics hold values of each example and no logits, as those of a task "
+                "without one label a text do. Statistics, maps and selections work as usual; "
+                "what needs a probability for each class, as cleanlab and the formats of other "
+                "tools do, is not available."
+            )
+        return self.epoch_recorded(epoch)
+
+    def epoch_recorded(self, epoch: int) -> Recorded:
+        """What was recorded of all examples at one recording point: float32 array (N, W).
+
+        Raises:
             DynamicsError: the point is not there, is not complete, or cannot be read.
         """
         if epoch not in self.epochs:
@@ -82,6 +106,23 @@ class TrainingDynamics:
                 "for one of them or record the missing examples."
             )
         return self.reader(epoch, 0, len(self))
+
+    def point_values(self, epoch: int) -> PointValues:
+        """What one recording point says about each example.
+
+        Args:
+            epoch: one of `epochs`.
+
+        Returns:
+            Arrays of shape (N,), in the order of `example_ids`.
+
+        Raises:
+            DynamicsError: as `epoch_recorded`.
+        """
+        recorded = self.epoch_recorded(epoch)
+        if self.encoding == "values":
+            return values_of_columns(recorded)
+        return values_of_logits(recorded, self.labels)
 
     def logits(self) -> Logits:
         """All logits at once: float32 array of shape (E, N, C).
@@ -101,7 +142,7 @@ class TrainingDynamics:
         counts = np.bincount(self.labels, minlength=self.num_classes)
         rows = [
             [name, f"{count:,}", f"{count / max(len(self), 1):.1%}"]
-            for name, count in zip(self.class_names, counts.tolist(), strict=True)
+            for name, count in zip(self.class_names, counts.tolist(), strict=False)
         ]
         partly = f", {len(self.incomplete)} more incomplete" if self.incomplete else ""
         notes = "".join(
@@ -133,7 +174,7 @@ class TrainingDynamics:
             )
         whole = self.reader
 
-        def part(epoch: int, first: int, last: int) -> Logits:
+        def part(epoch: int, first: int, last: int) -> Recorded:
             return whole(epoch, start + first, start + last)
 
         return replace(
@@ -141,6 +182,29 @@ class TrainingDynamics:
             example_ids=self.example_ids.slice(start, stop - start),
             labels=self.labels[start:stop],
             reader=part,
+        )
+
+    def take(self, example_ids: pa.StringArray) -> TrainingDynamics:
+        """Some of the examples only, in the order of the given ids, still read lazily.
+
+        Raises:
+            DynamicsError: an id is not that of an example.
+        """
+        if example_ids.equals(self.example_ids):
+            return self
+        found = pc.index_in(example_ids, value_set=self.example_ids)
+        if found.null_count:
+            unknown = example_ids.filter(found.is_null())[0].as_py()
+            raise DynamicsError(
+                f"The dynamics hold no example {unknown!r} ({found.null_count} ids are unknown). "
+                "Give the dynamics that the map was made from."
+            )
+        rows, whole = found.to_numpy(), self.reader
+        return replace(
+            self,
+            example_ids=example_ids,
+            labels=self.labels[rows],
+            reader=lambda epoch, start, stop: whole(epoch, 0, len(self))[rows[start:stop]],
         )
 
     def first_epochs(self, epochs: float) -> TrainingDynamics:
@@ -177,21 +241,28 @@ class TrainingDynamics:
     def from_arrays(
         cls,
         logits: Any,
-        labels: Any,
+        labels: Any = None,
         example_ids: Any = None,
         class_names: Sequence[str] | None = None,
         *,
         points_per_epoch: int = 1,
+        encoding: Encoding = "logits",
+        chance: float | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> TrainingDynamics:
         """Build dynamics from arrays in memory.
 
         Args:
-            logits: (E, N, C) numbers, or a sequence of E arrays (N, C), in training order.
-            labels: (N,) gold class indices in [0, C).
+            logits: (E, N, C) numbers, or a sequence of E arrays (N, C), in training order; of
+                values (E, N, 5), in the order of the fields of `PointValues`.
+            labels: (N,) gold class indices in [0, C); of values the groups, if there are any.
             example_ids: (N,) unique strings or integers; "0" to "N-1" where None.
-            class_names: C names; "0" to "C-1" where None.
+            class_names: C names; "0" to "C-1" where None; none at all where the labels are no
+                group of examples.
             points_per_epoch: recording points in one epoch of training.
+            encoding: "logits" or "values".
+            chance: mean probability of the right answer of a model that knows nothing; where
+                None one in C of logits, and 0 of values.
             meta: free notes to keep with the dynamics.
 
         Raises:
@@ -199,18 +270,21 @@ class TrainingDynamics:
                 range or ids are repeated.
         """
         where = "The given arrays"
-        stacked = _stack(logits)
-        num_epochs, num_examples, num_classes = stacked.shape
+        stacked = stacked_arrays(logits, encoding)
+        num_epochs, num_examples, width = stacked.shape
         ids = to_ids(np.arange(num_examples) if example_ids is None else example_ids)
-        checked, num_classes, names = resolve_classes(labels, num_classes, class_names, where)
+        checked, num_classes, names = classes_of(
+            labels, width, class_names, where, encoding, num_examples
+        )
         if not len(ids) == len(checked) == num_examples or not num_examples:
             raise DynamicsError(
-                f"{where} do not fit together: logits of {num_examples} examples, {len(checked)} "
-                f"labels and {len(ids)} ids. Give at least one example and as many of each."
+                f"{where} do not fit together: {encoding} of {num_examples} examples, "
+                f"{len(checked)} labels and {len(ids)} ids. Give at least one example and as many "
+                "of each."
             )
         check_unique(ids, where)
         for epoch in range(num_epochs):
-            check_finite(stacked[epoch], ids, f"{where}, recording point {epoch}")
+            check_finite(stacked[epoch], ids, f"{where}, recording point {epoch}", encoding)
         return cls(
             example_ids=ids,
             labels=checked,
@@ -220,6 +294,8 @@ class TrainingDynamics:
             incomplete={},
             points=point_positions(range(num_epochs), points_per_epoch),
             reader=lambda epoch, start, stop: stacked[epoch, start:stop],
+            chance=checked_chance(chance, encoding, num_classes),
+            encoding=encoding,
             meta=dict(meta or {}),
         )
 
@@ -235,50 +311,3 @@ def point_positions(epochs: Sequence[int], points_per_epoch: int) -> tuple[float
     if points_per_epoch < 1:
         raise DynamicsError("The number of recording points an epoch must be an integer above 0.")
     return tuple((epoch + 1) / points_per_epoch for epoch in epochs)
-
-
-class IdsOfRows:
-    """The ids of some rows, looked up only when a message needs one."""
-
-    def __init__(self, ids: pa.StringArray, rows: npt.NDArray[Any]) -> None:
-        self._ids, self._rows = ids, rows
-
-    def __getitem__(self, position: int) -> Any:
-        """Return the id of one of the rows, as an Arrow scalar."""
-        return self._ids[int(self._rows[position])]
-
-
-def check_finite(logits: Logits, ids: pa.StringArray | IdsOfRows, where: str) -> None:
-    """Raise a `DynamicsError` that names the first example with a NaN or infinite logit.
-
-    Args:
-        logits: (N, C) logits.
-        ids: (N,) ids of the rows.
-        where: the place, for the message.
-    """
-    finite = np.isfinite(logits)
-    if finite.all():
-        return
-    bad = ~finite.all(axis=1)
-    row = int(np.argmax(bad))
-    raise DynamicsError(
-        f"{where}: the logits of example {ids[row].as_py()!r} are {logits[row].tolist()} "
-        f"({int(bad.sum())} examples have NaN or infinite logits). {DIVERGED}"
-    )
-
-
-def _stack(logits: Any) -> Logits:
-    try:
-        stacked = np.asarray(logits, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise DynamicsError(
-            "The logits are not one array of numbers of shape (recording points, examples, "
-            f"classes): {reason(error)}. Give every recording point the same examples and classes."
-        ) from error
-    if stacked.ndim != 3 or stacked.shape[2] < 2:
-        raise DynamicsError(
-            f"The logits have shape {stacked.shape}, expected (recording points, examples, "
-            "classes) with at least two classes. A model with a single output z for two classes "
-            "is recorded as the two logits 0 and z."
-        )
-    return stacked

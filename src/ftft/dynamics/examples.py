@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftft.dynamics.values import Encoding, Labels
 from ftft.errors import DynamicsError, reason
-
-Labels: TypeAlias = npt.NDArray[np.int64]
 
 
 def to_ids(ids: Any) -> pa.StringArray:
@@ -146,34 +145,60 @@ def to_labels(labels: Any, num_classes: int | None, where: str) -> Labels:
 
 
 def resolve_classes(
-    labels: Any, num_classes: int | None, class_names: Sequence[str] | None, where: str
+    labels: Any,
+    num_classes: int | None,
+    class_names: Sequence[str] | None,
+    where: str,
+    *,
+    least: int = 2,
 ) -> tuple[Labels, int, tuple[str, ...]]:
     """Settle labels, number of classes and class names together.
 
     Args:
         labels: (N,) gold class indices.
         num_classes: C; from the class names, else from the largest label, where None.
-        class_names: C names; "0", "1", … where None.
+        class_names: C names; "0", "1", … where None; none at all where the labels are no
+            group of examples.
         where: what holds the labels, for messages.
+        least: the least number of classes.
 
     Returns:
-        The int64 labels (N,), C, and the C names.
+        The int64 labels (N,), C, and the C names, or none.
 
     Raises:
         DynamicsError: the three do not fit together.
     """
-    if num_classes is None and class_names is not None:
+    if num_classes is None and class_names:
         num_classes = len(class_names)
     checked = to_labels(labels, num_classes, where)
     if num_classes is None:
-        num_classes = max(2, int(checked.max()) + 1) if len(checked) else 2
-    names = tuple(map(str, class_names)) if class_names else tuple(map(str, range(num_classes)))
-    if num_classes < 2 or len(names) != num_classes or len(set(names)) != num_classes:
+        num_classes = max(least, int(checked.max()) + 1) if len(checked) else least
+    names = tuple(map(str, range(num_classes) if class_names is None else class_names))
+    if num_classes < least or (names and not len(names) == num_classes == len(set(names))):
         raise DynamicsError(
             f"{where}: {num_classes} classes with the names {list(names)} do not fit together. "
-            "There must be at least two classes and one different name for each."
+            f"There must be at least {least} and one different name for each."
         )
     return checked, num_classes, names
+
+
+def classes_of(
+    labels: Any,
+    num_classes: int | None,
+    class_names: Sequence[str] | None,
+    where: str,
+    encoding: Encoding,
+    examples: int,
+) -> tuple[Labels, int, tuple[str, ...]]:
+    """Labels, number of classes and their names, as `resolve_classes`, of either encoding.
+
+    Of values, labels are groups, and there may be none.
+    """
+    if encoding == "logits":
+        return resolve_classes(labels, num_classes, class_names, where)
+    if labels is None:
+        return resolve_classes(np.zeros(examples, dtype=np.int64), 1, (), where, least=1)
+    return resolve_classes(labels, None, class_names, where, least=1)
 
 
 def fingerprint(ids: pa.StringArray, labels: Labels) -> str:

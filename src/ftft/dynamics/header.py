@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ftft.dynamics.container import point_positions
+from ftft.dynamics.values import COLUMNS, Encoding
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import write_text
 
 HEADER_NAME = "header.json"
 FORMAT = "ftft-dynamics"
-SCHEMA = 1
+# 2 added `encoding` and `chance`.
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,14 @@ class Header:
 
     Attributes:
         num_examples: N, at least 1.
-        num_classes: C, at least 2.
-        class_names: the C names.
+        num_classes: C; of logits at least 2.
+        class_names: the C names; none where the labels are no group of examples.
         points_per_epoch: recording points in one epoch of training.
         examples_sha256: fingerprint of ids and labels in their order.
         positions: epochs of training done by the end of each recording point, where they
             are not multiples of 1 / points_per_epoch.
+        encoding: "logits" or "values": what was recorded of each example.
+        chance: mean probability of the right answer of a model that knows nothing.
         meta: free notes (anything JSON can hold); not compared when a folder is resumed.
     """
 
@@ -39,7 +43,14 @@ class Header:
     points_per_epoch: int
     examples_sha256: str
     positions: tuple[float, ...] | None = None
+    encoding: Encoding = "logits"
+    chance: float = 0.0
     meta: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def width(self) -> int:
+        """Numbers recorded of an example at each point."""
+        return self.num_classes if self.encoding == "logits" else len(COLUMNS)
 
     def write(self, folder: Path) -> None:
         """Write `header.json` into `folder`.
@@ -78,6 +89,8 @@ class Header:
             "num_examples": self.num_examples,
             "num_classes": self.num_classes,
             "class_names": list(self.class_names),
+            "encoding": self.encoding,
+            "chance": self.chance,
             "points_per_epoch": self.points_per_epoch,
             "examples_sha256": self.examples_sha256,
             "positions": None if self.positions is None else list(self.positions),
@@ -101,13 +114,15 @@ def read_header(folder: Path) -> Header:
             f"{path} has schema version {schema}; this version of ftft reads up to {SCHEMA}. "
             "The dynamics were recorded with a newer ftft: update with `pip install -U ftft`."
         )
-    if schema != SCHEMA:
+    if schema not in range(1, SCHEMA + 1):
         raise _damaged(path, f"its schema version is {schema!r}")
     expected = content.pop("sha256", None)
     try:
         if expected != _digest(content):
             raise ValueError("its content does not match its own checksum")
         positions = content["positions"]
+        if schema == 1:
+            content |= {"encoding": "logits", "chance": 1 / int(content["num_classes"])}
         header = Header(
             num_examples=int(content["num_examples"]),
             num_classes=int(content["num_classes"]),
@@ -115,22 +130,39 @@ def read_header(folder: Path) -> Header:
             points_per_epoch=int(content["points_per_epoch"]),
             examples_sha256=str(content["examples_sha256"]),
             positions=None if positions is None else tuple(map(float, positions)),
+            encoding=content["encoding"],
+            chance=float(content["chance"]),
             meta=dict(content["meta"]),
         )
         _check_sizes(header)
     except KeyError as error:
         raise _damaged(path, f"the field {error} is missing") from error
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     return header
 
 
 def _check_sizes(header: Header) -> None:
     # Whoever changes the header by hand can put the checksum right as well.
-    if header.num_examples < 1 or header.num_classes < 2 or header.points_per_epoch < 1:
-        raise ValueError("it needs at least 1 example, 2 classes and 1 recording point an epoch")
-    if len(header.class_names) != header.num_classes:
+    if header.encoding not in ("logits", "values") or not 0 <= header.chance < 1:
+        raise ValueError(f"encoding {header.encoding!r} and chance {header.chance!r} are unknown")
+    least = 2 if header.encoding == "logits" else 1
+    if header.num_examples < 1 or header.num_classes < least or header.points_per_epoch < 1:
+        raise ValueError(
+            f"it needs at least 1 example, {least} classes and 1 recording point an epoch"
+        )
+    if len(header.class_names) not in (0, header.num_classes):
         raise ValueError(f"it names {len(header.class_names)} of {header.num_classes} classes")
+
+
+_COMPARED = (
+    "num_examples",
+    "encoding",
+    "num_classes",
+    "class_names",
+    "chance",
+    "points_per_epoch",
+)
 
 
 def check_same(folder: Path, found: Header, wanted: Header) -> None:
@@ -139,7 +171,7 @@ def check_same(folder: Path, found: Header, wanted: Header) -> None:
         return
     differences = [
         f"{name} ({getattr(found, name)!r} there, {getattr(wanted, name)!r} now)"
-        for name in ("num_examples", "num_classes", "class_names", "points_per_epoch")
+        for name in _COMPARED
         if getattr(found, name) != getattr(wanted, name)
     ] or ["other example ids or labels, or the same in another order"]
     raise DynamicsError(

@@ -22,8 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from ftft.dynamics.container import Logits, TrainingDynamics, point_positions
+from ftft.dynamics.container import TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, json_ids, to_ids
+from ftft.dynamics.values import Logits
 from ftft.errors import DynamicsError, first_line, reason
 from ftft.utils.atomic import atomic_path
 

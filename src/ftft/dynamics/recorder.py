@@ -12,14 +12,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ftft.dynamics.buffering import batch_size, hold, to_host
-from ftft.dynamics.container import (
+from ftft.dynamics.checks import (
     IdsOfRows,
-    Logits,
-    TrainingDynamics,
+    at_least,
     check_finite,
-    point_positions,
+    checked_chance,
+    checked_epoch,
 )
-from ftft.dynamics.examples import check_unique, fingerprint, resolve_classes, to_ids
+from ftft.dynamics.container import TrainingDynamics, point_positions
+from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids
 from ftft.dynamics.header import HEADER_NAME, Header, check_same, read_header
 from ftft.dynamics.index_lookup import (
     UNKNOWN,
@@ -29,11 +30,12 @@ from ftft.dynamics.index_lookup import (
     find_rows,
     meaning_of_integers,
 )
-from ftft.dynamics.shards import Flush, Index, covered, list_flushes, write_flush
+from ftft.dynamics.shards import Flush, covered, latest, list_flushes, write_flush
 from ftft.dynamics.store import read_dynamics, write_start
+from ftft.dynamics.values import Encoding, Recorded, unusable
 from ftft.errors import DynamicsError
 
-_Batch: TypeAlias = tuple[Any, Any]  # ids or row numbers, and logits
+_Batch: TypeAlias = tuple[Any, Any]  # ids or row numbers, and logits or values
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,12 @@ class EpochCoverage:
 
 
 class DynamicsRecorder:
-    """Writes the logits of every training step, by example, to a dynamics folder.
+    """Writes the logits or values of every training step, by example, to a dynamics folder.
 
     Batches are held where they are (on the device, cut from the graph) and moved and
     written in bulk, so that a step never waits for the device. A process that dies
     loses what was not flushed and nothing else. An example recorded twice at the same
-    recording point keeps the later logits.
+    recording point keeps the later one.
 
     An existing folder of the same examples is continued; numbers of files go on, so
     what is recorded now counts over what is there. With several processes, each makes a
@@ -83,10 +85,12 @@ class DynamicsRecorder:
         folder: str | PathLike[str],
         *,
         example_ids: Any,
-        labels: Any,
+        labels: Any = None,
         num_classes: int | None = None,
         class_names: Sequence[str] | None = None,
         integers: Integers | None = None,
+        encoding: Encoding = "logits",
+        chance: float | None = None,
         rank: int = 0,
         buffer_examples: int = 65_536,
         points_per_epoch: int = 1,
@@ -97,15 +101,21 @@ class DynamicsRecorder:
         Args:
             folder: the folder; made where it does not exist.
             example_ids: (N,) unique ids (strings or integers) of all training examples.
-            labels: (N,) gold class indices in [0, C).
+            labels: (N,) gold class indices in [0, C); of values the groups, if there are any.
             num_classes: C; from the class names, else from the largest label, where None.
-            class_names: C names; "0" to "C-1" where None.
+            class_names: C names; "0" to "C-1" where None; none at all (`()`) where the labels
+                are no group of examples.
             integers: what integers in a batch are: "ids" or "positions" (in `example_ids`).
                 Where None, ids if `example_ids` are integers, else positions. Where the
                 ids are 0 to N-1 in another order, integers are refused until this is set.
+            encoding: "logits" to record those of each class; "values" for tasks with too many
+                of them: probability, loss, margin, error norm and correct of each example, as
+                `PointValues` describes them.
+            chance: mean probability of the right answer of a model that knows nothing; where
+                None one in C of logits, and 0 of values.
             rank: number of this process, from 0; each process writes files of its own.
             buffer_examples: examples held before they are written; the memory is this
-                many times C numbers. What is held is lost when the process is killed.
+                many times C (or 5) numbers. What is held is lost when the process is killed.
             points_per_epoch: recording points in one epoch of training, if more than one.
             meta: free notes for the header (JSON); those of an existing folder stay.
 
@@ -118,15 +128,17 @@ class DynamicsRecorder:
         given = example_ids if hasattr(example_ids, "__len__") else list(example_ids)
         self._ids = to_ids(given)
         self._integers = meaning_of_integers(integers, given, self._ids)
-        checked, num_classes, names = resolve_classes(labels, num_classes, class_names, where)
+        checked, num_classes, names = classes_of(
+            labels, num_classes, class_names, where, encoding, len(self._ids)
+        )
         if len(self._ids) != len(checked) or not len(checked):
             raise DynamicsError(
                 f"{where} was given {len(self._ids)} ids and {len(checked)} labels. Give at least "
                 "one example, and one label for each id."
             )
         check_unique(self._ids, where)
-        self._rank = _at_least(0, rank, f"{where}: rank")
-        self._capacity = _at_least(1, buffer_examples, f"{where}: buffer_examples")
+        self._rank = at_least(0, rank, f"{where}: rank")
+        self._capacity = at_least(1, buffer_examples, f"{where}: buffer_examples")
         point_positions((), points_per_epoch)  # checks it
         self._header = Header(
             num_examples=len(checked),
@@ -134,6 +146,8 @@ class DynamicsRecorder:
             class_names=names,
             points_per_epoch=points_per_epoch,
             examples_sha256=fingerprint(self._ids, checked),
+            encoding=encoding,
+            chance=checked_chance(chance, encoding, num_classes),
             meta=dict(meta or {}),
         )
         self._open(checked)
@@ -158,8 +172,8 @@ class DynamicsRecorder:
         else:
             write_start(self._folder, self._header, self._ids, labels)
 
-    def record(self, epoch: int, ids_or_indices: Any, logits: Any) -> None:
-        """Record the logits of one batch.
+    def record(self, epoch: int, ids_or_indices: Any, recorded: Any) -> None:
+        """Record the logits or values of one batch.
 
         Args:
             epoch: recording point from 0 (the epoch, unless there are several in one).
@@ -167,25 +181,26 @@ class DynamicsRecorder:
                 were given as integers, else positions in `example_ids` (see `integers`
                 of the recorder). A torch tensor, NumPy or JAX array, or a list; a single
                 one for a batch of one with logits (C,).
-            logits: (n, C) torch, NumPy or JAX array of any float type on any device, or
-                nested lists. Half precision is kept exactly, as float32.
+            recorded: (n, C) logits, or (n, 5) values: a torch, NumPy or JAX array of any float
+                type on any device, or nested lists. Half precision is kept exactly, as
+                float32. Values that an example does not have are all NaN.
 
         Raises:
             DynamicsError: shapes, ids or values are not as expected. Shapes are checked
                 at once; ids and values of the first batch at once, of later batches when
                 the buffer is written (checking them earlier would wait for the device).
         """
-        epoch = _checked_epoch(epoch)
+        epoch = checked_epoch(epoch)
         if epoch > 0 and not self._started:
             raise DynamicsError(
                 f"The first recording in {self._folder} is of epoch {epoch}. Epochs count from 0 "
                 "without gaps: record the first epoch as 0."
             )
-        ids, values = hold(ids_or_indices), hold(logits)
+        ids, values = hold(ids_or_indices), hold(recorded)
         if ids.ndim == 0 and values.ndim == 1:
             ids, values = ids.reshape(1), values.reshape(1, -1)
         check_clear(ids, self._integers, f"{self._folder}, of {len(self._ids)} examples")
-        count = batch_size(ids, values, self._header.num_classes)
+        count = batch_size(ids, values, self._header.width, self._header.encoding)
         if count == 0:
             return
         if not self._checked_first:
@@ -209,28 +224,31 @@ class DynamicsRecorder:
             self._flush_epoch(epoch)
 
     def _flush_epoch(self, epoch: int) -> None:
-        rows, logits, problem = self._resolve(self._pending[epoch])
-        finite = np.isfinite(logits).all(axis=1)
-        usable = finite & (rows != UNKNOWN)
-        index, values = _latest(rows[usable].astype(np.int32), logits[usable])
+        rows, recorded, problem = self._resolve(self._pending[epoch])
+        encoding = self._header.encoding
+        usable = ~unusable(recorded, encoding) & (rows != UNKNOWN)
+        index, values = latest(rows[usable].astype(np.int32), recorded[usable])
         if len(index):
-            write_flush(Flush.named(self._folder, epoch, self._rank, self._next), index, values)
+            flush = Flush.named(self._folder, epoch, self._rank, self._next)
+            write_flush(flush, index, values, encoding)
             self._next += 1
         del self._pending[epoch]
         self._held -= len(rows)
-        self._raise_on(epoch, rows, logits, problem)
+        self._raise_on(epoch, rows, recorded, problem)
 
-    def _resolve(self, batches: list[_Batch]) -> tuple[Positions, Logits, str | None]:
-        logits = to_host([values for _, values in batches], np.float32)
+    def _resolve(self, batches: list[_Batch]) -> tuple[Positions, Recorded, str | None]:
+        recorded = to_host([values for _, values in batches], np.float32)
         held = [ids for ids, _ in batches]
         rows, problem = find_rows(held, self._ids, integers=self._integers)
-        return rows, logits, problem
+        return rows, recorded, problem
 
-    def _raise_on(self, epoch: int, rows: Positions, logits: Logits, problem: str | None) -> None:
+    def _raise_on(
+        self, epoch: int, rows: Positions, recorded: Recorded, problem: str | None
+    ) -> None:
         where = f"{self._folder}, recording point {epoch}"
         if problem:
             raise DynamicsError(f"{where}: {problem}")
-        check_finite(logits, IdsOfRows(self._ids, rows), where)
+        check_finite(recorded, IdsOfRows(self._ids, rows), where, self._header.encoding)
 
     def finish_epoch(self, epoch: int) -> EpochCoverage:
         """Flush, and say how complete a recording point is on the disk.
@@ -241,7 +259,7 @@ class DynamicsRecorder:
         Raises:
             DynamicsError: as `flush`; or a file of the recording point is damaged.
         """
-        epoch = _checked_epoch(epoch)
+        epoch = checked_epoch(epoch)
         self.flush()
         files = [flush for flush in list_flushes(self._folder) if flush.epoch == epoch]
         total = self._header.num_examples
@@ -288,24 +306,3 @@ class DynamicsRecorder:
         except DynamicsError:
             if error is None:
                 raise
-
-
-def _checked_epoch(epoch: int) -> int:
-    if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
-        raise DynamicsError(f"The epoch is {epoch!r}; it must be an integer from 0.")
-    return int(epoch)
-
-
-def _at_least(least: int, value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise DynamicsError(f"{name} is {value!r}; it must be an integer of at least {least}.")
-    return value
-
-
-def _latest(index: Index, logits: Logits) -> tuple[Index, Logits]:
-    """Keep the last of the rows that share an index; the order of the rest stays."""
-    unique, last = np.unique(index[::-1], return_index=True)
-    if len(unique) == len(index):
-        return index, logits
-    keep = np.sort(len(index) - 1 - last)
-    return index[keep], logits[keep]

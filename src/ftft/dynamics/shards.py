@@ -1,7 +1,7 @@
-"""The files of a dynamics folder that hold logits: one Parquet file a flush.
+"""The files of a dynamics folder that hold what was recorded: one Parquet file a flush.
 
-Each file has the columns `index` (int32, a row of `examples.parquet`) and `logits`
-(fixed-size list of float32), no row twice. The checksums of both columns are kept in
+Each file has the columns `index` (int32, a row of `examples.parquet`) and `logits` or
+`values` (fixed-size list of float32), no row twice. The checksums of both columns are kept in
 the file, because Parquet's own page checksums leave its headers and footer unprotected.
 """
 
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftft.dynamics.container import Logits
+from ftft.dynamics.values import Encoding, Recorded
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import atomic_path
 
@@ -31,7 +31,7 @@ Read = TypeVar("Read")
 
 _THREADS = 2
 _NAME = re.compile(r"epoch-(\d{3,})\.rank-(\d{2,})\.(\d{6,})\.parquet")
-_INDEX_CRC, _LOGITS_CRC = b"ftft.crc32.index", b"ftft.crc32.logits"
+_CRC = "ftft.crc32."
 # What Arrow raises for a damaged file depends on where the damage is.
 _READ_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError)
 
@@ -85,13 +85,16 @@ def list_flushes(folder: Path) -> list[Flush]:
     return sorted(flushes, key=lambda flush: (flush.number, flush.rank))
 
 
-def write_flush(flush: Flush, index: Index, logits: Logits) -> None:
+def write_flush(
+    flush: Flush, index: Index, recorded: Recorded, encoding: Encoding = "logits"
+) -> None:
     """Write one flush file, whole or not at all.
 
     Args:
         flush: the file to write.
         index: (n,) int32 rows of `examples.parquet`, none twice.
-        logits: (n, C) finite float32 logits.
+        recorded: (n, W) float32 rows.
+        encoding: what they are.
 
     Raises:
         DynamicsError: the file exists already or cannot be written.
@@ -101,20 +104,29 @@ def write_flush(flush: Flush, index: Index, logits: Logits) -> None:
             f"{flush.path} exists already: another process records into the same folder with the "
             f"same rank {flush.rank}. Give each process its own rank, or each run its own folder."
         )
-    logits = np.ascontiguousarray(logits, dtype="<f4")
+    recorded = np.ascontiguousarray(recorded, dtype="<f4")
     index = np.ascontiguousarray(index, dtype="<i4")
-    values = pa.FixedSizeListArray.from_arrays(pa.array(logits.reshape(-1)), logits.shape[1])
-    checksums = {_INDEX_CRC: _crc(index), _LOGITS_CRC: _crc(logits)}
-    table = pa.table({"index": pa.array(index), "logits": values}, metadata=checksums)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(recorded.reshape(-1)), recorded.shape[1])
+    checksums = {f"{_CRC}index": _crc(index), f"{_CRC}{encoding}": _crc(recorded)}
+    table = pa.table({"index": pa.array(index), encoding: lists}, metadata=checksums)
     with atomic_path(flush.path) as temporary:
         pq.write_table(
             table,
             temporary,
-            compression="none",  # logits do not compress; reading is faster without
+            compression="none",  # float32 does not compress; reading is faster without
             use_dictionary=False,
             write_statistics=False,
             write_page_checksum=True,
         )
+
+
+def latest(index: Index, recorded: Recorded) -> tuple[Index, Recorded]:
+    """Keep the last of the rows that share an index; the order of the rest stays."""
+    unique, last = np.unique(index[::-1], return_index=True)
+    if len(unique) == len(index):
+        return index, recorded
+    keep = np.sort(len(index) - 1 - last)
+    return index[keep], recorded[keep]
 
 
 def read_index(flush: Flush, num_examples: int) -> Index:
@@ -127,37 +139,40 @@ def read_index(flush: Flush, num_examples: int) -> Index:
     return _checked_index(flush.path, table, num_examples)
 
 
-def read_flush(flush: Flush, num_examples: int, num_classes: int) -> tuple[Index, Logits]:
-    """The rows and the logits of a flush file.
+def read_flush(
+    flush: Flush, num_examples: int, width: int, encoding: Encoding
+) -> tuple[Index, Recorded]:
+    """The rows of a flush file and what was recorded of them.
 
     Args:
         flush: the file.
         num_examples: N; every row must be below it.
-        num_classes: C; every row must have as many logits.
+        width: W; every row must have as many numbers.
+        encoding: what they are.
 
     Returns:
-        int32 rows of shape (n,) and finite or non-finite float32 logits of shape (n, C).
+        int32 rows of shape (n,) and finite or non-finite float32 numbers of shape (n, W).
 
     Raises:
         DynamicsError: the file is missing, damaged, or does not belong to the folder.
     """
     path = flush.path
-    table = _read(path, ["index", "logits"])
+    table = _read(path, ["index", encoding])
     index = _checked_index(path, table, num_examples)
-    column = table.column("logits").combine_chunks()
+    column = table.column(encoding).combine_chunks()
     if not pa.types.is_fixed_size_list(column.type) or column.type.value_type != pa.float32():
-        raise _damaged(path, f"its logits are {column.type}, not lists of float32")
-    if column.type.list_size != num_classes:
+        raise _damaged(path, f"its {encoding} are {column.type}, not lists of float32")
+    if column.type.list_size != width:
         raise DynamicsError(
-            f"{path} holds {column.type.list_size} logits an example, but the header names "
-            f"{num_classes} classes. The file comes from another run: remove it, or record again."
+            f"{path} holds {column.type.list_size} {encoding} an example, but the header names "
+            f"{width}. The file comes from another run: remove it, or record again."
         )
     flat = column.flatten()
     if column.null_count or flat.null_count:
-        raise _damaged(path, "logits are missing")
-    logits: Logits = flat.to_numpy().reshape(-1, num_classes)
-    _check_crc(path, table, _LOGITS_CRC, logits)
-    return index, logits
+        raise _damaged(path, f"{encoding} are missing")
+    recorded: Recorded = flat.to_numpy().reshape(-1, width)
+    _check_crc(path, table, encoding, recorded)
+    return index, recorded
 
 
 def covered(flushes: Iterable[Flush], num_examples: int) -> npt.NDArray[np.bool_]:
@@ -204,7 +219,7 @@ def _checked_index(path: Path, table: Any, num_examples: int) -> Index:
     if column.type not in (pa.int32(), pa.int64()) or column.null_count:
         raise _damaged(path, f"its index is {column.type} with {column.null_count} missing")
     index = column.to_numpy()
-    _check_crc(path, table, _INDEX_CRC, index)
+    _check_crc(path, table, "index", index)
     if len(index) and (index.min() < 0 or index.max() >= num_examples):
         raise DynamicsError(
             f"{path} holds the example indices {index.min()} to {index.max()}, but the folder has "
@@ -213,8 +228,8 @@ def _checked_index(path: Path, table: Any, num_examples: int) -> Index:
     return np.asarray(index, dtype=np.int32)
 
 
-def _check_crc(path: Path, table: Any, key: bytes, values: npt.NDArray[Any]) -> None:
-    if (table.schema.metadata or {}).get(key) != _crc(values):
+def _check_crc(path: Path, table: Any, column: str, values: npt.NDArray[Any]) -> None:
+    if (table.schema.metadata or {}).get(f"{_CRC}{column}".encode()) != _crc(values):
         raise _damaged(path, "its content does not match its checksum")
 
 

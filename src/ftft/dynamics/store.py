@@ -2,7 +2,8 @@
 
     header.json                             schema, sizes, class names, checksum, notes
     examples.parquet                        example_id (string), label (int64); N rows
-    epoch-000.rank-00.000000.parquet …      index (int32), logits (C × float32)
+    epoch-000.rank-00.000000.parquet …      index (int32), logits (C × float32) or
+                                            values (5 × float32)
 
 Any number of processes write flush files, each under its own rank; nothing is ever
 changed in place, so a reader sees whole files only.
@@ -20,8 +21,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftft.dynamics.container import IdsOfRows, Logits, TrainingDynamics, check_finite
-from ftft.dynamics.examples import Labels, fingerprint, to_ids, to_labels
+from ftft.dynamics.checks import IdsOfRows, check_finite
+from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.examples import fingerprint, to_ids, to_labels
 from ftft.dynamics.header import HEADER_NAME, Header, read_header
 from ftft.dynamics.shards import (
     Flush,
@@ -32,6 +34,7 @@ from ftft.dynamics.shards import (
     read_flush,
     write_flush,
 )
+from ftft.dynamics.values import Labels, Recorded
 from ftft.errors import DynamicsError
 from ftft.utils.atomic import atomic_path
 
@@ -71,6 +74,8 @@ def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
         incomplete={epoch: count for epoch, count in seen.items() if epoch not in complete},
         points=header.points(complete),
         reader=_FolderReader(header, ids, by_epoch),
+        chance=header.chance,
+        encoding=header.encoding,
         meta=header.meta,
     )
 
@@ -95,7 +100,7 @@ def check_dynamics(folder: Path, files: Collection[str] = ()) -> None:
         )
 
     def read(flush: Flush) -> None:
-        read_flush(flush, header.num_examples, header.num_classes)
+        read_flush(flush, header.num_examples, header.width, header.encoding)
 
     for _ in ahead(read, flushes):
         pass
@@ -129,15 +134,18 @@ def write_dynamics(
         points_per_epoch=1,
         examples_sha256=fingerprint(dynamics.example_ids, dynamics.labels),
         positions=dynamics.points,
+        encoding=dynamics.encoding,
+        chance=dynamics.chance,
         meta=dict(dynamics.meta if meta is None else meta),
     )
     write_start(folder, header, dynamics.example_ids, dynamics.labels)
     for number, epoch in enumerate(dynamics.epochs):
-        logits = dynamics.epoch_logits(epoch)
+        recorded = dynamics.epoch_recorded(epoch)
         for part, start in enumerate(range(0, len(dynamics), _ROWS_PER_FILE)):
             stop = min(start + _ROWS_PER_FILE, len(dynamics))
             flush = Flush.named(folder, number, 0, part)
-            write_flush(flush, np.arange(start, stop, dtype=np.int32), logits[start:stop])
+            index = np.arange(start, stop, dtype=np.int32)
+            write_flush(flush, index, recorded[start:stop], dynamics.encoding)
 
 
 def write_start(folder: Path, header: Header, ids: pa.StringArray, labels: Labels) -> None:
@@ -189,31 +197,32 @@ class _FolderReader:
         self._ids = ids
         self._by_epoch = by_epoch
 
-    def __call__(self, epoch: int, start: int, stop: int) -> Logits:
+    def __call__(self, epoch: int, start: int, stop: int) -> Recorded:
         header = self._header
-        result: Logits = np.empty((stop - start, header.num_classes), dtype=np.float32)
+        result: Recorded = np.empty((stop - start, header.width), dtype=np.float32)
         whole = (start, stop) == (0, header.num_examples)
 
-        def read(flush: Flush) -> tuple[Index, Logits]:
-            index, logits = read_flush(flush, header.num_examples, header.num_classes)
-            check_finite(logits, IdsOfRows(self._ids, index), str(flush.path))
-            return index, logits
+        def read(flush: Flush) -> tuple[Index, Recorded]:
+            found = read_flush(flush, header.num_examples, header.width, header.encoding)
+            ids = IdsOfRows(self._ids, found[0])
+            check_finite(found[1], ids, str(flush.path), header.encoding)
+            return found
 
-        for index, logits in ahead(read, self._by_epoch[epoch]):
+        for index, recorded in ahead(read, self._by_epoch[epoch]):
             if not whole:
                 inside = (index >= start) & (index < stop)
-                index, logits = index[inside] - start, logits[inside]
-            _place(result, index, logits)
+                index, recorded = index[inside] - start, recorded[inside]
+            _place(result, index, recorded)
         return result
 
 
-def _place(result: Logits, index: Any, logits: Logits) -> None:
+def _place(result: Recorded, index: Any, recorded: Recorded) -> None:
     if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
-        result[index[0] : index[-1] + 1] = logits  # a plain copy is several times faster
+        result[index[0] : index[-1] + 1] = recorded  # a plain copy is several times faster
         return
-    # A row as one opaque value is written twice as fast as C numbers.
+    # A row as one opaque value is written twice as fast as its numbers.
     row = np.dtype((np.void, result.itemsize * result.shape[1]))
-    result.view(row)[:, 0][index] = np.ascontiguousarray(logits).view(row)[:, 0]
+    result.view(row)[:, 0][index] = np.ascontiguousarray(recorded).view(row)[:, 0]
 
 
 def _group(folder: Path) -> dict[int, list[Flush]]:

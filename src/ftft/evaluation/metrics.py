@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,8 @@ class SetScores:
     """Scores on one set.
 
     Attributes:
-        metrics: ``accuracy`` and ``macro_f1``, each in [0, 1], higher is better, and
-            ``examples``, their number.
+        metrics: Those of the task, for classification ``accuracy`` and ``macro_f1``, each in
+            [0, 1], higher is better, and ``examples``, their number.
         slices: For each slice column and value, the same metrics on its examples.
     """
 
@@ -70,7 +71,7 @@ def macro_f1(predicted: IntArray, gold: IntArray) -> float:
 
 
 def score(
-    predicted: IntArray, gold: IntArray, slices: Mapping[str, npt.NDArray[np.str_]] | None = None
+    predicted: IntArray, gold: IntArray, slices: Mapping[str, npt.NDArray[Any]] | None = None
 ) -> SetScores:
     """Score predictions on one set and on each of its slices.
 
@@ -82,18 +83,36 @@ def score(
     Returns:
         The scores.
     """
-    by_slice: dict[str, dict[str, dict[str, float]]] = {}
-    for column, values in (slices or {}).items():
-        by_slice[column] = {
-            str(value): _metrics(predicted[values == value], gold[values == value])
-            for value in np.unique(values)
-        }
-    return SetScores(_metrics(predicted, gold), by_slice)
+    return by_slice(lambda rows: _metrics(predicted[rows], gold[rows]), len(gold), slices or {})
+
+
+def by_slice(
+    measure: Callable[[npt.NDArray[np.bool_]], dict[str, float]],
+    examples: int,
+    slices: Mapping[str, npt.NDArray[Any]],
+) -> SetScores:
+    """Scores of all examples and of each slice.
+
+    Args:
+        measure: Gives the metrics of the examples in a mask, bool of shape (N,).
+        examples: N, at least 1.
+        slices: Slice column to the value of each example, shape (N,).
+    """
+    columns = {
+        column: {str(value): _counted(measure, values == value) for value in np.unique(values)}
+        for column, values in slices.items()
+    }
+    return SetScores(_counted(measure, np.ones(examples, dtype=np.bool_)), columns)
+
+
+def _counted(
+    measure: Callable[[npt.NDArray[np.bool_]], dict[str, float]], rows: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    return measure(rows) | {"examples": float(rows.sum())}
 
 
 def _metrics(predicted: IntArray, gold: IntArray) -> dict[str, float]:
     return {
         "accuracy": accuracy(predicted, gold),
         "macro_f1": macro_f1(predicted, gold),
-        "examples": float(len(gold)),
     }

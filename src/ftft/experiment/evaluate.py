@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ftft.config.schema import Experiment
-from ftft.data.encode import encode
-from ftft.data.load import load_data
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
+from ftft.tasks import TASKS, load_data
 from ftft.training.models import load_finetuned
 from ftft.training.scoring import score_sets
 from ftft.utils import distributed
@@ -50,8 +49,9 @@ def evaluate_model(
         check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
     check_artifact(model)
-    _, tokenizer = load_finetuned(model, trust_remote_code=experiment.main.trust_remote_code)
-    data = load_data(experiment.data)
+    task, trusted = TASKS[experiment.task], experiment.main.trust_remote_code
+    _, tokenizer = load_finetuned(model, task=task, trust_remote_code=trusted)
+    data = load_data(experiment)
     chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
     if not chosen:
         raise ConfigError(
@@ -59,9 +59,7 @@ def evaluate_model(
             f"data.{sets} or data.{sets}_ood."
         )
     length = experiment.main.max_length
-    encoded = {
-        name: encode(dataset, tokenizer, max_length=length) for name, dataset in chosen.items()
-    }
+    encoded = {name: task.tokenize(dataset, tokenizer, length) for name, dataset in chosen.items()}
     scores = score_sets(model, experiment.main, encoded)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

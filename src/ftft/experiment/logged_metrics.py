@@ -11,7 +11,6 @@ import numpy as np
 
 from ftft.cartography.burn_in import points_left_out
 from ftft.cartography.datamap import REGIONS, DataMap
-from ftft.cartography.trajectories import point_values
 from ftft.config.methods import METHODS
 from ftft.config.schema import Experiment, Map
 from ftft.data.dataset import LabelledDataset
@@ -98,11 +97,11 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     """
     if not dynamics.epochs:
         return {}
-    last = point_values(dynamics.epoch_logits(dynamics.epochs[-1]), dynamics.labels)
+    last = dynamics.point_values(dynamics.epochs[-1])
     figures = {
         "dynamics/points": float(len(dynamics.epochs)),
-        "dynamics/last_accuracy": float(last.correct.mean()),
-        "dynamics/last_probability": float(last.probability.mean()),
+        "dynamics/last_accuracy": last.accuracy,
+        "dynamics/last_probability": float(last.probability[last.present].mean()),
     }
     if len(dynamics.epochs) < points_left_out(dynamics, settings.burn_in) + 2:
         return figures

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ftft.cartography.datamap import DataMap
 from ftft.data.dataset import LabelledDataset
 from ftft.selection.selection import Selection
+from ftft.tasks import TASKS
 from ftft.training.arguments import Plan
 from ftft.transfer.preflight import DevScore
 from ftft.workspace.stage_record import digest_of
@@ -31,18 +30,21 @@ def points_used(datamap: DataMap, recorded: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def dev_score(result: Mapping[str, Any], dev: Mapping[str, LabelledDataset]) -> DevScore:
+def dev_score(result: Mapping[str, Any], dev: Mapping[str, LabelledDataset]) -> DevScore | None:
     """The accuracy of a training on in-distribution development data, all sets together.
+
+    None where the task has no accuracy that needs no learning to compare it with.
 
     Args:
         result: What the training came to.
         dev: The development sets.
     """
-    labels = np.concatenate([dataset.labels for dataset in dev.values()])
-    right = sum(
-        len(dataset) * result["dev_scores"][name]["accuracy"] for name, dataset in dev.items()
-    )
-    return DevScore(float(right / len(labels)), float(np.bincount(labels).max() / len(labels)))
+    sets = list(dev.values())
+    floor = TASKS[sets[0].task].floor(sets)
+    if floor is None:
+        return None
+    right = sum(len(one) * result["dev_scores"][name]["accuracy"] for name, one in dev.items())
+    return DevScore(float(right / sum(map(len, sets))), floor)
 
 
 def training_in_words(
@@ -63,12 +65,11 @@ def training_in_words(
         f"{result['kept_step']:,}, {result['precision']}; {metric.replace('_', '-')} {scores}"
     )
     for name, dataset in dev.items():
-        counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
-        most = counts.max() / counts.sum()
-        if reached[name]["accuracy"] <= most:
+        floor = TASKS[dataset.task].floor([dataset])
+        if floor is not None and reached[name]["accuracy"] <= floor:
             yield (
                 f"  note: on {name} this model is no better than always answering with the "
-                f"most frequent class (accuracy {most:.3f}); train it longer or with another "
+                f"most frequent class (accuracy {floor:.3f}); train it longer or with another "
                 "learning rate"
             )
 

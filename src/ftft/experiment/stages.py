@@ -122,7 +122,7 @@ class Stages:
             drawn = DataMap.read(datamap.folder / "map.parquet")
             losses = None
             if settings["strategy"] == CLUSTERS:
-                recorded = read_dynamics(trained.folder / "dynamics")
+                recorded = read_dynamics(trained.folder / "dynamics").take(drawn.example_ids)
                 losses = loss_trajectories(recorded, drawn.epochs)
             groups = self.data.train.slice_values(settings["balance_by"], drawn.example_ids)
             selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)

@@ -11,9 +11,10 @@ import numpy as np
 from ftft.cartography.burn_in import AUTO
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
-from ftft.data.load import load_data
 from ftft.data.remarks import named
 from ftft.errors import ConfigError, FtftError
+from ftft.tasks import TASKS, load_data
+from ftft.tasks.base import Task
 from ftft.training.arguments import check_training_arguments, full_steps
 from ftft.training.fitting import check_head, check_model
 from ftft.training.models import model_fingerprint
@@ -48,8 +49,8 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
     for settings in (experiment.reference, experiment.main):
-        try_model(attempt, settings, len(experiment.data.train[0].text))
-    data = attempt(partial(load_data, experiment.data))
+        try_model(attempt, settings, len(experiment.data.train[0].text), TASKS[experiment.task])
+    data = attempt(partial(load_data, experiment))
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
         check_heads(attempt, experiment, data)
@@ -87,10 +88,10 @@ class Attempts:
             raise ConfigError(f"{what}: {len(self.problems)} problems:\n{listed}")
 
 
-def try_model(attempt: Attempts, settings: FineTuning, texts: int) -> None:
+def try_model(attempt: Attempts, settings: FineTuning, texts: int, task: Task) -> None:
     """Check a model and the Trainer's arguments for it, with so many texts in an example."""
     attempt(partial(model_fingerprint, settings))
-    attempt(partial(check_model, settings, texts=texts))
+    attempt(partial(check_model, settings, texts=texts, task=task))
     attempt(partial(check_training, settings))
 
 
@@ -98,7 +99,8 @@ def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> No
     """Check that a head that is to be kept is one for the data's classes."""
     for settings in (experiment.reference, experiment.main):
         if settings.head == "keep":
-            attempt(partial(check_head, settings, data.class_names))
+            task = TASKS[experiment.task]
+            attempt(partial(check_head, settings, data.class_names, task))
 
 
 def notes(data: TaskData) -> list[str]:

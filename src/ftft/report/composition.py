@@ -44,7 +44,7 @@ class Share:
 def shares(maps: Sequence[MapView], by: str) -> list[Share]:
     """The selection by ``label`` or ``region``, over the seeds of one method."""
     first = maps[0].datamap
-    names = first.class_names if by == "label" else REGIONS
+    names = first.group_names if by == "label" else REGIONS
     counts = [_counts(one, by, len(names)) for one in maps]
     rows = []
     for position, name in enumerate(names):

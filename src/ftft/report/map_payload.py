@@ -121,7 +121,7 @@ def _add_examples(result: Explorer, name: str, group: _Examples, rows: Rows) -> 
             "name": name,
             "total": len(datamap),
             "shown": len(rows),
-            "labels": list(datamap.class_names),
+            "labels": list(datamap.group_names),
             "regions": list(REGIONS),
             "columns": columns,
             "layout": layout,
@@ -224,17 +224,14 @@ def _add_texts(result: Explorer, number: int, group: _Examples, rows: Rows, budg
     if places is None:
         about["textNote"] = "The texts are left out: the data lack some of the map's examples."
         return
-    texts = [
-        view.train.table.column(f"text_{i}").combine_chunks().take(places)
-        for i in range(view.train.num_texts)
-    ]
+    texts = [column.take(places) for column in view.train.shown]
     found = packed_texts(texts, budget)
     if found is None:
         about["textNote"] = "The texts are left out: they would make the page too large."
         return
     for place, block in enumerate(found.blocks):
         result.blocks[f"{about['name']}-texts-{place}"] = block
-    about |= {"texts": view.train.num_texts, "rowsPerBlock": ROWS_PER_BLOCK}
+    about |= {"texts": len(texts), "rowsPerBlock": ROWS_PER_BLOCK}
     about["textNote"] = (
         ""
         if found.limit is None

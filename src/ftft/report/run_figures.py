@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ftft.config.methods import METHODS
+from ftft.config.tasks import METRIC_NAMES
 from ftft.report.style import (
     BLUE,
     GREY,
@@ -264,4 +265,4 @@ def _dev_roles(folders: Sequence[RunFolder]) -> dict[str, str]:
 
 
 def _metric(folders: Sequence[RunFolder]) -> str:
-    return folders[0].metric.replace("macro_f1", "macro-F1")
+    return METRIC_NAMES.get(folders[0].metric, folders[0].metric)

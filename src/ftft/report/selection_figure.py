@@ -41,7 +41,7 @@ def draw_selection(
         DynamicsError: A selection holds an example that its map does not.
     """
     chosen = [_chosen(*pair) for pair in zip(maps, selections, strict=True)]
-    classes = maps[0].class_names
+    classes = maps[0].group_names
     frequent = np.argsort(-np.bincount(maps[0].labels, minlength=len(classes)), kind="stable")
     shown = np.sort(frequent[:_MOST_LABELS])
     figure = new_figure(7.0, 1.5 + 0.3 * max(len(shown), len(REGIONS)))

@@ -15,11 +15,11 @@ from ftft.cartography.trajectories import confidence_by_epoch
 from ftft.config.load import load_experiment
 from ftft.config.methods import METHODS
 from ftft.data.dataset import LabelledDataset, TaskData
-from ftft.data.load import load_data
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import FtftError
 from ftft.results.read import RunFolder
 from ftft.selection.selection import Selection
+from ftft.tasks import load_data
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +134,10 @@ def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | No
     """The curves of a dynamics folder; None, with a note, where they are not those of the map."""
     try:
         dynamics = read_dynamics(folder)
-        if not dynamics.example_ids.equals(datamap.example_ids):
+        if len(dynamics) != len(datamap) + datamap.left_out:
             notes.append(f"{folder}: not the dynamics of the map; the curves are left out.")
             return None
-        shares = confidence_by_epoch(dynamics)
+        shares = np.nan_to_num(confidence_by_epoch(dynamics.take(datamap.example_ids)))
     except FtftError as error:
         notes.append(f"The curves over the epochs are left out: {error}")
         return None
@@ -146,7 +146,7 @@ def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | No
 
 def _training_data(run: RunFolder, notes: list[str]) -> LabelledDataset | None:
     try:
-        data = load_data(load_experiment(run.folder / "experiment.yaml").data)
+        data = load_data(load_experiment(run.folder / "experiment.yaml"))
     except FtftError as error:
         notes.append(f"{run.name} is shown without texts, as its data cannot be read: {error}")
         return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from ftft.config.tasks import METRIC_NAMES
 from ftft.results.intervals import Difference, Interval
 
 NONE = "–"
 """What stands where there is no figure."""
-
-METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 
 
 def percent(share: float, digits: int = 0) -> str:

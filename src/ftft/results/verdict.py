@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftft.config.tasks import METRIC_NAMES
 from ftft.results.aggregate import Row, Versus, aggregate
-from ftft.results.formatting import METRIC_NAMES, percent, points
+from ftft.results.formatting import percent, points
 from ftft.results.intervals import Difference, Interval
 from ftft.results.read import RunFolder
 

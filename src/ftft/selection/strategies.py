@@ -158,11 +158,11 @@ def select(
 
 def _check_labels(datamap: DataMap, option: str) -> None:
     if len(np.unique(datamap.labels)) == 1:
-        name = datamap.class_names[datamap.labels[0]]
+        name = datamap.group_names[datamap.labels[0]]
         raise DynamicsError(
-            f"All {len(datamap)} examples of the map have the label {name!r}, as in a map that was "
-            f"imported from coordinates without labels, so {option} has no effect. Import the map "
-            "with its labels, or leave the option out."
+            f"All {len(datamap)} examples of the map have the label {name!r}, as in a map that is "
+            f"of a task without classes or was imported from coordinates without labels, so "
+            f"{option} has no effect. Import the map with its labels, or leave the option out."
         )
 
 

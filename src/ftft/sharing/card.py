@@ -11,7 +11,8 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from ftft.config.methods import METHODS
-from ftft.results.formatting import METRIC_NAMES, percent
+from ftft.config.tasks import METRIC_NAMES
+from ftft.results.formatting import percent
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.targets import FILE_PREFIX, Repository
 
@@ -141,7 +142,8 @@ def _cost(values: Mapping[str, Any]) -> Rows:
 
 
 def _scores(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{title} {percent(metrics[name], 1)}" for name, title in METRIC_NAMES.items())
+    found = {METRIC_NAMES[name]: metrics[name] for name in METRIC_NAMES if name in metrics}
+    return ", ".join(f"{name} {percent(value, 1)}" for name, value in found.items())
 
 
 def _data(about: Mapping[str, Any]) -> Rows:

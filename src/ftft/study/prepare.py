@@ -12,7 +12,6 @@ from ftft.config.idle import idle_notes
 from ftft.config.methods import REFERENCE
 from ftft.config.study import Study
 from ftft.data.dataset import TaskData
-from ftft.data.load import load_data
 from ftft.errors import FtftError
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.validate import (
@@ -25,6 +24,7 @@ from ftft.experiment.validate import (
 )
 from ftft.study.grid import Task, cell_of_task, experiment_of, tasks
 from ftft.study.run_task import Done, perform
+from ftft.tasks import TASKS, load_data
 from ftft.training.encodings import Encodings
 from ftft.workspace.layout import check_foreign_study, check_writable
 from ftft.workspace.workspace import Workspace
@@ -97,10 +97,10 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
             texts = len(experiment.data.train[0].text)
             if (settings, texts) not in checked:
                 checked.append((settings, texts))
-                try_model(attempt, settings, texts)
+                try_model(attempt, settings, texts, TASKS[experiment.task])
     data = {}
     for name in study.data:
-        loaded = attempt(partial(load_data, study.experiment(name).data))
+        loaded = attempt(partial(load_data, study.experiment(name)))
         if loaded is not None:
             data[name] = loaded
     for task in tasks(study):

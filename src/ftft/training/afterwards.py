@@ -18,13 +18,15 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from ftft.config.schema import FineTuning
 from ftft.data.dataset import LabelledDataset
-from ftft.data.encode import EncodedDataset, encode
-from ftft.dynamics.container import Logits, TrainingDynamics
+from ftft.data.encode import EncodedDataset
+from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics, write_dynamics
+from ftft.dynamics.values import COLUMNS, Recorded
 from ftft.errors import DynamicsError, ModelError, WorkspaceError
+from ftft.tasks import TASKS
 from ftft.training.checkpoints import checkpoint, steps_of
 from ftft.training.models import load_finetuned
-from ftft.training.scoring import score_logits
+from ftft.training.scoring import score_recorded
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ def dynamics_of_checkpoints(
             f"{to} is there already. Dynamics are written to a folder of their own: give a new one."
         )
     saved = _saved(folder)
-    _, tokenizer = load_finetuned(saved[0].folder, trust_remote_code=settings.trust_remote_code)
-    encoded = encode(train, tokenizer, max_length=settings.max_length)
+    task, trusted = TASKS[train.task], settings.trust_remote_code
+    _, tokenizer = load_finetuned(saved[0].folder, trust_remote_code=trusted, task=task)
+    encoded = task.tokenize(train, tokenizer, settings.max_length)
     unfinished = to.with_name(f".{to.name}.{os.getpid()}.unfinished")
     try:
         write_dynamics(unfinished, _dynamics(saved, settings, encoded))
@@ -85,13 +88,15 @@ def _dynamics(
 ) -> TrainingDynamics:
     labelled = encoded.labelled
 
-    def read(epoch: int, start: int, stop: int) -> Logits:
-        return score_logits(saved[epoch].folder, settings, encoded)[start:stop]
+    def read(epoch: int, start: int, stop: int) -> Recorded:
+        return score_recorded(saved[epoch].folder, settings, encoded)[start:stop]
 
-    names = labelled.class_names
-    empty = np.zeros((0, len(labelled), len(names)), dtype=np.float32)
+    task = TASKS[labelled.task]
+    about = {"encoding": task.encoding, **task.recorder(labelled)}
+    width = len(labelled.class_names) if task.encoding == "logits" else len(COLUMNS)
+    empty = np.zeros((0, len(labelled), width), dtype=np.float32)
     return replace(
-        TrainingDynamics.from_arrays(empty, labelled.labels, labelled.example_ids, names),
+        TrainingDynamics.from_arrays(empty, example_ids=labelled.example_ids, **about),
         epochs=tuple(range(len(saved))),
         points=tuple(item.epochs for item in saved),
         reader=read,

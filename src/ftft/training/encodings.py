@@ -7,7 +7,8 @@ from typing import Any
 
 from ftft.config.schema import FineTuning
 from ftft.data.dataset import LabelledDataset
-from ftft.data.encode import EncodedDataset, encode
+from ftft.data.encode import EncodedDataset
+from ftft.tasks import TASKS
 from ftft.training.models import load_tokenizer
 from ftft.utils import distributed
 
@@ -33,5 +34,6 @@ class Encodings:
         if key not in self._encoded:
             # What the first process leaves in the cache of `datasets`, the others find there.
             with distributed.first_goes_ahead():
-                self._encoded[key] = encode(dataset, self.tokenizer(settings), max_length=length)
+                task, tokenizer = TASKS[dataset.task], self.tokenizer(settings)
+                self._encoded[key] = task.tokenize(dataset, tokenizer, length)
         return self._encoded[key]

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import torch
-from transformers import AutoModelForSequenceClassification
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
+from ftft.tasks import TASKS
+from ftft.tasks.base import Task
+from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.outputs import auto_model
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import Amount, TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
-from ftft.training.head import set_task
 from ftft.training.models import load_config
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 
 
-def planned_counter(settings: FineTuning, classes: int) -> FlopCounter:
-    """Counts the operations of a model that is not trained, with a head for so many classes."""
+def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICATION) -> FlopCounter:
+    """Counts the operations of a model that is not trained, with a head of so many outputs."""
     config = load_config(settings)
-    set_task(config, [str(label) for label in range(classes)])
+    task.configure(config, [str(output) for output in range(outputs)])
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(
-            config, trust_remote_code=settings.trust_remote_code
-        )
+        model = auto_model(task).from_config(config, trust_remote_code=settings.trust_remote_code)
     if settings.freeze_embeddings:
         freeze_embeddings(model)
-    return flop_counter(model, recomputing=recomputes(settings))
+    return flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
 
 
 def plan_cost(
@@ -54,7 +54,8 @@ def plan_cost(
         ``measured``.
     """
     if counter is None:
-        counter = planned_counter(settings, len(train.labelled.class_names))
+        task = TASKS[train.labelled.task]
+        counter = planned_counter(settings, len(train.labelled.class_names), task)
     multiple = 8 if torch.cuda.is_available() else 1
     training = planned_shapes(
         train.lengths,

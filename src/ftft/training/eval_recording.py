@@ -13,7 +13,7 @@ from ftft.training.trainer import FineTuner
 
 
 class RecordingPasses(TrainerCallback):
-    """Scores the whole training set at every recording point and records the logits.
+    """Scores the whole training set at every recording point and records it.
 
     A recording point may lie within an epoch. The passes are counted as evaluation cost.
 
@@ -44,10 +44,10 @@ class RecordingPasses(TrainerCallback):
 
     def _record(self, points: range) -> None:
         self._trainer.meter.lap_training()
-        logits = self._trainer.logits(self._train)
+        recorded = self._trainer.record_all(self._train)
         if self._trainer.is_world_process_zero():
             for point in points:
-                self._recorder.record(point, np.arange(len(self._train)), logits)
+                self._recorder.record(point, np.arange(len(self._train)), recorded)
                 self._recorder.finish_epoch(point)
         self._trainer.meter.lap_evaluation()
 

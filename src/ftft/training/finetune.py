@@ -12,10 +12,12 @@ import torch
 from transformers import EarlyStoppingCallback, PrinterCallback
 
 from ftft.config.schema import FineTuning, Recording
+from ftft.config.tasks import TASK_METRICS
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import ConfigError, first_line
+from ftft.tasks import TASKS
 from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
@@ -39,7 +41,7 @@ class DevSets:
     Attributes:
         sets: By name, encoded for the model in question.
         watched: Names of those whose mean score decides about stopping and kept weights.
-        metric: ``accuracy`` or ``macro_f1``.
+        metric: The metric of that score.
     """
 
     sets: Mapping[str, EncodedDataset]
@@ -151,8 +153,10 @@ def finetune(
         name_run(arguments, tracked)
     best = plan.keep == "best"
     resume = distributed.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
-    model = load_model(settings, train.labelled.class_names, seed=plan.seed, say=say)
-    flops = flop_counter(model, recomputing=recomputes(settings))
+    task = TASKS[train.labelled.task]
+    outputs = train.labelled.class_names
+    model = load_model(settings, outputs, seed=plan.seed, task=task, say=say)
+    flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
     if arguments.device.type == "cpu":
         _spare_memory(model, compiled=arguments.torch_compile)
     recorder = None
@@ -163,6 +167,7 @@ def finetune(
     with _refusals_explained(settings):
         trainer = FineTuner(
             model=model,
+            task=task,
             args=arguments,
             train=train,
             tokenizer=tokenizer,
@@ -256,12 +261,12 @@ def _recorder(
     recording: Recording,
     rank: int,
 ) -> DynamicsRecorder:
-    labelled = train.labelled
+    labelled, task = train.labelled, TASKS[train.labelled.task]
     return DynamicsRecorder(
         folder,
         example_ids=labelled.example_ids,
-        labels=labelled.labels,
-        class_names=labelled.class_names,
+        encoding=task.encoding,
+        **task.recorder(labelled),
         integers="positions",
         rank=rank,
         points_per_epoch=recording.points_per_epoch,
@@ -282,7 +287,7 @@ def _finetuned(
     kept = int(best or trainer.state.global_step)
     at_kept = next(entry for entry in reversed(history) if entry["step"] == kept)
     scores = {
-        name: {metric: at_kept[f"{name}_{metric}"] for metric in ("accuracy", "macro_f1")}
+        name: {metric: at_kept[f"{name}_{metric}"] for metric in TASK_METRICS[trainer.task.name]}
         for name in trainer.dev
     }
     return FineTuned(

@@ -10,13 +10,15 @@ from typing import Any
 
 import torch
 from accelerate import init_empty_weights
-from transformers import AutoModelForSequenceClassification
 from transformers.initialization import no_init_weights
 from transformers.trainer_utils import align_special_tokens
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import MODEL_INPUTS
 from ftft.errors import ModelError, first_line
+from ftft.tasks.base import Task
+from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.outputs import auto_model
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
 from ftft.training.models import (
@@ -35,7 +37,9 @@ _NO_LIMIT = 10**6
 _fitting: set[Hashable] = set()
 
 
-def check_head(settings: FineTuning, class_names: Sequence[str]) -> None:
+def check_head(
+    settings: FineTuning, class_names: Sequence[str], task: Task = CLASSIFICATION
+) -> None:
     """Check that the head that a model comes with is there and one for these classes.
 
     Of a model on the hub, whose weights may not have been fetched, only its classes are checked.
@@ -47,22 +51,23 @@ def check_head(settings: FineTuning, class_names: Sequence[str]) -> None:
     folder = Path(resolve_model(settings.model))
     if folder.is_dir():
         found = weight_names(folder, settings.model)
-        refuse_lost(set(head_weights(_empty_model(settings))) - found, settings.model)
+        refuse_lost(set(head_weights(_empty_model(settings, task))) - found, settings.model)
 
 
-def check_model(settings: FineTuning, *, texts: int = 2) -> None:
+def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICATION) -> None:
     """Check that a model can be fed with batches of as many tokens as it may be given.
 
     Args:
         settings: The model and its maximum length.
         texts: Texts in an example, 1 or 2.
+        task: What the model is for.
 
     Raises:
         ModelError: It cannot, or cannot be loaded.
     """
     # A run looks at the same model several times, and at what it found before. The name counts
     # too: a hub model may have no commit that distinguishes it.
-    chosen = (settings.model, settings.layers, settings.max_length, texts)
+    chosen = (settings.model, settings.layers, settings.max_length, texts, task.name)
     key = (*model_fingerprint(settings).items(), *chosen, settings.trust_remote_code)
     if key in _fitting:
         return
@@ -76,7 +81,7 @@ def check_model(settings: FineTuning, *, texts: int = 2) -> None:
     if settings.max_length > stated and stated < _NO_LIMIT:
         raise _too_long(settings, max(int(stated), 1), "its tokenizer states")
     with quiet():
-        network = _Network(settings, tokenizer, texts)
+        network = _Network(settings, tokenizer, texts, task)
         network.check_padding()
         network.check_tokens()
         network.check_length(settings.max_length)
@@ -90,22 +95,21 @@ def _too_long(settings: FineTuning, limit: int, source: str) -> ModelError:
     )
 
 
-def _empty_model(settings: FineTuning) -> Any:
-    """A classifier whose weights are on the ``meta`` device; its buffers are real."""
+def _empty_model(settings: FineTuning, task: Task) -> Any:
+    """A model whose weights are on the ``meta`` device; its buffers are real."""
     config = load_config(settings)
     with explained(settings.model), no_init_weights(), init_empty_weights(include_buffers=False):
-        return AutoModelForSequenceClassification.from_config(
-            config, trust_remote_code=settings.trust_remote_code
-        ).eval()
+        made = auto_model(task).from_config(config, trust_remote_code=settings.trust_remote_code)
+        return made.eval()
 
 
 class _Network:
     """A network without weights and its tokenizer."""
 
-    def __init__(self, settings: FineTuning, tokenizer: Any, texts: int) -> None:
-        self.settings, self.tokenizer = settings, tokenizer
+    def __init__(self, settings: FineTuning, tokenizer: Any, texts: int, task: Task) -> None:
+        self.settings, self.tokenizer, self.task = settings, tokenizer, task
         self.name = settings.model
-        self.model = _empty_model(settings)
+        self.model = _empty_model(settings, task)
         # As the Trainer does before it trains.
         align_special_tokens(self.model, tokenizer)
         example = tokenizer(*["a"] * texts)
@@ -132,7 +136,7 @@ class _Network:
         self.batch = {name: batch[name] for name in self.columns}
         try:
             with torch.no_grad(), RealIndices():  # type: ignore[no-untyped-call]  # torch's
-                self.model(**self.batch)
+                self.model(**self.task.as_inputs(self.batch))
         except EnoughError:
             return None
         # Any exception: what a network raises without weights differs from one to the next.

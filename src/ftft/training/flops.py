@@ -10,18 +10,21 @@ is included, since the machine computes it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ftft.config.schema import Batching
+from ftft.tasks.outputs import logits_of
 from ftft.training.batching import epoch_order
-from ftft.training.recording import logits_of
+
+# From tensors (texts, tokens) to what a model takes.
+AsInputs: TypeAlias = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 
 Shape = tuple[int, int]
 """Examples and padded tokens per example of one batch."""
@@ -57,13 +60,17 @@ class FlopCounter:
             copied nor changed.
         recomputing: Whether activations are computed a second time in the backward pass
             (gradient checkpointing), which is counted.
+        as_inputs: What makes a batch of the model's task from token ids and a mask.
 
     Attributes:
         counted: False where the operations are approximated.
     """
 
-    def __init__(self, model: Any, *, recomputing: bool = False) -> None:
+    def __init__(
+        self, model: Any, *, recomputing: bool = False, as_inputs: AsInputs = dict
+    ) -> None:
         self._model = _meta_copy(model).train()
+        self._as_inputs = as_inputs
         if recomputing:
             self._model.gradient_checkpointing_enable()
         self._direct = cache(self._count)
@@ -112,7 +119,7 @@ class FlopCounter:
 
     def _run(self, **inputs: torch.Tensor) -> Flops:
         with FlopCounterMode(display=False) as counter:
-            logits = logits_of(self._model(**inputs))
+            logits = logits_of(self._model(**self._as_inputs(inputs)))
             forward = counter.get_total_flops()
             if logits.requires_grad:
                 torch.autograd.backward(logits.sum())
@@ -126,7 +133,9 @@ _counters: dict[tuple[Any, ...], FlopCounter] = {}
 _NAMES = {"_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version"}
 
 
-def flop_counter(model: Any, *, recomputing: bool = False) -> FlopCounter:
+def flop_counter(
+    model: Any, *, recomputing: bool = False, as_inputs: AsInputs = dict
+) -> FlopCounter:
     """The counter of a model's architecture, which is counted once in a process.
 
     Counting takes seconds for a model of 24 layers, and a run or a study trains the same
@@ -135,6 +144,7 @@ def flop_counter(model: Any, *, recomputing: bool = False) -> FlopCounter:
     Args:
         model: As for :class:`FlopCounter`; adapters of PEFT not merged into their weights.
         recomputing: As for :class:`FlopCounter`.
+        as_inputs: As for :class:`FlopCounter`.
 
     Returns:
         The counter of the first model with the same modules, sizes, frozen parameters and
@@ -145,7 +155,7 @@ def flop_counter(model: Any, *, recomputing: bool = False) -> FlopCounter:
     attention = getattr(model.config, "_attn_implementation", None)
     key = (type(model), repr(model), repr(settings), attention, recomputing, *sizes)
     if key not in _counters:
-        _counters[key] = FlopCounter(model, recomputing=recomputing)
+        _counters[key] = FlopCounter(model, recomputing=recomputing, as_inputs=as_inputs)
     return _counters[key]
 
 

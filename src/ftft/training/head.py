@@ -9,29 +9,6 @@ import torch
 
 from ftft.errors import ModelError
 
-# What a configuration says about the task that a model was trained for before.
-_OLD_TASK = ("finetuning_task", "task_specific_params", "function_to_apply")
-
-
-def set_task(config: Any, class_names: Sequence[str]) -> None:
-    """Make a configuration that of a classifier with these classes, and of nothing else.
-
-    Args:
-        config: A ``transformers`` configuration, changed in place, with its text part.
-        class_names: Names of the classes, in the order of the head's outputs.
-    """
-    for part in {id(one): one for one in (config, config.get_text_config())}.values():
-        part.num_labels = len(class_names)
-        part.id2label = dict(enumerate(class_names))
-        part.label2id = {name: index for index, name in enumerate(class_names)}
-        # A pipeline would give sigmoids for "multi_label_classification".
-        part.problem_type = "single_label_classification"
-        for name in _OLD_TASK:
-            vars(part).pop(name, None)
-        # Only logits are wanted, and by their name.
-        part.return_dict = True
-        part.output_hidden_states = part.output_attentions = False
-
 
 def head_weights(model: Any) -> list[str]:
     """Names of the weights that are not the network's, in the model's order."""

@@ -12,12 +12,15 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError, first_line
+from ftft.tasks.base import Task
+from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.outputs import auto_model
 from ftft.training.beside import check_beside
-from ftft.training.head import output_order, set_task, settle_head
+from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 
@@ -142,9 +145,7 @@ def load_tokenizer(settings: FineTuning) -> Any:
     with explained(settings.model):
         _check_beside(settings, place)
         tokenizer = AutoTokenizer.from_pretrained(
-            place,
-            revision=settings.revision,
-            trust_remote_code=settings.trust_remote_code,
+            place, revision=settings.revision, trust_remote_code=settings.trust_remote_code
         )
         return _with_words(tokenizer, settings.model)
 
@@ -176,9 +177,7 @@ def load_config(settings: FineTuning) -> Any:
     with explained(settings.model):
         _check_beside(settings, place)
         config = AutoConfig.from_pretrained(
-            place,
-            revision=settings.revision,
-            trust_remote_code=settings.trust_remote_code,
+            place, revision=settings.revision, trust_remote_code=settings.trust_remote_code
         )
     if settings.layers is not None:
         _cut_layers(config, settings)
@@ -200,34 +199,35 @@ def _cut_layers(config: Any, settings: FineTuning) -> None:
 
 def load_model(
     settings: FineTuning,
-    class_names: tuple[str, ...],
+    outputs: tuple[str, ...],
     *,
     seed: int,
+    task: Task = CLASSIFICATION,
     say: Callable[[str], None] | None = None,
 ) -> Any:
-    """Load a sequence classifier in float32, with a new head unless the old one is to be kept.
+    """Load a model in float32, with a new head unless the old one is to be kept.
 
     Args:
         settings: Model name, head, layers, frozen parts.
-        class_names: Names of the classes, in the order of the head's outputs.
+        outputs: Names of the head's outputs, in their order.
         seed: Seed of a new head's weights.
+        task: What the model is for.
         say: Receives a line: what becomes of a head that the model has already.
 
     Returns:
-        A ``transformers`` model for sequence classification.
+        A ``transformers`` model for the task.
 
     Raises:
         ModelError: It cannot be loaded, weights of the network itself are missing, or the head
             cannot be kept.
     """
     config = load_config(settings)
-    order = None
-    if settings.head == "keep":
-        order = output_order(config, class_names, settings.model)
-    set_task(config, class_names)
+    keep = task.new_head and settings.head == "keep"
+    order = output_order(config, outputs, settings.model) if keep else None
+    task.configure(config, outputs)
     torch.manual_seed(seed)
     with explained(settings.model), quiet():
-        model, info = AutoModelForSequenceClassification.from_pretrained(
+        model, info = auto_model(task).from_pretrained(
             resolve_model(settings.model),
             config=config,
             # Named, because transformers looks for the hub's own conversion to safetensors
@@ -242,9 +242,10 @@ def load_model(
     # Weights of another shape than the network's were left out, which is missing too.
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     _refuse_missing_layers(model, missing, settings.model)
-    note = settle_head(model, missing, order, seed=seed, name=settings.model)
-    if note and say is not None:
-        say(note)
+    if task.new_head:
+        note = settle_head(model, missing, order, seed=seed, name=settings.model)
+        if note and say is not None:
+            say(note)
     check_weight_values(model, f"model {settings.model}")
     if settings.freeze_embeddings:
         freeze_embeddings(model)
@@ -266,7 +267,9 @@ def _models_in(folder: Path) -> str:
     )
 
 
-def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tuple[Any, Any]:
+def load_finetuned(
+    folder: str | Path, *, trust_remote_code: bool = False, task: Task = CLASSIFICATION
+) -> tuple[Any, Any]:
     """Load a model that ftft wrote, with its tokenizer, from a local folder.
 
     Raises:
@@ -280,7 +283,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
     check_weights(Path(folder), str(folder))
     with explained(str(folder)), quiet():
         check_beside(str(folder), None, str(folder), trusted=trust_remote_code)
-        model, info = AutoModelForSequenceClassification.from_pretrained(
+        model, info = auto_model(task).from_pretrained(
             folder,
             dtype=torch.float32,
             trust_remote_code=trust_remote_code,
@@ -293,7 +296,7 @@ def load_finetuned(folder: str | Path, *, trust_remote_code: bool = False) -> tu
         lost = sorted(info["missing_keys"])
         raise ModelError(
             f"{folder}: {len(lost)} weights are missing from {WEIGHTS} (first: {lost[0]}), so this "
-            "is no finished classifier; give the folder that `ftft run` or `ftft train` wrote."
+            "is no finished model; give the folder that `ftft run` or `ftft train` wrote."
         )
     check_weight_values(model, str(folder))
     return model, tokenizer

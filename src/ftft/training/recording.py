@@ -13,6 +13,7 @@ from transformers.trainer_utils import has_length
 from ftft.data.encode import INDEX_COLUMN
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.errors import DynamicsError
+from ftft.tasks.outputs import logits_of
 
 # Under which the state of the Trainer says in which pass a checkpoint was written.
 _STATE_KEY = "RecordDynamics"
@@ -83,8 +84,9 @@ class RecordDynamics:
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Compute the loss as the Trainer does, and record the batch's logits."""
+        """Compute the loss as the Trainer does, and record the batch."""
         indices = inputs.pop(INDEX_COLUMN, None)
+        labels = inputs.get("labels")  # the Trainer takes them out
         loss, outputs = super().compute_loss(  # type: ignore[misc]  # a mixin
             model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
         )
@@ -96,7 +98,8 @@ class RecordDynamics:
                     "recorder's ids, and let the data collator pass it on."
                 )
             self._recorded = True
-            self._record(self.recorder, indices, logits_of(outputs).detach())
+            with torch.no_grad():
+                self._record(self.recorder, indices, self.recorded(outputs, labels))
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -105,8 +108,20 @@ class RecordDynamics:
             inputs = {name: value for name, value in inputs.items() if name != INDEX_COLUMN}
         return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
 
-    def _record(self, recorder: DynamicsRecorder, indices: Any, logits: torch.Tensor) -> None:
-        recorder.record(self._epoch(), indices, logits)
+    def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
+        """What is recorded of a batch: its logits, unless a subclass gives values.
+
+        Args:
+            outputs: What the model gave.
+            labels: The batch's ``labels``.
+
+        Returns:
+            (n, W), as the recorder's encoding asks for.
+        """
+        return logits_of(outputs).detach()
+
+    def _record(self, recorder: DynamicsRecorder, indices: Any, recorded: torch.Tensor) -> None:
+        recorder.record(self._epoch(), indices, recorded)
 
     def _epoch(self) -> int:
         if self._pass is None:
@@ -176,30 +191,3 @@ class RecordDynamics:
                 "or train from the start and record into a new folder."
             )
         recorder.check_recorded(now.epoch + (now.first_step < done))
-
-
-def logits_of(outputs: Any) -> torch.Tensor:
-    """The logits among a model's outputs.
-
-    Args:
-        outputs: A mapping or object with ``logits``; a tuple, in which they are the first tensor of
-            more than one dimension, since the loss comes before them where there is one; or the
-            logits themselves.
-
-    Raises:
-        DynamicsError: There are none.
-    """
-    found: Any = outputs
-    if isinstance(outputs, Mapping):
-        found = outputs.get("logits")
-    elif isinstance(outputs, tuple | list):
-        found = next((item for item in outputs if torch.is_tensor(item) and item.ndim > 1), None)
-    elif not torch.is_tensor(outputs):
-        found = getattr(outputs, "logits", None)
-    if not torch.is_tensor(found):
-        raise DynamicsError(
-            f"the model's outputs ({type(outputs).__name__}) hold no logits, so nothing can be "
-            "recorded: let the model, or a compute_loss of your own, return outputs with `logits` "
-            "of shape (examples, classes), by name."
-        )
-    return found

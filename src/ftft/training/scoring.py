@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from transformers import PrinterCallback, TrainingArguments
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
-from ftft.dynamics.container import check_finite
-from ftft.errors import ModelError
+from ftft.dynamics.checks import check_finite
 from ftft.evaluation.metrics import SetScores
+from ftft.tasks import TASKS
 from ftft.training.cost import CostMeter
 from ftft.training.models import load_finetuned
 from ftft.training.precision import resolve_precision
@@ -49,54 +49,47 @@ def score_sets(
         return {name: trainer.score(dataset) for name, dataset in sets.items()}
 
 
-def score_logits(
+def score_recorded(
     model_folder: Path, settings: FineTuning, dataset: EncodedDataset
 ) -> npt.NDArray[np.float32]:
-    """The logits of a model on a data set, (N, C), in evaluation mode.
+    """What a recorder would be given of a model on a data set, (N, W), in evaluation mode.
 
     Raises:
         ModelError: The folder is not a model, or the model has other classes than the set.
-        DynamicsError: The model gives NaN or infinite logits.
+        DynamicsError: The model gives what cannot be recorded, such as NaN.
     """
     with _scorer(model_folder, settings, [dataset]) as trainer:
-        logits = trainer.logits(dataset)
-    check_finite(logits, dataset.labelled.example_ids, str(model_folder))
-    return logits
+        recorded = trainer.record_all(dataset)
+    encoding = trainer.task.encoding
+    check_finite(recorded, dataset.labelled.example_ids, str(model_folder), encoding)
+    return recorded
 
 
 @contextlib.contextmanager
 def _scorer(
-    model_folder: Path, settings: FineTuning, sets: Iterable[EncodedDataset]
+    model_folder: Path, settings: FineTuning, sets: Collection[EncodedDataset]
 ) -> Iterator[FineTuner]:
-    model, tokenizer = load_finetuned(model_folder, trust_remote_code=settings.trust_remote_code)
+    task = TASKS[next(iter(sets)).labelled.task]
+    trusted = settings.trust_remote_code
+    model, tokenizer = load_finetuned(model_folder, trust_remote_code=trusted, task=task)
     for dataset in sets:
-        _check_classes(model, dataset, model_folder)
+        task.check_model(model, dataset.labelled, model_folder)
     with tempfile.TemporaryDirectory() as folder:
         trainer = FineTuner(
             model=model,
+            task=task,
             args=_arguments(settings, folder),
             tokenizer=tokenizer,
             place=model_folder,
             horizon=1,
             dev={},
             watched=(),
-            metric="accuracy",
+            metric="",
             meter=CostMeter(),
             callbacks=[ScoringProgress()],
         )
         trainer.remove_callback(PrinterCallback)
         yield trainer
-
-
-def _check_classes(model: Any, dataset: EncodedDataset, folder: Path) -> None:
-    expected = dataset.labelled.model_classes
-    found = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
-    if found != expected:
-        raise ModelError(
-            f"{folder}: the model's classes are {', '.join(found)}, but the data's are "
-            f"{', '.join(expected)}; name the data's classes as the model's, with a labels "
-            "mapping, and put data.classes in the model's order; or give another model."
-        )
 
 
 def _arguments(settings: FineTuning, folder: str) -> TrainingArguments:

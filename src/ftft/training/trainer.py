@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import SequentialSampler
-from transformers import DataCollatorWithPadding, Trainer
+from transformers import Trainer
 
 from ftft.config.schema import Batching
 from ftft.data.encode import EncodedDataset
-from ftft.dynamics.container import DIVERGED, check_finite
+from ftft.dynamics.checks import DIVERGED
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.errors import DynamicsError
-from ftft.evaluation.metrics import SetScores, predict_classes, score
+from ftft.evaluation.metrics import SetScores
+from ftft.tasks.base import Task
 from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.checkpoints import SealedCheckpoints
 from ftft.training.cost import CostMeter
-from ftft.training.recording import RecordDynamics, logits_of
+from ftft.training.recording import RecordDynamics
+
+# From what a model gave for a batch and the batch's labels to one tensor.
+Wanted: TypeAlias = Callable[[Any, Any], Any]
 
 
 class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     """A Trainer with a learning-rate horizon, named development sets and a cost meter.
 
     Args:
+        task: What the model is for.
         place: The folder of the training or the model, for messages.
         horizon: Step at which the learning rate reaches zero, whatever ``max_steps`` is.
         batching: ``like-length`` or ``shuffled``.
         dev: Development sets by name; all are scored at every evaluation.
         watched: Names of the sets whose mean score stopping looks at.
-        metric: ``accuracy`` or ``macro_f1``.
+        metric: The metric that stopping looks at.
         meter: Counts what the training costs.
         **kwargs: As for ``transformers.Trainer``.
     """
@@ -44,6 +49,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def __init__(
         self,
         *,
+        task: Task,
         place: Path,
         horizon: int,
         batching: Batching = "like-length",
@@ -61,12 +67,13 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             rows = train.rows_with_filler()
         super().__init__(
             train_dataset=rows,
-            eval_dataset={name: dataset.inputs() for name, dataset in dev.items()},
+            eval_dataset={name: one.inputs(task.needs_gold) for name, one in dev.items()},
             processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=multiple),
+            data_collator=task.collator(tokenizer, multiple),
             compute_loss_func=self._summed_loss,
             **kwargs,
         )
+        self.task = task
         self.place = place
         self.horizon = horizon
         self.train_lengths = None if train is None else train.lengths
@@ -91,11 +98,14 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         # Models that claim to take num_items_in_batch still return a mean over the
         # micro-batch; summing and dividing by the whole step's examples is right under
         # gradient accumulation and several processes alike.
-        logits = logits_of(outputs).float()
-        total = torch.nn.functional.cross_entropy(
-            logits, labels, reduction="sum", label_smoothing=self.args.label_smoothing_factor
-        )
-        return total / (len(labels) if num_items_in_batch is None else num_items_in_batch)
+        smoothing = self.args.label_smoothing_factor
+        loss: torch.Tensor = self.task.loss(outputs, labels, num_items_in_batch, smoothing)
+        return loss
+
+    def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
+        """What the task records of a batch."""
+        recorded: torch.Tensor = self.task.recorded(outputs, labels)
+        return recorded
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -105,20 +115,21 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Train on one batch, its shape counted."""
-        self.meter.count_training(tuple(inputs["input_ids"].shape))
+        self.meter.count_training(_shape(inputs))
         return super().training_step(model, inputs, num_items_in_batch)
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Score one batch, its shape counted; of all outputs the logits only."""
-        self.meter.count_evaluation(tuple(inputs["input_ids"].shape))
+        """Score one batch, its shape counted; of all outputs what was asked for only."""
+        self.meter.count_evaluation(_shape(inputs))
+        inputs = self._prepare_inputs(inputs)
+        labels = inputs.pop("labels", None)
         with torch.no_grad(), self.compute_loss_context_manager():
-            outputs = model(**self._prepare_inputs(inputs))
-        return None, logits_of(outputs), None
+            return None, self._wanted(model(**inputs), labels), None
 
-    def _record(self, recorder: DynamicsRecorder, indices: Any, logits: torch.Tensor) -> None:
+    def _record(self, recorder: DynamicsRecorder, indices: Any, recorded: torch.Tensor) -> None:
         # Rows that only fill up a batch, so that every process has one, are no examples.
         real = indices >= 0 if self.args.world_size > 1 else slice(None)
-        super()._record(recorder, indices[real], logits[real])
+        super()._record(recorder, indices[real], recorded[real])
 
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         lengths = self.train_lengths
@@ -139,24 +150,24 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         # The order is ours (by length) and is undone by position, so no sampler may change it.
         return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
 
-    def logits(self, dataset: EncodedDataset) -> npt.NDArray[np.float32]:
-        """Score a data set in evaluation mode, in batches of like length.
+    def predict_all(self, dataset: EncodedDataset) -> npt.NDArray[Any]:
+        """What the task predicts of N examples, (N, …), in evaluation mode."""
+        return self._run_over(dataset, self.task.predictions)
 
-        Args:
-            dataset: N examples.
+    def record_all(self, dataset: EncodedDataset) -> npt.NDArray[Any]:
+        """What the task records of N examples, (N, W), in evaluation mode."""
+        return self._run_over(dataset, self.task.recorded)
 
-        Returns:
-            Logits, float32 of shape (N, C), in the order of the data set, all finite.
-
-        Raises:
-            DynamicsError: A logit is NaN or infinite.
-        """
+    def _run_over(self, dataset: EncodedDataset, wanted: Wanted) -> npt.NDArray[Any]:
+        self._wanted = wanted
         order = np.argsort(-dataset.lengths, kind="stable")
-        loader = self.get_test_dataloader(dataset.inputs().select(order))
+        loader = self.get_test_dataloader(dataset.inputs(self.task.needs_gold).select(order))
         output = self.evaluation_loop(loader, description="scoring", prediction_loss_only=False)
-        logits = np.empty(output.predictions.shape, dtype=np.float32)
-        logits[order] = output.predictions
-        return logits
+        found = output.predictions
+        # Half precision is kept exactly.
+        result = np.empty_like(found, dtype=np.float32 if found.dtype.kind == "f" else None)
+        result[order] = found
+        return result
 
     def score(self, dataset: EncodedDataset) -> SetScores:
         """Metrics on one data set, by slice too.
@@ -164,14 +175,8 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         Raises:
             DynamicsError: A logit is NaN or infinite, so the model predicts nothing.
         """
-        labelled, logits = dataset.labelled, self.logits(dataset)
-        check_finite(logits, labelled.example_ids, f"{self.place}, scored on {labelled.name}")
-        predicted = predict_classes(logits, labelled.class_of_model_class)
-        slices = {
-            name: np.asarray(labelled.rows.with_format("numpy")[f"slice:{name}"][:])
-            for name in labelled.slices
-        }
-        return score(predicted, labelled.labels, slices)
+        at = f"{self.place}, scored on {dataset.labelled.name}"
+        return self.task.score(dataset.labelled, self.predict_all(dataset), at)
 
     def evaluate(
         self,
@@ -225,3 +230,9 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         self.meter.gather()
         super()._save_checkpoint(model, trial)
         self.meter.lap_overhead()
+
+
+def _shape(inputs: Mapping[str, Any]) -> tuple[int, int]:
+    """Texts in a batch, and tokens of each; an example may have several texts."""
+    ids = inputs["input_ids"]
+    return ids.numel() // ids.shape[-1], ids.shape[-1]

@@ -167,7 +167,7 @@ class _Part:
 
     def __init__(self, datamap: DataMap, rows: Rows) -> None:
         self.ids = datamap.example_ids.take(rows)
-        self.labels = np.array(datamap.class_names, dtype=object)[datamap.labels[rows]]
+        self.labels = np.array(datamap.group_names, dtype=object)[datamap.labels[rows]]
         self.confidence = datamap.confidence[rows]
         self.variability = datamap.variability[rows]
 
@@ -188,7 +188,7 @@ def _in_common(one: DataMap, other: DataMap) -> tuple[Rows, Rows]:
             "they are of different data. Compare maps of the same training set."
         )
     names = [
-        np.array(datamap.class_names, dtype=object)[datamap.labels[rows]]
+        np.array(datamap.group_names, dtype=object)[datamap.labels[rows]]
         for datamap, rows in ((one, mine), (other, theirs))
     ]
     different = np.flatnonzero(names[0] != names[1])

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed, transient
 from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
 from ftft.cartography.ranking import top_set
-from ftft.cartography.trajectories import point_values
 from ftft.dynamics.container import TrainingDynamics
 from ftft.transfer.agreement import overlap_of
 from ftft.transfer.stability import stability
@@ -139,32 +137,35 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn 
     checked_fraction(fraction, "The selected fraction")
     datamap = DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
     ids, total = datamap.example_ids, len(datamap)
+    dynamics = dynamics.take(ids)
     count = max(1, round(fraction * total))
     hard = top_set(datamap.confidence, ids, count, largest=False)
     ambiguous = top_set(datamap.variability, ids, count, largest=True)
     both = overlap_of(ambiguous, hard, total)
     first, last = (
-        point_values(dynamics.epoch_logits(epoch), dynamics.labels)
+        dynamics.point_values(epoch)
         # The very first point, whatever burn-in is: what was learnt before it counts.
         for epoch in (dynamics.epochs[0], dynamics.epochs[-1])
     )
     steady = stability(dynamics, fraction, burn_in)
-    rise: npt.NDArray[np.float64] = last.probability[hard] - first.probability[hard]
+    rise = last.probability[hard] - first.probability[hard]
     return Signals(
         examples=total,
         points=len(datamap.epochs),
         burn_in=datamap.burn_in,
         transient=transient(dynamics),
         fraction=fraction,
-        majority=float(np.bincount(datamap.labels).max() / total),
-        train_accuracy=float(last.correct.mean()),
+        majority=float(np.bincount(datamap.labels).max() / total)
+        if datamap.class_names
+        else dynamics.chance,
+        train_accuracy=last.accuracy,
         easy=float((datamap.region_code == REGIONS.index(EASY)).mean()),
         ambiguous_and_hard=both.shared,
         chance=both.chance,
         ambiguous_confidence=float(datamap.confidence[ambiguous].mean()),
         ambiguous_unlearnt=float((datamap.confidence[ambiguous] < 0.5).mean()),
-        hard_learnt=float(rise.mean()),
-        hard_right=float(last.correct[hard].mean()),
+        hard_learnt=float(rise[~np.isnan(rise)].mean()),
+        hard_right=last.take(hard).accuracy,
         steady=steady[-1] if steady else None,
     )
 

@@ -37,14 +37,17 @@ def selections_by_point(
     # The running variance of Welford (1962): every point is read once.
     mean: npt.NDArray[np.float64] = np.zeros(len(dynamics))
     squares: npt.NDArray[np.float64] = np.zeros(len(dynamics))
+    counts = np.zeros(len(dynamics), dtype=np.int64)
     selections = []
     for number, probability in enumerate(by_epoch.astype(np.float64), start=1):
-        delta = probability - mean
-        mean += delta / number
-        squares += delta * (probability - mean)
+        present = ~np.isnan(probability)
+        counts += present
+        delta = np.where(present, probability - mean, 0.0)
+        mean += delta / np.maximum(counts, 1)
+        squares += np.where(present, delta * (probability - mean), 0.0)
         if number > 1:
-            # As the map does, so that ties are the same ones.
-            variability = np.sqrt(squares / number).astype(np.float32)
+            # As the map does, so that ties are the same ones. Missing examples are never ambiguous.
+            variability = np.sqrt(squares / np.maximum(counts, 1)).astype(np.float32)
             rows = top_set(variability, dynamics.example_ids, count, largest=True)
             selections.append(np.sort(rows))
     return selections

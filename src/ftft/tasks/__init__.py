@@ -1,0 +1,20 @@
+"""The tasks: what the rest does not know about an example's answer."""
+
+from __future__ import annotations
+
+from ftft.config.schema import Experiment
+from ftft.data.dataset import TaskData
+from ftft.tasks.base import Task
+from ftft.tasks.classification import CLASSIFICATION
+
+TASKS: dict[str, Task] = {CLASSIFICATION.name: CLASSIFICATION}
+"""Every task by the name that an experiment calls it."""
+
+
+def load_data(experiment: Experiment) -> TaskData:
+    """Read, check and join all the data of an experiment.
+
+    Raises:
+        DataError: Something cannot be read or does not fit.
+    """
+    return TASKS[experiment.task].load(experiment.data)
