@@ -175,7 +175,8 @@ def test_slices_are_texts_whatever_the_file(tmp_path, suffix):
     if suffix == ".parquet":
         table.to_parquet(path)
     elif suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_dict("records")))
+        rows = [{"example_id": "007", "kind": "01"}, {"example_id": "8", "kind": None}]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
         table.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
     assert read_slices(path) == {"kind": {"007": "01"}}

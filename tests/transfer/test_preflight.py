@@ -82,7 +82,7 @@ def test_a_reference_that_learnt_is_good():
     found = preflight(FINE, DevScore(0.9, 0.5, expected=0.93))
     assert (found.verdict, found.advice) == ("good", ())
     assert found.reasons == ()
-    assert [one.verdict for one in found.findings] == ["good"] * 7
+    assert [one.verdict for one in found.findings] == ["good"] * 8
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,11 @@ def test_a_reference_that_learnt_is_good():
         ({"easy": 0.3}, "doubtful", "30% of the examples are easy"),
         ({"ambiguous_and_hard": 0.1}, "doubtful", "10% of the ambiguous are among the hardest"),
         ({"hard_learnt": 0.02}, "doubtful", "of the hardest 85% are right"),
+        (
+            {"ambiguous_unlearnt": 0.12},
+            "doubtful",
+            "12% of the ambiguous were mostly answered wrong",
+        ),
         ({"steady": None, "points": 2}, "doubtful", "with 2 recording points nobody can tell"),
         ({"steady": 0.5}, "doubtful", "left 50% of the ambiguous as they were"),
     ],

@@ -1,4 +1,4 @@
-"""``ftft preflight``: does a reference look able to transfer?"""
+"""``ftft preflight``: has a reference learnt its data?"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftft.cli.common import tell
+from ftft.cli.common import say, tell
 from ftft.cli.show import add_row, console, table
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def show_preflight(result: Preflight) -> None:
         tell(f"  {finding.verdict}: {finding.reason}")
     for line in result.advice:
         tell(f"  try: {line}")
+    say("note: this says whether the reference has learnt its data, not how a main model will do")
 
 
 def show_choice(judged: Sequence[Judged], best: Judged) -> None:

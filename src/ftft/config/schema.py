@@ -197,8 +197,8 @@ class Reference(FineTuning):
     stop: Literal["stable", "full"] = Field(
         "full",
         description="stable: stop after the recording point that left the map's ambiguous region "
-        "all but as it was, once the reference looks able to transfer. full: train all epochs, "
-        "as in the paper.",
+        "all but as it was, once preflight finds that the reference has learnt its data. full: "
+        "train all epochs, as in the paper.",
     )
     stable_share: Fraction = Field(
         0.8,

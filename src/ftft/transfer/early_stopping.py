@@ -29,7 +29,7 @@ class Settling:
 
         That alone would not do. While the hard examples have not been learnt, the selection can
         stand still, and it turns over when they are (docs/transfer.md): so the reference must
-        look able to transfer, too.
+        have learnt its data, too.
 
         Args:
             dynamics: What was recorded so far. With fewer than three points after burn-in it
