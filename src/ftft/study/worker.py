@@ -106,7 +106,7 @@ def _died(status: int, errors: IO[str]) -> str:
     errors.seek(0)
     lines = [line for line in errors.read()[-_LAST:].splitlines() if line.strip()]
     last = f"; its last words: {lines[-1].strip()}" if lines else ""
-    if status == -signal.SIGKILL:
+    if status == -9:  # SIGKILL, which Windows does not have
         return f"its process was killed, perhaps for want of memory{last}"
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
     return f"its process ended {how}{last}"
