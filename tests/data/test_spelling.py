@@ -1,11 +1,11 @@
 """Values that are the same, and YAML that can be pasted."""
 
 import pytest
-import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftft.config.data import DataSource
+from ftft.config.yaml_core import parse
 from ftft.data.pasted import yaml_list, yaml_mapping, yaml_text
 from ftft.data.spelling import has_fraction, respelt, same_value, spelling_key
 
@@ -85,9 +85,9 @@ def test_no_fraction(text):
 @example("😀")
 def test_every_text_is_read_as_it_is(text):
     source = {"path": "x", "text": "t", "label": "l"}
-    where = yaml.safe_load(f"where: {yaml_mapping({text: [text, 'z' + text]})}")
+    where = parse(f"where: {yaml_mapping({text: [text, 'z' + text]})}")
     assert DataSource(**source, **where).where == {text: [text, "z" + text]}
-    labels = yaml.safe_load(f"{{labels: {yaml_mapping({text: text})}}}")
+    labels = parse(f"{{labels: {yaml_mapping({text: text})}}}")
     assert DataSource(**source, **labels).labels == {text: text}
 
 

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ftft.config.data import DataSource
 from ftft.config.schema import NAME_PATTERN
+from ftft.config.yaml_core import dump
 from ftft.errors import ConfigError
 
 MAX_WIDTH = sys.maxsize
@@ -40,7 +39,7 @@ data:
   #     path: other.csv
   #     text: {text}
   #     label: {label}
-  #     labels: {{"their name": "our name"}}   # quote yes, no, on and off: YAML reads them as true
+  #     labels: {{"their name": "our name"}}
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
@@ -137,11 +136,11 @@ def _flow(value: Any) -> str:
     # Dumped inside a list and unwrapped, so that a bare scalar gets no document end mark.
     if isinstance(value, str) and _one_line(value) != value:
         # In double quotes whatever cannot be seen is escaped, and all stays on one line.
-        return yaml.safe_dump([value], default_style='"', width=MAX_WIDTH).strip()[2:]
+        quoted = dump([value], default_style='"', width=MAX_WIDTH, allow_unicode=False)
+        return quoted.strip()[2:]
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=MAX_WIDTH)
-    return text.strip()[1:-1]
+    return dump([value], default_flow_style=True, width=MAX_WIDTH).strip()[1:-1]
 
 
 def _one_line(text: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-# What YAML 1.1 and 1.2 take for text when it stands bare, and whole numbers, which the
-# experiment file takes for text. Whatever else there is stands in quotes.
+# What YAML takes for text when it stands bare, and whole numbers, which the experiment file
+# takes for text. Whatever else there is stands in quotes.
 _BARE = re.compile(r"[^\W\d_](?:[\w.-]*\w)?(?: [^\W\d_](?:[\w.-]*\w)?)*|-?[1-9]\d{0,14}|0")
-_NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_NOT_TEXT = frozenset({"true", "false", "null"})
 _ESCAPED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -20,12 +20,12 @@ def yaml_text(value: str) -> str:
 
 
 def yaml_list(values: Iterable[str]) -> str:
-    """Write a list on one line: ``[a, "no"]``."""
+    """Write a list on one line: ``[a, "true"]``."""
     return f"[{', '.join(map(yaml_text, values))}]"
 
 
 def yaml_mapping(values: Mapping[str, str | list[str]]) -> str:
-    """Write a mapping of texts to texts or lists on one line: ``{a: b, "no": [c]}``."""
+    """Write a mapping of texts to texts or lists on one line: ``{a: b, "true": [c]}``."""
     pairs = (
         f"{yaml_text(key)}: {yaml_text(value) if isinstance(value, str) else yaml_list(value)}"
         for key, value in values.items()
