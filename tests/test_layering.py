@@ -23,7 +23,7 @@ EXPERIMENT = RESULTS | REPORT | {"experiment"}
 # Part -> the parts it may import, and the packages from outside; from the bottom up.
 TABLE = {
     "errors": (set(), set()),
-    "utils": ({"errors"}, {"torch", "accelerate"}),
+    "utils": ({"errors"}, {"torch", "accelerate", "xxhash"}),
     "config": (BASE, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),

@@ -24,7 +24,7 @@ from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import DynamicsError, FtftError, WorkspaceError
 from ftft.utils import signals
-from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text
+from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text, xxh3_of
 
 SEAL_NAME = "checksums.json"
 
@@ -109,7 +109,7 @@ def seal(folder: Path, dynamics: Path | None) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != SEAL_NAME:
             sync_file(path)
-            files[path.relative_to(folder).as_posix()] = sha256_of(path)
+            files[path.relative_to(folder).as_posix()] = xxh3_of(path)
     flushes = [] if dynamics is None else [flush.path.name for flush in list_flushes(dynamics)]
     sync_folder(folder.parent)
     content = {"files": files, "dynamics": flushes}
@@ -127,7 +127,8 @@ def damage(folder: Path) -> str:
         return f"{folder / SEAL_NAME} is damaged ({error})"
     for name, expected in files.items():
         try:
-            found = sha256_of(folder / name)
+            # Version 0.1 sealed with SHA-256, whose digests are twice as long.
+            found = (xxh3_of if len(expected) == 32 else sha256_of)(folder / name)
         except OSError as error:
             return f"{folder / name} cannot be read ({error.strerror or error})"
         if found != expected:
