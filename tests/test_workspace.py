@@ -281,7 +281,7 @@ class TestDamage:
         first = workspace.stage("a", {}, writing("whole"))
         flip(first.folder / "model.txt")
         with pytest.raises(WorkspaceError, match="--force-stage a to build"):
-            workspace.stage("b", {}, writing("from it"), reads=(first,))
+            workspace.stage("b", {}, writing("from it"), upstream=(first,))
         assert not (workspace.folder / "b").exists()
 
     def test_a_single_artifact_is_checked_too(self, workspace):
@@ -342,10 +342,10 @@ class TestForced:
         self, workspace, content, reused
     ):
         first = workspace.stage("a", {}, writing("old"))
-        workspace.stage("b", {}, writing("from it"), reads=(first,))
+        workspace.stage("b", {}, writing("from it"), upstream=(first,))
         workspace.force("a")
         again = workspace.stage("a", {}, writing(content))
-        assert workspace.stage("b", {}, writing("from it"), reads=(again,)).reused == reused
+        assert workspace.stage("b", {}, writing("from it"), upstream=(again,)).reused == reused
 
 
 class TestScratch:

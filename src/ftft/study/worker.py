@@ -145,7 +145,7 @@ def _stages(job: Job, say: Say) -> Stages:
     datasets.disable_progress_bars()
     workspace = Workspace(job.folder / job.task.data, builds=job.task.makes)
     data = load_data(job.experiment.data)
-    return Stages(job.experiment, data, workspace, say, job.task.places)
+    return Stages(job.experiment, data, workspace, say, job.task.stage_paths)
 
 
 if __name__ == "__main__":

@@ -118,12 +118,12 @@ class Workspace:
     def stage(
         self,
         name: str,
-        made_from: Mapping[str, Any],
+        inputs: Mapping[str, Any],
         build: Callable[[Path], Mapping[str, Any]],
         environment: Mapping[str, Any] | None = None,
-        reads: Sequence[Stage] = (),
+        upstream: Sequence[Stage] = (),
         *,
-        together: bool = False,
+        collective: bool = False,
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
 
@@ -132,14 +132,14 @@ class Workspace:
 
         Args:
             name: Path below the run folder.
-            made_from: Everything the outcome depends on, as plain JSON values.
+            inputs: Everything the outcome depends on, as plain JSON values.
             build: Writes files into the folder it is given and returns the stage's result, plain
-                JSON values. If an earlier call with the same ``made_from`` was interrupted, the
+                JSON values. If an earlier call with the same ``inputs`` was interrupted, the
                 folder holds what that call left. Its folder ``checkpoints`` is removed at the end.
             environment: Versions and hardware, kept with the stage.
-            reads: Stages whose files are read: they are checked before, and where they were built
-                again and came out differently, so is this one.
-            together: Whether all processes build it together; else the first does, alone.
+            upstream: Stages whose files are read: they are checked before, and where they were
+                built again and came out differently, so is this one.
+            collective: Whether all processes build it together; else the first does, alone.
 
         Returns:
             The finished stage.
@@ -152,17 +152,17 @@ class Workspace:
         folder = self.folder / name
         record: dict[str, Any] = {
             "schema": STAGE_SCHEMA,
-            "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": made_from}),
-            "made_from": made_from,
-            "read": {stage.name: stage.content for stage in reads},
+            "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": inputs}),
+            "made_from": inputs,
+            "read": {stage.name: stage.content for stage in upstream},
             "environment": dict(environment or {}),
         }
         if self.builds is not None and name not in self.builds:
             return self._only_read(folder, name, record)
-        before = distributed.from_first(lambda: self._begun(folder, name, record, reads))
+        before = distributed.from_first(lambda: self._begun(folder, name, record, upstream))
         if before is not None:
             return before
-        if together:
+        if collective:
             result = build(folder)
             return distributed.from_first(lambda: self._ended(folder, name, record, result))
         return distributed.from_first(lambda: self._ended(folder, name, record, build(folder)))
@@ -178,7 +178,7 @@ class Workspace:
         return self._finished(folder, name, before)
 
     def _begun(
-        self, folder: Path, name: str, record: dict[str, Any], reads: Sequence[Stage]
+        self, folder: Path, name: str, record: dict[str, Any], upstream: Sequence[Stage]
     ) -> Stage | None:
         """Make the folder ready to be built in; where the stage is finished, return it."""
         with _writing(folder):
@@ -187,7 +187,7 @@ class Workspace:
             finished = self._finished(folder, name, before)
             shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # killed before it was removed
             return finished
-        for stage in reads:
+        for stage in upstream:
             stage.check()
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
