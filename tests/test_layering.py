@@ -32,7 +32,7 @@ TABLE = {
     "transfer": (MAPS, {"numpy", "pandas", "pyarrow"}),
     "evaluation": (BASE, {"numpy"}),
     # Metrics are pure NumPy, so training may score development sets with them.
-    "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
+    "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy"}),
     "workspace": (BASE, {"filelock"}),
     "results": (RESULTS, {"numpy", "pyarrow", "scipy"}),
     # It reads what a run left in its folder, so that it needs no torch.

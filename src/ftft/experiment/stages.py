@@ -262,7 +262,6 @@ class Stages:
                 dev,
                 self.encodings.tokenizer(settings),
                 folder,
-                title=f"{name}, seed {plan.seed}",
                 recording=recording,
                 settled=None if until is None else until.is_reached,
                 tracked=followed,
