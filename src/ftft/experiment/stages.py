@@ -15,17 +15,12 @@ from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.store import read_dynamics
 from ftft.evaluation.metrics import SetScores
+from ftft.experiment.again_words import again_in_words
 from ftft.experiment.logged_metrics import tracked
 from ftft.experiment.stage_words import dev_score, points_used, training_in_words, write_selection
 from ftft.selection.selection import Selection
 from ftft.selection.strategies import CLUSTERS, RANDOM, select
-from ftft.training.arguments import (
-    Plan,
-    decisive,
-    equal_cost_plan,
-    main_plan,
-    reference_plan,
-)
+from ftft.training.arguments import Plan, decisive, equal_cost_plan, main_plan, reference_plan
 from ftft.training.cost import Amount, TrainingCost
 from ftft.training.encodings import Encodings
 from ftft.training.erm_cost import plan_erm_cost
@@ -40,6 +35,7 @@ from ftft.transfer.preflight import signals as preflight_signals
 from ftft.utils import signals
 from ftft.utils.environment import environment
 from ftft.utils.signals import Stopped
+from ftft.workspace.changes import Again
 from ftft.workspace.workspace import Stage, Workspace
 
 Say = Callable[[str], None]
@@ -286,7 +282,8 @@ class Stages:
             "recording": None if recording is None else recording.model_dump(),
             "until": None if until is None else asdict(until),
         }
-        stage = self._stage(f"{name}/seed-{plan.seed}", inputs, build, collective=True)
+        full_name = f"{name}/seed-{plan.seed}"
+        stage = self._stage(full_name, inputs, build, collective=True, selection=selection)
         if not stage.reused:
             sets, metric = self._dev(settings), self.experiment.metric
             for line in training_in_words(stage.result, plan, sets, metric):
@@ -330,14 +327,19 @@ class Stages:
         *,
         upstream: Sequence[Stage] = (),
         collective: bool = False,
+        selection: Stage | None = None,
     ) -> Stage:
         start = time.perf_counter()
         kind, _, seed = name.rpartition("/")
         name = f"{self.stage_paths.get(kind, kind)}/{seed}"
+
+        def again(why: Again) -> None:
+            self.say(f"{name}: again: {again_in_words(why, self.experiment, kind, selection)}")
+
         try:
             signals.check()
             stage = self.workspace.stage(
-                name, inputs, build, environment(), upstream, collective=collective
+                name, inputs, build, environment(), upstream, collective=collective, again=again
             )
         except Stopped as stop:
             stop.stage, stop.finished = name, tuple(self._finished)

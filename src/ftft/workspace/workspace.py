@@ -21,6 +21,7 @@ from typing import Any
 from ftft.errors import WorkspaceError
 from ftft.utils import distributed
 from ftft.utils.atomic import remove_leftovers
+from ftft.workspace.changes import Tell, why_again
 from ftft.workspace.layout import check_writable, stage_name, unwritable
 from ftft.workspace.lock import held
 from ftft.workspace.stage_record import (
@@ -124,6 +125,7 @@ class Workspace:
         upstream: Sequence[Stage] = (),
         *,
         collective: bool = False,
+        again: Tell = lambda why: None,
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
 
@@ -140,6 +142,7 @@ class Workspace:
             upstream: Stages whose files are read: they are checked before, and where they were
                 built again and came out differently, so is this one.
             collective: Whether all processes build it together; else the first does, alone.
+            again: Receives the reason before the stage is built, where it was built before.
 
         Returns:
             The finished stage.
@@ -159,7 +162,7 @@ class Workspace:
         }
         if self.builds is not None and name not in self.builds:
             return self._only_read(folder, name, record)
-        before = distributed.from_first(lambda: self._begun(folder, name, record, upstream))
+        before = distributed.from_first(lambda: self._begun(folder, name, record, upstream, again))
         if before is not None:
             return before
         if collective:
@@ -178,9 +181,10 @@ class Workspace:
         return self._finished(folder, name, before)
 
     def _begun(
-        self, folder: Path, name: str, record: dict[str, Any], upstream: Sequence[Stage]
+        self, folder: Path, name: str, record: dict[str, Any], upstream: Sequence[Stage], tell: Tell
     ) -> Stage | None:
         """Make the folder ready to be built in; where the stage is finished, return it."""
+        old = read_record(folder, name) or _previous(folder, name)
         with _writing(folder):
             before = _go_on_with(folder, name, record)
         if before is not None:
@@ -189,6 +193,9 @@ class Workspace:
             return finished
         for stage in upstream:
             stage.check()
+        names = {stage.digest: stage.name for stage in upstream}
+        if old is not None and (why := why_again(old, record, names)):
+            tell(why)
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_record(folder, {**record, "status": "running"})
@@ -222,16 +229,18 @@ class Workspace:
         except WorkspaceError:
             record = None
         with _writing(folder):
+            if not folder.is_dir():
+                return
             if record is not None and record["status"] == "finished":
                 _set_aside(folder, record)
-            elif folder.is_dir():
+            else:
                 shutil.rmtree(folder)
-            if record is not None:
-                # Says that the stage is to be run, so that what was set aside stays there.
-                folder.mkdir(parents=True)
-                kept = ("schema", "digest", "made_from", "read", "environment")
-                marker = {key: record[key] for key in kept if key in record}
-                write_record(folder, {**marker, "schema": STAGE_SCHEMA, "status": "running"})
+            # Says that the stage is to be run, so that what was set aside stays there.
+            folder.mkdir(parents=True)
+            kept = ("made_from", "read", "environment", "digest")
+            marker = {key: record[key] for key in kept if key in record} if record else {}
+            marker |= {"schema": STAGE_SCHEMA, "status": "running", "forced": True}
+            write_record(folder, {"digest": "", **marker})
 
     def _finished(self, folder: Path, name: str, record: Mapping[str, Any]) -> Stage:
         # Several methods may share a stage; once a process is enough.
