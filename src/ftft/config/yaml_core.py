@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 import re
 import reprlib
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -102,6 +103,18 @@ def dump(values: Any, **options: Any) -> str:
     """Write plain values, keys in their order, so that YAML 1.1 and 1.2 both read the same."""
     given: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, **options}
     return str(yaml.dump(values, Dumper=_Dumper, **given))
+
+
+def flow(value: Any) -> str:
+    """Write a value on one line, as in ``{a: [b]}``; what cannot be seen is escaped."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{flow(key)}: {flow(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    hidden = isinstance(value, str) and not value.isprintable()
+    style = {"default_style": '"', "allow_unicode": False} if hidden else {}
+    # Inside a list, since a bare scalar would get a document end mark.
+    return dump([value], default_flow_style=True, width=sys.maxsize, **style).strip()[1:-1]
 
 
 def parse(text: str) -> Any:

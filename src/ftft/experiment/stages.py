@@ -220,9 +220,8 @@ class Stages:
 
     def dev(self, settings: FineTuning) -> DevSets:
         """The development sets of a model, encoded for it."""
-        sets = {
-            name: self.encodings.encoded(settings, one) for name, one in self._dev(settings).items()
-        }
+        dev = self._dev(settings).items()
+        sets = {name: self.encodings.encoded(settings, one) for name, one in dev}
         return DevSets(sets, self._watched(settings), self.experiment.metric)
 
     def _dev(self, settings: FineTuning) -> dict[str, LabelledDataset]:
@@ -283,7 +282,8 @@ class Stages:
             "until": None if until is None else asdict(until),
         }
         full_name = f"{name}/seed-{plan.seed}"
-        stage = self._stage(full_name, inputs, build, collective=True, selection=selection)
+        selected = "" if selection is None else selection.name
+        stage = self._stage(full_name, inputs, build, collective=True, selected=selected)
         if not stage.reused:
             sets, metric = self._dev(settings), self.experiment.metric
             for line in training_in_words(stage.result, plan, sets, metric):
@@ -327,14 +327,14 @@ class Stages:
         *,
         upstream: Sequence[Stage] = (),
         collective: bool = False,
-        selection: Stage | None = None,
+        selected: str = "",
     ) -> Stage:
         start = time.perf_counter()
         kind, _, seed = name.rpartition("/")
         name = f"{self.stage_paths.get(kind, kind)}/{seed}"
 
         def again(why: Again) -> None:
-            self.say(f"{name}: again: {again_in_words(why, self.experiment, kind, selection)}")
+            self.say(f"{name}: again: {again_in_words(why, self.experiment, kind, selected)}")
 
         try:
             signals.check()

@@ -8,10 +8,9 @@ also after a power cut, and a damaged one is noticed before it is used.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import DynamicsError, FtftError, WorkspaceError
 from ftft.utils import signals
-from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text, xxh3_of
+from ftft.utils.atomic import checksum_of, sha256_of, sync_file, sync_folder, write_text, xxh3_of
 
 SEAL_NAME = "checksums.json"
 
@@ -113,7 +112,7 @@ def seal(folder: Path, dynamics: Path | None) -> None:
     flushes = [] if dynamics is None else [flush.path.name for flush in list_flushes(dynamics)]
     sync_folder(folder.parent)
     content = {"files": files, "dynamics": flushes}
-    text = json.dumps({**content, "sha256": _checksum(content)}, indent=2)
+    text = json.dumps({**content, "sha256": checksum_of(content)}, indent=2)
     write_text(folder / SEAL_NAME, text + "\n", WorkspaceError)
 
 
@@ -192,13 +191,9 @@ def _best_step(folder: Path) -> Any:
 
 def _sealed(folder: Path) -> dict[str, Any]:
     values = json.loads((folder / SEAL_NAME).read_text(encoding="utf-8"))
-    if not isinstance(values, dict) or values.pop("sha256", None) != _checksum(values):
+    if not isinstance(values, dict) or values.pop("sha256", None) != checksum_of(values):
         raise ValueError("its content does not match its own checksum")
     return values
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def steps_of(folder: Path) -> list[int]:
