@@ -105,7 +105,7 @@ def compare(opened: OpenStudy, task: Task, done: Done, points: int) -> Pair | No
         study,
         workspace=Workspace(opened.folder / f"stopped-{points}" / task.data),
         say=lambda line: print(f"{task.id}: {line}", flush=True),
-        places={given: task.places[kind] for given, kind in kinds.items()},
+        stage_paths={given: task.stage_paths[kind] for given, kind in kinds.items()},
     )
     with stages.workspace.locked():
         trained = stages.main_on(selection, task.seed)
@@ -126,7 +126,7 @@ def compare(opened: OpenStudy, task: Task, done: Done, points: int) -> Pair | No
 
 
 def place(task: Task, kind: str) -> str:
-    return f"{task.places[kind]}/seed-{task.seed}"
+    return f"{task.stage_paths[kind]}/seed-{task.seed}"
 
 
 def finished(opened: OpenStudy) -> dict[Task, Done]:

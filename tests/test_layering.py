@@ -24,7 +24,7 @@ EXPERIMENT = RESULTS | REPORT | {"experiment"}
 # Part -> the parts it may import, and the packages from outside; from the bottom up.
 TABLE = {
     "errors": (set(), set()),
-    "utils": ({"errors"}, {"torch", "accelerate"}),
+    "utils": ({"errors"}, {"torch", "accelerate", "xxhash"}),
     "config": (BASE, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
@@ -35,13 +35,13 @@ TABLE = {
     # Light but for what is imported inside methods, so that reports can ask a task.
     "tasks": (TASKS, {"torch", "transformers", "numpy"}),
     # Metrics are pure NumPy, so training may score development sets with them.
-    "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy", "tqdm"}),
-    "workspace": (BASE, set()),
+    "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy"}),
+    "workspace": (BASE, {"filelock"}),
     "results": (RESULTS, {"numpy", "pyarrow", "scipy"}),
     # It reads what a run left in its folder, so that it needs no torch.
     "report": (REPORT, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
-    "experiment": (EXPERIMENT, {"numpy", "yaml"}),
-    "study": (EXPERIMENT, {"datasets", "ray", "yaml"}),
+    "experiment": (EXPERIMENT, {"numpy"}),
+    "study": (EXPERIMENT, {"datasets", "ray"}),
     "sharing": (RESULTS | CHOICE, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
     "demo": (BASE | CHOICE | {"config", "workspace"}, set()),
     "cli": (
@@ -146,6 +146,22 @@ def test_nothing_is_unpickled():
                 keywords = [f"{k.arg}={ast.unparse(k.value)}" for k in node.keywords]
                 found += [] if "weights_only=True" in keywords else ["torch.load"]
         return found
+
+    assert faults(wrong) == {}
+
+
+POSIX_MODULES = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
+POSIX_NAMES = {"os.fork", "os.getuid", "os.killpg", "os.O_NOFOLLOW", "os.setsid"}
+POSIX_NAMES |= {f"signal.SIG{name}" for name in ("ALRM", "HUP", "KILL", "USR1", "USR2")}
+
+
+def test_nothing_is_taken_that_windows_lacks():
+    """But in a function that asks for the system before."""
+
+    def wrong(_, tree):
+        attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+        named = set(map(ast.unparse, attributes)) & POSIX_NAMES
+        return sorted(named | set(imports(tree, module_level=True)) & POSIX_MODULES)
 
     assert faults(wrong) == {}
 

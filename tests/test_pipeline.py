@@ -369,6 +369,13 @@ class TestReuse:
             for name in ("reference", "map", "erm", "erm_es", "dm-map", "scores/erm")
             # The random subset is drawn for the one random baseline, and read for the other.
         } | {"scores/erm_es/seed-0", "random-selection/seed-0"}
+        why = dict(line.split(": again: ") for line in again.said if ": again: " in line)
+        assert why["selection/seed-0"] == "selection.fraction was 0.33, is 0.25"
+        assert why["main/seed-0"] == "selection/seed-0 changed"
+        assert why["random_budget/seed-0"].startswith("the cost of FTFT in steps was ")
+        assert why["random_budget/seed-0"].endswith("; random-selection/seed-0 changed")
+        assert why["scores/ftft/seed-0"] == "main/seed-0 changed"
+        assert why.keys() == again.done
         assert len(again.selected("selection/seed-0")) == 16
         assert again.one("ftft")["selected"] == 16
         # Of two random subsets with one seed the larger contains the smaller.

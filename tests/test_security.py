@@ -105,7 +105,7 @@ def test_the_check_above_sees(source):
 def test_the_loader_of_experiments_is_the_safe_one():
     import yaml
 
-    from ftft.config.load import _Loader
+    from ftft.config.yaml_core import _Loader
 
     assert issubclass(_Loader, yaml.SafeLoader)
     assert not issubclass(_Loader, yaml.FullLoader | yaml.UnsafeLoader)

@@ -1,5 +1,6 @@
 """Stages run once, resumed or run again; files whole or absent; one process at a time."""
 
+import contextlib
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ import pytest
 
 import ftft.workspace.workspace
 from ftft.errors import WorkspaceError
+from ftft.workspace.changes import Again
 from ftft.workspace.layout import check_writable
 from ftft.workspace.stage_record import digest_of, write_json
 from ftft.workspace.workspace import Workspace, check_artifact
@@ -281,7 +283,7 @@ class TestDamage:
         first = workspace.stage("a", {}, writing("whole"))
         flip(first.folder / "model.txt")
         with pytest.raises(WorkspaceError, match="--force-stage a to build"):
-            workspace.stage("b", {}, writing("from it"), reads=(first,))
+            workspace.stage("b", {}, writing("from it"), upstream=(first,))
         assert not (workspace.folder / "b").exists()
 
     def test_a_single_artifact_is_checked_too(self, workspace):
@@ -342,10 +344,74 @@ class TestForced:
         self, workspace, content, reused
     ):
         first = workspace.stage("a", {}, writing("old"))
-        workspace.stage("b", {}, writing("from it"), reads=(first,))
+        workspace.stage("b", {}, writing("from it"), upstream=(first,))
         workspace.force("a")
         again = workspace.stage("a", {}, writing(content))
-        assert workspace.stage("b", {}, writing("from it"), reads=(again,)).reused == reused
+        assert workspace.stage("b", {}, writing("from it"), upstream=(again,)).reused == reused
+
+
+class TestWhyAgain:
+    def why(self, workspace, inputs, *upstream, name="b", fails=False):
+        """What is said of a stage before it is built; None for nothing."""
+        said = []
+        build = writing("new", fails=fails)
+        with contextlib.suppress(RuntimeError):
+            workspace.stage(name, inputs, build, None, upstream, again=said.append)
+        return said[0] if said else None
+
+    def test_the_first_time_and_the_same_say_nothing(self, workspace):
+        assert self.why(workspace, {"x": 1}) is None
+        assert self.why(workspace, {"x": 1}) is None
+
+    def test_what_is_not_the_same_by_its_key(self, workspace):
+        self.why(workspace, {"a": {"b": 1, "c": [1]}, "d": None, "e": Path("/p"), "gone": 2})
+        now = {"a": {"b": 2, "c": (1,)}, "d": {"new": 1}, "e": Path("/p")}
+        assert self.why(workspace, now).changes == {
+            "a.b": (1, 2),
+            "d": (None, {"new": 1}),
+            "gone": (2, None),
+        }
+
+    def test_a_stage_that_it_is_made_from_is_named(self, workspace):
+        for value in (1, 2):
+            first = workspace.stage("a/seed-0", {"x": value}, writing("same"))
+            found = self.why(workspace, {"map": first.digest, "y": 1}, first)
+        assert found == Again(upstream=("a/seed-0",))
+
+    def test_so_is_one_that_came_out_differently(self, workspace):
+        for text in ("old", "new"):
+            first = workspace.stage("a", {}, writing(text))
+            found = self.why(workspace, {"map": first.digest}, first)
+            workspace.force("a")
+        assert found == Again(upstream=("a",))
+
+    @pytest.mark.parametrize("damaged", [False, True])
+    def test_forced(self, workspace, damaged):
+        self.why(workspace, {"x": 1})
+        if damaged:
+            (workspace.folder / "b/stage.json").write_text("{")
+        workspace.force("b")
+        assert self.why(workspace, {"x": 2}, fails=True) == Again(forced=True)
+        # Gone on with after an interruption, it is not run again.
+        assert self.why(workspace, {"x": 2}) is None
+
+    def test_a_record_of_the_first_schema(self, workspace):
+        self.why(workspace, {"x": 1})
+        old = {
+            "schema": 1,
+            "digest": "0",
+            "made_from": {"x": 1},
+            "status": "finished",
+            "result": {},
+        }
+        (workspace.folder / "b/stage.json").write_text(json.dumps(old))
+        assert self.why(workspace, {"x": 1}) == Again(changes={"schema": (1, 2)})
+
+    def test_one_that_was_set_aside_counts_where_nothing_is_left(self, workspace):
+        self.why(workspace, {"x": 1})
+        self.why(workspace, {"x": 2}, fails=True)
+        shutil.rmtree(workspace.folder / "b")
+        assert self.why(workspace, {"x": 3}).changes == {"x": (1, 3)}
 
 
 class TestScratch:

@@ -248,7 +248,7 @@ class TestFile:
         assert f"found {found}" in message
 
     @pytest.mark.parametrize(
-        "text", ["a: [1", "a: b: c", "\tname: x", "a: \x00", "d: 2024-13-45", "[" * 1_500]
+        "text", ["a: [1", "a: b: c", "\tname: x", "a: \x00", "d: !!int x", "[" * 1_500]
     )
     def test_not_yaml(self, problem, text):
         message = problem(text)
@@ -332,6 +332,17 @@ class TestOverrides:
             "report_to": ["a1e5"],
         }
 
+    @pytest.mark.parametrize("text", ["no", "off", "on", "y", "2024-13-45", "2024-01-01"])
+    def test_words_that_yaml_1_1_takes_for_more_stay_words(self, write, text):
+        sets = f"data.train.labels={{{text}: {text}}}"
+        experiment = load_experiment(write(), [f"name={text}", sets])
+        assert experiment.name == text
+        assert experiment.data.train[0].labels == {text: text}
+
+    def test_a_switch_may_still_be_on_or_off(self, write):
+        experiment = load_experiment(write(), ["reference.trust_remote_code=off"])
+        assert experiment.reference.trust_remote_code is False
+
     @pytest.mark.parametrize("text", ["nan", "infinity", "e5", "1e"])
     def test_words_that_python_takes_for_numbers_stay_words(self, write, text):
         assert load_experiment(write(), [f"name={text}"]).name == text
@@ -341,7 +352,7 @@ class TestOverrides:
         assert f"--set {override}: expected key=value" in problem(VALID, override)
 
     @pytest.mark.parametrize(
-        "value", ["[1", "{a", "2024-13-45", "!!python/name:os.system ''", "[" * 1_500]
+        "value", ["[1", "{a", "!!int x", "!!python/name:os.system ''", "[" * 1_500]
     )
     def test_values_that_are_not_yaml(self, problem, value):
         assert "the value is not valid YAML" in problem(VALID, f"map.burn_in={value}")

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-import yaml
 
 from ftft.config.data import DataSource
 from ftft.config.load import load_experiment
 from ftft.config.starter import starter_file
+from ftft.config.yaml_core import parse
 from ftft.data.detect import detect_columns
 from ftft.data.load import load_data
 from ftft.errors import ConfigError
@@ -76,7 +76,7 @@ def test_the_commented_lines_are_valid_when_uncommented(tmp_path, column):
         )
     ]
     uncommented = "\n".join(lines)
-    assert yaml.safe_load(uncommented)["test_ood"]["other"]["text"] == [column]
+    assert parse(uncommented)["test_ood"]["other"]["text"] == [column]
 
 
 @pytest.mark.parametrize("value", NASTY)

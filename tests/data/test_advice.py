@@ -5,12 +5,12 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ftft.config.data import EvaluationSet
 from ftft.config.load import load_experiment
+from ftft.config.yaml_core import dump, parse
 from ftft.data import load_data
 from ftft.data.labels import _NO_GOLD
 from ftft.errors import DataError
@@ -72,7 +72,7 @@ def advice(message, key):
 )
 def test_what_is_advised_for_a_value_of_no_class_works(tmp_path, good, bad, column):
     write(tmp_path, pa.array([*good * 4, bad]), column)
-    label = f"label: {yaml.safe_dump([column])[2:]}"
+    label = f"label: {dump([column])[2:]}"
     with pytest.raises(DataError) as caught:
         load_data(experiment(tmp_path, label))
     message = str(caught.value)
@@ -88,7 +88,7 @@ def test_a_condition_that_is_there_stays_in_the_advice(tmp_path):
     source = 'label: label\nwhere: {text: ["text 0", "text 1", "text 2", "text 8"]}'
     with pytest.raises(DataError) as caught:
         load_data(experiment(tmp_path, source))
-    where = yaml.safe_load(advice(str(caught.value), "where"))["where"]
+    where = parse(advice(str(caught.value), "where"))["where"]
     assert where == {"text": ["text 0", "text 1", "text 2", "text 8"], "label": ["a", "b"]}
 
 
@@ -101,7 +101,7 @@ def test_a_mapping_that_is_there_stays_in_the_advice(tmp_path):
                 "label: label\nlabels: {a: 'no', b: 'no', y: 'yes'}",
             )
         )
-    labels = yaml.safe_load(advice(str(caught.value), "labels"))["labels"]
+    labels = parse(advice(str(caught.value), "labels"))["labels"]
     assert labels == {"a": "no", "b": "no", "y": "yes", "z": "CLASS"}
 
 

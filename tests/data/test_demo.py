@@ -213,11 +213,11 @@ def test_writing_replaces_and_leaves_nothing_behind_when_it_fails(
     write_demo(tmp_path, data)
     before = (tmp_path / "train.csv").read_bytes()
 
-    def fail(self: Path, target: Path) -> Path:
+    def fail(source: Path, target: Path) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(DataError, match=r"train\.csv cannot be written: no space"):
         write_demo(tmp_path, generate_demo(seed=9, train=20, dev=5, test=5))
     assert (tmp_path / "train.csv").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES.values())

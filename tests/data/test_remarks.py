@@ -133,7 +133,7 @@ class TestNoLabel:
         )
         source = {"path": str(write("x.csv", content)), "text": "text", "label": "label"}
         data = load_data(DataConfig.model_validate({"train": source | {"where": {"part": "x"}}}))
-        assert pasted(data.remarks[0], "where") == {"part": ["x"], "label": [0, 1]}
+        assert pasted(data.remarks[0], "where") == {"part": ["x"], "label": ["0", "1"]}
 
 
 class TestSpelling:
@@ -167,7 +167,7 @@ class TestSpelling:
         both = [s | {"text": "text", "label": "label"} for s in (one, two)]
         data = load_data(DataConfig.model_validate({"train": both}))
         mapping = pasted(data.remarks[0], "labels")
-        assert mapping == {0: "no", 1: "yes", "No": "no", "Yes": "yes"}
+        assert mapping == {"0": "no", "1": "yes", "No": "no", "Yes": "yes"}
         again = [s | {"labels": mapping} for s in both]
         assert load_data(DataConfig.model_validate({"train": again})).class_names == ("no", "yes")
 

@@ -1,12 +1,11 @@
 """Values that are the same, and YAML that can be pasted."""
 
 import pytest
-import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ftft.config.data import DataSource
-from ftft.data.pasted import yaml_list, yaml_mapping, yaml_text
+from ftft.config.yaml_core import flow, parse
 from ftft.data.spelling import has_fraction, respelt, same_value, spelling_key
 
 
@@ -85,14 +84,15 @@ def test_no_fraction(text):
 @example("😀")
 def test_every_text_is_read_as_it_is(text):
     source = {"path": "x", "text": "t", "label": "l"}
-    where = yaml.safe_load(f"where: {yaml_mapping({text: [text, 'z' + text]})}")
+    where = parse(f"where: {flow({text: [text, 'z' + text]})}")
     assert DataSource(**source, **where).where == {text: [text, "z" + text]}
-    labels = yaml.safe_load(f"{{labels: {yaml_mapping({text: text})}}}")
+    labels = parse(f"{{labels: {flow({text: text})}}}")
     assert DataSource(**source, **labels).labels == {text: text}
 
 
 def test_plain_words_stand_bare():
-    assert yaml_list(["not-entailment", "two words", "0", "-1"]) == (
-        "[not-entailment, two words, 0, -1]"
+    assert flow(["not-entailment", "two words", "no", "0", "-1", "true"]) == (
+        "[not-entailment, two words, 'no', '0', '-1', 'true']"
     )
-    assert yaml_text("caf\u00e9") == '"caf\u00e9"'
+    assert flow({"caf\u00e9": "\u6f22\u5b57"}) == "{caf\u00e9: \u6f22\u5b57}"
+    assert flow("a\u202eb\n") == '"a\\u202Eb\\n"'  # what cannot be seen

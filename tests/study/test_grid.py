@@ -168,7 +168,7 @@ def test_selections_have_maps_of_their_own_and_share_the_reference(tmp_path):
     # Neither the random subset nor ERM at equal cost depends on how the map is drawn.
     (equal,) = (task for task in found if task.method == "erm_budget")
     assert equal.needs in cells
-    assert equal.places["main"] == equal.needs.places["main"]
+    assert equal.stage_paths["main"] == equal.needs.stage_paths["main"]
     assert equal.makes == {
         "erm_budget/main/reference/0.333333/seed-0",
         "scores/erm_budget/main/reference/0.333333/seed-0",

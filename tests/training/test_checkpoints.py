@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,16 @@ def test_dynamics_damaged_in_the_running_training_are_noticed(tune, tmp_path):
         tune("again", plan(8, 2), recording=Recording()),
         tune("whole", plan(8, 2), recording=Recording()),
     )
+
+
+def test_a_checkpoint_that_version_0_1_sealed_is_used_where_it_is_whole(tmp_path):
+    (tmp_path / "state").write_bytes(b"weights")
+    content = {"files": {"state": sha256(b"weights").hexdigest()}, "dynamics": []}
+    own = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    (tmp_path / "checksums.json").write_text(json.dumps({**content, "sha256": own}))
+    assert damage(tmp_path) == ""
+    flip(tmp_path / "state")
+    assert "does not match its checksum" in damage(tmp_path)
 
 
 @pytest.mark.parametrize(

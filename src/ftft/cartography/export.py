@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -127,18 +124,8 @@ def _write_datasets(table: pa.Table, path: Path) -> None:
         ) from error
     if path.exists():
         raise DynamicsError(f"{path} exists already. Export to a new folder, or remove it first.")
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
         datasets.Dataset(table).save_to_disk(str(temporary))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DynamicsError(
-            f"{path} cannot be written: {error.strerror or error}. Check that the folder exists, "
-            "is writable and has space left."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _flat(column: Any) -> Any:

@@ -6,34 +6,24 @@ was expected and, for a misspelt key, the nearest name there is.
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import itertools
 import os
-import reprlib
 import shlex
 import stat
 import types
 import typing
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
-from ftft.config.values import as_numbers
+from ftft.config.yaml_core import parse, shorten
 from ftft.errors import ConfigError
 
 MAX_BYTES = 1_000_000
-MAX_VALUES = 100_000
-MAX_DEPTH = 50
-MAX_DIGITS = 100
-
-_TAG = "tag:yaml.org,2002:"
 
 # What messages about an experiment file say of one.
 _KEYS = "name, data, reference and main"
@@ -151,109 +141,15 @@ def _mapping(
         ConfigError: It is not YAML, or not a mapping.
     """
     try:
-        raw = _parsed(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        where = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"{file}: not valid YAML: {where}. Correct it there ({hint}).") from None
+        raw = parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{file}: not valid YAML: {error}. Correct it there ({hint}).") from None
     if not isinstance(raw, dict):
         raise ConfigError(
             f"{file}: expected a mapping of keys such as {keys}, found "
             f"{'nothing' if raw is None else type(raw).__name__} ({hint})."
         )
     return raw
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader; refuses what YAML allows and no experiment can hold.
-
-    That is a key that stands twice, merges that grow without bound, and numbers of thousands of
-    digits, which take minutes to read, or cannot be written in a message.
-    """
-
-    def construct_object(self, node: Any, deep: bool = False) -> Any:
-        if not isinstance(node, yaml.ScalarNode):
-            return super().construct_object(node, deep)
-        kind = node.tag.removeprefix(_TAG)
-        place = f"{_shorten(node.value)} at line {node.start_mark.line + 1}"
-        if kind in ("int", "float") and len(node.value) > MAX_DIGITS:
-            raise ValueError(
-                f"the number {place} has {len(node.value):,} characters, more than the "
-                f"{MAX_DIGITS} that one may have; put it in quotes if it is a text"
-            )
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, ArithmeticError, LookupError, AttributeError):
-            # What PyYAML raises where a tag, or the look of a date, does not fit the value.
-            raise ValueError(
-                f"{place} cannot be read as a value of type {kind}; put it in quotes if it is a "
-                "text"
-            ) from None
-
-    def compose_mapping_node(self, anchor: Any) -> Any:
-        node = super().compose_mapping_node(anchor)
-        # Here and not when values are made: by then `<<` has put other mappings' keys in.
-        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for key, count in counts.items():
-            if count > 1 and key != "<<":
-                line = node.start_mark.line + 1
-                raise ValueError(f"the key {key!r} stands twice in the mapping at line {line}")
-        return node
-
-    def flatten_mapping(self, node: Any) -> None:
-        for key, value in node.value:
-            if key.tag == f"{_TAG}merge":
-                parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
-                mappings = [part for part in parts if isinstance(part, yaml.MappingNode)]
-                for part in mappings:
-                    self.flatten_mapping(part)
-                if sum(len(part.value) for part in mappings) > MAX_VALUES:
-                    raise ValueError(f"its merges stand for more than {MAX_VALUES:,} values")
-        super().flatten_mapping(node)
-
-
-def _parsed(text: str) -> Any:
-    """Parse YAML to plain values, none of which is shared between two places.
-
-    A few lines of aliases that stand for millions of values, or for thousands of levels,
-    are refused.
-    """
-    try:
-        value = yaml.load(text, _Loader)
-    except OverflowError:  # of PyYAML, at "\\UFFFFFFFF"
-        raise ValueError("an escape in a quoted text stands for no character") from None
-    return _plain(value, itertools.count(1), ())
-
-
-def _plain(value: Any, counter: Iterator[int], path: tuple[str, ...]) -> Any:
-    if next(counter) > MAX_VALUES:
-        raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")
-    if len(path) > MAX_DEPTH:
-        raise ValueError(f"its values are nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, dict):
-        return {
-            _scalar(key, path): _plain(item, counter, (*path, str(key)))
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_plain(item, counter, (*path, str(n))) for n, item in enumerate(value)]
-    return _scalar(value, path)
-
-
-def _scalar(value: Any, path: tuple[str, ...]) -> Any:
-    """A value as it is, unless no experiment can hold it."""
-    place = f" (at {'.'.join(path)})" if path else ""
-    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError(
-            f"{_shorten(value)}{place} holds half a surrogate pair, which is no character"
-        )
-    if value is not None and not isinstance(value, str | int | float):
-        # A bare 2020-01-01 is a date to YAML; the rest takes a tag such as !!binary.
-        shown = value if isinstance(value, datetime.date) else _shorten(value)
-        raise ValueError(
-            f"{shown}{place} is read as a {type(value).__name__}; put a text in quotes, and "
-            "write plain texts, numbers, lists and mappings only"
-        )
-    return value
 
 
 def apply_override(raw: dict[str, Any], override: str) -> None:
@@ -272,11 +168,9 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
             "--set selection.fraction=0.25."
         )
     try:
-        parsed = _parsed(value)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(
-            f"--set {shown}: the value is not valid YAML: {' '.join(str(error).split())}."
-        ) from None
+        parsed = parse(value)
+    except ValueError as error:
+        raise ConfigError(f"--set {shown}: the value is not valid YAML: {error}.") from None
     node = raw
     for depth, part in enumerate(parts[:-1]):
         child = node.setdefault(part, {})
@@ -286,7 +180,7 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
                 "so nothing can be set below it."
             )
         node = child
-    node[parts[-1]] = as_numbers(parsed)
+    node[parts[-1]] = parsed
 
 
 def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> str:
@@ -302,13 +196,8 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
     if kind == "missing":
         return f"{key}: missing; it has to be given."
     message = str(problem["msg"]).removeprefix("Value error, ")
-    shown = "" if kind == "value_error" else f" (found {_shorten(problem.get('input'))})"
+    shown = "" if kind == "value_error" else f" (found {shorten(problem.get('input'))})"
     return f"{key}: {message}{shown}"
-
-
-def _shorten(value: Any) -> str:
-    text = reprlib.repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def report(path: str | os.PathLike[str], problems: Sequence[str]) -> str:

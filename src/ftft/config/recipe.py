@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ftft.config.yaml_core import parse
 
 FOLDER = Path(__file__).parent / "recipes"
 _PAPER = FOLDER / "paper"
@@ -56,7 +56,7 @@ class Recipe:
 
     @property
     def _values(self) -> dict[str, Any]:
-        values: dict[str, Any] = yaml.safe_load(self.text)
+        values: dict[str, Any] = parse(self.text)
         return values
 
     @property
@@ -86,7 +86,7 @@ def near_recipes(name: str) -> list[str]:
 
 
 def _pairs(task: Path) -> Iterator[Recipe]:
-    table = yaml.safe_load(_read(_MODELS))
+    table = parse(_read(_MODELS))
     text = _read(task)
     for main in table["mains"]:
         for reference in table["references"]:

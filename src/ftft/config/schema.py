@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from ftft.config.data import DataConfig
-from ftft.config.values import Baseline, BurnIn, as_numbers, expand
+from ftft.config.values import Baseline, BurnIn, expand
 
 Strategy = Literal[
     "ambiguous",
@@ -130,11 +130,6 @@ class FineTuning(Section):
         if not value.strip():
             raise ValueError("is empty; name a hub id, a folder or package:NAME/PATH")
         return expand(value)
-
-    @field_validator("training_arguments", mode="before")
-    @classmethod
-    def _numbers(cls, value: object) -> object:
-        return as_numbers(value)
 
     @field_validator("training_arguments")
     @classmethod

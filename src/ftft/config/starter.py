@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ftft.config.data import DataSource
 from ftft.config.schema import NAME_PATTERN
+from ftft.config.yaml_core import flow
 from ftft.errors import ConfigError
 
-MAX_WIDTH = sys.maxsize
 MAX_LABELS = 20
 
 _TEMPLATE = """\
@@ -40,7 +37,7 @@ data:
   #     path: other.csv
   #     text: {text}
   #     label: {label}
-  #     labels: {{"their name": "our name"}}   # quote yes, no, on and off: YAML reads them as true
+  #     labels: {{"their name": "our name"}}
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
@@ -114,13 +111,13 @@ def starter_file(
     more = len(found) - MAX_LABELS
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
     return _TEMPLATE.format(
-        name=_flow(name),
+        name=flow(name),
         train=_indented(source.model_dump(exclude_defaults=True)),
         labels=_one_line(values),
-        text=_flow(list(source.text)),
-        label=_flow(source.label),
-        reference=_flow(reference),
-        main=_flow(main),
+        text=flow(list(source.text)),
+        label=flow(source.label),
+        reference=flow(reference),
+        main=flow(main),
     )
 
 
@@ -130,18 +127,7 @@ def _name_from(place: str) -> str:
 
 
 def _indented(values: dict[str, Any]) -> str:
-    return "\n".join(f"    {key}: {_flow(value)}" for key, value in values.items())
-
-
-def _flow(value: Any) -> str:
-    # Dumped inside a list and unwrapped, so that a bare scalar gets no document end mark.
-    if isinstance(value, str) and _one_line(value) != value:
-        # In double quotes whatever cannot be seen is escaped, and all stays on one line.
-        return yaml.safe_dump([value], default_style='"', width=MAX_WIDTH).strip()[2:]
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=MAX_WIDTH)
-    return text.strip()[1:-1]
+    return "\n".join(f"    {key}: {flow(value)}" for key, value in values.items())
 
 
 def _one_line(text: str) -> str:

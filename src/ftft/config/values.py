@@ -11,31 +11,17 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from ftft.config.methods import BASELINES
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-_SCIENTIFIC = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 _SET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 def as_text(value: object) -> object:
     """Turn a number into the string that a file would hold; refuse a boolean."""
     if isinstance(value, bool):
-        # YAML 1.1 reads NO, OFF, yes and on as booleans, and those are common labels.
         raise ValueError(
-            f"a boolean ({str(value).lower()}) where a text was expected; YAML reads on, off, yes "
-            'and no as booleans: put the value in quotes, as in "OFF"'
+            f"a boolean ({str(value).lower()}) where a text was expected; put the value in quotes, "
+            'as in "true"'
         )
     return str(value) if isinstance(value, int | float) else value
-
-
-def as_numbers(value: object) -> object:
-    """Turn texts such as 2e-5, inside lists and mappings too, into the numbers they are meant as.
-
-    YAML 1.1 reads 2e-5 as a text because it lacks the dot.
-    """
-    if isinstance(value, dict):
-        return {key: as_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [as_numbers(item) for item in value]
-    return float(value) if isinstance(value, str) and _SCIENTIFIC.fullmatch(value) else value
 
 
 def _as_text_list(value: object) -> object:

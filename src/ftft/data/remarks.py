@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow.compute as pc
 
+from ftft.config.yaml_core import flow
 from ftft.data.normalize import Prepared
-from ftft.data.pasted import yaml_list, yaml_mapping
 from ftft.data.spelling import is_plain_number, spelling_key
 
 # Words that stand in the place of a label more often than they are one.
@@ -51,10 +51,10 @@ def _unlabelled(part: Prepared, classes: Sequence[str]) -> Iterator[str]:
     if not others:
         advice = "take the source out of data.train"
     elif _can_be_shown(others):
-        advice = f"give the source where: {yaml_mapping(where)}"
+        advice = f"give the source where: {flow(where)}"
     else:
         advice = "name the other labels in the source's 'where'"
-    listing = f", as in classes: {yaml_list(classes)}" if _can_be_shown(classes) else ""
+    listing = f", as in classes: {flow(list(classes))}" if _can_be_shown(classes) else ""
     rows = sum(counts[name] for name in doubtful)
     yield (
         f"{rows:,} rows of {part.source.place} have the label {named(doubtful)}, which often says "
@@ -98,7 +98,7 @@ def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[st
     mapping = _joining(parts, target)
     place = "the source" if len(parts) == 1 else "each source"
     advice = (
-        f"give {place} labels: {yaml_mapping(mapping)}"
+        f"give {place} labels: {flow(mapping)}"
         if _can_be_shown([*mapping, *mapping.values()])
         else "give them one name with a 'labels' mapping"
     )

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from ftft.demo.grammar import LABELS, Label
 from ftft.demo.pairs import SHORTCUT, SURFACES, Pair, Surface, make_pair
 from ftft.errors import DataError
+from ftft.utils.atomic import atomic_path
 
 #: The file each set is written to.
 FILES = {
@@ -134,9 +135,11 @@ def write_demo(folder: str | os.PathLike[str], data: DemoData | None = None) -> 
 
     Returns:
         The file of each set, by its name.
+
+    Raises:
+        DataError: A file cannot be written.
     """
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     data = data or generate_demo()
     paths = {name: target / file for name, file in FILES.items()}
     for name, path in paths.items():
@@ -224,16 +227,14 @@ def _flip(rows: Sequence[DemoRow], rate: float, rng: Random) -> tuple[DemoRow, .
 
 
 def _write_rows(path: Path, rows: Sequence[DemoRow]) -> None:
-    """Write one set, into a neighbouring file first."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(field.name for field in fields(DemoRow))
-            writer.writerows(map(_texts, rows))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write one set, whole or not at all."""
+    with (
+        atomic_path(path, DataError) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(DemoRow))
+        writer.writerows(map(_texts, rows))
 
 
 def _texts(row: DemoRow) -> list[str]:

@@ -11,7 +11,7 @@ from ftft.dynamics.values import COLUMNS, Encoding
 from ftft.errors import DynamicsError
 
 
-def hold(array: Any) -> Any:
+def detach_copy(array: Any) -> Any:
     """Keep an array for later, without moving it off its device.
 
     A torch tensor is cut from the graph and copied on its device (the copy is queued
@@ -40,7 +40,7 @@ def to_host(arrays: list[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
     """Join held arrays along their first axis and move them to the host in bulk.
 
     Args:
-        arrays: at least one array of shape (n, …) from `hold`.
+        arrays: at least one array of shape (n, …) from `detach_copy`.
         dtype: the NumPy type of the result: float32, int64, or `np.str_` for ids.
 
     Returns:

@@ -104,7 +104,7 @@ def find_rows(
     """Turn the ids of some batches into rows.
 
     Args:
-        held: at least one array of shape (n,) of integers or text, from `hold`.
+        held: at least one array of shape (n,) of integers or text, from `detach_copy`.
         example_ids: (N,) the known ids.
         integers: what integers are; None where they are refused before.
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ftft.dynamics.buffering import batch_size, hold, to_host
+from ftft.dynamics.buffering import batch_size, detach_copy, to_host
 from ftft.dynamics.checks import (
     IdsOfRows,
     at_least,
@@ -196,7 +196,7 @@ class DynamicsRecorder:
                 f"The first recording in {self._folder} is of epoch {epoch}. Epochs count from 0 "
                 "without gaps: record the first epoch as 0."
             )
-        ids, values = hold(ids_or_indices), hold(recorded)
+        ids, values = detach_copy(ids_or_indices), detach_copy(recorded)
         if ids.ndim == 0 and values.ndim == 1:
             ids, values = ids.reshape(1), values.reshape(1, -1)
         check_clear(ids, self._integers, f"{self._folder}, of {len(self._ids)} examples")

@@ -39,7 +39,7 @@ def tracked(
     train: LabelledDataset,
     examples: int,
     erm_flops: float,
-    places: Mapping[str, str],
+    stage_paths: Mapping[str, str],
 ) -> Tracked:
     """How one training is followed, and what is known before it.
 
@@ -51,15 +51,15 @@ def tracked(
         train: What it trains on.
         examples: Size of the full training set.
         erm_flops: What ERM costs with this seed.
-        places: Where trainings are below the run folder, as far as it is not their names.
+        stage_paths: Where trainings are below the run folder, as far as it is not their names.
     """
     paid = _PAID_BEFORE.get(name)
     return Tracked(
-        name=_stage(name, seed, places),
+        name=_stage(name, seed, stage_paths),
         project=experiment.name,
         logs=run_folder / LOGS,
         known=selection_figures(train, examples) if name in _SELECTING else {},
-        spent_flops=0.0 if paid is None else _flops_of(run_folder, _stage(paid, seed, places)),
+        spent_flops=0.0 if paid is None else _flops_of(run_folder, _stage(paid, seed, stage_paths)),
         erm_flops=erm_flops,
         of_dynamics=partial(dynamics_figures, settings=experiment.map),
     )
@@ -120,8 +120,8 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     return figures | {"preflight/verdict": float(verdict)}
 
 
-def _stage(name: str, seed: int, places: Mapping[str, str]) -> str:
-    return f"{places.get(name, name)}/seed-{seed}"
+def _stage(name: str, seed: int, stage_paths: Mapping[str, str]) -> str:
+    return f"{stage_paths.get(name, name)}/seed-{seed}"
 
 
 def _flops_of(run_folder: Path, stage: str) -> float:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from ftft.config.idle import idle_notes
 from ftft.config.methods import METHODS, stage_names
 from ftft.config.schema import Experiment
+from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.experiment.stages import Say, Stages
@@ -134,12 +133,9 @@ def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
     """The experiment with every default spelt out, and what it was run with."""
     packages = environment()["packages"]
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
-    content = yaml.safe_dump(
-        experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True
-    )
     return (
         f"{EXPERIMENT_TITLE}# Run with {versions}.\n"
-        f"# Data fingerprint {data.fingerprint}.\n{content}"
+        f"# Data fingerprint {data.fingerprint}.\n{dump(experiment.model_dump(mode='json'))}"
     )
 
 

@@ -15,17 +15,12 @@ from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.dynamics.store import read_dynamics
 from ftft.evaluation.metrics import SetScores
+from ftft.experiment.again_words import again_in_words
 from ftft.experiment.logged_metrics import tracked
 from ftft.experiment.stage_words import dev_score, points_used, training_in_words, write_selection
 from ftft.selection.selection import Selection
 from ftft.selection.strategies import CLUSTERS, RANDOM, select
-from ftft.training.arguments import (
-    Plan,
-    decisive,
-    equal_cost_plan,
-    main_plan,
-    reference_plan,
-)
+from ftft.training.arguments import Plan, decisive, equal_cost_plan, main_plan, reference_plan
 from ftft.training.encodings import Encodings
 from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import DevSets, finetune
@@ -39,6 +34,7 @@ from ftft.transfer.preflight import signals as preflight_signals
 from ftft.utils import signals
 from ftft.utils.environment import environment
 from ftft.utils.signals import Stopped
+from ftft.workspace.changes import Again
 from ftft.workspace.workspace import Stage, Workspace
 
 Say = Callable[[str], None]
@@ -57,15 +53,15 @@ class Stages:
         workspace: The run folder.
         say: Receives a line for each step.
         encodings: The data as the models' tokenizers see them.
-        places: Where a kind of stage is below the run folder, as far as it is not its name; for
-            studies, which have many stages of a kind.
+        stage_paths: Where a kind of stage is below the run folder, as far as it is not its name;
+            for studies, which have many stages of a kind.
     """
 
     experiment: Experiment
     data: TaskData
     workspace: Workspace
     say: Say
-    places: Mapping[str, str] = field(default_factory=dict)
+    stage_paths: Mapping[str, str] = field(default_factory=dict)
     encodings: Encodings = field(default_factory=Encodings)
     _finished: dict[str, None] = field(default_factory=dict)
     _erm_flops: dict[int, float] = field(default_factory=dict)
@@ -101,8 +97,8 @@ class Stages:
             }
 
         # Older maps do not say which points they used: they are drawn again, which is cheap.
-        made_from = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 2}
-        return self._stage(f"{name}/seed-{seed}", made_from, build, reads=(trained,))
+        inputs = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 2}
+        return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=(trained,))
 
     def select(self, name: str, datamap: Stage, trained: Stage, seed: int) -> Stage:
         """Select the examples that the main model is trained on.
@@ -128,9 +124,9 @@ class Stages:
             selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)
             return write_selection(selection, folder)
 
-        made_from = self._selected_from(settings, seed) | {"map": datamap.digest}
-        reads = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
-        return self._stage(f"{name}/seed-{seed}", made_from, build, reads=reads)
+        inputs = self._selected_from(settings, seed) | {"map": datamap.digest}
+        upstream = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
+        return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=upstream)
 
     def select_at_random(self, name: str, seed: int) -> Stage:
         """Draw the baseline's random subset, of the size of a selection."""
@@ -215,17 +211,16 @@ class Stages:
             return {name: asdict(score) for name, score in scores.items()}
 
         fingerprints = {name: dataset.fingerprint for name, dataset in tests.items()}
-        made_from = {"model": trained.digest, "sets": fingerprints}
+        inputs = {"model": trained.digest, "sets": fingerprints}
         stage = self._stage(
-            f"scores/{method}/seed-{seed}", made_from, build, together=True, reads=(trained,)
+            f"scores/{method}/seed-{seed}", inputs, build, collective=True, upstream=(trained,)
         )
         return {name: SetScores(**values) for name, values in stage.result.items()}
 
     def dev(self, settings: FineTuning) -> DevSets:
         """The development sets of a model, encoded for it."""
-        sets = {
-            name: self.encodings.encoded(settings, one) for name, one in self._dev(settings).items()
-        }
+        dev = self._dev(settings).items()
+        sets = {name: self.encodings.encoded(settings, one) for name, one in dev}
         return DevSets(sets, self._watched(settings), self.experiment.metric)
 
     def _dev(self, settings: FineTuning) -> dict[str, LabelledDataset]:
@@ -261,7 +256,6 @@ class Stages:
                 dev,
                 self.encodings.tokenizer(settings),
                 folder,
-                title=f"{name}, seed {plan.seed}",
                 recording=recording,
                 settled=None if until is None else until.is_reached,
                 tracked=followed,
@@ -272,7 +266,7 @@ class Stages:
             return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood}
 
         dev = {name: dataset.fingerprint for name, dataset in self._dev(settings).items()}
-        made_from = {
+        inputs = {
             # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
             "settings": decisive(settings),
             "model": model_fingerprint(settings),
@@ -286,7 +280,9 @@ class Stages:
             "recording": None if recording is None else recording.model_dump(),
             "until": None if until is None else asdict(until),
         }
-        stage = self._stage(f"{name}/seed-{plan.seed}", made_from, build, together=True)
+        full_name = f"{name}/seed-{plan.seed}"
+        selected = "" if selection is None else selection.name
+        stage = self._stage(full_name, inputs, build, collective=True, selected=selected)
         if not stage.reused:
             sets, metric = self._dev(settings), self.experiment.metric
             for line in training_in_words(stage.result, plan, sets, metric):
@@ -317,25 +313,30 @@ class Stages:
     def _tracked(self, name: str, seed: int, train: EncodedDataset) -> Tracked:
         flops, folder, examples = self.erm_flops(seed), self.workspace.folder, len(self.data.train)
         return tracked(
-            self.experiment, folder, name, seed, train.labelled, examples, flops, self.places
+            self.experiment, folder, name, seed, train.labelled, examples, flops, self.stage_paths
         )
 
     def _stage(
         self,
         name: str,
-        made_from: Mapping[str, Any],
+        inputs: Mapping[str, Any],
         build: Callable[[Path], Mapping[str, Any]],
         *,
-        reads: Sequence[Stage] = (),
-        together: bool = False,
+        upstream: Sequence[Stage] = (),
+        collective: bool = False,
+        selected: str = "",
     ) -> Stage:
         start = time.perf_counter()
         kind, _, seed = name.rpartition("/")
-        name = f"{self.places.get(kind, kind)}/{seed}"
+        name = f"{self.stage_paths.get(kind, kind)}/{seed}"
+
+        def again(why: Again) -> None:
+            self.say(f"{name}: again: {again_in_words(why, self.experiment, kind, selected)}")
+
         try:
             signals.check()
             stage = self.workspace.stage(
-                name, made_from, build, environment(), reads, together=together
+                name, inputs, build, environment(), upstream, collective=collective, again=again
             )
         except Stopped as stop:
             stop.stage, stop.finished = name, tuple(self._finished)

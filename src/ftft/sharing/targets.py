@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ftft.errors import SharingError
-from ftft.utils.atomic import sync_folder
+from ftft.utils.atomic import atomic_path
 
 RepositoryType: TypeAlias = Literal["dataset", "model"]
 
@@ -75,20 +73,10 @@ def landing(folder: Path) -> Iterator[Path]:
     """
     folder = folder.absolute()
     refuse_existing(folder)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.mkdir(parents=True)
+    with atomic_path(folder, SharingError) as temporary:
+        temporary.mkdir()
         yield temporary
         refuse_existing(folder)
-        temporary.rename(folder)
-        sync_folder(folder.parent)
-    except OSError as error:
-        raise SharingError(
-            f"{folder}: cannot be written ({error.strerror or error}); check that its parent "
-            "folder can be written and has space left, or give another folder."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_existing(folder: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import re
-import signal
 import subprocess
+from collections.abc import Callable
 from typing import Protocol
 
 from ftft.experiment.stages import Say
@@ -94,12 +94,12 @@ class Processes:
         try:
             if stopped:
                 self._stopping = True
-                self._signal(signal.SIGTERM)
+                self._each(subprocess.Popen.terminate)
                 if self._futures:
                     self._say("waiting for checkpoints; Ctrl-C again stops at once")
             self._pool.shutdown(wait=True, cancel_futures=True)
         except BaseException:
-            self._signal(signal.SIGKILL)
+            self._each(subprocess.Popen.kill)
             raise
 
     def _started(self, process: subprocess.Popen[str]) -> None:
@@ -107,10 +107,9 @@ class Processes:
         if self._stopping:
             process.terminate()
 
-    def _signal(self, signum: int) -> None:
+    def _each(self, end: Callable[[subprocess.Popen[str]], None]) -> None:
         for process in self._processes:
-            if process.poll() is None:
-                process.send_signal(signum)
+            end(process)  # does nothing to one that has ended
 
 
 def _cores() -> int:

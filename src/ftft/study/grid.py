@@ -53,10 +53,10 @@ class Task:
         return f"{self._own[kind]}/seed-{self.seed}"
 
     @property
-    def places(self) -> dict[str, str]:
+    def stage_paths(self) -> dict[str, str]:
         """Kind of stage to its folder below the data set's, of what it makes and what it reads."""
         needs = self.needs
-        return ({} if needs is None else needs.places) | self._own
+        return ({} if needs is None else needs.stage_paths) | self._own
 
     @property
     def makes(self) -> frozenset[str]:

@@ -55,7 +55,7 @@ class OpenStudy:
             self.data[task.data],
             self._reader(task.data) if reading else self._workspace(task),
             say,
-            task.places,
+            task.stage_paths,
             # Texts are tokenised once for all tasks of a process.
             self._encodings.setdefault(task.data, Encodings()),
         )

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import yaml
-
 from ftft.config.study import Study
+from ftft.config.yaml_core import dump
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.experiment.pipeline import chosen_stages
 from ftft.experiment.stages import Say
@@ -232,6 +231,6 @@ def _chosen(study: Study, force: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _write_asked(study: Study, folder: Path) -> None:
-    content = yaml.safe_dump(dict(study.asked), sort_keys=False, allow_unicode=True)
+    content = dump(dict(study.asked))
     where = f"# From {study.path}, from whose folder relative paths count.\n"
     write_text(folder / "study.yaml", STUDY_TITLE + where + content, WorkspaceError)

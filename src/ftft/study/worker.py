@@ -106,7 +106,7 @@ def _died(status: int, errors: IO[str]) -> str:
     errors.seek(0)
     lines = [line for line in errors.read()[-_LAST:].splitlines() if line.strip()]
     last = f"; its last words: {lines[-1].strip()}" if lines else ""
-    if status == -signal.SIGKILL:
+    if status == -9:  # SIGKILL, which Windows does not have
         return f"its process was killed, perhaps for want of memory{last}"
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
     return f"its process ended {how}{last}"
@@ -145,7 +145,7 @@ def _stages(job: Job, say: Say) -> Stages:
     datasets.disable_progress_bars()
     workspace = Workspace(job.folder / job.task.data, builds=job.task.makes)
     data = load_data(job.experiment)
-    return Stages(job.experiment, data, workspace, say, job.task.places)
+    return Stages(job.experiment, data, workspace, say, job.task.stage_paths)
 
 
 if __name__ == "__main__":

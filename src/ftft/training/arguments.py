@@ -183,19 +183,21 @@ def equal_cost_plan(settings: Main, examples: int, *, share: float, seed: int) -
 
 def check_training_arguments(raw: Mapping[str, Any]) -> list[str]:
     """Problems of the ``training_arguments`` of reference and main, as text; none is good."""
-    known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    known = {
+        field.name: field.type for field in dataclasses.fields(TrainingArguments) if field.init
+    }
     problems = []
     for section in ("reference", "main"):
         settings = raw.get(section)
         given = settings.get("training_arguments") if isinstance(settings, dict) else None
-        for name in given if isinstance(given, dict) else ():
-            problem = _problem(str(name), known, section)
+        for name, value in given.items() if isinstance(given, dict) else ():
+            problem = _problem(str(name), value, known, section)
             if problem:
                 problems.append(f"{section}.training_arguments.{name}: {problem}")
     return problems
 
 
-def _problem(name: str, known: set[str], section: str) -> str | None:
+def _problem(name: str, value: Any, known: Mapping[str, Any], section: str) -> str | None:
     if name in OWN_KEYS:
         key = OWN_KEYS[name]
         own = key if "." in key or key in ("seeds", "output") else f"{section}.{key}"
@@ -208,6 +210,9 @@ def _problem(name: str, known: set[str], section: str) -> str | None:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."
         return f"transformers.TrainingArguments has no such field{hint}"
+    if known[name] in (bool, bool | None) and isinstance(value, str):
+        # Any text, `off` too, would be true to the Trainer.
+        return f"must be true or false (found {value!r})"
     return None
 
 

@@ -8,10 +8,9 @@ also after a power cut, and a damaged one is noticed before it is used.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import DynamicsError, FtftError, WorkspaceError, first_line
 from ftft.utils import signals
-from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text
+from ftft.utils.atomic import checksum_of, sha256_of, sync_file, sync_folder, write_text, xxh3_of
 
 SEAL_NAME = "checksums.json"
 
@@ -109,11 +108,11 @@ def seal(folder: Path, dynamics: Path | None) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != SEAL_NAME:
             sync_file(path)
-            files[path.relative_to(folder).as_posix()] = sha256_of(path)
+            files[path.relative_to(folder).as_posix()] = xxh3_of(path)
     flushes = [] if dynamics is None else [flush.path.name for flush in list_flushes(dynamics)]
     sync_folder(folder.parent)
     content = {"files": files, "dynamics": flushes}
-    text = json.dumps({**content, "sha256": _checksum(content)}, indent=2)
+    text = json.dumps({**content, "sha256": checksum_of(content)}, indent=2)
     write_text(folder / SEAL_NAME, text + "\n", WorkspaceError)
 
 
@@ -127,7 +126,8 @@ def damage(folder: Path) -> str:
         return f"{folder / SEAL_NAME} is damaged ({error})"
     for name, expected in files.items():
         try:
-            found = sha256_of(folder / name)
+            # Version 0.1 sealed with SHA-256, whose digests are twice as long.
+            found = (xxh3_of if len(expected) == 32 else sha256_of)(folder / name)
         except OSError as error:
             return f"{folder / name} cannot be read ({error.strerror or error})"
         if found != expected:
@@ -191,13 +191,9 @@ def _best_step(folder: Path) -> Any:
 
 def _sealed(folder: Path) -> dict[str, Any]:
     values = json.loads((folder / SEAL_NAME).read_text(encoding="utf-8"))
-    if not isinstance(values, dict) or values.pop("sha256", None) != _checksum(values):
+    if not isinstance(values, dict) or values.pop("sha256", None) != checksum_of(values):
         raise ValueError("its content does not match its own checksum")
     return values
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def steps_of(folder: Path) -> list[int]:

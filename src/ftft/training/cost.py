@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from accelerate.utils import gather_object
@@ -115,35 +114,21 @@ class CostMeter(TrainerCallback, ExportableState):
             _add(self.evaluation_shapes, evaluation)
         self._new = ({}, {})
 
-    def lap(self) -> float:
-        """Seconds since the last lap. Waits for the device, so call it outside the steps."""
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        now = time.perf_counter()
-        seconds, self._mark = now - self._mark, now
-        return seconds
+    def add_time(self, kind: Literal["training", "evaluation", "overhead"]) -> None:
+        """Count the time since the last call. Waits for the device: call it outside the steps."""
+        before, name = self._mark, f"{kind}_seconds"
+        self._mark = _now()
+        setattr(self, name, getattr(self, name) + self._mark - before)
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         """Start the clock, and forget the memory of what ran before."""
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
-        self.lap()
-
-    def lap_training(self) -> None:
-        """Everything since the last lap was training."""
-        self.training_seconds += self.lap()
-
-    def lap_evaluation(self) -> None:
-        """Everything since the last lap was evaluation."""
-        self.evaluation_seconds += self.lap()
-
-    def lap_overhead(self) -> None:
-        """Everything since the last lap was neither."""
-        self.overhead_seconds += self.lap()
+        self._mark = _now()
 
     def on_train_end(self, *args: Any, **kwargs: Any) -> None:
         """Stop the clock."""
-        self.lap_overhead()
+        self.add_time("overhead")
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
@@ -223,8 +208,19 @@ def _shapes(counts: Mapping[str, int]) -> dict[Shape, int]:
     return parsed
 
 
+def _now() -> float:
+    """The clock, once the device has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def _peak_memory() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
+    if sys.platform == "win32":
+        return 0  # Python does not say
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -64,10 +64,10 @@ class StopWhenSettled(TrainerCallback):
             control.should_save = True
 
     def _is_settled(self) -> bool:
-        self._trainer.meter.lap_training()
+        self._trainer.meter.add_time("training")
         self._recorder.flush()
         # All processes' recordings count, and all must decide alike.
         distributed.wait()
         enough = distributed.from_first(lambda: self._settled(read_dynamics(self._folder)))
-        self._trainer.meter.lap_overhead()
+        self._trainer.meter.add_time("overhead")
         return enough

@@ -43,13 +43,13 @@ class RecordingPasses(TrainerCallback):
             self._record(points)
 
     def _record(self, points: range) -> None:
-        self._trainer.meter.lap_training()
+        self._trainer.meter.add_time("training")
         recorded = self._trainer.record_all(self._train)
         if self._trainer.is_world_process_zero():
             for point in points:
                 self._recorder.record(point, np.arange(len(self._train)), recorded)
                 self._recorder.finish_epoch(point)
-        self._trainer.meter.lap_evaluation()
+        self._trainer.meter.add_time("evaluation")
 
 
 def points_reached(args: Any, step: int, examples: int, points_per_epoch: int) -> range:

@@ -27,7 +27,7 @@ from ftft.training.eval_recording import RecordingPasses
 from ftft.training.flops import FlopCounter, flop_counter
 from ftft.training.loggers import OwnFigures, Tracked, name_run, open_tensorboard, tracking
 from ftft.training.models import load_model, quiet
-from ftft.training.progress import Progress
+from ftft.training.progress import progress
 from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 from ftft.training.trainer import FineTuner
 from ftft.training.weights import check_weight_values
@@ -109,7 +109,6 @@ def finetune(
     tokenizer: Any,
     folder: Path,
     *,
-    title: str = "training",
     recording: Recording | None = None,
     settled: Settled | None = None,
     tracked: Tracked | None = None,
@@ -127,14 +126,13 @@ def finetune(
         dev: Development sets. Test sets are not known here.
         tokenizer: The model's tokenizer, with which ``train`` and ``dev`` were encoded.
         folder: Where ``model/`` and ``dynamics/`` go.
-        title: Shown on the progress bar.
         recording: Which logits to record; None records none.
         settled: Asked at every recording point whether what was recorded is enough, so that the
             training may stop; None: it runs to its end.
         tracked: How the training is followed where ``report_to`` asks for it; None: as the Trainer
             does.
-        say: Receives a line: where an interrupted training resumes, and what becomes of a head
-            that the model has already.
+        say: Receives a line: where an interrupted training resumes, what becomes of a head that
+            the model has already, and, where there is no terminal, how far the training is.
 
     Returns:
         What was trained, where it is and what it cost.
@@ -179,7 +177,7 @@ def finetune(
             metric=dev.metric,
             meter=CostMeter(),
             recorder=recorder if in_training else None,
-            callbacks=_callbacks(plan, title),
+            callbacks=_callbacks(plan, say),
         )
     if recorder is not None and recording is not None and not in_training:
         points = recording.points_per_epoch
@@ -248,9 +246,9 @@ def _save_model(trainer: FineTuner, folder: Path) -> None:
         (folder / "training_args.bin").unlink(missing_ok=True)
 
 
-def _callbacks(plan: Plan, title: str) -> list[Any]:
+def _callbacks(plan: Plan, say: Callable[[str], None]) -> list[Any]:
     early = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
-    return [Progress(title), *early, StopAtStepEnd()]
+    return [progress(say), *early, StopAtStepEnd()]
 
 
 def _recorder(

@@ -193,13 +193,13 @@ class OwnFigures(TrainerCallback):
             return
         if not points_reached(args, state.global_step, *self._points):
             return
-        self._trainer.meter.lap_training()
+        self._trainer.meter.add_time("training")
         self._recorder.flush()
         # All processes' recordings count.
         distributed.wait()
         found = distributed.from_first(lambda: dict(look(read_dynamics(self._recorded))))
         self._log(found, control)
-        self._trainer.meter.lap_overhead()
+        self._trainer.meter.add_time("overhead")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Log the cost so far, padding, development scoring and all."""
@@ -213,7 +213,7 @@ class OwnFigures(TrainerCallback):
             spent = self._tracked.spent_flops + total.flops
             figures["cost/flops_over_erm"] = spent / self._tracked.erm_flops
         self._log(figures, control)
-        self._trainer.meter.lap_overhead()
+        self._trainer.meter.add_time("overhead")
 
     def _log(self, figures: Mapping[str, float], control: Any) -> None:
         # To log takes back the wish to log, which at the end of a step is still to be fulfilled.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from ftft.training.beside import check_beside
 from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
+from ftft.utils.atomic import sha256_of
 
 PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
@@ -109,8 +109,7 @@ def _sha256(path: Path) -> str:
 
 @functools.cache
 def _sha256_of(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:

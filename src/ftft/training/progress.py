@@ -1,80 +1,52 @@
-"""Progress bars: one for a training, one for the scoring of a finished model."""
+"""Progress: the Trainer's bars in a terminal, and a line a minute elsewhere."""
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
-from tqdm.auto import tqdm
-from transformers import TrainerCallback
+from transformers import ProgressCallback, TrainerCallback
+
+SECONDS = 60.0
 
 
-class Progress(TrainerCallback):
-    """Shows steps done, time left and the last development score on standard error.
+def progress(say: Callable[[str], None]) -> TrainerCallback:
+    """What shows the progress of a training or a scoring, where it runs.
 
     Args:
-        title: What is being trained, such as ``reference, seed 0``.
+        say: Receives the lines, where standard error is no terminal.
     """
+    return Bars() if sys.stderr.isatty() else Lines(say)
 
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self._bar: Any = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Open the bar at the step a resumed training starts from."""
-        if state.is_world_process_zero:
-            self._bar = tqdm(
-                total=state.max_steps,
-                initial=state.global_step,
-                desc=self.title,
-                unit="step",
-                dynamic_ncols=True,
-                leave=False,
-                file=sys.stderr,
-                disable=None,
-            )
+class Bars(ProgressCallback):
+    """The Trainer's, with the last development score in place of a line at every log."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Show the watched score."""
+        if self.training_bar is not None and "eval_watched" in logs:
+            self.training_bar.set_postfix(dev=f"{logs['eval_watched']:.3f}")
+
+    def on_prediction_step(self, args: Any, state: Any, *rest: Any, **kwargs: Any) -> None:
+        """Move the bar on; the last batch of a set takes it away."""
+        super().on_prediction_step(args, state, *rest, **kwargs)
+        bar = self.prediction_bar
+        if bar is not None and bar.n >= bar.total:
+            bar.leave = False
+            self.on_predict(args, state, *rest)
+
+
+class Lines(TrainerCallback):
+    """Says once a minute where a training is."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Move the bar on."""
-        if self._bar is not None:
-            self._bar.update(state.global_step - self._bar.n)
-
-    def on_evaluate(
-        self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any
-    ) -> None:
-        """Show the watched score."""
-        if self._bar is not None:
-            self._bar.set_postfix(dev=f"{metrics['eval_watched']:.3f}")
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Close the bar."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-class ScoringProgress(TrainerCallback):
-    """Shows batches done while a finished model is scored, set after set."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def on_prediction_step(
-        self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any
-    ) -> None:
-        """Move the bar on; the last batch of a set closes it."""
-        if not state.is_world_process_zero:
-            return
-        if self._bar is None:
-            self._bar = tqdm(
-                total=len(eval_dataloader),
-                desc="scoring",
-                unit="batch",
-                dynamic_ncols=True,
-                leave=False,
-                file=sys.stderr,
-                disable=None,
-            )
-        self._bar.update(1)
-        if self._bar.n >= self._bar.total:
-            self._bar.close()
-            self._bar = None
+        """Say it, if it is time."""
+        if state.is_world_process_zero and time.monotonic() - self._said >= SECONDS:
+            self._say(f"  step {state.global_step:,} of at most {state.max_steps:,}")
+            self._said = time.monotonic()

@@ -21,7 +21,7 @@ from ftft.tasks import TASKS
 from ftft.training.cost import CostMeter
 from ftft.training.models import load_finetuned
 from ftft.training.precision import resolve_precision
-from ftft.training.progress import ScoringProgress
+from ftft.training.progress import progress
 from ftft.training.trainer import FineTuner
 
 # How a forward pass computes; the rest of training_arguments is about training.
@@ -86,7 +86,7 @@ def _scorer(
             watched=(),
             metric="",
             meter=CostMeter(),
-            callbacks=[ScoringProgress()],
+            callbacks=[progress(print)],
         )
         trainer.remove_callback(PrinterCallback)
         yield trainer

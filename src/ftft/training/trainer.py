@@ -185,7 +185,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
         """Score every development set; the watched mean is ``eval_watched``."""
-        self.meter.lap_training()
+        self.meter.add_time("training")
         scores = {name: self.score(dataset).metrics for name, dataset in self.dev.items()}
         metrics = {
             f"{metric_key_prefix}_{name}_{metric}": value
@@ -196,7 +196,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         metrics[f"{metric_key_prefix}_watched"] = float(
             np.mean([scores[name][self.metric] for name in self.watched])
         )
-        self.meter.lap_evaluation()
+        self.meter.add_time("evaluation")
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -226,10 +226,10 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             super()._run_epoch(*args, **kwargs)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        self.meter.lap_training()
+        self.meter.add_time("training")
         self.meter.gather()
         super()._save_checkpoint(model, trial)
-        self.meter.lap_overhead()
+        self.meter.add_time("overhead")
 
 
 def _shape(inputs: Mapping[str, Any]) -> tuple[int, int]:

@@ -1,9 +1,8 @@
-"""One process at a time in a run folder; the others are told which one."""
+"""One process at a time in a run folder; the others are given its name."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import platform
 import shlex
@@ -11,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from ftft.errors import WorkspaceError
 
@@ -26,41 +27,35 @@ def held(folder: Path) -> Iterator[None]:
             system cannot lock files.
     """
     path = folder / LOCK_NAME
+    # A soft lock would outlive a process that is killed, so there is none to fall back to.
     try:
-        # A link is not followed: what it points to would be emptied.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        file = os.fdopen(os.open(path, flags, 0o666), "r+", encoding="utf-8", errors="replace")
+        lock = FileLock(path, blocking=False, fallback_to_soft=False).acquire()
+    except Timeout:
+        raise WorkspaceError(
+            f"{folder}: another run is using this folder ({_name_in(path)}); wait for it, stop it, "
+            "or choose another folder with --output."
+        ) from None
     except OSError as error:
-        raise _unlockable(path, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "process unknown"
-            raise WorkspaceError(
-                f"{folder}: another run is using this folder ({holder}); wait for it, stop it, or "
-                "choose another folder with --output."
-            ) from None
-        except OSError as error:
-            raise _unlockable(path, error) from error
+        raise WorkspaceError(
+            f"{path}: the run folder cannot be locked ({error.strerror or error}), so a second run "
+            "could not be kept out; check its permissions, or choose a folder on a file system "
+            "with locks with --output."
+        ) from error
+    with lock:
         # The name is for people only: on a full disk the lock holds all the same.
         with contextlib.suppress(OSError):
-            file.truncate(0)
-            file.write(_name_of_this_process())
-            file.flush()
+            path.write_text(_name_of_this_process(), encoding="utf-8")
         yield
+
+
+def _name_in(path: Path) -> str:
+    # Windows lets nobody read a file that another process has locked.
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace").strip() or "process unknown"
+    return "process unknown"
 
 
 def _name_of_this_process() -> str:
     started = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     command = shlex.join(sys.argv)
     return f"process {os.getpid()} on {platform.node()}, since {started}: {command}"
-
-
-def _unlockable(path: Path, error: OSError) -> WorkspaceError:
-    return WorkspaceError(
-        f"{path}: the run folder cannot be locked ({error.strerror or error}), so a second run "
-        "could not be kept out; check its permissions, or choose a folder on a file system with "
-        "locks with --output."
-    )

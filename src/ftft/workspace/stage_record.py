@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftft.errors import WorkspaceError
-from ftft.utils.atomic import sha256_of, sync_file, sync_folder, write_text
+from ftft.utils.atomic import checksum_of, sha256_of, sync_file, sync_folder, write_text
 
 RECORD_NAME = "stage.json"
 STAGE_SCHEMA = 2
@@ -47,7 +47,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
         WorkspaceError: It cannot be written.
     """
     plain = as_plain(record)
-    write_json(folder / RECORD_NAME, {**plain, "sha256": _checksum(plain)})
+    write_json(folder / RECORD_NAME, {**plain, "sha256": checksum_of(plain)})
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
@@ -75,7 +75,7 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
     ):
         raise _damaged(path, name, "not a stage record")
     # Records of the first schema had no checksum; what they describe is made anew anyway.
-    if values.get("schema") != 1 and values.pop("sha256", None) != _checksum(values):
+    if values.get("schema") != 1 and values.pop("sha256", None) != checksum_of(values):
         raise _damaged(path, name, "its content does not match its own checksum")
     return values
 
@@ -139,10 +139,6 @@ def check_outputs(folder: Path, name: str, record: Mapping[str, Any]) -> None:
             f"{path}: this file of the finished stage {name} {problem}; put it back as it was, or "
             f"give --force-stage {name} to build the stage again."
         )
-
-
-def _checksum(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _damaged(path: Path, name: str, problem: str) -> WorkspaceError:

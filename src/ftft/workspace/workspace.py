@@ -21,6 +21,7 @@ from typing import Any
 from ftft.errors import WorkspaceError
 from ftft.utils import distributed
 from ftft.utils.atomic import remove_leftovers
+from ftft.workspace.changes import Tell, why_again
 from ftft.workspace.layout import check_writable, stage_name, unwritable
 from ftft.workspace.lock import held
 from ftft.workspace.stage_record import (
@@ -118,12 +119,13 @@ class Workspace:
     def stage(
         self,
         name: str,
-        made_from: Mapping[str, Any],
+        inputs: Mapping[str, Any],
         build: Callable[[Path], Mapping[str, Any]],
         environment: Mapping[str, Any] | None = None,
-        reads: Sequence[Stage] = (),
+        upstream: Sequence[Stage] = (),
         *,
-        together: bool = False,
+        collective: bool = False,
+        again: Tell = lambda why: None,
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
 
@@ -132,14 +134,15 @@ class Workspace:
 
         Args:
             name: Path below the run folder.
-            made_from: Everything the outcome depends on, as plain JSON values.
+            inputs: Everything the outcome depends on, as plain JSON values.
             build: Writes files into the folder it is given and returns the stage's result, plain
-                JSON values. If an earlier call with the same ``made_from`` was interrupted, the
+                JSON values. If an earlier call with the same ``inputs`` was interrupted, the
                 folder holds what that call left. Its folder ``checkpoints`` is removed at the end.
             environment: Versions and hardware, kept with the stage.
-            reads: Stages whose files are read: they are checked before, and where they were built
-                again and came out differently, so is this one.
-            together: Whether all processes build it together; else the first does, alone.
+            upstream: Stages whose files are read: they are checked before, and where they were
+                built again and came out differently, so is this one.
+            collective: Whether all processes build it together; else the first does, alone.
+            again: Receives the reason before the stage is built, where it was built before.
 
         Returns:
             The finished stage.
@@ -152,17 +155,17 @@ class Workspace:
         folder = self.folder / name
         record: dict[str, Any] = {
             "schema": STAGE_SCHEMA,
-            "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": made_from}),
-            "made_from": made_from,
-            "read": {stage.name: stage.content for stage in reads},
+            "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": inputs}),
+            "made_from": inputs,
+            "read": {stage.name: stage.content for stage in upstream},
             "environment": dict(environment or {}),
         }
         if self.builds is not None and name not in self.builds:
             return self._only_read(folder, name, record)
-        before = distributed.from_first(lambda: self._begun(folder, name, record, reads))
+        before = distributed.from_first(lambda: self._begun(folder, name, record, upstream, again))
         if before is not None:
             return before
-        if together:
+        if collective:
             result = build(folder)
             return distributed.from_first(lambda: self._ended(folder, name, record, result))
         return distributed.from_first(lambda: self._ended(folder, name, record, build(folder)))
@@ -178,17 +181,21 @@ class Workspace:
         return self._finished(folder, name, before)
 
     def _begun(
-        self, folder: Path, name: str, record: dict[str, Any], reads: Sequence[Stage]
+        self, folder: Path, name: str, record: dict[str, Any], upstream: Sequence[Stage], tell: Tell
     ) -> Stage | None:
         """Make the folder ready to be built in; where the stage is finished, return it."""
+        old = read_record(folder, name) or _previous(folder, name)
         with _writing(folder):
             before = _go_on_with(folder, name, record)
         if before is not None:
             finished = self._finished(folder, name, before)
             shutil.rmtree(folder / SCRATCH, ignore_errors=True)  # killed before it was removed
             return finished
-        for stage in reads:
+        for stage in upstream:
             stage.check()
+        names = {stage.digest: stage.name for stage in upstream}
+        if old is not None and (why := why_again(old, record, names)):
+            tell(why)
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_record(folder, {**record, "status": "running"})
@@ -222,16 +229,18 @@ class Workspace:
         except WorkspaceError:
             record = None
         with _writing(folder):
+            if not folder.is_dir():
+                return
             if record is not None and record["status"] == "finished":
                 _set_aside(folder, record)
-            elif folder.is_dir():
+            else:
                 shutil.rmtree(folder)
-            if record is not None:
-                # Says that the stage is to be run, so that what was set aside stays there.
-                folder.mkdir(parents=True)
-                kept = ("schema", "digest", "made_from", "read", "environment")
-                marker = {key: record[key] for key in kept if key in record}
-                write_record(folder, {**marker, "schema": STAGE_SCHEMA, "status": "running"})
+            # Says that the stage is to be run, so that what was set aside stays there.
+            folder.mkdir(parents=True)
+            kept = ("made_from", "read", "environment", "digest")
+            marker = {key: record[key] for key in kept if key in record} if record else {}
+            marker |= {"schema": STAGE_SCHEMA, "status": "running", "forced": True}
+            write_record(folder, {"digest": "", **marker})
 
     def _finished(self, folder: Path, name: str, record: Mapping[str, Any]) -> Stage:
         # Several methods may share a stage; once a process is enough.
