@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
-from generated import Made, write_run
+from generated import EVIL, ODD_IDS, Made, write_run
 
 from ftft.report.html import write_report
 from ftft.results.read import read_run
@@ -82,13 +82,6 @@ def opened(browser):
     yield call
     for context in contexts:
         context.close()
-
-
-EVIL = (
-    "<script>window.hit = 1</script> & </script> <!--",
-    '<img src=x onerror="window.hit = 2"> \'"` \u2028 \u2029 ${1}',
-)
-ODD_IDS = ("=HYPERLINK(1)", '@risky,"quoted"', "-5", "</script>id")
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from generated import Made, datamap, write_run
+from generated import EVIL, ODD_IDS, Made, datamap, write_run
 
-from conftest import EVIL, ODD_IDS
 from ftft.cartography import read_coordinates, write_coordinates
 from ftft.report.html import MOST_BYTES, write_report
 from ftft.report.map_page import read_maps, write_maps

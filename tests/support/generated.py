@@ -293,3 +293,11 @@ def write_run(folder: Path, made: Made) -> Path:
 
 
 DM = ("erm", "dm-map", "dm-selection")
+
+
+# What must never come alive in a page.
+EVIL = (
+    "<script>window.hit = 1</script> & </script> <!--",
+    '<img src=x onerror="window.hit = 2"> \'"` \u2028 \u2029 ${1}',
+)
+ODD_IDS = ("=HYPERLINK(1)", '@risky,"quoted"', "-5", "</script>id")
