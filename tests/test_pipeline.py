@@ -89,7 +89,7 @@ def swapped(tmp_path_factory, make_experiment):
 
 @pytest.fixture
 def copied(whole, tmp_path):
-    """The finished run folder, somewhere else, to go on with."""
+    """The finished run folder, somewhere else, to resume."""
     return shutil.copytree(whole.folder, tmp_path / "run")
 
 

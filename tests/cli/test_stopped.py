@@ -31,7 +31,7 @@ def test_stopped(failing, signum, status):
     assert outcome.code == status
     assert outcome.err.splitlines()[-1] == (
         "interrupted: nothing that was finished is lost; reference/seed-0 goes on from its last "
-        "checkpoint, or starts over where it has none; go on with: ftft run "
+        "checkpoint, or starts over where it has none; resume with: ftft run "
         "experiment.yaml --set 'seeds=[0, 1]'"
     )
 
@@ -42,7 +42,7 @@ def test_stopped_before_anything_was_forced(ftft, experiment_file, monkeypatch):
 
     monkeypatch.setattr("ftft.experiment.pipeline.check", fail)
     outcome = ftft("run", "experiment.yaml", "--force-stage", "main")
-    assert outcome.err.strip().endswith("go on with: ftft run experiment.yaml --force-stage main")
+    assert outcome.err.strip().endswith("resume with: ftft run experiment.yaml --force-stage main")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])

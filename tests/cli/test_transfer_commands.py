@@ -92,7 +92,7 @@ def test_a_run_tells_the_verdict_before_the_main_model(ftft, experiment_file, tm
     assert "error: map/seed-0: the preflight check finds this reference bad" in outcome.err
     run = tmp_path / "runs/tiny"
     assert not (run / "main").exists()
-    # The same reference, gone on with.
+    # The same reference, trained further.
     again = ftft("run", experiment_file, *weak)
     assert again.code == 0
     assert "reference/seed-0: done before" in again.err

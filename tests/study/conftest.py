@@ -78,5 +78,5 @@ def grid(
 
 @pytest.fixture
 def again(grid: tuple[Runner, Finished], tmp_path: Path) -> Runner:
-    """The finished study in another folder, to go on with."""
+    """The finished study in another folder, to resume."""
     return Runner(grid[0].file, shutil.copytree(grid[0].folder, tmp_path / "copied"))

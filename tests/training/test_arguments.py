@@ -82,7 +82,7 @@ def test_a_refused_value_is_named(settings, tmp_path):
         ("hub_model_id", "`ftft push`"),
         ("hub_token", "`hf auth login`"),
         ("logging_dir", "TENSORBOARD_LOGGING_DIR"),
-        ("resume_from_checkpoint", "goes on by itself"),
+        ("resume_from_checkpoint", "resumes by itself"),
         ("overwrite_output_dir", "--force-stage"),
     ],
 )

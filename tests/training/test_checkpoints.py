@@ -50,7 +50,7 @@ def test_a_damaged_checkpoint_is_not_used(tune, tmp_path, file, harm):
     assert str(named) in said[0]
     # The best one so far is still there, or none is.
     assert said[-1] in (
-        "  goes on from step 2",
+        "  resumes from step 2",
         "  no checkpoint can be used: this training starts anew",
     )
     check_same(again, whole)

@@ -1,4 +1,4 @@
-"""Told to stop, a training saves a checkpoint after its step; gone on with, it ends the same."""
+"""Asked to stop, a training saves a checkpoint after its step; resumed, it ends the same."""
 
 from __future__ import annotations
 

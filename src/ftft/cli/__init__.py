@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # The disk is full, or may not be written.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
-# Seconds that the first of several processes has to tell what is wrong.
+# Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
 
 
@@ -99,7 +99,7 @@ def _lost_connection(error: Exception) -> bool:
 
 
 def _repeats(*, connected: bool = False) -> bool:
-    """Whether the first process tells this too: errors only until they are connected."""
+    """Whether the first process reports this too: errors only until they are connected."""
     from ftft.errors import FtftError
     from ftft.utils.distributed import is_first
 
@@ -120,7 +120,7 @@ def _unforeseen(error: Exception) -> str:
     if isinstance(error, OSError) and _no_room(error):
         return (
             f"{error.filename or 'a file'}: cannot be written: {error.strerror}. Make room on the "
-            "disk, then give the same command again: it goes on from where it was."
+            "disk, then give the same command again: it resumes from where it was."
         )
     first = str(error).strip().splitlines()[0] if str(error).strip() else ""
     return (
@@ -135,14 +135,14 @@ def _told(stop: Stopped, arguments: Sequence[str]) -> str:
     if stop.finished:
         parts.append(f"finished are {', '.join(stop.finished)}")
     if stop.stage:
-        goes_on = "goes on from its last checkpoint, or starts over where it has none"
-        parts.append(f"{stop.stage} {stop.saved or goes_on}")
+        then = "resumes from its last checkpoint, or starts over where it has none"
+        parts.append(f"{stop.stage} {stop.saved or then}")
     if _of_many():
-        return f"{'; '.join(parts)}; go on with the same command of torchrun or accelerate"
+        return f"{'; '.join(parts)}; resume with the same command of torchrun or accelerate"
     if stop.stage or stop.finished:
         # What was forced is marked in the run folder; forced again, it would start anew.
         arguments = _without_force(arguments)
-    return f"{'; '.join(parts)}; go on with: {shlex.join(['ftft', *arguments])}"
+    return f"{'; '.join(parts)}; resume with: {shlex.join(['ftft', *arguments])}"
 
 
 def _without_force(arguments: Sequence[str]) -> list[str]:

@@ -43,7 +43,7 @@ def choose(
     """Choose the reference: train candidates from cheap to dear until one is judged good.
 
     Each is judged as ftft preflight does, from its own dynamics and development score. Its run
-    folder lies below the output folder, so that ftft run goes on with the chosen one.
+    folder lies below the output folder, so that ftft run continues the chosen one.
     """
     from dataclasses import asdict
 

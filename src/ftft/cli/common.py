@@ -52,7 +52,7 @@ BurnInOption = Annotated[
 
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace a file that is there; a folder never is."),
+    typer.Option("--overwrite", help="Replace a file that is there; a folder is never replaced."),
 ]
 
 PlotFile = Annotated[

@@ -45,7 +45,7 @@ def read_cartography(
 
     The ids of the first epoch set the examples and their order. An epoch that lacks more than
     a tenth of them is left out, as incomplete; so is an example that another epoch lacks,
-    which `meta["left_out"]` tells.
+    which `meta["left_out"]` names.
 
     Args:
         folder: the folder of the files, the one above `training_dynamics`, or one of the
@@ -115,7 +115,7 @@ def read_uid_to_logits(
     The file is loaded with `weights_only`, so it cannot run code. An example that an epoch
     did not reach has only zeros there: that row is missing. An epoch that lacks more than a
     tenth of the examples is left out, as incomplete; so is an example that another epoch
-    lacks, which `meta["left_out"]` tells.
+    lacks, which `meta["left_out"]` names.
 
     Args:
         path: the torch file.

@@ -31,7 +31,7 @@ class Candidate:
     Attributes:
         name: What tells it from the others, such as ``layers=1``.
         experiment: The experiment with it as reference.
-        folder: Its run folder, which ``ftft run`` goes on with if it is chosen.
+        folder: Its run folder, which ``ftft run`` continues if it is chosen.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Where something comes from, as far as the run folder it lies in says: models, cost, scores.
 
 Nothing of this machine goes out: a model that is a local folder is named by its last part, and
-of the environment the versions of the packages are told, not the machine.
+of the environment the versions of the packages are given, not the machine.
 """
 
 from __future__ import annotations

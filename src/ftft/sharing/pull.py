@@ -89,7 +89,7 @@ def _copied(source: Path, folder: Path) -> Manifest:
         try:
             shutil.copyfile(source / name, folder / name)
         except FileNotFoundError:
-            continue  # told by the checksums, with what to do
+            continue  # reported by the checksums, with what to do
     if (source / CARD_NAME).is_file():
         shutil.copyfile(source / CARD_NAME, folder / CARD_NAME)
     return manifest

@@ -74,7 +74,7 @@ def do(job: Job, stages: Callable[[], Stages]) -> Outcome:
         stages: Gives the task's stages.
 
     Raises:
-        Stopped: The process was told to stop.
+        Stopped: The process was asked to stop.
     """
     start, problem = time.perf_counter(), None
     try:

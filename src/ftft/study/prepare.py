@@ -67,7 +67,7 @@ class OpenStudy:
             cell = None if task.method == REFERENCE else cell_of_task(self.study, task)
             return perform(stages, task, cell)
         except FtftError:
-            return None  # what is damaged is told when it is run
+            return None  # what is damaged is reported when it is run
 
     def _reader(self, data: str) -> Workspace:
         # One for all tasks: files that they share are checked once.

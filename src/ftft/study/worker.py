@@ -81,7 +81,7 @@ def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:
             process.stdin.write(job.to_json() + "\n")
             process.stdin.flush()
         except BrokenPipeError:
-            # It died while it started; how is told below. Closing writes once more what is left.
+            # It died while it started; how is said below. Closing writes once more what is left.
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
         for line in process.stdout:
@@ -125,7 +125,7 @@ def main() -> int:
             threading.Thread(target=_stop_when_alone, daemon=True).start()
             outcome = do(job, lambda: _stages(job, lambda line: tell(say=line)))
     except Stopped as stop:
-        tell(problem=f"stopped; it {stop.saved or 'goes on from its last checkpoint'}")
+        tell(problem=f"stopped; it {stop.saved or 'resumes from its last checkpoint'}")
         return 128 + stop.signum
     tell(problem=outcome.problem)
     return 0

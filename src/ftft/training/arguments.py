@@ -85,7 +85,7 @@ OUTSIDE = {
     "TENSORBOARD_LOGGING_DIR says; leave it out.",
     "overwrite_output_dir": "a folder is never overwritten; leave it out, and give another output, "
     "or `--force-stage STAGE` to train a stage again.",
-    "resume_from_checkpoint": "an interrupted training goes on by itself when the same command is "
+    "resume_from_checkpoint": "an interrupted training resumes by itself when the same command is "
     "given again, and from no checkpoint but its own; leave it out.",
 }
 

@@ -155,7 +155,7 @@ def resume_point(
         if not problem:
             kept = _best_step(checkpoint(folder, step)) if best else None
             _keep_only({step, kept}, folder)
-            say(f"  goes on from step {step:,}")
+            say(f"  resumes from step {step:,}")
             return checkpoint(folder, step)
         say(f"  not used: {problem}")
     if steps:
@@ -228,6 +228,6 @@ def writing(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
         raise WorkspaceError(
             f"{folder}: cannot be written: {first_line(error)}. Check that the disk has space "
-            "left and the folder is writable, then give the same command again: it goes on from "
+            "left and the folder is writable, then give the same command again: it resumes from "
             "the last checkpoint."
         ) from error

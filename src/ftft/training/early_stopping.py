@@ -22,7 +22,7 @@ Settled = Callable[[TrainingDynamics], bool]
 class StopWhenSettled(TrainerCallback):
     """Stops a training at a recording point from which on more of them change nothing.
 
-    It looks at what is on the disk and at nothing else, so that a training that goes on from a
+    It looks at what is on the disk and at nothing else, so that a training that resumes from a
     checkpoint decides as it would have without the interruption.
 
     Args:

@@ -116,7 +116,7 @@ def finetune(
 ) -> FineTuned:
     """Fine-tune a model and write it, with its dynamics where asked, below ``folder``.
 
-    A training that was interrupted goes on from its last checkpoint in ``folder/checkpoints``,
+    A training that was interrupted resumes from its last checkpoint in ``folder/checkpoints``,
     which stays: remove it when what was written is recorded as finished.
 
     Args:

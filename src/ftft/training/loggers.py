@@ -100,7 +100,7 @@ def tracking(tracked: Tracked | None) -> Iterator[None]:
             raise
         raise ConfigError(
             f"report_to: {service} failed while {tracked.name} was logged to it: "
-            f"{first_line(error)}. Check its settings, or leave it out; the same command goes on "
+            f"{first_line(error)}. Check its settings, or leave it out; the same command resumes "
             "from the last checkpoint."
         ) from error
     finally:

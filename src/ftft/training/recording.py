@@ -50,7 +50,7 @@ class RecordDynamics:
     ``return_outputs=True``. Nothing is recorded while the model is being evaluated.
 
     What was recorded is written with every checkpoint and at the end, so that a training that
-    died can go on from any of its checkpoints.
+    died can resume from any of its checkpoints.
     """
 
     # The Trainer's. A mixin's super() is the user's Trainer, which the type checker cannot know:
@@ -170,7 +170,7 @@ class RecordDynamics:
     def _check_resumed(
         self, recorder: DynamicsRecorder, now: _Pass, given: Mapping[str, Any]
     ) -> None:
-        """Raise where the Trainer goes on in another pass than the checkpoint was written in."""
+        """Raise where the Trainer resumes in another pass than the checkpoint was written in."""
         done = self.state.global_step
         then = self._written_in
         if then is None:

@@ -64,7 +64,7 @@ def check_free(
 
     Args:
         path: where the file is to be written.
-        overwrite: whether a file that is there may be replaced; a folder never is.
+        overwrite: whether a file that is there may be replaced; a folder is never replaced.
         error: what to raise.
 
     Raises:

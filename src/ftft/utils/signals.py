@@ -18,7 +18,7 @@ from ftft.utils import distributed
 
 
 class Stopped(BaseException):
-    """The process was told to stop.
+    """The process was asked to stop.
 
     Attributes:
         signum: The signal.
@@ -63,7 +63,7 @@ def stoppable() -> Iterator[None]:
 def deferred() -> Iterator[None]:
     """Within, only note that the process is to stop, for a training to stop after its step.
 
-    Several processes are told at different steps and cannot agree on one, so they stop at once.
+    Several processes are asked at different steps and cannot agree on one, so they stop at once.
     """
     _state.deferring = distributed.count() == 1
     try:
@@ -74,7 +74,7 @@ def deferred() -> Iterator[None]:
 
 
 def requested() -> bool:
-    """Whether the process was told to stop while it was deferred."""
+    """Whether the process was asked to stop while it was deferred."""
     return _state.requested is not None
 
 

@@ -259,7 +259,7 @@ class Workspace:
 
 
 def _go_on_with(folder: Path, name: str, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Leave in the folder what can be gone on with; return the record of a finished stage."""
+    """Leave in the folder what can be resumed; return the record of a finished stage."""
     before = read_record(folder, name)
     if before is None or not _same(before, wanted):
         # Where what was set aside is what is wanted after all, put it back.
