@@ -30,7 +30,7 @@ def test_stopped(failing, signum, status):
     outcome = failing(Stopped(signum), "--set", "seeds=[0, 1]", *forced)
     assert outcome.code == status
     assert outcome.err.splitlines()[-1] == (
-        "interrupted: nothing that was finished is lost; reference/seed-0 goes on from its last "
+        "interrupted: nothing that was finished is lost; reference/seed-0 resumes from its last "
         "checkpoint, or starts over where it has none; resume with: ftft run "
         "experiment.yaml --set 'seeds=[0, 1]'"
     )
