@@ -52,9 +52,9 @@ def record(
     unread = ["main", "selection", "baselines", "dm"]
     if experiment.reference.stop == "full":
         unread.append("map")
+    note_unread(overrides, unread, "on the reference")
     forced = chosen_stages(force_stage or (), [f"reference/seed-{n}" for n in experiment.seeds])
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
-        note_unread(overrides, unread, "on the reference")
         for seed in experiment.seeds:
             tell(str(stages.reference(seed).folder / "dynamics"))
 

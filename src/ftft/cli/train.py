@@ -55,8 +55,8 @@ def train(
         unread, place = [*_UNREAD, "main.budget", "main.patience"], "on ERM's full training"
     else:
         unread, place = _UNREAD, "with --selection"
+    note_unread(overrides, unread, place)
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
-        note_unread(overrides, unread, place)
         if ids is not None:
             chosen = Selection.of_ids(ids, len(stages.data.train))
         for seed in experiment.seeds:
