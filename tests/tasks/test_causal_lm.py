@@ -14,7 +14,6 @@ from ftft.dynamics.values import unusable
 from ftft.errors import ConfigError, DataError, ModelError
 from ftft.tasks import TASKS, load_data, token_losses
 from ftft.tasks.completions import PadCompletions, encode_completions
-from ftft.tasks.token_losses import reduce_tokens
 from ftft.training.erm_cost import planned_counter
 from ftft.training.fitting import check_model
 
@@ -219,7 +218,7 @@ BAD_ROWS = {
 }
 
 
-@pytest.mark.parametrize("row, words", BAD_ROWS.values(), ids=BAD_ROWS)
+@pytest.mark.parametrize(("row", "words"), BAD_ROWS.values(), ids=BAD_ROWS)
 def test_rows_that_cannot_be_used(decoder, tmp_path, row, words):
     experiment = load_experiment(write_experiment(tmp_path, decoder()))
     with (tmp_path / "train.jsonl").open("a") as file:
@@ -246,7 +245,7 @@ BAD_FILES = {
 }
 
 
-@pytest.mark.parametrize("change, error, words", BAD_FILES.values(), ids=BAD_FILES)
+@pytest.mark.parametrize(("change", "error", "words"), BAD_FILES.values(), ids=BAD_FILES)
 def test_experiments_that_do_not_fit(decoder, tmp_path, change, error, words):
     file = write_experiment(tmp_path, decoder(), **{change[0]: change[1]})
     with pytest.raises(error, match=words):

@@ -33,8 +33,8 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
         seed: Decides which training rows are held out.
 
     Returns:
-        Data sets with the texts ``text_0`` (prompt) and ``text_1`` (completion). ``class_names`` are
-        the groups of the training data, and empty where no ``group`` column is named.
+        Data sets with the texts ``text_0`` (prompt) and ``text_1`` (completion). ``class_names``
+        are the groups of the training data; there are none where no ``group`` column is named.
 
     Raises:
         DataError: Something cannot be read, or a prompt or completion is missing or empty.

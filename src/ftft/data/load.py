@@ -148,6 +148,7 @@ def _place(parts: Sequence[Prepared], position: int) -> str:
 
 
 def limited(table: pa.Table, part: Prepared) -> pa.Table:
+    """The examples of a source that its ``limit`` keeps."""
     limit = part.source.limit
     if limit is None or limit >= len(table):
         return table
@@ -188,6 +189,7 @@ def _check_classes(train: LabelledDataset, places: str) -> None:
 
 
 def overlaps(train: LabelledDataset, sets: dict[str, LabelledDataset]) -> dict[str, int]:
+    """For each set, how many of its rows have the texts of a training row."""
     known = _joined_texts(train)
     return {
         name: int(pc.sum(pc.is_in(_joined_texts(chosen), value_set=known)).as_py() or 0)
@@ -201,6 +203,7 @@ def _joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
 
 
 def data_fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:
+    """A hash of all sets, their names and roles."""
     parts = ["train", train.fingerprint]
     for role, sets in roles.items():
         parts += [part for name, s in sets.items() for part in (role, name, s.fingerprint)]

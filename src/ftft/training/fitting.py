@@ -15,11 +15,11 @@ from transformers.trainer_utils import align_special_tokens
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import MODEL_INPUTS
-from ftft.tasks.completions import end_token
 from ftft.errors import ModelError, first_line
 from ftft.tasks.base import Task
 from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.completions import end_token
 from ftft.tasks.outputs import auto_model
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
