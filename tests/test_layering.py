@@ -61,7 +61,13 @@ LAZY = {
     "sharing": {"training"},
 }
 # Token ids are kept in a `datasets.Dataset`; that file is for training only.
-MAY_BE_HEAVY = ("training/", "data/encode.py", "tasks/outputs.py")
+MAY_BE_HEAVY = (
+    "training/",
+    "data/encode.py",
+    "tasks/outputs.py",
+    "tasks/token_losses.py",
+    "tasks/completions.py",
+)
 
 
 def part_of(file):

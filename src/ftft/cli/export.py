@@ -94,11 +94,14 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
     import pyarrow as pa
 
     from ftft.config.load import load_experiment
+    from ftft.data.completions import CAUSAL_LM, COMPLETION, PROMPT
     from ftft.tasks import load_data
 
     train = load_data(load_experiment(experiment_file)).train
     rows = train.table.drop_columns("label")
-    if with_label:
+    if train.task == CAUSAL_LM:
+        rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
+    if with_label and train.class_names:
         names = [train.class_names[label] for label in train.labels]
         rows = rows.append_column("label", pa.array(names))
     return rows

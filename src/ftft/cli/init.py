@@ -10,6 +10,12 @@ import typer
 
 from ftft.cli.common import Overwrite, tell
 
+_MODELS = {
+    "classification": ("microsoft/deberta-v3-small", "microsoft/deberta-v3-large"),
+    "causal-lm": ("EleutherAI/pythia-70m", "EleutherAI/pythia-410m"),
+}
+"""Reference and main model of a task."""
+
 
 def init(
     data: Annotated[Path, typer.Argument(help="The training data: CSV, TSV, JSON lines, Parquet.")],
@@ -19,9 +25,11 @@ def init(
     ] = None,
     label: Annotated[str | None, typer.Option(help="Label column. Found if left out.")] = None,
     reference: Annotated[
-        str, typer.Option(help="Reference model (small).")
-    ] = "microsoft/deberta-v3-small",
-    main: Annotated[str, typer.Option(help="Main model (large).")] = "microsoft/deberta-v3-large",
+        str | None, typer.Option(help="Reference model (small). By the task if left out.")
+    ] = None,
+    main: Annotated[
+        str | None, typer.Option(help="Main model (large). By the task if left out.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name; from the file if left out.")] = None,
     output: Annotated[
         Path | None,
@@ -48,6 +56,8 @@ def init(
     except ValidationError as error:
         problems = [describe(problem).removeprefix("experiment: ") for problem in error.errors()]
         raise ConfigError(f"{data}: {'; '.join(problems)}") from error
+    small, large = _MODELS[detected.task]
+    reference, main = reference or small, main or large
     if output is None:
         typer.echo(starter_file(source, detected.label_values, reference, main, name))
         return

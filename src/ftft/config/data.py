@@ -55,6 +55,10 @@ class DataSource(_Model):
         revision: The commit, tag or branch of the hub data set.
         text: One or two text columns; a single name is accepted.
         label: The label column.
+        prompt: For ``task: causal-lm`` the column with what the model reads; stands for ``text``.
+        completion: For ``task: causal-lm`` the column with what it is to write; stands for
+            ``label``.
+        group: For ``task: causal-lm`` a column that says which group an example belongs to.
         id: The column with the example ids; without one, ids are made from the content.
         slices: Columns whose values define slices for per-slice scores.
         format: The file's format; by default its suffix tells (``.gz`` may follow).
@@ -81,6 +85,9 @@ class DataSource(_Model):
     revision: str | None = None
     text: ColumnNames = Field(min_length=1, max_length=2)
     label: str = Field(min_length=1)
+    prompt: str | None = Field(default=None, min_length=1)
+    completion: str | None = Field(default=None, min_length=1)
+    group: str | None = Field(default=None, min_length=1)
     id: str | None = None
     slices: ColumnNames = []
     format: FileFormat | None = None
@@ -95,6 +102,11 @@ class DataSource(_Model):
     drop_empty: bool = False
     limit: int | None = Field(default=None, ge=1, lt=2**63)
     seed: int = Field(default=0, ge=-(2**63), lt=2**63)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prompt_is_the_text(cls, values: Any) -> Any:
+        return _with_prompt(values)
 
     @field_validator("path", "hub")
     @classmethod
@@ -205,11 +217,28 @@ class EvaluationSet(DataSource):
             if {"header", "columns"} & given:
                 update.pop("header", None)
                 update.pop("columns", None)
-        update |= {} if self.text else {"text": train.text}
-        update |= {} if self.label else {"label": train.label}
+        for pair in (("text", "prompt"), ("label", "completion")):
+            if not getattr(self, pair[0]):
+                update |= {name: getattr(train, name) for name in pair}
         if "labels" not in given:
             update |= {name: getattr(train, name) for name in ("labels", "label_separator")}
         return self.model_copy(update=update)
+
+
+def _with_prompt(values: Any) -> Any:
+    """Let ``prompt`` and ``completion`` stand for ``text`` and ``label``."""
+    if not isinstance(values, dict) or not {"prompt", "completion"} & values.keys():
+        return values
+    filled = dict(values)
+    for name, stands_for in (("prompt", "text"), ("completion", "label")):
+        column = values.get(name)
+        if column is None:
+            continue
+        usual = [column] if stands_for == "text" else column
+        if filled.get(stands_for) not in (None, [], "", usual):
+            raise ValueError(f"{name!r} and {stands_for!r} say the same; give one of them")
+        filled[stands_for] = usual
+    return filled
 
 
 def _as_sources(value: object) -> object:

@@ -10,6 +10,8 @@ from ftft.config.schema import Experiment, FineTuning
 # Of the section of a model: what scoring a finished model reads.
 _SCORING = ("max_length", "eval_batch_size", "precision", "trust_remote_code", "training_arguments")
 
+_OWN_HEAD = "a causal-lm keeps the vocabulary that it comes with"
+
 
 def idle_notes(experiments: Iterable[Experiment]) -> list[str]:
     """A note for each key whose value differs from the default and changes nothing.
@@ -41,6 +43,8 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
         ("main", "revision"): _is_folder(main) and "main.model is a folder",
         ("main", "evaluations"): main.evaluate_every and "main.evaluate_every says how often",
         ("data", "holdout"): experiment.data.dev and "data.dev names a development set",
+        ("reference", "head"): experiment.task == "causal-lm" and _OWN_HEAD,
+        ("main", "head"): experiment.task == "causal-lm" and _OWN_HEAD,
         ("dm", "budget"): "dm" not in experiment.baselines and "dm is not one of the baselines",
         ("dm", "patience"): "dm" not in experiment.baselines and "dm is not one of the baselines",
     }

@@ -14,14 +14,9 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ftft.config.columns import check_task, with_metric
 from ftft.config.data import DataConfig
 from ftft.config.values import Baseline, BurnIn, expand
 
@@ -36,8 +31,8 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-TaskName = Literal["classification"]
-Metric = Literal["accuracy", "macro_f1"]
+TaskName = Literal["classification", "causal-lm"]
+Metric = Literal["accuracy", "macro_f1", "exact_match", "token_accuracy", "inverse_perplexity"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Head = Literal["new", "keep"]
@@ -314,6 +309,9 @@ class Experiment(Section):
     baselines: tuple[Baseline, ...] = ("erm",)
     dm: DataMapBaseline = DataMapBaseline()
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = (0,)
+
+    _of_the_task = model_validator(mode="before")(with_metric)
+    _fits_the_task = model_validator(mode="after")(check_task)
 
     @field_validator("baselines", "seeds")
     @classmethod

@@ -78,6 +78,24 @@ baselines: [erm, erm_budget]
 seeds: [0]
 """
 
+_OF_COMPLETIONS = {
+    "\ndata:\n": "\ntask: causal-lm             # a prompt, and the completion to write\n\ndata:\n",
+    "  # Found in the file: {labels}\n": "",
+    "Columns and labels may differ": "Columns may differ",
+    "  #     text: {text}\n": "  #     prompt: {text}\n",
+    "  #     label: {label}\n": "  #     completion: {label}\n",
+    '  #     labels: {{"their name": "our name"}}   '
+    "# quote yes, no, on and off: YAML reads them as true\n": "",
+    "metric: accuracy            # or macro_f1": (
+        "metric: exact_match         # or token_accuracy, inverse_perplexity"
+    ),
+    "max_length: 128           # tokens; the paper takes 300": (
+        "max_length: 512           # tokens of prompt and completion together"
+    ),
+    "  max_length: 128\n": "  max_length: 512\n",
+}
+"""What a starting file says otherwise where there are prompts and completions."""
+
 
 def starter_file(
     source: DataSource,
@@ -110,11 +128,17 @@ def starter_file(
     found = [f"{value or repr(value)} ({count:,})" for value, count in label_values.items()]
     more = len(found) - MAX_LABELS
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
-    return _TEMPLATE.format(
+    template = _TEMPLATE
+    for old, new in _OF_COMPLETIONS.items() if source.completion else ():
+        template = template.replace(old, new)
+    written = source.model_dump(exclude_defaults=True)
+    if source.completion:
+        written = {name: written[name] for name in written if name not in ("text", "label")}
+    return template.format(
         name=flow(name),
-        train=_indented(source.model_dump(exclude_defaults=True)),
+        train=_indented(written),
         labels=_one_line(values),
-        text=flow(list(source.text)),
+        text=flow(source.prompt or list(source.text)),
         label=flow(source.label),
         reference=flow(reference),
         main=flow(main),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource, FileFormat
+from ftft.data.completions import CAUSAL_LM
 from ftft.data.labels import refuse_scores
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.sniff import Head, read_head
@@ -32,6 +33,7 @@ _PAIRS = (
     ("query", "passage"),
     ("claim", "evidence"),
 )
+_PROMPTS = (("prompt", "completion"), ("instruction", "output"), ("instruction", "response"))
 _TEXTS = ("text", "sentence", "tweet", "review", "comment", "content", "document", "post", "body")
 _LABELS = ("label", "gold_label", "labels", "class", "target", "gold", "sentiment", "category", "y")
 _IDS = ("id", "example_id", "uid", "guid", "pairid", "pair_id", "uuid", "idx")
@@ -56,6 +58,8 @@ class Detected:
         id: A column of unique ids, if there is one with such a name.
         label_values: Label value to its number of rows, the most frequent first.
         rows: Rows of the file.
+        task: What the label is for; of a causal-lm, text and label are prompt and completion, and
+            values are not counted.
     """
 
     path: str
@@ -70,9 +74,14 @@ class Detected:
     id: str | None
     label_values: dict[str, int]
     rows: int
+    task: str = "classification"
 
     def source(self) -> DataSource:
         """Return the data source that reads the file this way."""
+        if self.task == CAUSAL_LM:
+            found = _source(self.path, self, self.columns, self.text, self.label, self.id)
+            pair = {"prompt": self.text[0], "completion": self.label}
+            return found.model_copy(update=pair)
         return _source(self.path, self, self.columns, self.text, self.label, self.id)
 
 
@@ -100,6 +109,9 @@ def detect_columns(
     names = list(head.columns)
     given = [text] if isinstance(text, str) else list(text or ())
     require_columns([*given, *([label] if label else [])], names, str(path))
+    pair = None if given or label else _guess_prompt(head)
+    if pair is not None:
+        return _prompts(path, head, *pair)
     chosen_label = label or _guess_label(head, given, path)
     texts = given or _guess_texts(head, chosen_label, path)
     guessed_id = _guess_id(head, {chosen_label, *texts})
@@ -123,6 +135,38 @@ def detect_columns(
         id=guessed_id,
         label_values={entry["values"]: entry["counts"] for entry in counts},
         rows=len(raw),
+    )
+
+
+def _guess_prompt(head: Head) -> tuple[str, str] | None:
+    """A well-known pair of prompt and completion."""
+    by_name = {name.lower(): name for name in head.columns if name}
+    for pair in _PROMPTS:
+        if all(part in by_name for part in pair):
+            return by_name[pair[0]], by_name[pair[1]]
+    return None
+
+
+def _prompts(path: Path, head: Head, prompt: str, completion: str) -> Detected:
+    names = list(head.columns)
+    guessed_id = _guess_id(head, {prompt, completion})
+    raw = read_source(_source(str(path), head, names, [prompt], completion, guessed_id))
+    if guessed_id and pc.count_distinct(raw.columns.column(guessed_id)).as_py() < len(raw):
+        guessed_id = None
+    return Detected(
+        path=str(path),
+        format=head.format,
+        delimiter=head.delimiter,
+        quoting=head.quoting,
+        header=head.header,
+        escape=head.escape,
+        columns=tuple(names),
+        text=(prompt,),
+        label=completion,
+        id=guessed_id,
+        label_values={},
+        rows=len(raw),
+        task=CAUSAL_LM,
     )
 
 

@@ -56,8 +56,8 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         test=roles["test"],
         test_ood=roles["test_ood"],
         class_names=classes,
-        fingerprint=_fingerprint(train, roles),
-        overlaps=_overlaps(train, flat),
+        fingerprint=data_fingerprint(train, roles),
+        overlaps=overlaps(train, flat),
         remarks=remarks,
     )
 
@@ -98,7 +98,7 @@ def _load_evaluation(
 
 def _join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
     """Put the examples of several sources together, with unique ids, and limit each source."""
-    ids = _assign_ids(parts)
+    ids = assign_ids(parts)
     slices = dict.fromkeys(column for part in parts for column in part.slices)
     tables = []
     start = 0
@@ -108,12 +108,12 @@ def _join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
         columns["label"] = as_indices(part.classes, classes)
         nothing = pa.repeat("", len(part))
         columns |= {column: part.slices.get(column, nothing) for column in slices}
-        tables.append(_limited(pa.table(columns), part))
+        tables.append(limited(pa.table(columns), part))
         start += len(part)
     return pa.concat_tables(tables)
 
 
-def _assign_ids(parts: Sequence[Prepared]) -> pa.Array:
+def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
     """Return the ids of all examples of all parts, in order.
 
     Raises:
@@ -147,7 +147,8 @@ def _place(parts: Sequence[Prepared], position: int) -> str:
     raise IndexError(position)
 
 
-def _limited(table: pa.Table, part: Prepared) -> pa.Table:
+def limited(table: pa.Table, part: Prepared) -> pa.Table:
+    """The examples of a source that its ``limit`` keeps."""
     limit = part.source.limit
     if limit is None or limit >= len(table):
         return table
@@ -187,7 +188,8 @@ def _check_classes(train: LabelledDataset, places: str) -> None:
         )
 
 
-def _overlaps(train: LabelledDataset, sets: dict[str, LabelledDataset]) -> dict[str, int]:
+def overlaps(train: LabelledDataset, sets: dict[str, LabelledDataset]) -> dict[str, int]:
+    """For each set, how many of its rows have the texts of a training row."""
     known = _joined_texts(train)
     return {
         name: int(pc.sum(pc.is_in(_joined_texts(chosen), value_set=known)).as_py() or 0)
@@ -200,7 +202,8 @@ def _joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\0")
 
 
-def _fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:
+def data_fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:
+    """A hash of all sets, their names and roles."""
     parts = ["train", train.fingerprint]
     for role, sets in roles.items():
         parts += [part for name, s in sets.items() for part in (role, name, s.fingerprint)]

@@ -67,8 +67,7 @@ def prepare(
             value stands for no class, or no row is left.
     """
     raw = read_source(source)
-    table = raw.columns.append_column(_ROW, pa.array(np.arange(1, len(raw) + 1)))
-    table = _with_texts(_keep_where(table, raw, source), source)
+    table = _with_texts(_chosen(raw, source), source)
     mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
     if known is None and not mapping:
         # Integers with names: one without a name, such as -1, says that there is no label.
@@ -82,6 +81,49 @@ def prepare(
         rows=table.column(_ROW),
         remarks=tuple(_without_rows(raw, source)),
     )
+
+
+def prepare_answers(source: DataSource) -> Prepared:
+    """Read a source whose label column holds answers as texts: no classes, nothing mapped.
+
+    Neither text nor answer may be missing or blank; with ``drop_empty`` such rows are left out.
+
+    Raises:
+        DataError: As for :func:`prepare`.
+    """
+    raw = read_source(source)
+    table = _with_texts(_chosen(raw, source), source)
+    table = _with_answers(table, source)
+    names = [*source.slices, *([] if source.group is None else [source.group])]
+    return Prepared(
+        source=source,
+        texts=tuple(table.column(name) for name in source.text),
+        classes=table.column(source.label).combine_chunks(),
+        ids=None if source.id is None else _checked_ids(table, source, source.id),
+        slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in dict.fromkeys(names)},
+        rows=table.column(_ROW),
+        remarks=tuple(_without_rows(raw, source)),
+    )
+
+
+def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
+    written = pc.fill_null(pc.utf8_trim_whitespace(table.column(source.label)), "")
+    is_bad = pc.equal(written, "")
+    bad = table.column(_ROW).filter(is_bad)
+    if len(bad) == 0:
+        return table
+    if source.drop_empty and len(bad) < len(table):
+        return table.filter(pc.invert(is_bad))
+    raise DataError(
+        f"{source.place}, {rows_named(bad.to_pylist())}: nothing in the completion column "
+        f"{source.label!r}. A model learns nothing from an empty completion. Repair the rows, or "
+        "leave them out with drop_empty: true."
+    )
+
+
+def _chosen(raw: RawTable, source: DataSource) -> pa.Table:
+    table = raw.columns.append_column(_ROW, pa.array(np.arange(1, len(raw) + 1)))
+    return _keep_where(table, raw, source)
 
 
 def _alias(raw: RawTable, column: str, value: str) -> str:

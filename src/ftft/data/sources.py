@@ -74,6 +74,7 @@ def read_source(source: DataSource) -> RawTable:
         DataError: The source cannot be read, lacks a column or has no rows.
     """
     names = [*source.text, source.label, *source.slices, *source.where]
+    names += [] if source.group is None else [source.group]
     wanted = list(dict.fromkeys([*names, source.id] if source.id is not None else names))
     table = _read_hub(source, wanted) if source.path is None else _read_file(source, wanted)
     if len(table) == 0:

@@ -80,7 +80,7 @@ def selection_figures(train: LabelledDataset, examples: int) -> dict[str, float]
     # Numbered: some services leave out of a name what they cannot store, and names would clash.
     return figures | {
         f"selection/label {code} {' '.join(name.split())[:40]}": float(count / len(train))
-        for code, (name, count) in enumerate(zip(train.class_names, counts, strict=True))
+        for code, (name, count) in enumerate(zip(train.class_names, counts, strict=False))
     }
 
 

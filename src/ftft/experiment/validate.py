@@ -98,8 +98,8 @@ def try_model(attempt: Attempts, settings: FineTuning, texts: int, task: Task) -
 def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> None:
     """Check that a head that is to be kept is one for the data's classes."""
     for settings in (experiment.reference, experiment.main):
-        if settings.head == "keep":
-            task = TASKS[experiment.task]
+        task = TASKS[experiment.task]
+        if settings.head == "keep" and task.new_head:
             attempt(partial(check_head, settings, data.class_names, task))
 
 
@@ -111,6 +111,8 @@ def notes(data: TaskData) -> list[str]:
         if count
     ]
     lines += [f"note: {remark}" for remark in data.remarks]
+    if not data.class_names:
+        return lines
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"

@@ -51,7 +51,8 @@ def check_match(folder: Path, manifest: Manifest, train: LabelledDataset, experi
             "out."
         )
     if labels is not None:
-        ours = pa.array([train.class_names[i] for i in train.labels.tolist()]).take(position)
+        groups = train.class_names or ("all",)  # as a map says it
+        ours = pa.array([groups[i] for i in train.labels.tolist()]).take(position)
         different = pc.not_equal(labels, ours)
         count = pc.sum(different).as_py() or 0
         if count:
@@ -75,7 +76,8 @@ def _examples(folder: Path, manifest: Manifest) -> tuple[pa.Array, pa.Array | No
         table = DataMap.read(folder / "map.parquet").to_table()
         return table.column("example_id").combine_chunks(), table.column("label").combine_chunks()
     dynamics = read_dynamics(folder)
-    names = pa.array([dynamics.class_names[label] for label in dynamics.labels.tolist()])
+    groups = dynamics.class_names or ("all",)
+    names = pa.array([groups[label] for label in dynamics.labels.tolist()])
     return dynamics.example_ids, names
 
 

@@ -10,6 +10,7 @@ from ftft.config.schema import FineTuning
 from ftft.experiment.stages import DEFAULT_PATIENCE, Stages
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy
+from ftft.tasks import TASKS
 from ftft.training.arguments import Plan, equal_cost_plan, main_plan, reference_plan
 from ftft.training.erm_cost import plan_cost, planned_counter
 from ftft.training.flops import FlopCounter
@@ -95,8 +96,8 @@ class _Costs:
         if key not in self._flops:
             stages = self._stages(task)
             if model not in self._counters:
-                classes = len(stages.data.class_names)
-                self._counters[model] = planned_counter(settings, classes)
+                classes, of = len(stages.data.class_names), TASKS[stages.experiment.task]
+                self._counters[model] = planned_counter(settings, classes, of)
             train = stages.encodings.encoded(settings, stages.data.train)
             counter, dev = self._counters[model], stages.dev(settings)
             cost = plan_cost(settings, steps, train, dev, counter=counter)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.tasks.base import Task
+from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
 
-TASKS: dict[str, Task] = {CLASSIFICATION.name: CLASSIFICATION}
+TASKS: dict[str, Task] = {one.name: one for one in (CLASSIFICATION, CAUSAL_LM)}
 """Every task by the name that an experiment calls it."""
 
 

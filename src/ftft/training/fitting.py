@@ -17,7 +17,9 @@ from ftft.config.schema import FineTuning
 from ftft.data.encode import MODEL_INPUTS
 from ftft.errors import ModelError, first_line
 from ftft.tasks.base import Task
+from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.completions import end_token
 from ftft.tasks.outputs import auto_model
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
@@ -72,6 +74,11 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
     if key in _fitting:
         return
     tokenizer = load_tokenizer(settings)
+    if task.name == CAUSAL_LM.name:
+        end = end_token(tokenizer, settings.model)
+        if tokenizer.pad_token is None:
+            # As its batches do; the mask and the labels leave padding out.
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(end)
     if tokenizer.pad_token is None:
         raise ModelError(
             f"model {settings.model}: its tokenizer has no padding token, so texts cannot be put "

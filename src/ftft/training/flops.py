@@ -180,6 +180,10 @@ def _approximation(model: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.stack([forward, 3 * forward], axis=1)
 
 
+def _nothing(*_: Any) -> None:
+    """In the place of a warning."""
+
+
 def _meta_copy(model: Any) -> Any:
     """A copy of the model's structure without its weights."""
     memo: dict[int, Any] = {}
@@ -190,6 +194,10 @@ def _meta_copy(model: Any) -> Any:
     for buffer in model.buffers():
         memo[id(buffer)] = torch.empty_like(buffer, device="meta")
     clone = copy.deepcopy(model, memo)
+    for module in clone.modules():
+        if hasattr(module, "warn_if_padding_and_no_attention_mask"):
+            # It looks at the tokens, which meta tensors do not have, to warn.
+            module.warn_if_padding_and_no_attention_mask = _nothing
     attention = getattr(clone.config, "_attn_implementation", "eager")
     if attention not in ("eager", "sdpa"):
         # Flash kernels have no meta implementation; they do the same products.

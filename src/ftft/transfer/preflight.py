@@ -211,10 +211,9 @@ def _graded(value: float, bad: float, doubtful: float) -> str:
 
 def _learnt(found: Signals) -> Finding:
     verdict = _graded(_above(found.train_accuracy, found.majority), 0.2, 0.5)
-    reason = (
-        f"it predicts {found.train_accuracy:.0%} of its training examples right at the end "
-        f"(always answering the most frequent label: {found.majority:.0%})"
-    )
+    reason = f"it predicts {found.train_accuracy:.0%} of its training examples right at the end"
+    if found.majority:
+        reason += f" (always answering the most frequent label: {found.majority:.0%})"
     return Finding(verdict, reason, f"{_LONGER}, or {_LARGER}")
 
 

@@ -1,0 +1,126 @@
+"""Prompts and completions as token ids, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ftft.data.completions import COMPLETION, PROMPT
+from ftft.data.dataset import LabelledDataset
+from ftft.data.encode import IGNORED_LABEL, INDEX_COLUMN, EncodedDataset, with_lengths
+from ftft.data.messages import listed
+from ftft.errors import DataError, ModelError
+
+
+def end_token(tokenizer: Any, name: str | None = None) -> int:
+    """The id of the token that ends a completion.
+
+    Raises:
+        ModelError: The tokenizer has none.
+    """
+    if tokenizer.eos_token_id is None:
+        raise ModelError(
+            f"model {name or tokenizer.name_or_path}: its tokenizer has no token that ends a text "
+            "(eos_token), so the model cannot learn where a completion ends; save the tokenizer "
+            "with one, or name another model."
+        )
+    return int(tokenizer.eos_token_id)
+
+
+def encode_completions(
+    labelled: LabelledDataset, tokenizer: Any, *, max_length: int
+) -> EncodedDataset:
+    """Tokenise prompts and completions once, without padding.
+
+    Prompt and completion are tokenised apart, so that a token never holds a part of both, and
+    joined; what the tokenizer puts before a text stays before the prompt. The tokenizer's end
+    token follows. What is longer than ``max_length`` is cut at its end.
+
+    Args:
+        labelled: N examples.
+        tokenizer: A ``transformers`` tokenizer with an end token.
+        max_length: Tokens kept of an example.
+
+    Returns:
+        The encoded data set, in the same order; ``labels`` are the token ids, -100 in the prompt.
+
+    Raises:
+        DataError: A prompt leaves no room for a token of its completion.
+        ModelError: The tokenizer has no end token.
+    """
+    end = end_token(tokenizer)
+    closing = {end, tokenizer.sep_token_id} - {None}
+
+    def tokenise(batch: dict[str, list[str]]) -> dict[str, Any]:
+        prompts = tokenizer(batch[PROMPT])["input_ids"]
+        completions = tokenizer(batch[COMPLETION], add_special_tokens=False)["input_ids"]
+        rows: dict[str, Any] = {"input_ids": [], "attention_mask": [], "labels": []}
+        for prompt, completion in zip(prompts, completions, strict=True):
+            while len(prompt) > 1 and prompt[-1] in closing:
+                prompt.pop()
+            ids = [*prompt, *completion, end][:max_length]
+            before = min(len(prompt), len(ids))
+            rows["input_ids"].append(ids)
+            rows["attention_mask"].append([1] * len(ids))
+            rows["labels"].append([IGNORED_LABEL] * before + ids[before:])
+        return rows
+
+    texts = [PROMPT, COMPLETION]
+    rows = labelled.rows.select_columns(texts).map(
+        tokenise,
+        batched=True,
+        remove_columns=texts,
+        keep_in_memory=len(labelled) <= 100_000,
+        desc=f"tokenise {labelled.name}",
+    )
+    encoded = with_lengths(labelled, rows)
+    _refuse_without_completion(encoded, max_length)
+    return encoded
+
+
+def _refuse_without_completion(encoded: EncodedDataset, max_length: int) -> None:
+    full = np.flatnonzero(encoded.lengths >= max_length)
+    # A completion that is left ends the row.
+    lost = [int(row) for row in full if encoded.rows[int(row)]["labels"][-1] == IGNORED_LABEL]
+    if lost:
+        ids = [encoded.labelled.example_ids[row].as_py() for row in lost]
+        raise DataError(
+            f"data set {encoded.labelled.name!r}: of {len(lost):,} of {len(encoded):,} examples "
+            f"the prompt alone has max_length ({max_length}) tokens or more, so that no token of "
+            f"the completion is left to learn: {listed(ids)}. Raise max_length, or take these "
+            "rows out of the data."
+        )
+
+
+class PadCompletions:
+    """Makes a batch: ids, mask and labels, padded on the right.
+
+    Args:
+        tokenizer: Its padding token is used; its end token where it has none.
+        multiple: Lengths are padded to a multiple of this.
+    """
+
+    def __init__(self, tokenizer: Any, multiple: int | None) -> None:
+        pad = tokenizer.pad_token_id
+        self._fill = {
+            "input_ids": end_token(tokenizer) if pad is None else int(pad),
+            "attention_mask": 0,
+            "labels": IGNORED_LABEL,
+        }
+        self._multiple = multiple or 1
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """A batch of rows."""
+        longest = max(len(row["input_ids"]) for row in rows)
+        length = -(-longest // self._multiple) * self._multiple
+        batch = {
+            name: torch.tensor([[*row[name], *[fill] * (length - len(row[name]))] for row in rows])
+            for name, fill in self._fill.items()
+            if name in rows[0]
+        }
+        if INDEX_COLUMN in rows[0]:
+            batch[INDEX_COLUMN] = torch.tensor([row[INDEX_COLUMN] for row in rows])
+        return batch

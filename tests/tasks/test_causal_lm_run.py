@@ -1,0 +1,152 @@
+"""The whole method on prompts and completions, with a tiny decoder of random weights."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from completions import write_experiment
+from killing import KilledError, Killer, check_same
+from tiny_task import plan
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ftft import DataMap, load_experiment, run
+from ftft.config.schema import FineTuning, Recording
+from ftft.dynamics import read_dynamics
+from ftft.tasks import load_data
+from ftft.tasks.completions import encode_completions
+from ftft.training.finetune import DevSets, _callbacks, finetune
+
+METHODS = ("ftft", "erm", "erm_budget", "random")
+
+
+@pytest.fixture(scope="module")
+def whole(decoder, tmp_path_factory):
+    """An experiment that was run, and its run folder."""
+    folder = tmp_path_factory.mktemp("commands")
+    file = write_experiment(folder, decoder())
+    run(load_experiment(file), str(folder / "run"), lambda line: None)
+    return file, folder / "run"
+
+
+def test_results_of_every_method(whole):
+    values = json.loads((whole[1] / "results.json").read_text())
+    assert values["metric"] == "exact_match"
+    assert {one["method"] for one in values["runs"]} == set(METHODS)
+    for one in values["runs"]:
+        scores = one["scores"]["test"]["ood"]
+        assert {"exact_match", "token_accuracy", "inverse_perplexity"} <= set(scores)
+        assert all(0 <= value <= 1 for name, value in scores.items() if name != "examples")
+        assert one["cost"]["flops"]["main"] > 0
+    assert values["runs"][0]["slices"]["test"]["kind"].keys() == {"once", "twice", "thrice"}
+
+
+def test_the_map_is_of_values_that_were_learnt(whole):
+    recorded = read_dynamics(whole[1] / "reference/seed-0/dynamics")
+    assert (recorded.encoding, recorded.class_names) == ("values", ())
+    first, last = (recorded.point_values(epoch) for epoch in (0, 3))
+    assert last.loss.mean() < first.loss.mean() - 0.3, "the reference learns"
+    np.testing.assert_allclose(last.probability, np.exp(-last.loss), rtol=1e-5)
+    drawn = DataMap.read(whole[1] / "map/seed-0/map.parquet")
+    assert np.isnan(drawn.aum).all() if drawn.aum is not None else True
+    selected = pq.read_table(whole[1] / "selection/seed-0/selection.parquet")
+    assert len(selected) == round(0.33 * 64)
+
+
+def test_the_report_shows_prompt_and_completion(whole):
+    page = (whole[1] / "report.html").read_text()
+    assert "exact match" in page
+
+
+def test_the_main_model_writes_completions(whole):
+    folder = whole[1] / "erm/seed-0/model"
+    model, tokenizer = (
+        one.from_pretrained(folder) for one in (AutoModelForCausalLM, AutoTokenizer)
+    )
+    written = model.generate(**tokenizer("walk once", return_tensors="pt"), max_new_tokens=6)
+    assert "I_WALK" in tokenizer.decode(written[0])
+
+
+def test_nothing_is_done_twice(whole):
+    said = []
+    run(load_experiment(whole[0]), str(whole[1]), said.append)
+    assert not [line for line in said if ": done in" in line]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("validate", "{file}"),
+        ("preflight", "{run}/reference/seed-0"),
+        ("transfer", "{run}/reference/seed-0/dynamics", "{run}/erm/seed-0/dynamics"),
+        ("label-errors", "{run}/map/seed-0/map.parquet", "--by", "confidence"),
+        ("evaluate", "{file}", "{run}/main/seed-0/model"),
+        ("report", "{run}", "--output", "page.html"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_take_it(ftft, whole, command):
+    file, folder = whole
+    done = ftft(*(part.format(file=file, run=folder) for part in command))
+    assert done.code == 0, done.err
+
+
+def test_label_errors_by_margin_say_that_there_is_none(ftft, whole):
+    done = ftft("label-errors", whole[1] / "map/seed-0/map.parquet")
+    assert done.code == 2
+    assert "Rank by confidence" in done.err
+
+
+def test_export_names_prompt_and_completion(ftft, whole, tmp_path):
+    drawn = whole[1] / "map/seed-0/map.parquet"
+    assert ftft("export", drawn, "rows.jsonl", "--rows", whole[0]).code == 0
+    row = json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[0])
+    assert {"example_id", "prompt", "completion", "confidence"} <= row.keys()
+
+
+def test_what_is_pushed_is_pulled_and_matches_the_data(ftft, whole):
+    assert ftft("push", whole[1] / "map/seed-0", "./shared").code == 0
+    done = ftft("pull", "./shared", "pulled", "--data", whole[0])
+    assert done.code == 0, done.err
+
+
+def test_init_finds_prompt_and_completion(ftft, whole, decoder):
+    model = str(decoder())
+    data = whole[0].parent / "train.jsonl"
+    assert ftft("init", data, "-o", "new.yaml", "--reference", model, "--main", model).code == 0
+    experiment = load_experiment("new.yaml")
+    source = experiment.data.train[0]
+    assert (experiment.task, experiment.metric) == ("causal-lm", "exact_match")
+    assert (source.prompt, source.completion, source.id) == ("prompt", "completion", "id")
+    chosen = ("--set", "reference.max_length=16", "--set", "main.max_length=16")
+    assert ftft("validate", "new.yaml", *chosen).code == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])
+def test_killed_and_run_again_it_ends_the_same(decoder, tmp_path, monkeypatch, options):
+    data = load_data(load_experiment(write_experiment(tmp_path, decoder())))
+    tokenizer = AutoTokenizer.from_pretrained(decoder())
+    train, dev = (
+        encode_completions(one, tokenizer, max_length=16) for one in (data.train, data.dev["dev"])
+    )
+    settings = FineTuning(
+        model=str(decoder()),
+        learning_rate=1e-2,
+        batch_size=16,
+        max_length=16,
+        precision="fp32",
+        training_arguments=options,
+    )
+
+    def tune(to, *spies):
+        monkeypatch.setattr(
+            "ftft.training.finetune._callbacks", lambda *args: [*_callbacks(*args), *spies]
+        )
+        sets = DevSets({"dev": dev}, ("dev",), "exact_match")
+        given = (settings, plan(8, 2), train, sets, tokenizer, tmp_path / to)
+        return finetune(*given, recording=Recording())
+
+    undisturbed = tune("whole")
+    with pytest.raises(KilledError):
+        tune("again", Killer(5))
+    check_same(tune("again"), undisturbed)
