@@ -14,15 +14,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ftft.config.data import DataConfig
+from ftft.config.tasks import task_problems
 from ftft.config.values import Baseline, BurnIn, as_numbers, expand
 
 Strategy = Literal[
@@ -36,7 +31,7 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-TaskName = Literal["classification"]
+TaskName = Literal["classification", "multiple-choice"]
 Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -341,7 +336,10 @@ class Experiment(Section):
         )
 
     @model_validator(mode="after")
-    def _watched_sets_exist(self) -> Self:
+    def _consistent(self) -> Self:
+        heads = (self.reference.head, self.main.head)
+        if problems := task_problems(self.task, self.metric, self.data, heads):
+            raise ValueError("; ".join(problems))
         if self.main.watch == "ood" and not self.data.dev_ood:
             raise ValueError(
                 "main.watch is ood but data.dev_ood names no development set; add one, "

@@ -22,7 +22,7 @@ _TEMPLATE = """\
 # Check it first, without training: ftft validate THIS_FILE
 # Paths are relative to this file; ~ and ${{VARIABLES}} are expanded.
 name: {name}
-
+{task}
 data:
   train:
 {train}
@@ -44,7 +44,7 @@ data:
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
-metric: accuracy            # or macro_f1
+metric: accuracy{metrics}
 
 # The small model, trained on everything; its training dynamics select the examples.
 reference:
@@ -115,6 +115,10 @@ def starter_file(
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
     return _TEMPLATE.format(
         name=_flow(name),
+        task="task: multiple-choice     # each row's choices, of which one is right\n"
+        if source.choices
+        else "",
+        metrics="" if source.choices else "            # or macro_f1",
         train=_indented(source.model_dump(exclude_defaults=True)),
         labels=_one_line(values),
         text=_flow(list(source.text)),

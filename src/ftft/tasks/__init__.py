@@ -6,8 +6,9 @@ from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.multiple_choice import MULTIPLE_CHOICE
 
-TASKS: dict[str, Task] = {CLASSIFICATION.name: CLASSIFICATION}
+TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, MULTIPLE_CHOICE)}
 """Every task by the name that an experiment calls it."""
 
 
