@@ -67,6 +67,7 @@ MAY_BE_HEAVY = (
     "tasks/outputs.py",
     "tasks/token_losses.py",
     "tasks/completions.py",
+    "tasks/choice_batches.py",
 )
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftft.config.data import DataConfig, DataSource
 from ftft.config.tasks import TASK_METRICS
 
-_PROMPTS = "causal-lm"
+# Columns that only one task has.
+_OWN = {"prompt": "causal-lm", "completion": "causal-lm", "choices": "multiple-choice"}
+_OWN |= {"group": "causal-lm"}
+_NEEDED = {
+    "causal-lm": (("prompt", "completion"), "a column each, in place of 'text' and 'label'"),
+    "multiple-choice": (("choices",), "the columns with a choice each, or the one with a list"),
+}
 # What only classes have.
 _OF_CLASSES = ("labels", "label_separator", "merge")
+# Labels say which choice is right, and may be mapped.
+_MAPPED = ("multiple-choice", "labels")
 
 
 def with_metric(values: Any) -> Any:
@@ -21,44 +30,48 @@ def with_metric(values: Any) -> Any:
 
 
 def check_task(experiment: Any) -> Any:
-    """Refuse an experiment whose metric or columns are not those of its task.
+    """Refuse an experiment whose metric, columns or heads are not those of its task.
 
     Raises:
         ValueError: Saying what to write.
     """
-    metrics = TASK_METRICS[experiment.task]
-    if experiment.metric not in metrics:
-        raise ValueError(
-            f"metric is {experiment.metric}, which task {experiment.task} does not have; give "
-            f"{' or '.join(metrics)}"
-        )
-    problem = _column_problem(experiment.data, experiment.task)
-    if problem:
-        raise ValueError(problem)
+    problems = list(_problems(experiment))
+    if problems:
+        raise ValueError("; ".join(problems))
     return experiment
 
 
-def _column_problem(data: DataConfig, task: str) -> str | None:
-    """What is wrong with the columns that an experiment's sources name; None where nothing is."""
-    sources = {f"data.train[{i}]": one for i, one in enumerate(data.train)}
+def _problems(experiment: Any) -> Iterator[str]:
+    task, data = experiment.task, experiment.data
+    metrics = TASK_METRICS[task]
+    if experiment.metric not in metrics:
+        yield f"metric is {experiment.metric}, but task {task} has {', '.join(metrics)}"
+    places: dict[str, list[str]] = {}
+    for place, source in _sources(data).items():
+        for problem in _of_source(source, task):
+            places.setdefault(problem, []).append(place)
+    yield from (f"{', '.join(found)}: {problem}" for problem, found in places.items())
+    if task in _NEEDED:
+        if data.classes is not None:
+            yield f"data.classes names classes, which task {task} does not have; leave it out"
+        if "keep" in (experiment.reference.head, experiment.main.head):
+            yield f"head: keep is for classes, which task {task} does not have; leave it out"
+
+
+def _sources(data: DataConfig) -> Mapping[str, DataSource]:
+    sources = {f"data.train[{i}]": source for i, source in enumerate(data.train)}
     for role, sets in data.evaluation_sets.items():
-        sources |= {f"data.{role}.{name}": one for name, one in sets.items()}
-    problems = {place: _problem(source, task) for place, source in sources.items()}
-    if task == _PROMPTS and data.classes is not None:
-        return "data.classes names classes, which task causal-lm does not have; leave it out"
-    return next((f"{place}: {found}" for place, found in problems.items() if found), None)
+        sources |= {f"data.{role}.{name}": source for name, source in sets.items()}
+    return sources
 
 
-def _problem(source: DataSource, task: str) -> str | None:
-    given = [name for name in ("prompt", "completion", "group") if getattr(source, name)]
-    if task != _PROMPTS:
-        if given:
-            return f"{' and '.join(given)} goes with task: causal-lm; the task is {task}"
-        return None
-    if "prompt" not in given or "completion" not in given:
-        return (
-            "task causal-lm reads 'prompt' and 'completion', a column each; name them in place of "
-            "'text' and 'label'"
-        )
-    needless = [name for name in _OF_CLASSES if getattr(source, name, None)]
-    return f"{needless[0]} is for classes, which task causal-lm does not have" if needless else None
+def _of_source(source: DataSource, task: str) -> Iterator[str]:
+    needed, what = _NEEDED.get(task, ((), ""))
+    if any(not getattr(source, name) for name in needed):
+        yield f"task {task} needs {' and '.join(map(repr, needed))}, {what}"
+    for name, owner in _OWN.items():
+        if owner != task and getattr(source, name):
+            yield f"{name!r} is for task: {owner}, and task is {task}"
+    for name in _OF_CLASSES if task in _NEEDED else ():
+        if (task, name) != _MAPPED and getattr(source, name, None):
+            yield f"{name!r} is for classes, which task {task} does not have; leave it out"

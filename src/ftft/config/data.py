@@ -54,7 +54,8 @@ class DataSource(_Model):
         split: Which split; may be left out where there is only one.
         revision: The commit, tag or branch of the hub data set.
         text: One or two text columns; a single name is accepted.
-        label: The label column.
+        choices: For ``task: multiple-choice`` 2 to 10 columns of choices, or one with a list.
+        label: The label column; of choices, the column that says which one is right.
         prompt: For ``task: causal-lm`` the column with what the model reads; stands for ``text``.
         completion: For ``task: causal-lm`` the column with what it is to write; stands for
             ``label``.
@@ -84,6 +85,7 @@ class DataSource(_Model):
     split: str | None = None
     revision: str | None = None
     text: ColumnNames = Field(min_length=1, max_length=2)
+    choices: ColumnNames = Field(default=[], max_length=10)
     label: str = Field(min_length=1)
     prompt: str | None = Field(default=None, min_length=1)
     completion: str | None = Field(default=None, min_length=1)
@@ -149,6 +151,9 @@ class DataSource(_Model):
             problems += self._out_of_place(_HUB_ONLY, "hub")
         if self.label in self.text:
             problems.append(f"{self.label!r} is named both as 'text' and as 'label'")
+        twice = [name for name in self.choices if name in (*self.text, self.label)]
+        if twice:
+            problems.append(f"{twice[0]!r} is named both as 'choices' and as 'text' or 'label'")
         if self.label_separator is not None and not self.labels:
             problems.append(
                 "'label_separator' needs 'labels', whose order says which of several values counts"
@@ -167,6 +172,11 @@ class DataSource(_Model):
         fields = type(self).model_fields
         changed = [name for name in names if getattr(self, name) != fields[name].default]
         return [f"'{name}' goes with '{place}' only" for name in changed]
+
+    @property
+    def num_segments(self) -> int:
+        """How many texts a tokenizer is given at a time: text and choice are a pair."""
+        return 2 if self.choices else len(self.text)
 
     @property
     def place(self) -> str:
@@ -192,6 +202,7 @@ class DataSource(_Model):
 class EvaluationSet(DataSource):
     """A development or test set: a data source, what it takes over, and merged classes.
 
+    A set without ``choices`` takes those of the training data.
     A set that names neither ``text`` nor ``label`` takes both from the training data
     (its first source), and with them how such a file is read (``format``, ``quoting``,
     ``header``, ``columns``, ``delimiter``, ``escape``) as far as the set does not say. Where it
@@ -217,7 +228,7 @@ class EvaluationSet(DataSource):
             if {"header", "columns"} & given:
                 update.pop("header", None)
                 update.pop("columns", None)
-        for pair in (("text", "prompt"), ("label", "completion")):
+        for pair in (("text", "prompt"), ("label", "completion"), ("choices", "choices")):
             if not getattr(self, pair[0]):
                 update |= {name: getattr(train, name) for name in pair}
         if "labels" not in given:

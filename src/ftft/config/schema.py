@@ -31,7 +31,7 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-TaskName = Literal["classification", "causal-lm"]
+TaskName = Literal["classification", "causal-lm", "multiple-choice"]
 Metric = Literal["accuracy", "macro_f1", "exact_match", "token_accuracy", "inverse_perplexity"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -334,7 +334,7 @@ class Experiment(Section):
         )
 
     @model_validator(mode="after")
-    def _watched_sets_exist(self) -> Self:
+    def _consistent(self) -> Self:
         if self.main.watch == "ood" and not self.data.dev_ood:
             raise ValueError(
                 "main.watch is ood but data.dev_ood names no development set; add one, "

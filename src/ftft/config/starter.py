@@ -19,7 +19,7 @@ _TEMPLATE = """\
 # Check it first, without training: ftft validate THIS_FILE
 # Paths are relative to this file; ~ and ${{VARIABLES}} are expanded.
 name: {name}
-
+{task}
 data:
   train:
 {train}
@@ -41,7 +41,7 @@ data:
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
-metric: accuracy            # or macro_f1
+metric: accuracy{metrics}
 
 # The small model, trained on everything; its training dynamics select the examples.
 reference:
@@ -79,14 +79,13 @@ seeds: [0]
 """
 
 _OF_COMPLETIONS = {
-    "\ndata:\n": "\ntask: causal-lm             # a prompt, and the completion to write\n\ndata:\n",
     "  # Found in the file: {labels}\n": "",
     "Columns and labels may differ": "Columns may differ",
     "  #     text: {text}\n": "  #     prompt: {text}\n",
     "  #     label: {label}\n": "  #     completion: {label}\n",
     '  #     labels: {{"their name": "our name"}}   '
     "# quote yes, no, on and off: YAML reads them as true\n": "",
-    "metric: accuracy            # or macro_f1": (
+    "metric: accuracy{metrics}": (
         "metric: exact_match         # or token_accuracy, inverse_perplexity"
     ),
     "max_length: 128           # tokens; the paper takes 300": (
@@ -128,14 +127,19 @@ def starter_file(
     found = [f"{value or repr(value)} ({count:,})" for value, count in label_values.items()]
     more = len(found) - MAX_LABELS
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
-    template = _TEMPLATE
-    for old, new in _OF_COMPLETIONS.items() if source.completion else ():
-        template = template.replace(old, new)
+    template, task = _TEMPLATE, ""
     written = source.model_dump(exclude_defaults=True)
     if source.completion:
+        task = "task: causal-lm             # a prompt, and the completion to write\n"
         written = {name: written[name] for name in written if name not in ("text", "label")}
+        for old, new in _OF_COMPLETIONS.items():
+            template = template.replace(old, new)
+    elif source.choices:
+        task = "task: multiple-choice     # each row's choices, of which one is right\n"
     return template.format(
         name=flow(name),
+        task=task,
+        metrics="" if task else "            # or macro_f1",
         train=_indented(written),
         labels=_one_line(values),
         text=flow(source.prompt or list(source.text)),

@@ -9,6 +9,7 @@ TASK_METRICS = {
         "token_accuracy": "token accuracy",
         "inverse_perplexity": "inverse perplexity",
     },
+    "multiple-choice": {"accuracy": "accuracy"},
 }
 """Task to its metrics, each with its name for people; the first is the default."""
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ftft.config.data import DataSource, FileFormat
 from ftft.data.completions import CAUSAL_LM
+from ftft.data.detect_choices import find_choices
 from ftft.data.labels import refuse_scores
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.sniff import Head, read_head
@@ -55,6 +56,7 @@ class Detected:
         columns: All column names; ``column_1``, ``column_2`` … without a header.
         text: One or two text columns.
         label: The label column.
+        choices: Of multiple choice, the columns of the choices; else none.
         id: A column of unique ids, if there is one with such a name.
         label_values: Label value to its number of rows, the most frequent first.
         rows: Rows of the file.
@@ -75,14 +77,14 @@ class Detected:
     label_values: dict[str, int]
     rows: int
     task: str = "classification"
+    choices: tuple[str, ...] = ()
 
     def source(self) -> DataSource:
         """Return the data source that reads the file this way."""
+        found = _source(self.path, self, self.columns, self.text, self.label, self.id)
         if self.task == CAUSAL_LM:
-            found = _source(self.path, self, self.columns, self.text, self.label, self.id)
-            pair = {"prompt": self.text[0], "completion": self.label}
-            return found.model_copy(update=pair)
-        return _source(self.path, self, self.columns, self.text, self.label, self.id)
+            return found.model_copy(update={"prompt": self.text[0], "completion": self.label})
+        return found.model_copy(update={"choices": list(self.choices)})
 
 
 def detect_columns(
@@ -112,16 +114,18 @@ def detect_columns(
     pair = None if given or label else _guess_prompt(head)
     if pair is not None:
         return _prompts(path, head, *pair)
-    chosen_label = label or _guess_label(head, given, path)
-    texts = given or _guess_texts(head, chosen_label, path)
-    guessed_id = _guess_id(head, {chosen_label, *texts})
+    asked = find_choices(head.columns) if not given and label is None else None
+    chosen_label = asked.label if asked else label or _guess_label(head, given, path)
+    texts = list(asked.text) if asked else given or _guess_texts(head, chosen_label, path)
+    guessed_id = _guess_id(head, {chosen_label, *texts, *(asked.choices if asked else ())})
     source = _source(str(path), head, names, texts, chosen_label, guessed_id)
     raw = read_source(source)
     if guessed_id and pc.count_distinct(raw.columns.column(guessed_id)).as_py() < len(raw):
         guessed_id = None
     counts = pc.value_counts(pc.fill_null(raw.columns.column(chosen_label), "")).to_pylist()
     counts.sort(key=lambda entry: (-entry["counts"], entry["values"]))
-    refuse_scores(source, [entry["values"] for entry in counts if entry["values"]])
+    if asked is None:
+        refuse_scores(source, [entry["values"] for entry in counts if entry["values"]])
     return Detected(
         path=str(path),
         format=head.format,
@@ -135,6 +139,7 @@ def detect_columns(
         id=guessed_id,
         label_values={entry["values"]: entry["counts"] for entry in counts},
         rows=len(raw),
+        choices=() if asked is None else asked.choices,
     )
 
 

@@ -29,12 +29,15 @@ class EncodedDataset:
         labelled: The data set itself: ids, labels, slices.
         rows: Token ids and masks, one row an example, in the order of ``labelled``, with the
             columns ``labels`` and ``example_index`` (position in ``labelled``).
-        lengths: Tokens in each example, special tokens counted, int64 of shape (N,).
+        lengths: Tokens in each example, special tokens counted, int64 of shape (N,); of several
+            sequences, in the longest.
+        widths: Sequences in each example, int64 of shape (N,); None: one each.
     """
 
     labelled: LabelledDataset
     rows: datasets.Dataset
     lengths: npt.NDArray[np.int64]
+    widths: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labelled)
@@ -68,7 +71,8 @@ class EncodedDataset:
         where = np.asarray(positions, dtype=np.int64)
         table = self.rows.with_format("arrow")[where].drop_columns(INDEX_COLUMN)
         rows = datasets.Dataset(InMemoryTable(table))
-        return EncodedDataset(subset, _with_index(rows), self.lengths[where])
+        widths = None if self.widths is None else self.widths[where]
+        return EncodedDataset(subset, with_index(rows), self.lengths[where], widths)
 
 
 def encode(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> EncodedDataset:
@@ -106,8 +110,9 @@ def encode(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> Enc
 def with_lengths(labelled: LabelledDataset, rows: datasets.Dataset) -> EncodedDataset:
     """An encoded data set of rows that have ``input_ids`` and ``labels``, one an example."""
     lengths = pc.list_value_length(rows.data.column("input_ids"))
-    return EncodedDataset(labelled, _with_index(rows), np.asarray(lengths, dtype=np.int64))
+    return EncodedDataset(labelled, with_index(rows), np.asarray(lengths, dtype=np.int64))
 
 
-def _with_index(rows: datasets.Dataset) -> datasets.Dataset:
+def with_index(rows: datasets.Dataset) -> datasets.Dataset:
+    """The rows with their positions as a column."""
     return rows.add_column(INDEX_COLUMN, list(range(len(rows))))

@@ -47,7 +47,7 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         roles[role] = {name: dataset for name, (dataset, _) in loaded.items()}
         remarks += tuple(remark for _, more in loaded.values() for remark in more)
     if not config.dev:
-        train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
+        train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed)
     flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
     return TaskData(
         train=train,
@@ -72,7 +72,7 @@ def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...]
             joined = pa.chunked_array([part.classes for part in parts])
             classes = find_classes(joined, config.train[0].label)
             remarks = label_remarks(parts, classes)
-        table = _join(parts, classes)
+        table = join(parts, classes)
     except DataError as error:
         raise DataError(f"training data: {error}") from error
     remarks = (*(f"training data: {one}" for part in parts for one in part.remarks), *remarks)
@@ -87,7 +87,7 @@ def _load_evaluation(
     try:
         names, class_of_model_class = merged_classes(classes, source.merge)
         part = prepare(source, known=names, merge=source.merge)
-        table = _join([part], names)
+        table = join([part], names)
     except DataError as error:
         raise DataError(f"{role} set {name!r}: {error}") from error
     dataset = LabelledDataset.from_table(
@@ -96,7 +96,7 @@ def _load_evaluation(
     return dataset, [f"{role} set {name!r}: {remark}" for remark in part.remarks]
 
 
-def _join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
+def join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
     """Put the examples of several sources together, with unique ids, and limit each source."""
     ids = assign_ids(parts)
     slices = dict.fromkeys(column for part in parts for column in part.slices)
@@ -105,6 +105,7 @@ def _join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
     for part in parts:
         columns = {"example_id": ids.slice(start, len(part))}
         columns |= {f"text_{i}": column for i, column in enumerate(part.texts)}
+        columns |= part.choices
         columns["label"] = as_indices(part.classes, classes)
         nothing = pa.repeat("", len(part))
         columns |= {column: part.slices.get(column, nothing) for column in slices}
@@ -119,7 +120,11 @@ def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
     Raises:
         DataError: An id column repeats an id.
     """
-    made = [content_ids(p.texts, pa.chunked_array([p.classes])) for p in parts if p.ids is None]
+    made = [
+        content_ids((*p.texts, *p.choices.values()), pa.chunked_array([p.classes]))
+        for p in parts
+        if p.ids is None
+    ]
     numbered = iter(number_repeats([example_id for ids in made for example_id in ids]))
     arrays = []
     for part in parts:
@@ -156,7 +161,7 @@ def limited(table: pa.Table, part: Prepared) -> pa.Table:
     return table.filter(pa.array(choose_by_hash(ids, limit, salt=f"limit {part.source.seed}")))
 
 
-def _hold_out(
+def hold_out(
     train: LabelledDataset, share: float, seed: int
 ) -> tuple[LabelledDataset, LabelledDataset]:
     """Split the training data in two: what remains, and the development set."""
@@ -172,8 +177,8 @@ def _hold_out(
     remaining = train.table.filter(pa.array(~held))
     development = train.table.filter(pa.array(held))
     return (
-        LabelledDataset.from_table("train", remaining, train.class_names),
-        LabelledDataset.from_table(HOLDOUT_NAME, development, train.class_names),
+        LabelledDataset.from_table("train", remaining, train.class_names, task=train.task),
+        LabelledDataset.from_table(HOLDOUT_NAME, development, train.class_names, task=train.task),
     )
 
 

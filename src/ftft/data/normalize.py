@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ftft.data.sources import RawTable, read_source
 from ftft.data.spelling import same_value
 from ftft.errors import DataError
 
-_ROW = "\0row"  # cannot be the name of a column in a file
+ROW = "\0row"  # cannot be the name of a column in a file
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class Prepared:
     Attributes:
         source: Where they come from.
         texts: One or two columns of N texts, without nulls.
-        classes: N class names.
+        classes: N class names; of choices, the letter of the right one.
         ids: The id column, or None where ids are to be made.
         slices: Slice column name to N values, without nulls.
         rows: For messages: the row of each example in its source, from 1, int64.
+        choices: Column of the data set to N choices, empty where a row has fewer.
         remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
     """
 
@@ -41,6 +42,7 @@ class Prepared:
     slices: dict[str, pa.ChunkedArray]
     rows: pa.ChunkedArray
     remarks: tuple[str, ...] = ()
+    choices: dict[str, pa.Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -66,19 +68,48 @@ def prepare(
         DataError: As for :func:`read_source`; a text, an id or a label is missing, a label
             value stands for no class, or no row is left.
     """
-    raw = read_source(source)
-    table = _with_texts(_chosen(raw, source), source)
+    raw, table = read_rows(source)
     mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
     if known is None and not mapping:
         # Integers with names: one without a name, such as -1, says that there is no label.
         known = raw.value_names.get(source.label)
+    classes = to_classes(table.column(source.label), source, mapping, known=known, merge=merge)
+    return prepared(source, raw, table, classes)
+
+
+def read_rows(source: DataSource) -> tuple[RawTable, pa.Table]:
+    """Read a source; return it, and of its rows those that meet ``where`` and have a text.
+
+    The rows have a column ``ROW``, their number in the source.
+
+    Raises:
+        DataError: As for :func:`read_source`; a text is missing, or no row is left.
+    """
+    raw = read_source(source)
+    table = raw.columns.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
+    return raw, _with_texts(_keep_where(table, raw, source), source)
+
+
+def prepared(
+    source: DataSource,
+    raw: RawTable,
+    table: pa.Table,
+    classes: pa.Array,
+    choices: dict[str, pa.Array] | None = None,
+) -> Prepared:
+    """Put together the examples of a source, whose rows :func:`read_rows` gave.
+
+    Raises:
+        DataError: An id is missing.
+    """
     return Prepared(
         source=source,
         texts=tuple(table.column(name) for name in source.text),
-        classes=to_classes(table.column(source.label), source, mapping, known=known, merge=merge),
+        classes=classes,
+        choices=choices or {},
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in source.slices},
-        rows=table.column(_ROW),
+        rows=table.column(ROW),
         remarks=tuple(_without_rows(raw, source)),
     )
 
@@ -91,8 +122,7 @@ def prepare_answers(source: DataSource) -> Prepared:
     Raises:
         DataError: As for :func:`prepare`.
     """
-    raw = read_source(source)
-    table = _with_texts(_chosen(raw, source), source)
+    raw, table = read_rows(source)
     table = _with_answers(table, source)
     names = [*source.slices, *([] if source.group is None else [source.group])]
     return Prepared(
@@ -101,7 +131,7 @@ def prepare_answers(source: DataSource) -> Prepared:
         classes=table.column(source.label).combine_chunks(),
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in dict.fromkeys(names)},
-        rows=table.column(_ROW),
+        rows=table.column(ROW),
         remarks=tuple(_without_rows(raw, source)),
     )
 
@@ -109,7 +139,7 @@ def prepare_answers(source: DataSource) -> Prepared:
 def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
     written = pc.fill_null(pc.utf8_trim_whitespace(table.column(source.label)), "")
     is_bad = pc.equal(written, "")
-    bad = table.column(_ROW).filter(is_bad)
+    bad = table.column(ROW).filter(is_bad)
     if len(bad) == 0:
         return table
     if source.drop_empty and len(bad) < len(table):
@@ -119,11 +149,6 @@ def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
         f"{source.label!r}. A model learns nothing from an empty completion. Repair the rows, or "
         "leave them out with drop_empty: true."
     )
-
-
-def _chosen(raw: RawTable, source: DataSource) -> pa.Table:
-    table = raw.columns.append_column(_ROW, pa.array(np.arange(1, len(raw) + 1)))
-    return _keep_where(table, raw, source)
 
 
 def _alias(raw: RawTable, column: str, value: str) -> str:
@@ -175,7 +200,7 @@ def _with_texts(table: pa.Table, source: DataSource) -> pa.Table:
     is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
     all_empty = empty[0] if len(empty) == 1 else pc.and_(*empty)
     is_bad = pc.or_(is_bad, all_empty)
-    bad = table.column(_ROW).filter(is_bad)
+    bad = table.column(ROW).filter(is_bad)
     if len(bad) == 0:
         return table
     if source.drop_empty and len(bad) < len(table):
@@ -189,7 +214,7 @@ def _with_texts(table: pa.Table, source: DataSource) -> pa.Table:
 
 def _checked_ids(table: pa.Table, source: DataSource, column: str) -> pa.ChunkedArray:
     ids = table.column(column)
-    bad = table.column(_ROW).filter(pc.fill_null(pc.equal(ids, ""), True))
+    bad = table.column(ROW).filter(pc.fill_null(pc.equal(ids, ""), True))
     if len(bad):
         raise DataError(
             f"{source.place}, {rows_named(bad.to_pylist())}: the id column {column!r} is empty. "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ def read_source(source: DataSource) -> RawTable:
     Raises:
         DataError: The source cannot be read, lacks a column or has no rows.
     """
-    names = [*source.text, source.label, *source.slices, *source.where]
+    names = [*source.text, *source.choices, source.label, *source.slices, *source.where]
     names += [] if source.group is None else [source.group]
     wanted = list(dict.fromkeys([*names, source.id] if source.id is not None else names))
     table = _read_hub(source, wanted) if source.path is None else _read_file(source, wanted)
@@ -123,22 +124,28 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
     path = Path(str(source.path))
     check_file(path)
     chosen = source.format or format_of(path)
-    return read_table(path, chosen, dialect_of(source, chosen), wanted)
+    return read_table(path, chosen, dialect_of(source, chosen), wanted, source.choices)
 
 
 def read_table(
-    path: Path, chosen: FileFormat, dialect: Dialect, wanted: Sequence[str] | None = None
+    path: Path,
+    chosen: FileFormat,
+    dialect: Dialect,
+    wanted: Sequence[str] | None = None,
+    nested: Collection[str] = (),
 ) -> RawTable:
     """Read columns of a file as strings; all of them where none are named.
+
+    Of the columns in ``nested``, lists and mappings become JSON.
 
     Raises:
         DataError: The file cannot be read, or lacks a column.
     """
     with reading(path, chosen):
         if chosen == "parquet":
-            return _read_parquet(path, wanted)
+            return _read_parquet(path, wanted, nested)
         if chosen == "jsonl":
-            return RawTable(read_json_lines(path, wanted), str(path))
+            return RawTable(read_json_lines(path, wanted, nested), str(path))
         return RawTable(read_delimited(path, dialect, wanted), str(path))
 
 
@@ -162,7 +169,7 @@ def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
     return Dialect(delimiter, source.quoting, columns, source.escape)
 
 
-def _read_parquet(path: Path, wanted: Sequence[str] | None) -> RawTable:
+def _read_parquet(path: Path, wanted: Sequence[str] | None, nested: Collection[str]) -> RawTable:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -171,11 +178,11 @@ def _read_parquet(path: Path, wanted: Sequence[str] | None) -> RawTable:
         require_columns(wanted, schema.names, str(path))
         table = file.read(columns=list(wanted))
     if b"huggingface" not in (schema.metadata or {}):
-        return RawTable(_as_strings(table, wanted, str(path)), str(path))
+        return RawTable(_as_strings(table, wanted, str(path), nested), str(path))
 
     from datasets import Features
 
-    return _named(table, wanted, str(path), Features.from_arrow_schema(schema))
+    return _named(table, wanted, str(path), Features.from_arrow_schema(schema), nested)
 
 
 def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
@@ -186,14 +193,20 @@ def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
     # A saved data set is mapped into memory, so damage shows when rows are looked at.
     with reading(Path(source.place), "a data set"):
         table = rows.select_columns(list(wanted)).with_format("arrow")[:]
-        return _named(table, wanted, source.place, rows.features)
+        return _named(table, wanted, source.place, rows.features, source.choices)
 
 
-def _named(table: pa.Table, wanted: Sequence[str], place: str, features: Features) -> RawTable:
+def _named(
+    table: pa.Table,
+    wanted: Sequence[str],
+    place: str,
+    features: Features,
+    nested: Collection[str],
+) -> RawTable:
     """Give ``ClassLabel`` columns the names of their values."""
     from datasets import ClassLabel
 
-    strings = _as_strings(table, wanted, place)
+    strings = _as_strings(table, wanted, place, nested)
     names = {
         name: tuple(features[name].names)
         for name in wanted
@@ -208,10 +221,14 @@ def _named(table: pa.Table, wanted: Sequence[str], place: str, features: Feature
     return RawTable(strings, place, names)
 
 
-def _as_strings(table: pa.Table, wanted: Sequence[str], place: str) -> pa.Table:
+def _as_strings(
+    table: pa.Table, wanted: Sequence[str], place: str, nested: Collection[str]
+) -> pa.Table:
     columns = {}
     for name in wanted:
         column = table.column(name)
+        if name in nested and pa.types.is_nested(column.type):
+            column = _as_json(column)
         if pa.types.is_nested(column.type):
             raise DataError(
                 f"{place}: column {name!r} holds values of type {column.type}; "
@@ -225,6 +242,12 @@ def _as_strings(table: pa.Table, wanted: Sequence[str], place: str) -> pa.Table:
                 f"{place}: column {name!r} of type {column.type} cannot be read as text ({error})."
             ) from error
     return pa.table(columns)
+
+
+def _as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Lists and mappings as JSON, missing ones as null."""
+    values = (None if one is None else json.dumps(one, default=str) for one in column.to_pylist())
+    return pa.chunked_array([pa.array(values, pa.string())])
 
 
 def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -15,6 +15,7 @@ from ftft.data.remarks import named
 from ftft.errors import ConfigError, FtftError
 from ftft.tasks import TASKS, load_data
 from ftft.tasks.base import Task
+from ftft.tasks.multiple_choice import MULTIPLE_CHOICE
 from ftft.training.arguments import check_training_arguments, full_steps
 from ftft.training.fitting import check_head, check_model
 from ftft.training.models import model_fingerprint
@@ -49,7 +50,8 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
     for settings in (experiment.reference, experiment.main):
-        try_model(attempt, settings, len(experiment.data.train[0].text), TASKS[experiment.task])
+        texts = experiment.data.train[0].num_segments
+        try_model(attempt, settings, texts, TASKS[experiment.task])
     data = attempt(partial(load_data, experiment))
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
@@ -111,8 +113,8 @@ def notes(data: TaskData) -> list[str]:
         if count
     ]
     lines += [f"note: {remark}" for remark in data.remarks]
-    if not data.class_names:
-        return lines
+    if not data.class_names or data.train.task == MULTIPLE_CHOICE.name:
+        return lines  # a position that is seldom right is no class with few examples
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"

@@ -18,6 +18,7 @@ from ftft.report.encode import packed, packed_list
 from ftft.report.sampling import Rows, shown_rows
 from ftft.report.texts import ROWS_PER_BLOCK, packed_texts
 from ftft.report.views import MapView, RunView
+from ftft.tasks import TASKS
 
 MOST_POINTS = 400_000
 IDS_PER_BLOCK = 8192
@@ -224,7 +225,8 @@ def _add_texts(result: Explorer, number: int, group: _Examples, rows: Rows, budg
     if places is None:
         about["textNote"] = "The texts are left out: the data lack some of the map's examples."
         return
-    texts = [column.take(places) for column in view.train.shown]
+    shown = TASKS[view.train.task].shown(view.train)
+    texts = [column.take(places) for column in shown]
     found = packed_texts(texts, budget)
     if found is None:
         about["textNote"] = "The texts are left out: they would make the page too large."

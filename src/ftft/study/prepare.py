@@ -94,9 +94,9 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
     checked: list[Any] = []
     for experiment in study.experiments.values():
         for settings in (experiment.reference, experiment.main):
-            texts = len(experiment.data.train[0].text)
-            if (settings, texts) not in checked:
-                checked.append((settings, texts))
+            texts = experiment.data.train[0].num_segments
+            if (settings, texts, experiment.task) not in checked:
+                checked.append((settings, texts, experiment.task))
                 try_model(attempt, settings, texts, TASKS[experiment.task])
     data = {}
     for name in study.data:

@@ -7,8 +7,9 @@ from ftft.data.dataset import TaskData
 from ftft.tasks.base import Task
 from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.multiple_choice import MULTIPLE_CHOICE
 
-TASKS: dict[str, Task] = {one.name: one for one in (CLASSIFICATION, CAUSAL_LM)}
+TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, CAUSAL_LM, MULTIPLE_CHOICE)}
 """Every task by the name that an experiment calls it."""
 
 

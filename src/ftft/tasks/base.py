@@ -88,6 +88,9 @@ class Task(Protocol):
     def recorder(self, train: LabelledDataset) -> dict[str, Any]:
         """``labels``, ``class_names`` and ``chance`` of a ``DynamicsRecorder``, as far as known."""
 
+    def shown(self, dataset: LabelledDataset) -> list[Any]:
+        """What a person reads of each example: Arrow columns of texts, empty ones left out."""
+
     def check_model(self, model: Any, dataset: LabelledDataset, folder: Path) -> None:
         """Raise a ``ModelError`` where a finished model has other outputs than a set needs."""
 

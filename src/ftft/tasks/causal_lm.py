@@ -132,6 +132,10 @@ class CausalLM:
             known |= {"labels": train.labels, "class_names": train.class_names}
         return known
 
+    def shown(self, dataset: LabelledDataset) -> list[Any]:
+        """Prompt and completion."""
+        return dataset.shown
+
     def check_model(self, model: Any, dataset: LabelledDataset, folder: Path) -> None:
         """Any vocabulary will do: the tokenizer is the model's own."""
 

@@ -91,6 +91,10 @@ class Classification:
         """Gold classes by name."""
         return {"labels": train.labels, "class_names": train.class_names}
 
+    def shown(self, dataset: LabelledDataset) -> list[Any]:
+        """The texts."""
+        return dataset.shown
+
     def check_model(self, model: Any, dataset: LabelledDataset, folder: Path) -> None:
         """The model's classes must be the data's, in their order."""
         expected = dataset.model_classes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from ftft.config.schema import FineTuning
@@ -13,7 +14,7 @@ from ftft.tasks.outputs import auto_model
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import Amount, TrainingCost, planned_cost
 from ftft.training.finetune import DevSets
-from ftft.training.flops import FlopCounter, flop_counter, planned_shapes
+from ftft.training.flops import FlopCounter, batch_shape, flop_counter, planned_shapes
 from ftft.training.models import load_config
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 
@@ -65,14 +66,15 @@ def plan_cost(
         steps=plan.steps,
         seed=plan.seed,
         multiple=multiple,
+        widths=train.widths,
     )
     evaluation: dict[tuple[int, int], int] = {}
     scorings = -(-plan.steps // plan.evaluate_every)
     for dataset in dev.sets.values():
-        ordered = sorted(dataset.lengths.tolist(), reverse=True)
-        for start in range(0, len(ordered), settings.eval_batch_size):
-            batch = ordered[start : start + settings.eval_batch_size]
-            shape = (len(batch), -(-batch[0] // multiple) * multiple)
+        order = np.argsort(-dataset.lengths, kind="stable")
+        for start in range(0, len(order), settings.eval_batch_size):
+            rows = order[start : start + settings.eval_batch_size]
+            shape = batch_shape(dataset.lengths, dataset.widths, rows, multiple)
             evaluation[shape] = evaluation.get(shape, 0) + scorings
     speed = measured or TrainingCost(Amount(), Amount())
     return planned_cost(counter, training, evaluation, measured=speed)

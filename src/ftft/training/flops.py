@@ -214,6 +214,7 @@ def planned_shapes(
     steps: int,
     seed: int,
     multiple: int = 1,
+    widths: np.ndarray[Any, np.dtype[np.int64]] | None = None,
 ) -> dict[Shape, int]:
     """The batch shapes of a training that is not run (ERM's): those that a run would have.
 
@@ -225,6 +226,7 @@ def planned_shapes(
         steps: Optimiser steps.
         seed: Seed of the order.
         multiple: Lengths are padded to a multiple of this.
+        widths: Sequences in each example, which are padded to the most in a batch; None: one each.
 
     Returns:
         Shape to number of batches.
@@ -235,10 +237,20 @@ def planned_shapes(
         order = epoch_order(batching, lengths, batch_size, seed=seed, epoch=epoch)
         left = (steps - epoch * per_epoch) * batch_size
         for start in range(0, min(len(order), left), micro_batch):
-            batch = lengths[order[start : start + micro_batch]]
-            shape = (len(batch), int(-(-batch.max() // multiple) * multiple))
+            shape = batch_shape(lengths, widths, order[start : start + micro_batch], multiple)
             counts[shape] = counts.get(shape, 0) + 1
     return counts
+
+
+def batch_shape(
+    lengths: np.ndarray[Any, np.dtype[np.int64]],
+    widths: np.ndarray[Any, np.dtype[np.int64]] | None,
+    rows: np.ndarray[Any, np.dtype[np.int64]],
+    multiple: int,
+) -> Shape:
+    """The shape of a batch of these rows: sequences, and tokens of each."""
+    sequences = 1 if widths is None else int(widths[rows].max())
+    return len(rows) * sequences, int(-(-lengths[rows].max() // multiple) * multiple)
 
 
 def token_count(shapes: ShapeCounts) -> int:

@@ -7,7 +7,7 @@ lines are parsed with Python's ``json``, numbers kept as written.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ from ftft.errors import DataError
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
-def read_json_lines(path: Path, wanted: Sequence[str] | None) -> pa.Table:
+def read_json_lines(
+    path: Path, wanted: Sequence[str] | None, nested: Collection[str] = ()
+) -> pa.Table:
     """Read some keys of every object of a JSON-lines file.
 
     Args:
         path: The file; gzip-compressed where it ends in ``.gz``.
         wanted: The keys to return; None: all that any object has.
+        nested: Keys whose lists and objects become JSON.
 
     Returns:
         A table with the wanted keys as string columns; null where an object lacks the
@@ -43,7 +46,10 @@ def read_json_lines(path: Path, wanted: Sequence[str] | None) -> pa.Table:
     for line, record in iterate_records(path):
         keys.update(dict.fromkeys(record))
         for name, column in cells.items():
-            column.append(_as_string(record.get(name), path, line, name))
+            value = record.get(name)
+            if name in nested and isinstance(value, list | dict):
+                value = json.dumps(value, ensure_ascii=False)
+            column.append(_as_string(value, path, line, name))
     if not keys:
         raise DataError(f"{path} is empty; one JSON object a line was expected.")
     require_columns(wanted, list(keys), str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -66,6 +67,8 @@ def _head_as(chosen: FileFormat, path: Path) -> Head:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
     return "" if value is None else str(value)
 
 

@@ -18,7 +18,7 @@
 
   ftft.detail = (map, i, id, texts) => {
     const whole = document.createElement("div");
-    whole.append(...texts.map((text) => ftft.element("p", text, "full")));
+    whole.append(...texts.filter(Boolean).map((text) => ftft.element("p", text, "full")));
     const list = document.createElement("dl");
     const facts = [
       ["id", id], ["label", map.label(i)], ["region", map.region(i)],

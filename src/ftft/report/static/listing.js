@@ -153,7 +153,7 @@
       button.type = "button";
       button.setAttribute("aria-expanded", "false");
       button.addEventListener("click", () => this.toggle(line, i, id, texts));
-      first.append(button, ...texts.map((text) => element("p", text)));
+      first.append(button, ...texts.filter(Boolean).map((text) => element("p", text)));
       const label = element("td", this.map.label(i), "label");
       label.append(element("small", this.map.region(i) + (this.map.isSelected(i) ? ", selected" : "")));
       line.append(first, label, ...this.columns.map((key) => element("td", this.map.shown(key, i), "n")));

@@ -1,0 +1,114 @@
+"""From the ``data`` part of an experiment to questions with choices, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import HOLDOUT_NAME, DataConfig, DataSource
+from ftft.data.choices import (
+    LETTERS,
+    MOST_CHOICES,
+    Answers,
+    read_answers,
+    read_choices,
+    right_choices,
+)
+from ftft.data.dataset import LabelledDataset, TaskData
+from ftft.data.load import HOLDOUT_SEED, data_fingerprint, hold_out, join, overlaps
+from ftft.data.normalize import Prepared, prepared, read_rows
+from ftft.data.sources import RawTable
+from ftft.errors import DataError
+
+TASK = "multiple-choice"
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A source as it was read, right choices still to be counted."""
+
+    source: DataSource
+    raw: RawTable
+    table: pa.Table
+    answers: Answers
+
+
+def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
+    """Read, check and join all the data of a multiple-choice experiment.
+
+    The data sets have the columns ``choice_0``, ``choice_1`` …, as many as the row with the most
+    choices; a row with fewer has empty ones at the end. ``label`` is the right one's position, and
+    the classes are its letters.
+
+    Args:
+        config: What to read; relative paths count from the current folder.
+        seed: Decides which training rows are held out where there is no development set.
+
+    Raises:
+        DataError: As for :func:`ftft.data.load.load_data`; a row has too few or too many choices,
+            or its answer is none of them.
+    """
+    try:
+        read = [_read(source) for source in config.train]
+        known = [one.answers.first for one in read if one.answers.first is not None]
+        first = known[0] if known else None
+        parts = [_prepare(one, first) for one in read]
+        train = _dataset("train", parts)
+    except DataError as error:
+        raise DataError(f"training data: {error}") from error
+    remarks = [f"training data: {remark}" for part in parts for remark in part.remarks]
+    roles: dict[str, dict[str, LabelledDataset]] = {}
+    for role, sets in config.evaluation_sets.items():
+        roles[role] = {}
+        for name, source in sets.items():
+            try:
+                part = _prepare(_read(source), first)
+                roles[role][name] = _dataset(name, [part])
+            except DataError as error:
+                raise DataError(f"{role} set {name!r}: {error}") from error
+            remarks += [f"{role} set {name!r}: {remark}" for remark in part.remarks]
+    if not config.dev:
+        train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed)
+    flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
+    return TaskData(
+        train=train,
+        dev=roles["dev"],
+        dev_ood=roles["dev_ood"],
+        test=roles["test"],
+        test_ood=roles["test_ood"],
+        class_names=train.class_names,
+        fingerprint=data_fingerprint(train, roles),
+        overlaps=overlaps(train, flat),
+        remarks=tuple(remarks),
+    )
+
+
+def _read(source: DataSource) -> _Read:
+    raw, table = read_rows(source)
+    answers = read_answers(read_choices(source, table), table.column(source.label).to_pylist())
+    return _Read(source, raw, table, answers)
+
+
+def _prepare(read: _Read, first: int | None) -> Prepared:
+    right = right_choices(read.answers, first)
+    texts = read.answers.choices.texts
+    # Always all columns, so that an example's id does not depend on other rows.
+    columns = {
+        f"choice_{place}": pa.array(
+            [row[place] if place < len(row) else "" for row in texts], pa.string()
+        )
+        for place in range(MOST_CHOICES)
+    }
+    letters = pa.array([LETTERS[place] for place in right], pa.string())
+    return prepared(read.source, read.raw, read.table, letters, columns)
+
+
+def _dataset(name: str, parts: Sequence[Prepared]) -> LabelledDataset:
+    table = join(parts, LETTERS)
+    names = [column for column in table.column_names if column.startswith("choice_")]
+    empty = [column for column in names if not pc.any(pc.not_equal(table[column], "")).as_py()]
+    letters = LETTERS[: len(names) - len(empty)]
+    return LabelledDataset.from_table(name, table.drop_columns(empty), letters, task=TASK)
