@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ftft.data.dataset import LabelledDataset
@@ -58,21 +59,22 @@ def encode_choices(dataset: LabelledDataset, tokenizer: Any, max_length: int) ->
     )
     counts = counts_of(dataset)
     ids = rows.data.column("input_ids").combine_chunks()
-    _refuse_cut_alike(dataset, ids, max_length)
-    lengths = np.array([max(map(len, row)) for row in ids.to_pylist()], dtype=np.int64)
+    each = np.asarray(ids.flatten().value_lengths(), dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    _refuse_cut_alike(dataset, ids, np.minimum.reduceat(each, starts) == max_length, max_length)
+    lengths = np.maximum.reduceat(each, starts)
     labelled = rows.add_column("labels", packed(dataset.labels, counts).tolist())
     return EncodedDataset(dataset, with_index(labelled), lengths, counts)
 
 
-def _refuse_cut_alike(dataset: LabelledDataset, ids: Any, max_length: int) -> None:
+def _refuse_cut_alike(
+    dataset: LabelledDataset, ids: Any, full: npt.NDArray[np.bool_], max_length: int
+) -> None:
     """Refuse examples of which no choice is left to see."""
-    cut = [
-        position
-        for position, row in enumerate(ids.to_pylist())
-        if len(row[0]) == max_length and all(one == row[0] for one in row)
-    ]
+    rows = ((int(place), ids[int(place)].as_py()) for place in np.flatnonzero(full))
+    cut = [place for place, row in rows if all(one == row[0] for one in row)]
     if cut:
-        names = ", ".join(repr(dataset.example_ids[position].as_py()) for position in cut[:3])
+        names = ", ".join(repr(dataset.example_ids[place].as_py()) for place in cut[:3])
         raise DataError(
             f"data set {dataset.name!r}: max_length is {max_length}, and of {len(cut):,} examples "
             f"(first: {names}) all choices are the same after they are cut to that. Raise "

@@ -137,7 +137,7 @@ def choice_columns(dataset: LabelledDataset) -> list[list[str]]:
 def counts_of(dataset: LabelledDataset) -> npt.NDArray[np.int64]:
     """The number of choices of each example, int64 of shape (N,)."""
     filled = [[bool(cell) for cell in column] for column in choice_columns(dataset)]
-    return np.asarray(np.array(filled).sum(axis=0, dtype=np.int64))
+    return np.asarray(np.array(filled).sum(axis=0), dtype=np.int64)
 
 
 def segments(texts: Sequence[str], choice: str) -> tuple[str, str]:
