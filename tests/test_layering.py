@@ -33,7 +33,7 @@ TABLE = {
     "transfer": (MAPS, {"numpy", "pyarrow", "scipy"}),
     "evaluation": (BASE, {"numpy"}),
     # Light but for what is imported inside methods, so that reports can ask a task.
-    "tasks": (TASKS, {"torch", "transformers", "numpy"}),
+    "tasks": (TASKS, {"torch", "transformers", "numpy", "pyarrow"}),
     # Metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy"}),
     "workspace": (BASE, {"filelock"}),

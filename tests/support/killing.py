@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 
 from ftft.config.schema import Recording
 from ftft.dynamics.store import read_dynamics
+from ftft.dynamics.values import COLUMNS
 from ftft.training.finetune import FineTuned
 from ftft.training.trainer import FineTuner
 
@@ -47,7 +48,12 @@ def check_same(again: FineTuned, whole: FineTuned) -> None:
     found, expected = read_dynamics(again.dynamics_folder), read_dynamics(whole.dynamics_folder)
     assert found.epochs == expected.epochs
     assert found.incomplete == expected.incomplete
-    np.testing.assert_array_equal(found.logits(), expected.logits())
+    for epoch in found.epochs if expected.encoding == "values" else ():
+        one, other = (each.point_values(epoch) for each in (found, expected))
+        for name in COLUMNS:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    if expected.encoding == "logits":
+        np.testing.assert_array_equal(found.logits(), expected.logits())
 
 
 def scores(monkeypatch: pytest.MonkeyPatch, by_step: dict[int, float]) -> None:

@@ -9,7 +9,7 @@ from completions import commands, write_experiment
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 from ftft import load_experiment
-from ftft.config.schema import FineTuning
+from ftft.config.schema import Experiment, FineTuning
 from ftft.dynamics.values import unusable
 from ftft.errors import ConfigError, DataError, ModelError
 from ftft.tasks import TASKS, load_data, token_losses
@@ -195,7 +195,7 @@ def test_a_decoder_without_padding_token_is_padded_with_its_end(decoder, data):
 
 def test_a_prompt_that_leaves_no_completion_is_refused(decoder, data):
     tokenizer = AutoTokenizer.from_pretrained(decoder())
-    with pytest.raises(DataError, match=r"of 64 of 64 examples .*'c0-0'.* Raise max_length"):
+    with pytest.raises(DataError, match=r"prompts of 64 examples .*'c0-0'.* Raise max_length"):
         encode_completions(data.train, tokenizer, max_length=2)
     cut = encode_completions(data.train, tokenizer, max_length=3)
     assert all(row["labels"][-1] != -100 for row in cut.rows)
@@ -250,6 +250,15 @@ def test_experiments_that_do_not_fit(decoder, tmp_path, change, error, words):
     file = write_experiment(tmp_path, decoder(), **{change[0]: change[1]})
     with pytest.raises(error, match=words):
         load_data(load_experiment(file))
+
+
+def test_columns_may_have_their_usual_names(decoder, tmp_path):
+    changes = {"prompt: prompt, completion: completion, ": ""}
+    file = write_experiment(tmp_path, decoder(), **changes)
+    experiment = load_experiment(file)
+    usual = load_experiment(write_experiment(tmp_path, decoder()))
+    assert experiment == usual
+    assert Experiment.model_validate(experiment.model_dump()) == experiment
 
 
 def test_groups_and_a_held_out_set(decoder, tmp_path):

@@ -122,6 +122,18 @@ def test_init_finds_prompt_and_completion(ftft, whole, decoder):
     assert ftft("validate", "new.yaml", *chosen).code == 0
 
 
+def test_a_prompt_without_room_is_named_before_anything_is_trained(ftft, decoder, tmp_path):
+    file = write_experiment(tmp_path, decoder())
+    row = {"id": "long", "prompt": "walk " * 16, "completion": "I_WALK"}
+    with (tmp_path / "train.jsonl").open("a") as lines:
+        lines.write(json.dumps(row) + "\n")
+    done = ftft("run", file, "--output", "run")
+    assert done.code == 2
+    assert "the prompts of 1 examples have max_length (16) tokens or more" in done.err
+    assert "'long'" in done.err
+    assert not (tmp_path / "run/reference").exists()
+
+
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])
 def test_killed_and_run_again_it_ends_the_same(decoder, tmp_path, monkeypatch, options):
     data = load_data(load_experiment(write_experiment(tmp_path, decoder())))

@@ -8,6 +8,7 @@ from typing import Any
 from ftft.config.data import DataConfig, DataSource
 from ftft.config.tasks import TASK_METRICS
 
+_PROMPTS = "causal-lm"
 # Columns that only one task has.
 _OWN = {"prompt": "causal-lm", "completion": "causal-lm", "choices": "multiple-choice"}
 _OWN |= {"group": "causal-lm"}
@@ -21,12 +22,25 @@ _OF_CLASSES = ("labels", "label_separator", "merge")
 _MAPPED = ("multiple-choice", "labels")
 
 
-def with_metric(values: Any) -> Any:
-    """An experiment as it was written, with the first metric of its task where it names none."""
+def with_defaults(values: Any) -> Any:
+    """An experiment as it was written, with the metric and the columns that its task has anyway."""
     task = values.get("task") if isinstance(values, dict) else None
-    if isinstance(task, str) and task in TASK_METRICS and "metric" not in values:
-        return {**values, "metric": next(iter(TASK_METRICS[task]))}
-    return values
+    if not isinstance(task, str) or task not in TASK_METRICS:
+        return values
+    filled = {"metric": next(iter(TASK_METRICS[task])), **values}
+    data = values.get("data")
+    if task == _PROMPTS and isinstance(data, dict) and "train" in data:
+        train = data["train"]
+        sources = [_with_columns(one) for one in (train if isinstance(train, list) else [train])]
+        filled["data"] = {**data, "train": sources if isinstance(train, list) else sources[0]}
+    return filled
+
+
+def _with_columns(source: Any) -> Any:
+    """TRL's names of the columns, where none are given."""
+    if not isinstance(source, dict) or {"text", "label"} & source.keys():
+        return source
+    return {"prompt": "prompt", "completion": "completion", **source}
 
 
 def check_task(experiment: Any) -> Any:

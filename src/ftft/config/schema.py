@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ftft.config.columns import check_task, with_metric
+from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
 from ftft.config.values import Baseline, BurnIn, expand
 
@@ -310,7 +310,7 @@ class Experiment(Section):
     dm: DataMapBaseline = DataMapBaseline()
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = (0,)
 
-    _of_the_task = model_validator(mode="before")(with_metric)
+    _of_the_task = model_validator(mode="before")(with_defaults)
     _fits_the_task = model_validator(mode="after")(check_task)
 
     @field_validator("baselines", "seeds")

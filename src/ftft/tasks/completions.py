@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from ftft.data.completions import COMPLETION, PROMPT
@@ -13,6 +15,8 @@ from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import IGNORED_LABEL, INDEX_COLUMN, EncodedDataset, with_lengths
 from ftft.data.messages import listed
 from ftft.errors import DataError, ModelError
+
+_AROUND = 8
 
 
 def end_token(tokenizer: Any, name: str | None = None) -> int:
@@ -81,6 +85,19 @@ def encode_completions(
     return encoded
 
 
+def check_prompts(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> None:
+    """Look for prompts that leave no room for a completion, without tokenising all of them.
+
+    Raises:
+        DataError: As :func:`encode_completions` would.
+    """
+    # A token has at least a byte, but for the few that a tokenizer puts around a text.
+    size = pc.binary_length(labelled.table.column(PROMPT)).to_numpy()
+    long = labelled.example_ids.take(pa.array(np.flatnonzero(size + _AROUND >= max_length)))
+    if len(long):
+        encode_completions(labelled.take(long), tokenizer, max_length=max_length)
+
+
 def _refuse_without_completion(encoded: EncodedDataset, max_length: int) -> None:
     full = np.flatnonzero(encoded.lengths >= max_length)
     # A completion that is left ends the row.
@@ -88,10 +105,9 @@ def _refuse_without_completion(encoded: EncodedDataset, max_length: int) -> None
     if lost:
         ids = [encoded.labelled.example_ids[row].as_py() for row in lost]
         raise DataError(
-            f"data set {encoded.labelled.name!r}: of {len(lost):,} of {len(encoded):,} examples "
-            f"the prompt alone has max_length ({max_length}) tokens or more, so that no token of "
-            f"the completion is left to learn: {listed(ids)}. Raise max_length, or take these "
-            "rows out of the data."
+            f"data set {encoded.labelled.name!r}: the prompts of {len(lost):,} examples have "
+            f"max_length ({max_length}) tokens or more, so that no token of their completions is "
+            f"left to learn: {listed(ids)}. Raise max_length, or take these rows out of the data."
         )
 
 
