@@ -232,7 +232,7 @@ BAD_FILES = {
     "text and label": (
         ("prompt: prompt, completion: completion", "text: prompt, label: completion"),
         ConfigError,
-        "reads 'prompt' and 'completion'",
+        "needs 'prompt' and 'completion'",
     ),
     "classes": (("data:\n", "data:\n  classes: [a, b]\n"), ConfigError, "data.classes names"),
     "metric": (
@@ -240,7 +240,7 @@ BAD_FILES = {
         ConfigError,
         "exact_match",
     ),
-    "another task": (("task: causal-lm\n", ""), ConfigError, "goes with task: causal-lm"),
+    "another task": (("task: causal-lm\n", ""), ConfigError, "is for task: causal-lm"),
     "twice": (("prompt: prompt", "prompt: prompt, text: id"), ConfigError, "say the same"),
 }
 
