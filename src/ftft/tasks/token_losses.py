@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -15,7 +16,8 @@ IGNORED = -100
 _AT_ONCE = 1 << 24
 
 
-class Reduced(NamedTuple):
+@dataclass(frozen=True)
+class Reduced:
     """Sums over the completion of each of n examples, float32 (n,).
 
     Attributes:
@@ -64,7 +66,8 @@ def _reduced(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> Re
         places = torch.arange(len(targets), device=labels.device)
     weights = known[places].float()
     flat = logits.reshape(examples * length, -1)
-    loss, nll, right = _TokenLosses.apply(flat, places, targets[places].clamp(min=0), smoothing)
+    gold = targets[places].clamp(min=0)
+    loss, nll, right = _TokenLosses.apply(flat, places, gold, smoothing)  # type: ignore[no-untyped-call]  # torch's
     example = places // length
 
     def summed(values: torch.Tensor) -> torch.Tensor:
