@@ -66,8 +66,8 @@ def _reduced(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> Re
         places = torch.arange(len(targets), device=labels.device)
     weights = known[places].float()
     flat = logits.reshape(examples * length, -1)
-    known_targets = targets[places].clamp(min=0)
-    loss, nll, right = _TokenLosses.apply(flat, places, known_targets, smoothing)  # type: ignore[no-untyped-call]  # torch's
+    gold = targets[places].clamp(min=0)
+    loss, nll, right = _TokenLosses.apply(flat, places, gold, smoothing)  # type: ignore[no-untyped-call]  # torch's
     example = places // length
 
     def summed(values: torch.Tensor) -> torch.Tensor:
