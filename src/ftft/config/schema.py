@@ -14,15 +14,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ftft.config.data import DataConfig
+from ftft.config.tasks import Metric, TaskName, with_metric
 from ftft.config.values import Baseline, BurnIn, as_numbers, expand
 
 Strategy = Literal[
@@ -36,8 +31,6 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-TaskName = Literal["classification"]
-Metric = Literal["accuracy", "macro_f1"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Head = Literal["new", "keep"]
@@ -319,6 +312,11 @@ class Experiment(Section):
     baselines: tuple[Baseline, ...] = ("erm",)
     dm: DataMapBaseline = DataMapBaseline()
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)] = (0,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _metric_of_task(cls, value: object) -> object:
+        return with_metric(value)
 
     @field_validator("baselines", "seeds")
     @classmethod

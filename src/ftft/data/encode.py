@@ -30,11 +30,13 @@ class EncodedDataset:
         rows: Token ids and masks, one row an example, in the order of ``labelled``, with the
             columns ``labels`` and ``example_index`` (position in ``labelled``).
         lengths: Tokens in each example, special tokens counted, int64 of shape (N,).
+        note: What should be known of how it was encoded, a line; empty where nothing is.
     """
 
     labelled: LabelledDataset
     rows: datasets.Dataset
     lengths: npt.NDArray[np.int64]
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.labelled)

@@ -30,6 +30,9 @@ SUFFIXES: dict[str, FileFormat] = {
     ".json": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
 }
 
 
@@ -91,7 +94,7 @@ def format_of(path: Path) -> FileFormat:
     if suffix.lower() not in SUFFIXES:
         raise DataError(
             f"{path}: the suffix does not tell the format; name it with "
-            "'format': csv, tsv, jsonl or parquet."
+            "'format': csv, tsv, jsonl, parquet or conll."
         )
     return SUFFIXES[suffix.lower()]
 
@@ -122,6 +125,11 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
     path = Path(str(source.path))
     check_file(path)
     chosen = source.format or format_of(path)
+    if chosen == "conll":
+        raise DataError(
+            f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
+            "token-classification, or name another file or 'format'."
+        )
     return read_table(path, chosen, dialect_of(source, chosen), wanted)
 
 

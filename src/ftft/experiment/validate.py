@@ -111,6 +111,8 @@ def notes(data: TaskData) -> list[str]:
         if count
     ]
     lines += [f"note: {remark}" for remark in data.remarks]
+    if data.train.class_names != data.class_names:
+        return lines  # groups of examples, no classes
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"

@@ -6,8 +6,9 @@ from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
+from ftft.tasks.token_classification import TOKEN_CLASSIFICATION
 
-TASKS: dict[str, Task] = {CLASSIFICATION.name: CLASSIFICATION}
+TASKS: dict[str, Task] = {one.name: one for one in (CLASSIFICATION, TOKEN_CLASSIFICATION)}
 """Every task by the name that an experiment calls it."""
 
 
