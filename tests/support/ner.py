@@ -19,7 +19,7 @@ data:
 reference:
   {{model: {model}, layers: 1, learning_rate: 1.0e-2, epochs: 4, batch_size: 16, max_length: 24}}
 main:
-  {{model: {model}, learning_rate: 1.0e-2, epochs: 4, batch_size: 16, max_length: 24,
+  {{model: {model}, learning_rate: 1.0e-2, epochs: 12, batch_size: 16, max_length: 24,
     evaluations: 3}}
 map: {{burn_in: 0}}
 baselines: [erm, random]

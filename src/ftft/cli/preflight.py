@@ -81,5 +81,10 @@ def _recorded_accuracy(stage: Path) -> float | None:
     record = read_record(stage, stage.name)
     result = (record or {}).get("result", {})
     scores, elsewhere = result.get("dev_scores", {}), result.get("dev_ood", [])
-    accuracies = [values["accuracy"] for name, values in scores.items() if name not in elsewhere]
+    # A task without accuracy has nothing that needs no learning to compare with.
+    accuracies = [
+        values["accuracy"]
+        for name, values in scores.items()
+        if name not in elsewhere and "accuracy" in values
+    ]
     return sum(accuracies) / len(accuracies) if accuracies else None

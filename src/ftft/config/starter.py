@@ -12,6 +12,7 @@ import yaml
 
 from ftft.config.data import DataSource
 from ftft.config.schema import NAME_PATTERN
+from ftft.config.tasks import TASK_METRICS
 from ftft.errors import ConfigError
 
 MAX_WIDTH = sys.maxsize
@@ -22,7 +23,7 @@ _TEMPLATE = """\
 # Check it first, without training: ftft validate THIS_FILE
 # Paths are relative to this file; ~ and ${{VARIABLES}} are expanded.
 name: {name}
-
+{task}
 data:
   train:
 {train}
@@ -44,7 +45,7 @@ data:
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
-metric: accuracy            # or macro_f1
+{metric}
 
 # The small model, trained on everything; its training dynamics select the examples.
 reference:
@@ -88,6 +89,7 @@ def starter_file(
     reference: str,
     main: str,
     name: str | None = None,
+    task: str = "classification",
 ) -> str:
     """Write a commented experiment file for a training file.
 
@@ -97,6 +99,7 @@ def starter_file(
         reference: The reference model.
         main: The main model.
         name: The experiment's name; from the file where None.
+        task: What an example's answer is.
 
     Returns:
         YAML, valid as it stands.
@@ -115,6 +118,8 @@ def starter_file(
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
     return _TEMPLATE.format(
         name=_flow(name),
+        task="" if task == next(iter(TASK_METRICS)) else f"task: {task}\n",
+        metric=_metric_line(task),
         train=_indented(source.model_dump(exclude_defaults=True)),
         labels=_one_line(values),
         text=_flow(list(source.text)),
@@ -122,6 +127,11 @@ def starter_file(
         reference=_flow(reference),
         main=_flow(main),
     )
+
+
+def _metric_line(task: str) -> str:
+    first, *others = TASK_METRICS[task]
+    return f"metric: {first}".ljust(28) + f"# or {', '.join(others)}"
 
 
 def _name_from(place: str) -> str:
