@@ -63,7 +63,7 @@ LAZY = {
 # Token ids are kept in a `datasets.Dataset`; that file is for training only.
 MAY_BE_HEAVY = (
     "training/",
-    "data/encode.py",
+    "data/encode",
     "tasks/outputs.py",
     "tasks/token_losses.py",
     "tasks/completions.py",

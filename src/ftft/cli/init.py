@@ -18,7 +18,9 @@ _MODELS = {
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="The training data: CSV, TSV, JSON lines, Parquet.")],
+    data: Annotated[
+        Path, typer.Argument(help="The training data: CSV, TSV, JSON lines, Parquet, CoNLL.")
+    ],
     text: Annotated[
         list[str] | None,
         typer.Option(help="Text column; give it twice for pairs. Found if left out."),
@@ -47,23 +49,28 @@ def init(
     from ftft.config.load import describe
     from ftft.config.starter import starter_file
     from ftft.data.detect import detect_columns
+    from ftft.data.detect_tags import detect_tags
     from ftft.errors import ConfigError
     from ftft.utils.atomic import check_free, write_text
 
     try:
-        detected = detect_columns(data, text or None, label)
-        source = detected.source()
+        tagged = None if text or label else detect_tags(data)
+        if tagged is None:
+            detected = detect_columns(data, text or None, label)
+            source, values, task = detected.source(), detected.label_values, detected.task
+        else:
+            (source, values), task = tagged, "token-classification"
     except ValidationError as error:
         problems = [describe(problem).removeprefix("experiment: ") for problem in error.errors()]
         raise ConfigError(f"{data}: {'; '.join(problems)}") from error
-    small, large = _MODELS[detected.task]
+    small, large = _MODELS.get(task, _MODELS["classification"])
     reference, main = reference or small, main or large
     if output is None:
-        typer.echo(starter_file(source, detected.label_values, reference, main, name))
+        typer.echo(starter_file(source, values, reference, main, name, task))
         return
     check_free(output, overwrite=overwrite, error=ConfigError)
     beside = os.path.relpath(data.absolute(), output.absolute().parent)
     source = source.model_copy(update={"path": beside})
-    text_of_file = starter_file(source, detected.label_values, reference, main, name)
+    text_of_file = starter_file(source, values, reference, main, name, task)
     write_text(output, text_of_file, ConfigError)
     tell(f"written to {output}")

@@ -29,7 +29,7 @@ from ftft.config.values import (
     expand,
 )
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet"]
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 
 _FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")

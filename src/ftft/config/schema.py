@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
+from ftft.config.tasks import Metric, TaskName
 from ftft.config.values import Baseline, BurnIn, expand
 
 Strategy = Literal[
@@ -31,8 +32,6 @@ Strategy = Literal[
     "forgetting",
     "threshold-closeness",
 ]
-TaskName = Literal["classification", "causal-lm", "multiple-choice"]
-Metric = Literal["accuracy", "macro_f1", "exact_match", "token_accuracy", "inverse_perplexity"]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Head = Literal["new", "keep"]

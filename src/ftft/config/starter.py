@@ -9,6 +9,7 @@ from typing import Any
 
 from ftft.config.data import DataSource
 from ftft.config.schema import NAME_PATTERN
+from ftft.config.tasks import TASK_METRICS
 from ftft.config.yaml_core import flow
 from ftft.errors import ConfigError
 
@@ -41,7 +42,7 @@ data:
   # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
   # dev_ood: {{}}
 
-metric: accuracy{metrics}
+{metric}
 
 # The small model, trained on everything; its training dynamics select the examples.
 reference:
@@ -85,9 +86,6 @@ _OF_COMPLETIONS = {
     "  #     label: {label}\n": "  #     completion: {label}\n",
     '  #     labels: {{"their name": "our name"}}   '
     "# quote yes, no, on and off: YAML reads them as true\n": "",
-    "metric: accuracy{metrics}": (
-        "metric: exact_match         # or token_accuracy, inverse_perplexity"
-    ),
     "max_length: 128           # tokens; the paper takes 300": (
         "max_length: 512           # tokens of prompt and completion together"
     ),
@@ -102,6 +100,7 @@ def starter_file(
     reference: str,
     main: str,
     name: str | None = None,
+    task: str = "classification",
 ) -> str:
     """Write a commented experiment file for a training file.
 
@@ -111,6 +110,7 @@ def starter_file(
         reference: The reference model.
         main: The main model.
         name: The experiment's name; from the file where None.
+        task: What an example's answer is.
 
     Returns:
         YAML, valid as it stands.
@@ -127,19 +127,19 @@ def starter_file(
     found = [f"{value or repr(value)} ({count:,})" for value, count in label_values.items()]
     more = len(found) - MAX_LABELS
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
-    template, task = _TEMPLATE, ""
+    template = _TEMPLATE
     written = source.model_dump(exclude_defaults=True)
     if source.completion:
-        task = "task: causal-lm             # a prompt, and the completion to write\n"
+        task = "causal-lm"
         written = {name: written[name] for name in written if name not in ("text", "label")}
         for old, new in _OF_COMPLETIONS.items():
             template = template.replace(old, new)
     elif source.choices:
-        task = "task: multiple-choice     # each row's choices, of which one is right\n"
+        task = "multiple-choice"
     return template.format(
         name=flow(name),
-        task=task,
-        metrics="" if task else "            # or macro_f1",
+        task="" if task == next(iter(TASK_METRICS)) else f"task: {task}\n",
+        metric=_metric_line(task),
         train=_indented(written),
         labels=_one_line(values),
         text=flow(source.prompt or list(source.text)),
@@ -147,6 +147,12 @@ def starter_file(
         reference=flow(reference),
         main=flow(main),
     )
+
+
+def _metric_line(task: str) -> str:
+    first, *others = TASK_METRICS[task]
+    line = f"metric: {first}"
+    return f"{line.ljust(28)}# or {', '.join(others)}" if others else line
 
 
 def _name_from(place: str) -> str:

@@ -15,11 +15,11 @@ from ftft.config.schema import (
     NAME_PATTERN,
     Experiment,
     Fraction,
-    Metric,
     PositiveInt,
     Section,
     Strategy,
 )
+from ftft.config.tasks import Metric
 from ftft.config.values import Baseline, expand
 
 MAX_CELLS = 10_000

@@ -1,6 +1,18 @@
-"""What is known of a task before it is loaded: how its answers are scored."""
+"""What is known of a task before it is loaded: its name, and how its answers are scored."""
 
 from __future__ import annotations
+
+from typing import Literal
+
+TaskName = Literal["classification", "causal-lm", "multiple-choice", "token-classification"]
+Metric = Literal[
+    "accuracy",
+    "macro_f1",
+    "entity_f1",
+    "exact_match",
+    "token_accuracy",
+    "inverse_perplexity",
+]
 
 TASK_METRICS = {
     "classification": {"accuracy": "accuracy", "macro_f1": "macro-F1"},
@@ -10,6 +22,7 @@ TASK_METRICS = {
         "inverse_perplexity": "inverse perplexity",
     },
     "multiple-choice": {"accuracy": "accuracy"},
+    "token-classification": {"entity_f1": "entity F1", "token_accuracy": "token accuracy"},
 }
 """Task to its metrics, each with its name for people; the first is the default."""
 

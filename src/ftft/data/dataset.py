@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SLICE_PREFIX = "slice:"
 
+# Columns that no person reads: words and tags are shown as one sentence.
+_NOT_SHOWN = ("example_id", "label", "words", "tags")
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledDataset:
@@ -111,7 +114,7 @@ class LabelledDataset:
     def shown(self) -> list[pa.Array]:
         """What a person reads of each example: the columns beside id, label and slices, as text."""
         names = [name for name in self.table.column_names if not name.startswith(SLICE_PREFIX)]
-        columns = [self.table.column(name) for name in names if name not in ("example_id", "label")]
+        columns = [self.table.column(name) for name in names if name not in _NOT_SHOWN]
         return [_as_text(column.combine_chunks()) for column in columns]
 
     @cached_property
@@ -229,6 +232,9 @@ def _fingerprint(table: pa.Table, context: Sequence[str]) -> str:
     """Hash the cells of a table column by column, however it is cut into chunks."""
     hasher = hashlib.blake2b(digest([*context, *table.column_names]).encode(), digest_size=16)
     for column in table.itercolumns():
+        if pa.types.is_list(column.type):
+            hasher.update(pc.list_value_length(column).to_numpy().astype("<i8").tobytes())
+            column = pc.list_flatten(column)
         if pa.types.is_integer(column.type):
             hasher.update(column.to_numpy().astype("<i8").tobytes())
             continue

@@ -32,12 +32,14 @@ class EncodedDataset:
         lengths: Tokens in each example, special tokens counted, int64 of shape (N,); of several
             sequences, in the longest.
         widths: Sequences in each example, int64 of shape (N,); None: one each.
+        note: What should be known of how it was encoded, a line; empty where nothing is.
     """
 
     labelled: LabelledDataset
     rows: datasets.Dataset
     lengths: npt.NDArray[np.int64]
     widths: npt.NDArray[np.int64] | None = None
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.labelled)

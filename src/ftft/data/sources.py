@@ -31,6 +31,9 @@ SUFFIXES: dict[str, FileFormat] = {
     ".json": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
 }
 
 
@@ -93,7 +96,7 @@ def format_of(path: Path) -> FileFormat:
     if suffix.lower() not in SUFFIXES:
         raise DataError(
             f"{path}: the suffix does not tell the format; name it with "
-            "'format': csv, tsv, jsonl or parquet."
+            "'format': csv, tsv, jsonl, parquet or conll."
         )
     return SUFFIXES[suffix.lower()]
 
@@ -124,6 +127,11 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
     path = Path(str(source.path))
     check_file(path)
     chosen = source.format or format_of(path)
+    if chosen == "conll":
+        raise DataError(
+            f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
+            "token-classification, or name another file or 'format'."
+        )
     return read_table(path, chosen, dialect_of(source, chosen), wanted, source.choices)
 
 

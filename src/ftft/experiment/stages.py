@@ -205,7 +205,8 @@ class Stages:
 
         def build(folder: Path) -> dict[str, Any]:
             encoded = {
-                name: self.encodings.encoded(settings, dataset) for name, dataset in tests.items()
+                name: self.encodings.encoded(settings, dataset, self.say)
+                for name, dataset in tests.items()
             }
             scores = score_sets(trained.folder / "model", settings, encoded)
             return {name: asdict(score) for name, score in scores.items()}
@@ -220,7 +221,7 @@ class Stages:
     def dev(self, settings: FineTuning) -> DevSets:
         """The development sets of a model, encoded for it."""
         dev = self._dev(settings).items()
-        sets = {name: self.encodings.encoded(settings, one) for name, one in dev}
+        sets = {name: self.encodings.encoded(settings, one, self.say) for name, one in dev}
         return DevSets(sets, self._watched(settings), self.experiment.metric)
 
     def _dev(self, settings: FineTuning) -> dict[str, LabelledDataset]:
@@ -304,7 +305,7 @@ class Stages:
 
     def _train(self, settings: FineTuning, selection: Stage | None) -> EncodedDataset:
         """What a model trains on, encoded for it."""
-        every = self.encodings.encoded(settings, self.data.train)
+        every = self.encodings.encoded(settings, self.data.train, self.say)
         if selection is None:
             return every
         selection.check()

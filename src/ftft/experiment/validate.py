@@ -127,8 +127,8 @@ def notes(data: TaskData) -> list[str]:
         if count
     ]
     lines += [f"note: {remark}" for remark in data.remarks]
-    if not data.class_names or data.train.task == MULTIPLE_CHOICE.name:
-        return lines  # a position that is seldom right is no class with few examples
+    if data.train.class_names != data.class_names or data.train.task == MULTIPLE_CHOICE.name:
+        return lines  # groups or positions, no classes
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"

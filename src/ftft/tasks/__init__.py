@@ -8,8 +8,10 @@ from ftft.tasks.base import Task
 from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.multiple_choice import MULTIPLE_CHOICE
+from ftft.tasks.token_classification import TOKEN_CLASSIFICATION
 
-TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, CAUSAL_LM, MULTIPLE_CHOICE)}
+_ALL = (CLASSIFICATION, CAUSAL_LM, MULTIPLE_CHOICE, TOKEN_CLASSIFICATION)
+TASKS: dict[str, Task] = {task.name: task for task in _ALL}
 """Every task by the name that an experiment calls it."""
 
 

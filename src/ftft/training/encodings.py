@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,13 @@ class Encodings:
             self._tokenizers[key] = load_tokenizer(settings)
         return self._tokenizers[key]
 
-    def encoded(self, settings: FineTuning, dataset: LabelledDataset) -> EncodedDataset:
-        """A data set as a model's tokenizer sees it, tokenised once."""
+    def encoded(
+        self,
+        settings: FineTuning,
+        dataset: LabelledDataset,
+        say: Callable[[str], None] | None = None,
+    ) -> EncodedDataset:
+        """A data set as a model's tokenizer sees it, tokenised once; ``say`` gets its note."""
         length = settings.max_length
         key = (settings.model, settings.revision, length, dataset.name, dataset.fingerprint)
         if key not in self._encoded:
@@ -36,4 +42,6 @@ class Encodings:
             with distributed.first_goes_ahead():
                 task, tokenizer = TASKS[dataset.task], self.tokenizer(settings)
                 self._encoded[key] = task.tokenize(dataset, tokenizer, length)
+            if self._encoded[key].note and say is not None:
+                say(self._encoded[key].note)
         return self._encoded[key]

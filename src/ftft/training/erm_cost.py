@@ -56,7 +56,7 @@ def plan_cost(
     """
     if counter is None:
         task = TASKS[train.labelled.task]
-        counter = planned_counter(settings, len(train.labelled.class_names), task)
+        counter = planned_counter(settings, len(train.labelled.model_classes), task)
     multiple = 8 if torch.cuda.is_available() else 1
     training = planned_shapes(
         train.lengths,

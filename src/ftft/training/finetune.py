@@ -152,7 +152,7 @@ def finetune(
     best = plan.keep == "best"
     resume = distributed.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     task = TASKS[train.labelled.task]
-    outputs = train.labelled.class_names
+    outputs = train.labelled.model_classes
     model = load_model(settings, outputs, seed=plan.seed, task=task, say=say)
     flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
     if arguments.device.type == "cpu":

@@ -156,7 +156,7 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn 
         transient=transient(dynamics),
         fraction=fraction,
         majority=float(np.bincount(datamap.labels).max() / total)
-        if datamap.class_names
+        if dynamics.encoding == "logits"  # else the labels are groups, and no answers
         else dynamics.chance,
         train_accuracy=last.accuracy,
         easy=float((datamap.region_code == REGIONS.index(EASY)).mean()),

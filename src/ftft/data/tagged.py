@@ -1,0 +1,226 @@
+"""From the ``data`` part of an experiment to sentences whose words have tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
+from ftft.data.holdout import choose_held_out
+from ftft.data.load import HOLDOUT_SEED, assign_ids, data_fingerprint, limited
+from ftft.data.messages import listed, nearest
+from ftft.data.normalize import Prepared
+from ftft.data.tag_sources import TaggedRows, read_tagged
+from ftft.errors import DataError
+
+TASK = "token-classification"
+OUTSIDE = "O"
+
+WITHOUT, WITH = "without entities", "with entities"
+"""The groups of sentences, which take the place of classes in maps and selections."""
+
+
+def load_tagged(config: DataConfig) -> TaskData:
+    """Read, check and join all the data of an experiment.
+
+    Args:
+        config: What to read; relative paths count from the current folder.
+
+    Returns:
+        Sets whose rows have ``words`` (a list of strings), ``tags`` (a list of int64, indices into
+        ``model_classes``), ``sentence``, the words with entities in brackets, for people, and
+        ``label``, whether there is an entity.
+
+    Raises:
+        DataError: Something cannot be read or does not fit; names the set, the file and the line.
+    """
+    try:
+        parts = [read_tagged(source) for source in config.train]
+        tags = _tags(parts) if config.classes is None else list(config.classes)
+        _refuse_unknown(parts, tags)
+        table = _joined(parts, tags)
+    except DataError as error:
+        raise DataError(f"training data: {error}") from error
+    train = _dataset("train", table, tags)
+    roles: dict[str, dict[str, LabelledDataset]] = {
+        role: {name: _evaluation(role, name, one, tags) for name, one in sets.items()}
+        for role, sets in config.evaluation_sets.items()
+    }
+    if not config.dev:
+        train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout)
+    return TaskData(
+        train=train,
+        dev=roles["dev"],
+        dev_ood=roles["dev_ood"],
+        test=roles["test"],
+        test_ood=roles["test_ood"],
+        class_names=tuple(tags),
+        fingerprint=data_fingerprint(train, roles),
+        overlaps=_overlaps(train, roles),
+        remarks=_remarks(train),
+    )
+
+
+def _tags(parts: Sequence[TaggedRows]) -> list[str]:
+    found = {tag for part in parts for tags in part.tags for tag in tags}
+    if len(found) < 2:
+        places = " and ".join(part.source.place for part in parts)
+        raise DataError(
+            f"all words of {places} have one tag ({listed(found)}); at least two are needed. Check "
+            "'label', 'labels' and 'where'."
+        )
+    return sorted(found, key=lambda tag: (tag != OUTSIDE, tag))
+
+
+def _refuse_unknown(parts: Sequence[TaggedRows], tags: Sequence[str]) -> None:
+    known = set(tags)
+    for part in parts:
+        for place, words in zip(part.places, part.tags, strict=True):
+            unknown = next((tag for tag in words if tag not in known), None)
+            if unknown is not None:
+                raise DataError(
+                    f"{part.source.place}, sentence at {place}: the tag {unknown[:40]!r} is none "
+                    f"of the training data's.{nearest(unknown, tags)} "
+                    f"The tags are: {listed(tags)}. "
+                    "Map it to one of them, as in labels: {B-PER: B-person, B-MISC: O}, or list "
+                    "all tags in data.classes."
+                )
+
+
+def _evaluation(
+    role: str, name: str, source: EvaluationSet, tags: Sequence[str]
+) -> LabelledDataset:
+    try:
+        if source.merge:
+            raise DataError(
+                f"{source.place}: 'merge' is for classification; give the tags the training data's "
+                "names with 'labels'."
+            )
+        part = read_tagged(source)
+        _refuse_unknown([part], tags)
+        return _dataset(name, _joined([part], tags), tags)
+    except DataError as error:
+        raise DataError(f"{role} set {name!r}: {error}") from error
+
+
+def _dataset(name: str, table: pa.Table, tags: Sequence[str]) -> LabelledDataset:
+    groups = (WITHOUT, WITH)
+    return LabelledDataset.from_table(name, table, groups, model_classes=tags, task=TASK)
+
+
+def _joined(parts: Sequence[TaggedRows], tags: Sequence[str]) -> pa.Table:
+    prepared = [_prepared(part) for part in parts]
+    ids = assign_ids(prepared)
+    slices = dict.fromkeys(column for part in prepared for column in part.slices)
+    index = {tag: number for number, tag in enumerate(tags)}
+    tables, start = [], 0
+    for part, one in zip(parts, prepared, strict=True):
+        numbers = [[index[tag] for tag in found] for found in part.tags]
+        columns = {
+            "example_id": ids.slice(start, len(part)),
+            "sentence": pa.array(map(marked, part.words, part.tags), pa.string()),
+            "words": pa.array(part.words, pa.list_(pa.string())),
+            "tags": pa.array(numbers, pa.list_(pa.int64())),
+            "label": pa.array([int(set(found) != {OUTSIDE}) for found in part.tags], pa.int64()),
+        }
+        nothing = pa.repeat("", len(part))
+        columns |= {column: one.slices.get(column, nothing) for column in slices}
+        tables.append(limited(pa.table(columns), one))
+        start += len(part)
+    return pa.concat_tables(tables)
+
+
+def _prepared(part: TaggedRows) -> Prepared:
+    """Sentences as texts with classes, for what makes ids and limits."""
+    source = part.source
+    ids = None if source.id is None else part.sides[source.id]
+    if ids is not None and "" in ids:
+        raise DataError(
+            f"{source.place}, {part.places[ids.index('')]}: the id column {source.id!r} is empty. "
+            "Every row needs an id; without an 'id' column, ids are made from the content."
+        )
+    return Prepared(
+        source=source,
+        texts=(_strings("\0".join(words) for words in part.words),),
+        classes=pa.array(["\0".join(tags) for tags in part.tags], pa.string()),
+        ids=None if ids is None else _strings(ids),
+        slices={SLICE_PREFIX + name: _strings(part.sides[name]) for name in source.slices},
+        rows=pa.chunked_array([pa.array(np.arange(1, len(part) + 1))]),
+    )
+
+
+def _strings(values: object) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values, pa.string())])
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """The prefix of a tag and the type of its entity: ``B`` and ``person`` of ``B-person``.
+
+    A tag without a prefix, such as ``NOUN``, goes on from word to word, as ``I-NOUN`` does; of
+    ``O`` both are empty.
+    """
+    if tag == OUTSIDE:
+        return "", ""
+    prefix, dash, kind = tag.partition("-")
+    return (prefix, kind) if dash and prefix in {*"BIES"} else ("I", tag)
+
+
+def goes_on(before: str, tag: str) -> bool:
+    """Whether a word belongs to the entity of the word before it, as conlleval decides."""
+    (first, kind), (second, other) = split_tag(before), split_tag(tag)
+    return first in {"B", "I"} and second in {"I", "E"} and kind == other
+
+
+def marked(words: Sequence[str], tags: Sequence[str]) -> str:
+    """A sentence with its entities in brackets, each with its type after it."""
+    shown: list[str] = []
+    before = OUTSIDE
+    for word, tag in zip(words, tags, strict=True):
+        inside = goes_on(before, tag)
+        if before != OUTSIDE and not inside:
+            shown[-1] += f"]({split_tag(before)[1]})"
+        shown.append(word if tag == OUTSIDE or inside else f"[{word}")
+        before = tag
+    if before != OUTSIDE:
+        shown[-1] += f"]({split_tag(before)[1]})"
+    return " ".join(shown)
+
+
+def _hold_out(train: LabelledDataset, share: float) -> tuple[LabelledDataset, LabelledDataset]:
+    texts = _texts(train)
+    held = choose_held_out(texts, train.labels, share, salt=f"holdout {HOLDOUT_SEED}")
+    if not held.any():
+        raise DataError(
+            f"training data: no development set can be held out of {len(train):,} sentences with "
+            f"{len(set(texts)):,} different texts. Name one under 'dev', or give more sentences."
+        )
+    tags = train.model_classes
+    remaining, development = (train.table.filter(pa.array(mask)) for mask in (~held, held))
+    return _dataset("train", remaining, tags), _dataset(HOLDOUT_NAME, development, tags)
+
+
+def _texts(data: LabelledDataset) -> list[str]:
+    texts: list[str] = pc.binary_join(data.table.column("words"), "\0").to_pylist()
+    return texts
+
+
+def _overlaps(
+    train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]
+) -> dict[str, int]:
+    known = set(_texts(train))
+    flat = {name: one for sets in roles.values() for name, one in sets.items()}
+    return {name: sum(text in known for text in _texts(one)) for name, one in flat.items()}
+
+
+def _remarks(train: LabelledDataset) -> tuple[str, ...]:
+    tags = train.model_classes
+    counts = Counter(pc.list_flatten(train.table.column("tags")).to_pylist())
+    rare = [f"{tag} ({counts[number]})" for number, tag in enumerate(tags) if counts[number] < 2]
+    if not rare:
+        return ()
+    return (f"of some tags there is one word in the training data at most: {listed(rare)}",)

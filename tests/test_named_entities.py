@@ -1,0 +1,118 @@
+"""Token classification through the commands, from a CoNLL file to the report."""
+
+import json
+
+import numpy as np
+import pytest
+from ner import EXPERIMENT, sentences, write_conll
+
+from ftft import DataMap
+from ftft.dynamics import read_dynamics
+
+SIZES = {"train": 64, "dev": 24, "test": 24}
+
+
+@pytest.fixture
+def experiment(tmp_path, tiny_model):
+    for seed, (name, count) in enumerate(SIZES.items()):
+        write_conll(tmp_path / f"{name}.conll", count, seed)
+    with (tmp_path / "ood.jsonl").open("w", encoding="utf-8") as file:
+        for row, (words, tags) in enumerate(sentences(20, 9)):
+            made = {"tokens": words, "tags": tags, "source": f"site {row % 2}"}
+            file.write(json.dumps(made) + "\n")
+    path = tmp_path / "names.yaml"
+    path.write_text(EXPERIMENT.format(model=tiny_model), encoding="utf-8")
+    return path
+
+
+def test_from_the_data_to_the_report(ftft, experiment, tmp_path):
+    validated = ftft("validate", experiment)
+    assert validated.code == 0, validated.err
+    ran = ftft(
+        "run", experiment, "--output", "run", "--set", "baselines=[erm,erm_budget,random,dm]"
+    )
+    assert ran.code == 0, ran.err
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert results["metric"] == "entity_f1"
+    assert "entity F1" in ran.out
+    methods = {one["method"] for one in results["runs"]}
+    assert methods == {"ftft", "erm", "erm_budget", "random", "dm"}
+    for one in results["runs"]:
+        scores = one["scores"]["test"]["test"]
+        assert {"entity_f1", "token_accuracy", "examples"} == set(scores)
+        assert set(one["slices"]["test"]["entity type"]) == {"film", "text"}
+        assert set(one["slices"]["ood"]["source"]) == {"site 0", "site 1"}
+    erm = next(one for one in results["runs"] if one["method"] == "erm")
+    assert erm["scores"]["test"]["test"]["entity_f1"] > 0.6  # O everywhere gives 0
+    assert erm["cost"]["flops"]["main"] > 0
+    dynamics = read_dynamics(tmp_path / "run/reference/seed-0/dynamics")
+    assert (len(dynamics), dynamics.encoding) == (64, "values")
+    assert not np.isnan(dynamics.point_values(0).probability).any()
+    html = (tmp_path / "run/report.html").read_text()
+    assert "entity F1" in html
+    again = ftft("run", experiment, "--output", "run")
+    assert again.code == 0
+    assert "main/seed-0: done before" in again.err + again.out
+    assert "training, at most" not in again.err + again.out
+
+
+def test_the_other_commands(ftft, experiment, tmp_path):
+    ran = ftft("run", experiment, "--output", "run", "--set", "baselines=[dm]")
+    assert ran.code == 0, ran.err
+    drawn = ftft("map", "run/reference/seed-0/dynamics", "-o", "m.parquet", "--burn-in", "0")
+    assert drawn.code == 0, drawn.err
+    assert DataMap.read(tmp_path / "m.parquet").group_names == (
+        *("without entities", "with entities"),
+    )
+    for arguments in (
+        ["select", "m.parquet", "-o", "s.parquet", "--fraction", "0.5"],
+        ["preflight", "run/reference/seed-0"],
+        ["transfer", "run/reference/seed-0/dynamics", "run/erm/seed-0/dynamics"],
+        ["label-errors", "m.parquet"],
+        ["export", "s.parquet", "--rows", experiment, "rows.parquet"],
+        ["export", "s.parquet", "--rows", experiment, "rows.jsonl"],
+        ["export", "s.parquet", "--rows", experiment, "rows.csv"],
+        ["evaluate", experiment, "run/main/seed-0/model"],
+        ["report", "run", "-o", "again.html"],
+    ):
+        found = ftft(*arguments)
+        assert found.code == 0, (arguments, found.err)
+
+
+def test_what_truncation_takes_is_said(ftft, experiment):
+    ran = ftft("run", experiment, "--output", "run", "--set", "reference.max_length=8")
+    assert ran.code == 0, ran.err
+    assert "lie beyond max_length 8 and lost their tag" in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("metric=accuracy", "metric: accuracy is not one of token-classification"),
+        ("task=classification", "set task: token-classification"),
+        ("task=tokens", "task:"),
+        ("data.train.label=3", "the tag in column 3"),
+        ("data.dev.dev.path=ood.jsonl", "is no column"),
+    ],
+)
+def test_what_does_not_fit_is_said(ftft, experiment, change, words):
+    found = ftft("validate", experiment, "--set", change)
+    assert found.code == 2
+    assert words in " ".join(found.err.split())
+    assert "Traceback" not in found.err
+
+
+def test_init_finds_tagged_sentences(ftft, experiment, tmp_path, tiny_model):
+    models = ["--reference", tiny_model, "--main", tiny_model]
+    for name in ("train.conll", "ood.jsonl"):
+        made = ftft("init", name, *models, "-o", "made.yaml", "--overwrite")
+        assert made.code == 0, made.err
+        written = (tmp_path / "made.yaml").read_text()
+        assert "task: token-classification" in written
+        assert "metric: entity_f1" in written
+        assert "B-film (" in written
+        limits = ["reference.max_length=24", "main.max_length=24"]
+        checked = ftft(
+            "validate", "made.yaml", *(part for one in limits for part in ("--set", one))
+        )
+        assert checked.code == 0, checked.err
