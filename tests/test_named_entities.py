@@ -77,6 +77,9 @@ def test_the_other_commands(ftft, experiment, tmp_path):
     ):
         found = ftft(*arguments)
         assert found.code == 0, (arguments, found.err)
+    found = ftft("label-errors", "run/reference/seed-0", "--by", "cleanlab")
+    assert found.code == 2
+    assert "logits" in found.err
 
 
 def test_what_truncation_takes_is_said(ftft, experiment):
