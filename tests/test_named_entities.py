@@ -91,7 +91,7 @@ def test_what_truncation_takes_is_said(ftft, experiment):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("metric=accuracy", "metric: accuracy is not one of token-classification"),
+        ("metric=accuracy", "metric is accuracy, but task token-classification has"),
         ("task=classification", "set task: token-classification"),
         ("task=tokens", "task:"),
         ("data.train.label=3", "the tag in column 3"),
