@@ -124,7 +124,7 @@ class TestClasses:
         assert "training data:" in message
         assert "column 'label' holds 1 value(s) that stand for no class: 'b' (2 rows)" in message
         assert "The classes are: 'yes'" in message
-        assert 'labels: {a: "yes", b: CLASS}' in message
+        assert "labels: {a: 'yes', b: CLASS}" in message
 
     @pytest.mark.parametrize("marker", ["-", "", "nan"])
     def test_rows_without_gold_label_suggest_where(self, problem, load, marker):
@@ -406,8 +406,8 @@ class TestNamedIntegers:
     def test_integer_without_name_is_no_label(self, folder):
         with pytest.raises(DataError, match=r"'-1' \(1 rows\)") as caught:
             self.load(folder)
-        assert 'labels: {-1: CLASS, "no": "no", "yes": "yes"}' in str(caught.value)
-        assert 'where: {label: ["no", "yes"]}' in str(caught.value)
+        assert "labels: {'-1': CLASS, 'no': 'no', 'yes': 'yes'}" in str(caught.value)
+        assert "where: {label: ['no', 'yes']}" in str(caught.value)
         self.load(folder, labels={-1: "maybe", "no": "no", "yes": "yes"})
 
     def test_names_and_integers_both_work(self, folder):

@@ -48,7 +48,8 @@ class Runner:
         real = ftft.experiment.stages.finetune
 
         def counted(settings: Any, plan: Any, *rest: Any, **more: Any) -> Any:
-            self.trained.append(more["title"])
+            _, kind, *_ = rest[-1].relative_to(self.folder).parts  # of its folder
+            self.trained.append(f"{kind}, seed {plan.seed}")
             return real(settings, plan, *rest, **more)
 
         ftft.experiment.stages.finetune = counted

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,11 +20,12 @@ from ftft.data.encode import EncodedDataset
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics, write_dynamics
 from ftft.dynamics.values import COLUMNS, Recorded
-from ftft.errors import DynamicsError, ModelError, WorkspaceError
+from ftft.errors import DynamicsError, ModelError
 from ftft.tasks import TASKS
 from ftft.training.checkpoints import checkpoint, steps_of
 from ftft.training.models import load_finetuned
 from ftft.training.scoring import score_recorded
+from ftft.utils.atomic import atomic_path
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ def dynamics_of_checkpoints(
     Raises:
         ModelError: There are no two checkpoints, or one is no model or has other classes.
         DynamicsError: A model gives NaN or infinite logits, or ``to`` cannot be written.
-        WorkspaceError: ``to`` cannot be put in place.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise DynamicsError(
@@ -67,19 +65,8 @@ def dynamics_of_checkpoints(
     task, trusted = TASKS[train.task], settings.trust_remote_code
     _, tokenizer = load_finetuned(saved[0].folder, trust_remote_code=trusted, task=task)
     encoded = task.tokenize(train, tokenizer, settings.max_length)
-    unfinished = to.with_name(f".{to.name}.{os.getpid()}.unfinished")
-    try:
-        write_dynamics(unfinished, _dynamics(saved, settings, encoded))
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    try:
-        unfinished.replace(to)
-    except OSError as error:
-        raise WorkspaceError(
-            f"{to} cannot be put in place: {error.strerror or error}. The dynamics are in "
-            f"{unfinished}: rename that folder."
-        ) from error
+    with atomic_path(to) as temporary:
+        write_dynamics(temporary, _dynamics(saved, settings, encoded))
     return read_dynamics(to)
 
 
