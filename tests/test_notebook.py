@@ -110,7 +110,7 @@ def test_results_show_scores_and_costs_by_method():
     headers, row = cells(html)
     assert headers == ["method", "seeds", "ID (dev)", NASTY, "FLOPs / ERM", "seconds / ERM"]
     assert row == ["FTFT", "2", "91.0 ± 1.4", "62.0 ± 2.8", "1.00", "~0.50"]
-    assert f"{next(parsed(html).iter('caption')).text}".startswith(f"{NASTY}: macro-f1")
+    assert f"{next(parsed(html).iter('caption')).text}".startswith(f"{NASTY}: macro-F1")
 
 
 def test_numbers_are_set_to_the_right():

@@ -262,7 +262,7 @@ def test_a_training_that_cannot_start_names_the_field(settings, given, named, re
 
 def test_of_several_processes_each_makes_the_optimiser_alone(settings, monkeypatch):
     """A step would wait for the others, which come here one after the other."""
-    monkeypatch.setattr("ftft.training.rehearsal.processes.count", lambda: 2)
+    monkeypatch.setattr("ftft.training.rehearsal.distributed.count", lambda: 2)
     monkeypatch.setattr("transformers.Trainer.train", lambda *args, **kwargs: 1 / 0)
     check_training(settings(training_arguments={"optim": "sgd"}))
     with pytest.raises(ConfigError, match="lr_scheduler_type"):
