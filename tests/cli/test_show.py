@@ -103,7 +103,7 @@ def test_no_out_of_distribution_set(capsys):
 
 def test_table(capsys):
     out = shown(capsys, (0.8, 0.6), erm=(0.7, 0.6), erm_budget=(0.6, 0.5))
-    assert "tiny: macro-f1" in out
+    assert "tiny: macro-F1" in out
     header = next(line for line in out.splitlines() if "method" in line)
     for title in ("ID", "far0", "far1", "OOD mean", "OOD − ERM", "FLOPs / ERM"):
         assert title in header

@@ -182,9 +182,9 @@ def test_a_whole_run(ftft, tmp_path, tiny_model):
     ("change", "words"),
     [
         ("metric=macro_f1", "task multiple-choice has accuracy"),
-        ("task=classification", "'choices' are for task: multiple-choice"),
+        ("task=classification", "'choices' is for task: multiple-choice"),
         ("data.train.choices=[]", "needs 'choices'"),
-        ("data.classes=[A, B]", "choices are no classes"),
+        ("data.classes=[A, B]", "which task multiple-choice does not have"),
         ("main.head=keep", "head: keep is for classes"),
     ],
 )

@@ -78,9 +78,9 @@ def select_(
         raise ConfigError("--balance-by names a column of the table --slices; give both.")
     drawn = DataMap.read(datamap)
     losses = None
-    if strategy == CLUSTERS and dynamics is not None:
+    if dynamics is not None:
         recorded = read_dynamics(dynamics).take(drawn.example_ids)
-        losses = loss_trajectories(recorded, drawn.epochs)
+        losses = loss_trajectories(recorded, drawn.epochs) if strategy == CLUSTERS else None
     selection = select(
         drawn,
         strategy,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-from scipy.stats import rankdata
 
 from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap, checked_fraction
 from ftft.cartography.ranking import Rows, top_set
@@ -157,6 +156,8 @@ def overlap_of(one: Rows, other: Rows, total: int) -> Overlap:
 
 def spearman(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Spearman's rank correlation, ties by their mean rank; NaN where one is constant."""
+    from scipy.stats import rankdata  # heavy
+
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
@@ -239,6 +240,8 @@ def _group(
 
 
 def _differences(maps: tuple[_Part, _Part], count: int) -> tuple[Difference, ...]:
+    from scipy.stats import rankdata  # heavy
+
     one, other = maps
     ranks = [(rankdata(part.variability) - 1) / (len(part.ids) - 1) for part in maps]
     apart = np.abs(ranks[0] - ranks[1])
