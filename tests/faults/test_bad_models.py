@@ -428,7 +428,7 @@ FINISHED = [
         "no head",
         weights(lambda t: {k: v for k, v in t.items() if "classifier" not in k}),
         "2 weights are missing",
-        "no finished classifier",
+        "no finished model",
     ),
     case(
         "a head of another size",

@@ -45,6 +45,8 @@ def score_sets(
         ModelError: The folder is not a model, or the model has other classes than the sets.
         DynamicsError: The model gives NaN or infinite logits.
     """
+    if not sets:
+        return {}
     with _scorer(model_folder, settings, sets.values()) as trainer:
         return {name: trainer.score(dataset) for name, dataset in sets.items()}
 
