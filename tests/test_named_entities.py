@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from ner import EXPERIMENT, sentences, write_conll
 
 from ftft import DataMap
 from ftft.dynamics import read_dynamics
+from ner import EXPERIMENT, sentences, write_conll
 
 SIZES = {"train": 64, "dev": 24, "test": 24}
 

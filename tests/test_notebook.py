@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_tools import result
 
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.container import TrainingDynamics
@@ -16,6 +15,7 @@ from ftft.results.collect import Results
 from ftft.results.read import RunFolder
 from ftft.selection.strategies import select
 from ftft.utils.notebook import html_table
+from study_tools import result
 
 NASTY = '<script>alert("x")</script>&'
 SVG = "{http://www.w3.org/2000/svg}"

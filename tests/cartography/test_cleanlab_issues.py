@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from noisy_labels import noisy
 
 from ftft.cartography.cleanlab_issues import cleanlab_issues
 from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.errors import DynamicsError
+from noisy_labels import noisy
 
 WORDS = (
     "the",

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from noisy_labels import noisy
 
 from ftft.cartography import DataMap, label_error_candidates, label_quality_probabilities
 from ftft.dynamics import TrainingDynamics
 from ftft.errors import DynamicsError
+from noisy_labels import noisy
 
 
 @pytest.mark.parametrize("by", ["aum", "confidence"])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import standins
 import yaml
 
+import standins
 from ftft.config.load import load_experiment
 from ftft.config.recipe import FOLDER, find_recipe, recipes
 from ftft.config.schema import Experiment

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ner import write_conll
 
 from ftft.config.data import DataConfig
 from ftft.data.tagged import load_tagged, marked
 from ftft.errors import DataError
+from ner import write_conll
 
 ROWS = [
     {"id": "a", "tokens": ["in", "New", "York"], "tags": ["O", "B-loc", "I-loc"], "lang": "en"},

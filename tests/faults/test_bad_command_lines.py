@@ -10,10 +10,10 @@ import sys
 
 import numpy as np
 import pytest
-from corpus import Case, check_command, check_corpus, parametrised, snapshot, untouched
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corpus import Case, check_command, check_corpus, parametrised, snapshot, untouched
 from ftft.cartography.coordinates import read_coordinates, write_coordinates
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics import TrainingDynamics, write_dynamics

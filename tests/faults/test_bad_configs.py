@@ -7,10 +7,10 @@ import time
 
 import pytest
 import yaml
-from corpus import Case, check_corpus, check_refused, parametrised, read_or_refuse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus import Case, check_corpus, check_refused, parametrised, read_or_refuse
 from ftft.config.load import MAX_BYTES, load_experiment
 from ftft.errors import ConfigError
 from ftft.training.arguments import check_training_arguments

@@ -8,10 +8,10 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpus import Case, check_corpus, check_refused, flipped, parametrised, read_or_refuse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corpus import Case, check_corpus, check_refused, flipped, parametrised, read_or_refuse
 from ftft.config.data import DataConfig
 from ftft.data.detect import detect_columns
 from ftft.data.load import load_data

@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from corpus import (
     Case,
     check_corpus,
@@ -20,9 +23,6 @@ from corpus import (
     read_or_refuse,
     untouched,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from ftft.cartography.coordinates import read_coordinates, write_coordinates
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics import TrainingDynamics, read_cartography, read_dynamics, read_uid_to_logits

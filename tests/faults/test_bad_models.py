@@ -8,12 +8,12 @@ import sys
 
 import pytest
 import torch
-from corpus import Case, check_corpus, check_refused, flipped, parametrised, read_or_refuse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from corpus import Case, check_corpus, check_refused, flipped, parametrised, read_or_refuse
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.training.fitting import check_model

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from corpus import Case, check_command, check_refused, parametrised, read_or_refuse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus import Case, check_command, check_refused, parametrised, read_or_refuse
 from ftft.config.load import MAX_BYTES
 from ftft.config.load_study import load_study
 from ftft.training.arguments import check_training_arguments

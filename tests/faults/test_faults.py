@@ -9,6 +9,7 @@ import shutil
 import signal
 
 import pytest
+
 from fault_tools import leftovers, outcome
 
 ALONE = ("--set", "baselines=[]")

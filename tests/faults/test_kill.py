@@ -7,6 +7,7 @@ import random
 import shutil
 
 import pytest
+
 from fault_tools import leftovers, outcome
 
 pytestmark = pytest.mark.slow

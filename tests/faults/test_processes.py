@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fault_tools import Commands
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from fault_tools import Commands
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.store import read_dynamics
 from ftft.selection.selection import Selection

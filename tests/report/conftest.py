@@ -6,10 +6,10 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
-from generated import EVIL, ODD_IDS, Made, write_run
 
 from ftft.report.html import write_report
 from ftft.results.read import read_run
+from generated import EVIL, ODD_IDS, Made, write_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = [

@@ -10,7 +10,6 @@ import xml.etree.ElementTree as ET
 import matplotlib
 import numpy as np
 import pytest
-from made_runs import make_map, make_run, record
 from matplotlib.container import BarContainer
 
 from ftft.cartography.datamap import AMBIGUOUS, REGIONS, DataMap
@@ -31,6 +30,7 @@ from ftft.results.read import read_run
 from ftft.results.rows import cell_names, rows_of, runs_by_cell
 from ftft.selection.strategies import select
 from ftft.transfer.agreement import agreement
+from made_runs import make_map, make_run, record
 
 
 @pytest.fixture

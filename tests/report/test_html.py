@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from generated import Made, results, write_run
 
 import ftft.report
 from ftft import DataMap, select
@@ -19,6 +18,7 @@ from ftft.report.views import read_view
 from ftft.results.read import read_run
 from ftft.results.rows import told_apart
 from ftft.results.verdict import LOST, OPEN, WON, verdict
+from generated import Made, results, write_run
 
 STATIC = Path(ftft.report.__file__).parent / "static"
 

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from made_runs import dynamics, make_map
 
 from ftft import DataMap
 from ftft.cartography import read_coordinates, write_coordinates
 from ftft.dynamics import write_dynamics
 from ftft.report.map_page import is_map, read_maps, write_maps
+from made_runs import dynamics, make_map
 
 
 def about(path):

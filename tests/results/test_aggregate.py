@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from study_tools import result
 
 from ftft.results.aggregate import aggregate
 from ftft.results.read import read_run
+from study_tools import result
 
 
 def grid():

@@ -9,11 +9,11 @@ import shutil
 import subprocess
 
 import pytest
-from made_runs import make_run, record
 
 from ftft.errors import FtftError
 from ftft.results.aggregate import aggregate
 from ftft.results.tables import table_caption, table_cells, table_text
+from made_runs import make_run, record
 
 
 @pytest.fixture

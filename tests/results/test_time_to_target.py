@@ -1,9 +1,9 @@
 """Steps and operations until ERM's final score, by hand."""
 
 import pytest
-from study_tools import result
 
 from ftft.results.time_to_target import time_to_target
+from study_tools import result
 
 
 def erm(seed=0, **more):

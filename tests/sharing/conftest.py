@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hub_standin import TOKEN, HubStandIn
 
 from ftft import load_experiment
 from ftft import run as run_pipeline
+from hub_standin import TOKEN, HubStandIn
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ import shutil
 
 import pytest
 import yaml
-from hub_standin import TOKEN
 
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import SharingError
 from ftft.sharing.pull import pull
 from ftft.sharing.push import push
 from ftft.sharing.targets import Repository, parse_place
+from hub_standin import TOKEN
 
 WHERE = parse_place("tester/shared")
 NOWHERE = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from study_tools import result
 
 from ftft.cli.show_study import duration, progress_line, show_summary
 from ftft.errors import DataError
@@ -17,6 +16,7 @@ from ftft.study.grid import Task
 from ftft.study.job import Outcome
 from ftft.study.run import Progress
 from ftft.study.summary import Summary
+from study_tools import result
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 

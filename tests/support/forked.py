@@ -32,7 +32,6 @@ from typing import Any
 import safetensors.torch
 import torch
 import transformers  # noqa: F401  # loaded once here, not in every fork
-from ranks import run_ranks
 
 import ftft.cli.app
 import ftft.cli.show
@@ -41,6 +40,7 @@ from ftft.cli import main
 from ftft.config.load import load_experiment
 from ftft.training.flops import flop_counter
 from ftft.training.models import load_model
+from ranks import run_ranks
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 

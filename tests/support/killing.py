@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_task import same_weights
 from transformers import TrainerCallback
 
 from ftft.config.schema import Recording
@@ -14,6 +13,7 @@ from ftft.dynamics.store import read_dynamics
 from ftft.dynamics.values import COLUMNS
 from ftft.training.finetune import FineTuned
 from ftft.training.trainer import FineTuner
+from tiny_task import same_weights
 
 EVALUATION = Recording(mode="evaluation", points_per_epoch=2)
 

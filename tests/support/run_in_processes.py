@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ranks import run_ranks
-from tiny_task import plan, reviews
 from transformers import AutoTokenizer
 
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import encode
 from ftft.training.finetune import DevSets, FineTuned, finetune
 from ftft.utils import distributed
+from ranks import run_ranks
+from tiny_task import plan, reviews
 
 # In batches of 16: all full; or the last one of 5 or of 1, which do not go round.
 SIZES = (48, 37, 33)

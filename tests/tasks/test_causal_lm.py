@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from completions import commands, write_experiment
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
+from completions import commands, write_experiment
 from ftft import load_experiment
 from ftft.config.schema import Experiment, FineTuning
 from ftft.dynamics.values import unusable

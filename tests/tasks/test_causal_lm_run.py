@@ -5,17 +5,17 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from completions import write_experiment
-from killing import KilledError, Killer, check_same
-from tiny_task import plan
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from completions import write_experiment
 from ftft import DataMap, load_experiment, run
 from ftft.config.schema import FineTuning, Recording
 from ftft.dynamics import read_dynamics
 from ftft.tasks import load_data
 from ftft.tasks.completions import encode_completions
 from ftft.training.finetune import DevSets, _callbacks, finetune
+from killing import KilledError, Killer, check_same
+from tiny_task import plan
 
 METHODS = ("ftft", "erm", "erm_budget", "random")
 

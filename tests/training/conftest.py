@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_task import reviews
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset, encode
 from ftft.training.arguments import Plan
 from ftft.training.finetune import DevSets, FineTuned, _callbacks, finetune
+from tiny_task import reviews
 
 
 @pytest.fixture(scope="session", autouse=True)

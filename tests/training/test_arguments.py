@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tiny_task import plan
 from transformers import TrainingArguments
 
 from ftft.errors import ConfigError
@@ -19,6 +18,7 @@ from ftft.training.arguments import (
     training_arguments,
 )
 from ftft.training.rehearsal import check_training
+from tiny_task import plan
 
 
 def check(section: str = "main", **given: object) -> list[str]:

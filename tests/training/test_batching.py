@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_task import plan
 from transformers import AutoModelForSequenceClassification
 
 from ftft.config.schema import Recording
 from ftft.dynamics.store import read_dynamics
 from ftft.training.batching import EpochSampler, epoch_order, like_length_order
+from tiny_task import plan
 
 LENGTHS = np.random.default_rng(0).gamma(2, 15, size=3000).astype(np.int64) + 3
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from killing import KilledError, Killer, check_same, scores
 from safetensors import SafetensorError
-from tiny_task import plan
 
 from ftft.config.schema import Recording
 from ftft.errors import DynamicsError, WorkspaceError
 from ftft.training.checkpoints import damage, writing
+from killing import KilledError, Killer, check_same, scores
+from tiny_task import plan
 
 FILES = (
     *("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"),

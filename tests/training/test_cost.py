@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tiny_task import plan, reviews
 
 from ftft.config.schema import Recording
 from ftft.data.encode import encode
@@ -20,6 +19,7 @@ from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, token_count
 from ftft.training.models import load_model
 from ftft.training.trainer import FineTuner
+from tiny_task import plan, reviews
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from run_in_processes import SIZES, train
-from tiny_task import reviews, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft.data.encode import encode
 from ftft.dynamics.shards import list_flushes
 from ftft.dynamics.store import read_dynamics
 from ftft.training.finetune import FineTuned
+from run_in_processes import SIZES, train
+from tiny_task import reviews, weights
 
 COUNTS = (2, 4)
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_task import plan
 from transformers import TrainerCallback
 
 from ftft.config.schema import Recording
 from ftft.errors import DynamicsError, ModelError
 from ftft.training.scoring import score_sets
+from tiny_task import plan
 
 WHAT_TO_DO = "lower the learning rate, or use bfloat16 or float32 instead of float16"
 

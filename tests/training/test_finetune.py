@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_task import plan, reviews, same_weights, weights
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
 
 from ftft.data.dataset import LabelledDataset
@@ -23,6 +22,7 @@ from ftft.training.finetune import DevSets, FineTuned
 from ftft.training.models import load_model
 from ftft.training.scoring import score_sets
 from ftft.training.trainer import FineTuner
+from tiny_task import plan, reviews, same_weights, weights
 
 
 class OptimizerSpy(TrainerCallback):

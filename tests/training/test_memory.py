@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_task import plan, same_weights
 from transformers import AutoModelForSequenceClassification
 
 from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
+from tiny_task import plan, same_weights
 
 # Straight from the C library, so that nothing else lies between what is taken and freed.
 PAGE_FAULTS = """

@@ -13,7 +13,6 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tiny_task import CLASSES, plan
 from transformers import AutoConfig, AutoModel, DebertaV2Config, ElectraConfig, ModernBertConfig
 
 from ftft.config.schema import FineTuning
@@ -30,6 +29,7 @@ from ftft.training.models import (
     resolve_model,
 )
 from ftft.training.sparse_embedding_grad import freeze_embeddings
+from tiny_task import CLASSES, plan
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from choice_task import questions, write_experiment
-from tiny_task import plan
 
+from choice_task import questions, write_experiment
 from ftft import DataMap
 from ftft.config.schema import Recording
 from ftft.data.dataset import LabelledDataset
@@ -18,6 +17,7 @@ from ftft.tasks.choice_batches import ChoiceCollator, values_of_choices
 from ftft.tasks.multiple_choice import MULTIPLE_CHOICE, counts_of, packed, segments
 from ftft.training.finetune import DevSets
 from ftft.training.models import load_model
+from tiny_task import plan
 
 
 def examples(name, size, most=4, seed=0):

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 import torch
-from tiny_task import plan
 
 from ftft.training.precision import resolve_precision
+from tiny_task import plan
 
 
 @pytest.mark.parametrize("asked", ["fp32", "bf16", "fp16"])

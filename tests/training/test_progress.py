@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from tiny_task import plan
 
 from ftft.config.schema import Recording
+from tiny_task import plan
 
 
 class Terminal(io.StringIO):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_task import plan, reviews, same_weights
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -23,6 +22,7 @@ from ftft.config.schema import Recording
 from ftft.data.encode import encode
 from ftft.dynamics.store import read_dynamics
 from ftft.training.trainer import FineTuner
+from tiny_task import plan, reviews, same_weights
 
 STEPS_AN_EPOCH = 3  # 40 examples in batches of 16
 

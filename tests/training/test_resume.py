@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killing import EVALUATION, KilledError, Killer, check_same, scores
-from tiny_task import plan
 
 from ftft.config.schema import Recording
 from ftft.training.trainer import FineTuner
+from killing import EVALUATION, KilledError, Killer, check_same, scores
+from tiny_task import plan
 
 
 # 40 examples in batches of 16: an epoch is 3 steps, and every second step is a checkpoint.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from killing import EVALUATION, KilledError, Killer, check_same
-from tiny_task import plan
 
 from ftft.config.schema import Recording
 from ftft.dynamics.store import read_dynamics
+from killing import EVALUATION, KilledError, Killer, check_same
+from tiny_task import plan
 
 # 40 examples in batches of 16: an epoch is 3 steps.
 SCHEDULE = plan(12, 3)

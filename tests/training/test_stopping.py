@@ -7,13 +7,13 @@ import signal
 from typing import Any
 
 import pytest
-from killing import EVALUATION, check_same, scores
-from tiny_task import plan
 from transformers import TrainerCallback
 
 from ftft.config.schema import Recording
 from ftft.utils import signals
 from ftft.utils.signals import Stopped, stoppable
+from killing import EVALUATION, check_same, scores
+from tiny_task import plan
 
 
 class Signal(TrainerCallback):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_task import plan
 
 from ftft import DataMap
 from ftft.config.schema import Recording
@@ -18,6 +17,7 @@ from ftft.tasks.classification import Classification
 from ftft.training.finetune import DevSets
 from ftft.training.scoring import score_recorded, score_sets
 from ftft.training.trainer import _shape
+from tiny_task import plan
 
 
 class Ranked(Classification):

@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ner import sentences
-from tiny_task import plan
 from tokenizers import normalizers
 from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
 from transformers.loss.loss_utils import ForTokenClassification
@@ -22,6 +20,8 @@ from ftft.errors import DynamicsError, ModelError
 from ftft.tasks.token_classification import TOKEN_CLASSIFICATION as TASK
 from ftft.training.finetune import DevSets
 from ftft.training.scoring import score_recorded, score_sets
+from ner import sentences
+from tiny_task import plan
 
 
 def tagged(tmp_path, rows):

@@ -6,9 +6,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from killing import KilledError, Killer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny_task import plan, reviews, same_weights
 
 from ftft.cartography.datamap import DataMap
 from ftft.config.schema import Map, Recording
@@ -19,6 +17,8 @@ from ftft.experiment.logged_metrics import dynamics_figures, selection_figures
 from ftft.training.arguments import decisive, training_arguments
 from ftft.training.logger_checks import is_tracked
 from ftft.training.loggers import Tracked, name_run, tracking
+from killing import KilledError, Killer
+from tiny_task import plan, reviews, same_weights
 
 TENSORBOARD = {"report_to": "tensorboard", "logging_steps": 1}
 # Of the clock, so never twice the same.
