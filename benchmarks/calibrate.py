@@ -166,9 +166,9 @@ def wrong_verdicts(values: pd.DataFrame) -> None:
     print(f"  always the commoner answer: {always} of {len(values)} wrong")
 
 
-def without_by_heart(rungs: list[Rung]) -> None:
-    """What the verdicts were before the doubt about examples known by heart was added."""
-    for title, drop in (("with", ""), ("without", "by heart")):
+def without_memorised(rungs: list[Rung]) -> None:
+    """What the verdicts were before the doubt about memorised examples was added."""
+    for title, drop in (("with", ""), ("without", "memorised")):
         good = [
             rung
             for rung in rungs
@@ -179,7 +179,8 @@ def without_by_heart(rungs: list[Rung]) -> None:
         ]
         wrong = sum(rung.outcome <= 0 for rung in good)
         print(
-            f"  {title} the doubt about known by heart: {len(good)} good, {wrong} of them wrongly"
+            f"  {title} the doubt about memorised examples: {len(good)} good, "
+            f"{wrong} of them wrongly"
         )
 
 
@@ -294,7 +295,7 @@ def main() -> None:
     print(correlations(values).to_string())
     print("\nwrong verdicts")
     wrong_verdicts(values)
-    without_by_heart(rungs)
+    without_memorised(rungs)
     print("\nwrong calls of a limit on one signal, chosen on the other data sets")
     leave_one_set_out(values)
     print("\nwhat the selection after some of the points shares with the full one")

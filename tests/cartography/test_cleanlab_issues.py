@@ -140,3 +140,9 @@ def test_the_texts_of_an_experiment(ftft, cleanlab, tmp_path, experiment_file):
     pairs = [(row["example_id"], one) for row in rows for one in row["near_duplicates"]]
     same = [(a, b) for a in text for b in text if a != b and text[a] == text[b]]
     assert set(same) <= set(pairs)
+
+
+def test_a_count_beyond_the_examples_shows_all(cleanlab, ftft, tmp_path):
+    write_dynamics(tmp_path / "dynamics", noisy())
+    outcome = ftft("label-errors", "dynamics", "--by", "cleanlab", "--count", "9" * 20)
+    assert outcome.code == 0, outcome.err

@@ -209,6 +209,6 @@ def test_a_message_has_one_stop_at_a_time(tmp_path):
     (tmp_path / "ids.csv").write_text("id\n1\n")
     with pytest.raises(DynamicsError) as caught:
         DataMap.read(tmp_path / "ids.csv")
-    assert ". Make it again." in str(caught.value)
+    assert ". Make it again, or give" in str(caught.value)
     assert ".." not in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from ftft.cartography.coordinates import write_coordinates
@@ -35,6 +36,7 @@ def made(tmp_path):
         ("random", ["--seed", "1", "--easy-share", "0.2"], ["--easy-share"]),
         ("ambiguous+easy", ["--easy-share", "0.2"], []),
         ("loss-clusters", ["--num-clusters", "9", "--dynamics", "dynamics", "--seed", "2"], []),
+        ("loss-clusters", ["--dynamics", "."], []),
         ("ambiguous", [], []),
     ],
 )  # fmt: skip
@@ -142,3 +144,30 @@ def test_keys_that_a_command_does_not_read(ftft, experiment_file, command, place
     assert outcome.code == 2
     noted = [line for line in outcome.err.splitlines() if line.startswith("note: --set")]
     assert noted == [f"note: --set {key} has no effect {place}" for key in idle]
+
+
+def labels_of(path, count):
+    path.write_text("id,label\n" + "".join(f"t{n},{n % 2}\n" for n in range(count)))
+
+
+@pytest.mark.parametrize(("count", "noted"), [(40, False), (43, True)])
+def test_labels_of_ids_that_are_not_there(ftft, made, tmp_path, count, noted):
+    labels_of(tmp_path / "labels.csv", count)
+    note = "note: labels.csv has 3 label(s) of ids that are not there; they have no effect"
+    tensors = {f"t{n}": torch.ones(2, 2) for n in range(40)}
+    tensors["t7"][1] = 0.0
+    torch.save(tensors, tmp_path / "uid_to_logits.pt")
+    for source, output in (("points.jsonl", "new.parquet"), ("uid_to_logits.pt", "new")):
+        outcome = ftft("import", source, "--labels", "labels.csv", "-o", output)
+        assert outcome.code == 0, outcome.err
+        assert (note in outcome.err) is noted
+        assert ("no effect" in outcome.err) is noted
+
+
+@pytest.mark.parametrize("source", ["points.jsonl", "uid_to_logits.pt"])
+def test_labels_that_lack_an_id_are_refused(ftft, made, tmp_path, source):
+    labels_of(tmp_path / "labels.csv", 39)
+    torch.save({f"t{n}": torch.ones(2, 2) for n in range(40)}, tmp_path / "uid_to_logits.pt")
+    outcome = ftft("import", source, "--labels", "labels.csv", "-o", "new.parquet")
+    assert outcome.code == 2
+    assert "no gold label was given for the id 't39' (1 ids lack one)" in outcome.err

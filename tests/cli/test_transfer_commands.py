@@ -134,7 +134,7 @@ def test_a_fraction_out_of_range_is_called_what_the_user_calls_it(ftft, recorded
 
 @pytest.mark.parametrize("command", ["preflight", "map", "transfer"])
 @pytest.mark.parametrize("folder", ["study/data/reference/small", "study/data", "study"])
-def test_the_folder_of_a_whole_run_or_study_is_told_apart(ftft, recorded, command, folder):
+def test_the_folder_of_a_whole_run_or_study_is_distinguished(ftft, recorded, command, folder):
     first, second = (recorded(f"study/data/reference/small/seed-{seed}", seed) for seed in (0, 1))
     outcome = ftft(command, folder, *([first] if command == "transfer" else []))
     assert outcome.code == 2

@@ -178,6 +178,12 @@ class TestRefused:
     def test_seeds(self, problem, seeds):
         assert "seeds" in problem(VALID, f"seeds={seeds}")
 
+    def test_a_list_of_one_wrong_item_is_one_problem(self, problem):
+        message = problem(VALID + "seeds: [-1]\n")
+        assert "1 problem:" in message
+        assert "seeds.0" in message
+        assert "at least 1 item" not in message
+
     def test_seeds_and_baselines_stand_once(self, problem):
         message = problem(VALID, "seeds=[1, 2, 1]", "baselines=[erm, erm]")
         assert "seeds: names 1 more than once" in message

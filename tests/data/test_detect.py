@@ -127,7 +127,6 @@ def test_sorted_labels(write):
         ("x.parquet", b"no", r"x\.parquet cannot be read"),
         ("x.csv", "text,other\na b c,1\nd e f,1\n", "no column looks like a label"),
         ("x.csv", "label,\nb,\na,\n", "no column is left for the text"),
-        ("x.csv", "text,label\na b,0.25\nc d,0.5\n", "which are scores"),
     ],
 )
 def test_hopeless_files(write, name, content, complaint):
@@ -160,3 +159,20 @@ def test_a_file_that_was_cut_off_is_not_one_without_quotes(write, last):
     body = f"text,label\n{rows}" + (f'"words 6",{last}' if last == '"1' else last)
     with pytest.raises(DataError, match=r"never closed|same number of columns"):
         detect_columns(write("x.csv", body))
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        (["0.0", "2.5", "5.0"], "which are scores, not classes"),
+        (["a", "b", "-"], "1 value(s) that stand for no class: '-' (20 rows)"),
+        (["a", "b", ""], "or keep the other rows only: where: {label: [a, b]}"),
+        (["a", "b", "c"], ""),
+        (["1.0", "2.0", "-1.0"], ""),
+    ],
+)
+def test_labels_that_a_run_would_refuse(write, labels, problem):
+    rows = "".join(f"some words {i},{labels[i % 3]}\n" for i in range(60))
+    found = detect_columns(write("a.csv", "text,label\n" + rows))
+    assert problem.lower() in found.problem.lower()
+    assert bool(found.problem) is bool(problem)

@@ -25,8 +25,10 @@ def test_values_are_strings_as_written(write):
 
 
 def test_missing_and_null_values_are_null(write):
-    path = write("x.jsonl", '{"a": "1", "b": null}\n\n{"a": "2"}\n')
-    assert read_json_lines(path, ["a", "b"]).to_pydict() == {"a": ["1", "2"], "b": [None, None]}
+    path = write("x.jsonl", '{"a": "1", "b": null}\n\n{"a": "2"}\n{"a": "NaN", "b": NaN}\n')
+    table = read_json_lines(path, ["a", "b"])
+    assert table.to_pydict() == {"a": ["1", "2", "NaN"], "b": [None] * 3}
+    assert read_json_lines(path) == table
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])

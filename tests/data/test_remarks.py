@@ -161,6 +161,11 @@ class TestSpelling:
         content = csv_of(["Yes", *["yes"] * 8, *["no"] * 8, *["No"] * 9])
         assert pasted(load(content).remarks[0], "labels") == {"Yes": "yes", "no": "No"}
 
+    def test_a_name_without_blanks_at_its_ends_is_preferred(self, load):
+        data = load(csv_of(["yes ", "yes ", "yes", "no", "maybe"] * 5))
+        (note,) = [line for line in notes(data) if "spelling" in line]
+        assert pasted(note, "labels") == {"yes ": "yes", "no": "no", "maybe": "maybe"}
+
     def test_over_several_files_with_mappings(self, write):
         one = {"path": str(write("a.csv", csv_of("01" * 9))), "labels": {"0": "no", "1": "yes"}}
         two = {"path": str(write("b.csv", csv_of(["No", "Yes"] * 4)))}

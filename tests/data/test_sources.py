@@ -43,7 +43,7 @@ def test_suffix_tells_the_format(write, name, content):
 
 def test_format_and_delimiter_may_be_given(write):
     assert read(write("x.txt", "a;b\n1;2\n"), format="csv", delimiter=";")["b"] == ["2"]
-    assert "name it with 'format'" in problem(write("x.txt", "a,b\n"))
+    assert "its name does not say its format" in problem(write("x.txt", "a,b\n"))
 
 
 def test_all_columns_that_are_named_are_read_once(write):

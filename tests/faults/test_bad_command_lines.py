@@ -42,6 +42,8 @@ def prepared(tmp_path_factory, make_experiment):
     write_cartography(at / "theirs", dynamics)
     (at / "slices.csv").write_text("example_id,kind\nnobody,a\n")
     (at / "empty").mkdir()
+    (at / "maps").mkdir()
+    datamap.write(at / "maps/map.parquet")
     (at / "run/given/seed-0/model").mkdir(parents=True)
     (at / "run/given/seed-0/model/config.json").write_text("{}")
     (at / "mine").mkdir()
@@ -118,7 +120,7 @@ FILES = [
     case("evaluate nowhere.yaml model", "nowhere.yaml", "ftft init"),
     case("train experiment.yaml --selection nowhere.parquet", "nowhere.parquet", "Give the file"),
     case("train experiment.yaml --selection map.parquet", "map.parquet", "not a selection"),
-    case("train experiment.yaml --selection empty", "empty", "Make it again"),
+    case("train experiment.yaml --selection empty", "empty is a folder", "Give the file"),
     case("train experiment.yaml --selection experiment.yaml", "not a readable", "Make it again"),
     case("evaluate experiment.yaml nowhere", "nowhere", "give the folder that"),
     case("evaluate experiment.yaml empty", "no config.json", "runs/NAME/given/seed-0/model where"),
@@ -137,7 +139,10 @@ FILES = [
     case("report map.parquet --rows nowhere.yaml -o a.html", "nowhere.yaml", "ftft init"),
     case(f"map {LONG} -o a.parquet", "xxx", "cannot be read"),
     case("select nowhere -o a.parquet", "nowhere does not exist", "Give the file"),
-    case("select empty -o a.parquet", "empty", "Make it again"),
+    case("select empty -o a.parquet", "empty is a folder", "Give the file of a map."),
+    case("select maps -o a.parquet", "maps is a folder", "such as maps/map.parquet."),
+    case("label-errors maps", "maps is a folder", "such as maps/map.parquet."),
+    case("report nowhere -o a.html", "nowhere does not exist", "folder of a finished run"),
     case("select train.csv -o a.parquet", "train.csv", "not a readable map"),
     case("select selection.parquet -o a.parquet", "selection.parquet", "not a map"),
     case("select map.parquet --dynamics nowhere -o a.parquet", "nowhere", "Give the folder"),
@@ -159,12 +164,14 @@ FILES = [
     case("import nowhere.pt", "nowhere.pt", "no such file or folder"),
     case("import notes.txt -o a.parquet", "notes.txt", "JSON lines"),
     case("import theirs --labels nowhere.csv", "nowhere.csv", "columns id and label"),
-    case("import theirs --labels train.csv", "train.csv", "columns id and label"),
+    case("import theirs --labels train.csv", "train.csv, row 1", "'t0' and 'pos'", "Repair"),
     case("import theirs --labels words.csv", "words.csv", "class index from 0"),
     case("import theirs --labels labels.csv", "labels.csv, row 2", "give each id one label"),
     case("import theirs --labels gold.csv", "--labels gold.csv", "theirs holds the gold labels"),
     case("import theirs --labels cut.csv", "cut.csv", "never closed", "columns id and label"),
     case("import theirs --labels huge.csv", "huge.csv, row 1", "class index from 0"),
+    case("import theirs --labels notes.txt", "notes.txt", "End it in .csv", "columns id and label"),
+    case("transfer map.parquet map.parquet --slices cut.csv", "cut.csv", "never closed"),
     case("import theirs --epochs 3", "--epochs", "theirs holds its epochs"),
     case(
         "import points.jsonl --labels gold.csv -o a.parquet",
@@ -218,7 +225,7 @@ VALUES = [
     case("select map.parquet -o a.parquet --slices labels.csv", "--balance-by", "--slices"),
     case(
         "select map.parquet -o a.parquet --slices sources.csv --balance-by colour",
-        *("--balance-by colour", "only source"),
+        *("sources.csv: there is no column 'colour'", "The columns are"),
     ),
     case(
         "select map.parquet -o a.parquet --slices elsewhere.csv --balance-by source",
@@ -249,7 +256,7 @@ VALUES = [
     ),
     case("label-errors map.parquet --count 0", "0 label-error candidates", "from 1 to 64"),
     case("label-errors map.parquet --count -5", "-5 label-error candidates", "from 1 to 64"),
-    case("label-errors map.parquet --by loss", "'loss'", "Use one of"),
+    case("label-errors map.parquet --by loss", "'loss'", "Use one of", "cleanlab"),
     case("label-errors map.parquet -o a.xls", "a.xls", "End the name in .csv"),
     case("export map.parquet a.xls", "a.xls", "End the name in .csv"),
     case("export dynamics out.csv", "out.csv", "name of a folder"),
@@ -452,4 +459,4 @@ def test_any_words_end_in_a_message(here, ftft, words):
 
 
 def test_the_corpus_is_large():
-    check_corpus(CASES)
+    check_corpus("command lines", CASES)

@@ -454,4 +454,4 @@ def test_odd_numbers_do_not_pass_as_fractions(tmp_path):
 
 
 def test_the_corpus_is_large():
-    check_corpus(CASES)
+    check_corpus("experiment files", CASES)

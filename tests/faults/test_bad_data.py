@@ -334,4 +334,4 @@ def test_other_encodings_are_read_or_refused(place, encoding):
 
 
 def test_the_corpus_is_large():
-    check_corpus(DELIMITED, STRUCTURED, EVALUATION)
+    check_corpus("data files", DELIMITED, STRUCTURED, EVALUATION)

@@ -321,7 +321,7 @@ TABLES = [
     ),
     *(
         Case(f"{file} is a folder", lambda at, file=file: (
-             (at / file).unlink(), (at / file).mkdir()), (file, "again"), file)
+             (at / file).unlink(), (at / file).mkdir()), (f"{file} is a folder", "Give"), file)
         for file in (MAP, CHOSEN)
     ),
 ]  # fmt: skip
@@ -589,4 +589,4 @@ def test_lines_of_other_tools_of_any_value_are_read_or_refused(whole, at, line, 
 
 
 def test_the_corpus_is_large():
-    check_corpus(CASES)
+    check_corpus("dynamics folders", CASES)

@@ -507,4 +507,4 @@ def test_configs_of_any_value_are_used_or_refused(classifier, model, key, value)
 
 
 def test_the_corpus_is_large():
-    check_corpus(CASES, FINISHED)
+    check_corpus("model folders", CASES, FINISHED)

@@ -47,7 +47,7 @@ def test_told_to_stop_it_stops_cleanly_and_goes_on(commands, whole, tmp_path, si
         for _ in range(3):
             after = chance.uniform(0.3, 0.9) * whole.seconds
             ended = commands("run", str(run), *ALONE, after=after, signum=signum)
-            # Told after its last line, it has no handler any more, and nothing to lose.
+            # Asked after its last line, it has no handler any more, and nothing to lose.
             if ended.status == 0 or (ended.status == -signum and "main models: " in ended.said):
                 break
             stops += 1

@@ -135,7 +135,7 @@ class TestRuns:
         assert [axes.get_title() for axes in draw_pareto([run, other]).axes] == ["tiny", "other"]
         assert len(draw_curves([run, other]).axes) == 4
 
-    def test_many_references_are_told_apart(self, tmp_path):
+    def test_many_references_are_distinguished(self, tmp_path):
         entries = [record("ftft", 0, reference=f"small-{number}") for number in range(8)]
         run = make_run(tmp_path / "many", methods=(), maps=False)
         values = json.loads((run.folder / "results.json").read_text())
@@ -194,7 +194,7 @@ class TestRuns:
         run = make_run(tmp_path / "no-erm", methods=("ftft",), cost=cost, maps=False)
         assert any("computed, ERM was not run" in text for text in texts(draw_cost([run])))
 
-    def test_folders_that_differ_in_something_else_are_told_apart(self, run, tmp_path):
+    def test_folders_that_differ_in_something_else_are_distinguished(self, run, tmp_path):
         other = make_run(tmp_path / "half", methods=("ftft",), seeds=(0, 1), maps=False)
         rows = rows_of([run, other])
         assert [row.cell.variant for row in rows] == ["", "", "", "run", "half"]

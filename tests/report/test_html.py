@@ -151,7 +151,7 @@ def test_every_script_is_in_the_page(text):
         assert file.read_text(encoding="utf-8") in text, file
 
 
-def test_runs_of_one_name_are_told_apart(tmp_path):
+def test_runs_of_one_name_are_distinguished(tmp_path):
     folders = [run_of(tmp_path / name, Made()) for name in ("first", "second")]
     named = told_apart(folders)
     assert [one.name for one in named] == ["first", "second"]

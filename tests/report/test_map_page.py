@@ -48,7 +48,7 @@ def test_an_imported_map(imported, tmp_path):
     assert "Content-Security-Policy" in text
 
 
-def test_dynamics_have_curves_and_several_maps_are_told_apart(tmp_path):
+def test_dynamics_have_curves_and_several_maps_are_distinguished(tmp_path):
     for name in ("one", "two"):
         write_dynamics(tmp_path / name / "dynamics", dynamics(examples=50))
         DataMap.from_dynamics(dynamics(examples=50)).write(tmp_path / name / "map.parquet")

@@ -10,7 +10,7 @@ import pytest
 from ftft.cartography import DataMap
 from ftft.cartography.export import export_table
 from ftft.dynamics import TrainingDynamics
-from ftft.errors import DynamicsError
+from ftft.errors import FtftError
 from ftft.selection import Selection, select
 from ftft.selection.id_lists import is_id_list, read_ids
 
@@ -29,6 +29,7 @@ from ftft.selection.id_lists import is_id_list, read_ids
         ("ids.jsonl", '"b"\n"007"\n"c d"\n'),
         ("ids.jsonl", '{"guid": "b"}\n{"guid": "007", "x": 1}\n{"id": "c d"}\n'),
         ("ids.json", '["b", "007",\n "c d"]'),
+        ("ids.jsonl", '{"id": "b", "text": "one\u2028line"}\n"007"\r\n"c d"'),
         ("ids.json", '{"id": "b"}\n{"id": "007"}\n{"id": "c d"}\n'),
     ],
 )
@@ -79,8 +80,10 @@ def test_what_ftft_wrote_is_no_list(tmp_path):
         ("ids.txt", b"\n \n", "holds no example id"),
         ("ids.csv", b"text,label\nx,y\n", "its columns are text, label"),
         ("ids.csv", b"text,id\nx,1\ny\n", "row 3 has no cell in the column id"),
-        ("ids.csv", b'id\n"a', "cannot be read as a list of example ids: unexpected end of data"),
-        ("ids.txt", b"\xff\xfe", "cannot be read as a list"),
+        ("ids.csv", b'id\n"a', "never closed"),
+        ("ids.txt", "a".encode("utf-16"), "UTF-16, not UTF-8. Convert it: iconv"),
+        ("ids.jsonl", b'"\xe9"\n', "not UTF-8.*iconv -f WINDOWS-1252"),
+        ("ids.tsv", b"id\n\xe9\n", "line 2: .* is not UTF-8"),
         ("ids.txt", b"a\nb\na\n", "'a' occurs 2 times"),
         ("ids.jsonl", b"{", "cannot be read as a list"),
         ("ids.jsonl", b'{"text": 1}\n', "an object has the keys text"),
@@ -92,6 +95,6 @@ def test_what_ftft_wrote_is_no_list(tmp_path):
 def test_lists_that_are_none(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(DynamicsError, match=message) as caught:
+    with pytest.raises(FtftError, match=message) as caught:
         read_ids(path)
     assert str(path) in str(caught.value)

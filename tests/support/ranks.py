@@ -13,7 +13,7 @@ def run_ranks(count: int, run: Callable[[], None]) -> int:
     """Run a function in so many processes, with the environment that torchrun gives.
 
     Returns:
-        The exit status of the first that fails, as a shell gives it, after the others were told to
+        The exit status of the first that fails, as a shell gives it, after the others were asked to
         stop, since they may wait for it for ever; 0 where none fails.
     """
     with socket.socket() as free:

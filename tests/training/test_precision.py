@@ -35,7 +35,7 @@ def test_a_processor_needs_instructions_for_bf16(monkeypatch, flags, expected):
 def test_a_gpu_needs_bf16_of_its_own(monkeypatch, native):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    # Emulated bf16, which the function counts unless told not to, is slow.
+    # Emulated bf16, which the function counts unless asked not to, is slow.
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda emulated=True: emulated or native)
     assert resolve_precision("auto") == ("bf16" if native else "fp32")
 

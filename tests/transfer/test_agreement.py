@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from itertools import permutations
 
@@ -11,9 +10,8 @@ import pyarrow as pa
 import pytest
 
 from ftft.cartography import DataMap
-from ftft.data.slices import read_slices
 from ftft.dynamics import TrainingDynamics, write_dynamics
-from ftft.errors import DataError, DynamicsError
+from ftft.errors import DynamicsError
 from ftft.selection import select
 from ftft.transfer import agreement
 from ftft.transfer.agreement import spearman
@@ -164,53 +162,3 @@ def test_names_leave_out_what_is_common(tmp_path):
     paths = [tmp_path / name / "reference/seed-0" for name in ("small", "large")]
     assert names_apart(paths) == ["small", "large"]
     assert names_apart([tmp_path / "a", tmp_path / "a"]) == [str(tmp_path / "a")] * 2
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
-def test_slices_are_texts_whatever_the_file(tmp_path, suffix):
-    import pandas as pd
-
-    path = tmp_path / f"slices{suffix}"
-    table = pd.DataFrame({"example_id": ["007", "8"], "kind": ["01", None]})
-    if suffix == ".parquet":
-        table.to_parquet(path)
-    elif suffix == ".jsonl":
-        rows = [{"example_id": "007", "kind": "01"}, {"example_id": "8", "kind": None}]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    else:
-        table.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
-    assert read_slices(path) == {"kind": {"007": "01"}}
-
-
-@pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".tsv", "\t")])
-def test_what_is_called_na_is_no_missing_value(tmp_path, suffix, mark):
-    path = tmp_path / f"slices{suffix}"
-    path.write_text(f"example_id{mark}kind\nNA{mark}None\nnan{mark}null\n")
-    assert read_slices(path) == {"kind": {"NA": "None", "nan": "null"}}
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("cut.csv", 'example_id,kind\n1,"a'),
-        ("no.csv", "id,kind\n1,a\n"),
-        ("only.csv", "example_id\n1\n"),
-        ("empty.csv", ""),
-        ("broken.parquet", "not parquet"),
-        ("broken.jsonl", "{"),
-        ("image.png", "x"),
-        ("utf16.csv", "example_id,kind\n1,a\n".encode("utf-16")),
-        ("twice.csv", "example_id,kind\n1,a\n1,b\n"),
-    ],
-)
-def test_tables_that_are_no_slices_are_refused(tmp_path, name, content):
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=name):
-        read_slices(path)
-
-
-def test_numbers_of_a_table_of_slices_stay_as_they_are_written(tmp_path):
-    path = tmp_path / "slices.jsonl"
-    path.write_text('{"example_id": 1.50, "kind": 2e3}\n')
-    assert read_slices(path) == {"kind": {"1.50": "2e3"}}

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.json as pj
 
 from ftft.cartography.datamap import UNKNOWN_COUNT, DataMap, checked_fraction, region_codes
 from ftft.dynamics.examples import check_unique, json_ids, resolve_classes, to_ids
-from ftft.errors import DynamicsError, reason
+from ftft.dynamics.interop import read_guid_lines
+from ftft.errors import DynamicsError
 from ftft.utils.atomic import atomic_path
 
 _NEVER_LEARNT = 1000
@@ -130,29 +130,11 @@ def read_coordinates(
 
 
 def _read(path: Path) -> pa.Table:
-    table = _read_json(path, pa.schema([(name, pa.float64()) for name in _NUMBERS]))
-    if "guid" in table.column_names and pa.types.is_temporal(table.column("guid").type):
-        # Arrow takes ids that look like dates for dates.
-        kinds = [(name, pa.float64()) for name in _NUMBERS]
-        table = _read_json(path, pa.schema([*kinds, ("guid", pa.string())]))
+    expected = "Give the coordinates that allenai/cartography wrote."
+    table = read_guid_lines(path, dict.fromkeys(_NUMBERS, pa.float64()), expected)
     if "guid" not in table.column_names or table.column("guid").null_count:
-        raise DynamicsError(
-            f"{path}: the key 'guid' is missing in a line, or in all. Give the coordinates "
-            "that allenai/cartography wrote."
-        )
+        raise DynamicsError(f"{path}: the key 'guid' is missing in a line, or in all. {expected}")
     return table
-
-
-def _read_json(path: Path, schema: pa.Schema) -> pa.Table:
-    try:
-        table = pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
-        table.validate(full=True)  # texts that are not UTF-8 are read as if they were
-        return table
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DynamicsError(
-            f"{path} cannot be read as JSON lines: {reason(error)}. Give the coordinates that "
-            "allenai/cartography wrote."
-        ) from error
 
 
 def _forgetting(table: pa.Table, path: Path) -> npt.NDArray[np.int32]:

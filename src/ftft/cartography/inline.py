@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Okabe and Ito's vermillion and blue, told apart by all eyes, with grey between.
+# Okabe and Ito's vermillion and blue, distinguishable to all eyes, with grey between.
 _WRONG, _MIDDLE, _RIGHT = (213, 94, 0), (170, 170, 170), (0, 114, 178)
 _COLUMNS, _ROWS, _SIZE = 48, 36, 7
 _LEFT, _TOP, _BOTTOM = 34, 8, 34

@@ -38,7 +38,8 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     """
     if by not in SCORES:
         raise DynamicsError(
-            f"Label errors cannot be ranked by {by!r}. Use one of: {', '.join(SCORES)}."
+            f"Label errors cannot be ranked by {by!r}. Use one of: {', '.join(SCORES)}; of "
+            "dynamics also cleanlab."
         )
     scores = datamap.aum if by == "aum" else datamap.confidence
     if np.isnan(scores).any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -80,8 +81,13 @@ def read_table(
     except FileNotFoundError as error:
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
     except _READ_ERRORS as error:
+        if os.path.isdir(path):
+            inside = path / f"{kind}.parquet"
+            hint = f", such as {inside}" if os.path.isfile(inside) else ""
+            raise DynamicsError(f"{path} is a folder. Give the file of a {kind}{hint}.") from error
         raise DynamicsError(
-            f"{path} is not a readable {kind}: {reason(error)}. Make it again."
+            f"{path} is not a readable {kind}: {reason(error)}. Make it again, or give "
+            f"the file of a {kind}."
         ) from error
     raise DynamicsError(
         f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "

@@ -53,7 +53,7 @@ def main() -> None:
             print(f"\n{_told(stop, arguments)}", file=sys.stderr)
         raise SystemExit(128 + stop.signum) from None
     except (KeyboardInterrupt, SystemExit) as end:
-        # Typer turns an interrupt into this exit status without a word.
+        # Typer turns an interrupt into this exit status silently.
         if isinstance(end, SystemExit) and end.code != 130:
             raise
         print(f"\n{_told(Stopped(signal.SIGINT), arguments)}", file=sys.stderr)
@@ -130,7 +130,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def _told(stop: Stopped, arguments: Sequence[str]) -> str:
-    """One line: what was finished, what is saved, and how to go on."""
+    """One line: what was finished, what is saved, and how to continue."""
     parts = ["interrupted: nothing that was finished is lost"]
     if stop.finished:
         parts.append(f"finished are {', '.join(stop.finished)}")

@@ -13,6 +13,7 @@ from ftft.cli.escape_control import inert
 
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
+    from ftft.data.dataset import TaskData
 
 ExperimentFile = Annotated[
     Path,
@@ -71,6 +72,14 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
 
         datasets.disable_progress_bars()
     return load_experiment(file, overrides or [], checks=[check_training_arguments])
+
+
+def data_of(file: Path) -> TaskData:
+    """The data that an experiment file names, for their rows."""
+    from ftft.config.load import load_experiment
+    from ftft.tasks import load_data
+
+    return load_data(load_experiment(file))
 
 
 def run_folder(experiment: Experiment, output: Path | None) -> str:

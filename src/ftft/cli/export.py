@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, data_of, tell
 
 
 def export(
@@ -93,11 +93,9 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
     """Ids, texts and slices of the training data; labels, by name, where the table has none."""
     import pyarrow as pa
 
-    from ftft.config.load import load_experiment
     from ftft.data.completions import CAUSAL_LM, COMPLETION, PROMPT
-    from ftft.tasks import load_data
 
-    train = load_data(load_experiment(experiment_file)).train
+    train = data_of(experiment_file).train
     rows = train.table.drop_columns("label")
     if train.task == CAUSAL_LM:
         rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})

@@ -138,23 +138,24 @@ def _is_coordinates(source: Path) -> bool:
 
 
 def _read_labels(path: Path) -> dict[str, int]:
-    from ftft.data.readers.delimited import Dialect, read_delimited
+    from ftft.data.sources import read_table
     from ftft.errors import DataError
 
     try:
-        table = read_delimited(path, Dialect(","), ["id", "label"])
-    except (DataError, OSError) as error:
+        table = read_table(path, ["id", "label"])
+    except DataError as error:
         raise DataError(
-            f"{path}: cannot be read as labels: {error} Expected a CSV with the columns id and "
-            "label, the label a class index from 0."
+            f"{error} --labels takes a CSV file with the columns id and label, the label a class "
+            "index from 0."
         ) from error
     labels: dict[str, int] = {}
     rows = zip(table.column("id").to_pylist(), table.column("label").to_pylist(), strict=True)
-    for number, (example_id, text) in enumerate(rows, start=1):
-        if not (text.strip().isdecimal() and len(text.strip()) < 10):
+    for number, (example_id, value) in enumerate(rows, start=1):
+        text = (value or "").strip()[:40]
+        if not (example_id and text.isdecimal() and len(text) < 10):
             raise DataError(
-                f"{path}, row {number:,}: the label {text[:40]!r} is not a class index from 0. "
-                "Expected a CSV with the columns id and label."
+                f"{path}, row {number:,}: id and label are {(example_id or '')[:40]!r} and "
+                f"{text!r}, where an id and a class index from 0 were expected. Repair the row."
             )
         label = int(text)
         if labels.setdefault(example_id, label) != label:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, say, tell
 
 _MODELS = {
     "classification": ("microsoft/deberta-v3-small", "microsoft/deberta-v3-large"),
@@ -46,7 +46,7 @@ def init(
     """
     from pydantic import ValidationError
 
-    from ftft.config.load import describe
+    from ftft.config.load import describe_all
     from ftft.config.starter import starter_file
     from ftft.data.detect import detect_columns
     from ftft.data.detect_tags import detect_tags
@@ -61,10 +61,12 @@ def init(
         else:
             (source, values), task = tagged, "token-classification"
     except ValidationError as error:
-        problems = [describe(problem).removeprefix("experiment: ") for problem in error.errors()]
+        problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
         raise ConfigError(f"{data}: {'; '.join(problems)}") from error
     small, large = _MODELS.get(task, _MODELS["classification"])
     reference, main = reference or small, main or large
+    if detected.problem:
+        say(f"note: this experiment cannot run as it stands. {detected.problem}")
     if output is None:
         typer.echo(starter_file(source, values, reference, main, name, task))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, tell
+from ftft.cli.common import Overwrite, data_of, tell
 
 
 def label_errors(
@@ -81,7 +81,7 @@ def _by_cleanlab(
     found = cleanlab_issues(dynamics, texts, burn_in=burn_in)
     if output is not None:
         export_table(found.table, output)
-    show_candidates(found.table.slice(0, count).to_pylist(), "cleanlab's score")
+    show_candidates(found.table.slice(0, min(count, len(dynamics))).to_pylist(), "cleanlab's score")
     tell(
         f"cleanlab flags {found.flagged('is_label_issue'):,} of {len(dynamics):,} labels and "
         f"estimates that {found.label_errors:,} are wrong"
@@ -95,9 +95,6 @@ def _by_cleanlab(
 
 def _texts(experiment_file: Path, example_ids):  # type: ignore[no-untyped-def]  # pyarrow has no types
     """The texts of examples, both of a pair joined."""
-    from ftft.config.load import load_experiment
-    from ftft.tasks import load_data
-
-    train = load_data(load_experiment(experiment_file)).train.take(example_ids)
+    train = data_of(experiment_file).train.take(example_ids)
     columns = [column.to_pylist() for column in train.shown]
     return ["\n".join(parts) for parts in zip(*columns, strict=True)]

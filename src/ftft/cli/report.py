@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ftft.cli.common import Overwrite, say, tell
+from ftft.cli.common import Overwrite, data_of, say, tell
 
 if TYPE_CHECKING:
     from ftft.data.dataset import TaskData
@@ -119,10 +119,8 @@ def report(
 def _maps(
     paths: Sequence[Path], kind: Format, output: Path | None, rows: Path | None, *, no_texts: bool
 ) -> None:
-    from ftft.config.load import load_experiment
     from ftft.errors import ConfigError
     from ftft.report.map_page import read_maps, write_maps
-    from ftft.tasks import load_data
 
     if kind is not Format.HTML or output is None:
         raise ConfigError(
@@ -131,20 +129,18 @@ def _maps(
     if no_texts:
         raise ConfigError("--no-texts is for runs; of maps texts are shown with --rows only.")
     maps = read_maps(paths)
-    train = None if rows is None else load_data(load_experiment(rows)).train
+    train = None if rows is None else data_of(rows).train
     tell(f"report: {write_maps(maps, output, train=train, say=say)}")
 
 
 def _data_of(folders: Sequence[RunFolder], rows: Path) -> list[TaskData | None]:
     """The data that an experiment file names, for each folder that was made from them."""
-    from ftft.config.load import load_experiment
     from ftft.errors import ConfigError
-    from ftft.tasks import load_data
     from ftft.workspace.layout import in_study
 
     if not all(in_study(folder.folder) for folder in folders):
         raise ConfigError("--rows is for data maps and studies; runs name their data themselves.")
-    data = load_data(load_experiment(rows))
+    data = data_of(rows)
     found = [
         data if folder.values["data"]["fingerprint"] == data.fingerprint else None
         for folder in folders

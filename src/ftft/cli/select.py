@@ -63,6 +63,7 @@ def select_(
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
     from ftft.selection.strategies import CLOSENESS, CLUSTERS, MIXED, select
+    from ftft.transfer.reading import dynamics_folder
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
@@ -79,7 +80,7 @@ def select_(
     drawn = DataMap.read(datamap)
     losses = None
     if dynamics is not None:
-        recorded = read_dynamics(dynamics).take(drawn.example_ids)
+        recorded = read_dynamics(dynamics_folder(dynamics)).take(drawn.example_ids)
         losses = loss_trajectories(recorded, drawn.epochs) if strategy == CLUSTERS else None
     selection = select(
         drawn,
@@ -113,12 +114,7 @@ def _groups(datamap: DataMap, slices: Path | None, column: str) -> list[str]:
     from ftft.errors import ConfigError
 
     assert slices is not None, "it was asked for with the column"
-    columns = read_slices(slices)
-    if column not in columns:
-        raise ConfigError(
-            f"--balance-by {column}: {slices} has no such column, only {', '.join(columns)}."
-        )
-    values = columns[column]
+    values = read_slices(slices, [column])[column]
     groups = [values.get(one, "") for one in datamap.example_ids.to_pylist()]
     if not any(groups):
         raise ConfigError(

@@ -92,7 +92,7 @@ def _show_time_to_target(run: RunFolder, rows: Sequence[Row]) -> None:
 
 
 def _drawn(title: str, rows: Sequence[Row], figures: Sequence[str]) -> tuple[Table, list[str]]:
-    """A table with columns for what tells the rows apart, and for figures."""
+    """A table with columns for what distinguishes the rows, and for figures."""
     drawn, names = table(title), _cell_titles(rows)
     for name in names:
         drawn.add_column(name)
@@ -102,7 +102,7 @@ def _drawn(title: str, rows: Sequence[Row], figures: Sequence[str]) -> tuple[Tab
 
 
 def _cell_titles(rows: Sequence[Row]) -> list[str]:
-    """What tells the rows apart; what is the same in all of them is left out."""
+    """What distinguishes the rows; what is the same in all of them is left out."""
     titles = ["method"]
     for name in ("reference", "main", "strategy", "fraction", "variant"):
         found = {getattr(row.cell, name) for row in rows}

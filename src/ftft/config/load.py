@@ -71,7 +71,7 @@ def load_experiment(
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
-        problems = [describe(problem) for problem in error.errors()] + problems
+        problems = describe_all(error) + problems
     if problems or experiment is None:
         raise ConfigError(report(path, problems))
     return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
@@ -181,6 +181,17 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
             )
         node = child
     node[parts[-1]] = parsed
+
+
+def describe_all(error: ValidationError, root: type[BaseModel] = Experiment) -> list[str]:
+    """All problems of a model, a line each; a list with wrong items is not said to lack them."""
+    found = error.errors()
+    above = {problem["loc"][:-1] for problem in found}
+    return [
+        describe(problem, root)
+        for problem in found
+        if problem["type"] != "too_short" or problem["loc"] not in above
+    ]
 
 
 def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ftft.config.load import Check, apply_override, describe, load_experiment, read_yaml, report
+from ftft.config.load import Check, apply_override, describe_all, load_experiment, read_yaml, report
 from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
 from ftft.config.study import (
@@ -68,7 +68,7 @@ def load_study(
     try:
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
-        problems = [describe(problem, StudyFile) for problem in error.errors()]
+        problems = describe_all(error, StudyFile)
         raise ConfigError(report(path, problems)) from None
     folder = Path(path).absolute().parent
     _check_size(path, file)
@@ -208,7 +208,7 @@ def _problems(merged: Mapping[Names, Mapping[str, Any]], checks: list[Check]) ->
         try:
             Experiment.model_validate(values)
         except ValidationError as error:
-            problems += [describe(problem) for problem in error.errors()]
+            problems += describe_all(error)
         for problem in problems:
             owner = _OWNER.get(problem.partition(":")[0].partition(".")[0], 0)
             owner = owner if names[owner] else 0

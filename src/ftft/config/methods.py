@@ -20,7 +20,7 @@ class Method:
         card: What a model card says of how the model was trained.
         stages: Role to kind of stage, in the order in which they run: ``reference`` (the training
             that is recorded), ``map``, ``selection`` and ``main``.
-        varies: What tells its cells of a study apart, beside data set, main model and seed.
+        varies: What distinguishes its cells of a study, beside data set, main model and seed.
         needs: The method whose stages it reads: ``reference``, or one of the table; None where it
             reads none.
         compared_to: The baselines whose scores its own are compared to, most important first.

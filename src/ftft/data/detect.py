@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource, FileFormat
 from ftft.data.completions import CAUSAL_LM
 from ftft.data.detect_choices import find_choices
-from ftft.data.labels import refuse_scores
+from ftft.data.labels import find_classes, to_classes
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.sniff import Head, read_head
-from ftft.data.sources import read_source
+from ftft.data.sources import RawTable, read_source
 from ftft.errors import DataError
 
 _PAIRS = (
@@ -62,6 +63,8 @@ class Detected:
         rows: Rows of the file.
         task: What the label is for; of a causal-lm, text and label are prompt and completion, and
             values are not counted.
+        problem: Why the label column does not give classes as it stands, and what to do; empty
+            where it does.
     """
 
     path: str
@@ -76,6 +79,7 @@ class Detected:
     id: str | None
     label_values: dict[str, int]
     rows: int
+    problem: str
     task: str = "classification"
     choices: tuple[str, ...] = ()
 
@@ -124,8 +128,6 @@ def detect_columns(
         guessed_id = None
     counts = pc.value_counts(pc.fill_null(raw.columns.column(chosen_label), "")).to_pylist()
     counts.sort(key=lambda entry: (-entry["counts"], entry["values"]))
-    if asked is None:
-        refuse_scores(source, [entry["values"] for entry in counts if entry["values"]])
     return Detected(
         path=str(path),
         format=head.format,
@@ -139,6 +141,7 @@ def detect_columns(
         id=guessed_id,
         label_values={entry["values"]: entry["counts"] for entry in counts},
         rows=len(raw),
+        problem=_problem(raw, source) if asked is None else "",
         choices=() if asked is None else asked.choices,
     )
 
@@ -171,8 +174,19 @@ def _prompts(path: Path, head: Head, prompt: str, completion: str) -> Detected:
         id=guessed_id,
         label_values={},
         rows=len(raw),
+        problem="",
         task=CAUSAL_LM,
     )
+
+
+def _problem(raw: RawTable, source: DataSource) -> str:
+    """What would be refused of the label column when the experiment is run."""
+    labels, known = raw.columns.column(source.label), raw.value_names.get(source.label)
+    try:
+        find_classes(pa.chunked_array([to_classes(labels, source, {}, known=known)]), source.label)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def _source(

@@ -75,8 +75,9 @@ class _Draw:
             for group in np.unique(self.group_of[self.labels == label]):
                 if self.held[label]:
                     break
-                if self._fits(group) and self._in_proportion(group):
-                    self._take(group)
+                counts = self._counts(group)
+                if self._fits(counts) and self._in_proportion(counts):
+                    self._take(group, counts)
 
     def in_order_of_chance(self) -> None:
         """Choose groups in order until there are enough rows."""
@@ -86,9 +87,9 @@ class _Draw:
         for group in np.flatnonzero(~self.chosen):
             if self.held.sum() == self.wanted:
                 return
-            single = self.sizes[group] == 1
-            if self._fits(group) and ((single and chance_alone) or self._in_proportion(group)):
-                self._take(group)
+            single, counts = self.sizes[group] == 1, self._counts(group)
+            if self._fits(counts) and ((single and chance_alone) or self._in_proportion(counts)):
+                self._take(group, counts)
             elif not single:
                 chance_alone = False
 
@@ -109,23 +110,21 @@ class _Draw:
             nearer = distances[best] < np.abs(self.held - self.due).sum()
             if not nearer and (self.held.any() or np.isinf(distances[best])):
                 return
-            self._take(groups[best])
+            self._take(groups[best], counts[best])
 
     def _counts(self, group: np.int64) -> npt.NDArray[np.int64]:
         end = self._ends[group]
         rows = self._labels_by_group[end - self.sizes[group] : end]
         return np.bincount(rows, minlength=len(self.totals))
 
-    def _fits(self, group: np.int64) -> bool:
+    def _fits(self, counts: npt.NDArray[np.int64]) -> bool:
         """Whether there is room, and every label keeps a training row."""
-        counts = self._counts(group)
         lost = np.any((counts > 0) & (self.held + counts >= self.totals))
-        return bool(self.held.sum() + self.sizes[group] <= self.wanted and not lost)
+        return bool(self.held.sum() + counts.sum() <= self.wanted and not lost)
 
-    def _in_proportion(self, group: np.int64) -> bool:
-        counts = self._counts(group)
+    def _in_proportion(self, counts: npt.NDArray[np.int64]) -> bool:
         return not np.any((counts > 0) & (self.held + counts > np.ceil(self.due - 1e-9)))
 
-    def _take(self, group: np.int64) -> None:
+    def _take(self, group: np.int64, counts: npt.NDArray[np.int64]) -> None:
         self.chosen[group] = True
-        self.held = self.held + self._counts(group)
+        self.held = self.held + counts

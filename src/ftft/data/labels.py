@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
 from ftft.config.yaml_core import flow
-from ftft.data.messages import LONGEST, listed, nearest, short
+from ftft.data.messages import can_be_shown, listed, nearest, short
 from ftft.data.spelling import TRUTH_VALUES, has_fraction, is_number, is_plain_number, respelt
 from ftft.errors import DataError
 
@@ -178,17 +178,13 @@ def _unknown(
         # A mapping names every value; what stood for itself without one is named as well.
         others = {} if mapping else {value: value for value in good}
         advised = {**mapping, **{distinct[i]: "CLASS" for i in bad}, **others}
-        example = f", as in labels: {flow(advised)}" if _can_be_shown(advised) else ""
+        example = f", as in labels: {flow(advised)}" if can_be_shown(advised) else ""
         parts.append(f"Map them to classes{example}.")
         # A close name only: "entailment" is no help to who has "non-entailment".
         parts[-1] += nearest(first, accepted, cutoff=0.85)
         if merge is not None:
             parts.append("Where several classes of the model count as one here, use 'merge'.")
     where = {**source.where, source.label: good}
-    if good and _can_be_shown([*good, *(v for values in source.where.values() for v in values)]):
+    if good and can_be_shown([*good, *(v for values in source.where.values() for v in values)]):
         parts.append(f"Or keep the other rows only: where: {flow(where)}.")
     return " ".join(parts)
-
-
-def _can_be_shown(values: Collection[str]) -> bool:
-    return len(values) <= _MANY_CLASSES and all(len(value) <= LONGEST for value in values)

@@ -6,12 +6,18 @@ Values are cut short everywhere: a message never quotes a whole example text.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ftft.errors import DataError
 
 _MOST = 10
 LONGEST = 40
+_FEW = 20
+
+
+def can_be_shown(values: Collection[str]) -> bool:
+    """Whether values are few and short enough to be pasted from a message."""
+    return len(values) <= _FEW and all(len(value) <= LONGEST for value in values)
 
 
 def short(value: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow.compute as pc
 
 from ftft.config.yaml_core import flow
+from ftft.data.messages import LONGEST, can_be_shown
 from ftft.data.normalize import Prepared
 from ftft.data.spelling import is_plain_number, spelling_key
 
@@ -14,7 +15,6 @@ from ftft.data.spelling import is_plain_number, spelling_key
 _DOUBTFUL = frozenset({"na", "n/a", "#n/a", "?", "unlabeled", "unlabelled", "missing", "no label"})
 
 _MOST = 20
-_LONGEST = 40
 
 
 def label_remarks(parts: Sequence[Prepared], classes: Sequence[str]) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def label_remarks(parts: Sequence[Prepared], classes: Sequence[str]) -> tuple[st
 
 def named(values: Sequence[str]) -> str:
     """Name the first values, and say how many more there are."""
-    shown = [value if len(value) <= _LONGEST else value[:_LONGEST] + "…" for value in values]
+    shown = [value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in values]
     more = len(values) - _MOST
     return ", ".join(shown[:_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -50,11 +50,11 @@ def _unlabelled(part: Prepared, classes: Sequence[str]) -> Iterator[str]:
     where = {**part.source.where, part.source.label: others}
     if not others:
         advice = "take the source out of data.train"
-    elif _can_be_shown(others):
+    elif can_be_shown(others):
         advice = f"give the source where: {flow(where)}"
     else:
         advice = "name the other labels in the source's 'where'"
-    listing = f", as in classes: {flow(list(classes))}" if _can_be_shown(classes) else ""
+    listing = f", as in classes: {flow(list(classes))}" if can_be_shown(classes) else ""
     rows = sum(counts[name] for name in doubtful)
     yield (
         f"{rows:,} rows of {part.source.place} have the label {named(doubtful)}, which often says "
@@ -90,7 +90,7 @@ def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[st
     for part in parts:
         counts |= {name: counts[name] + count for name, count in _counts(part).items()}
     target = {
-        name: max(group, key=lambda name: (counts[name], -group.index(name)))
+        name: max(group, key=lambda name: (name == name.strip(), counts[name], -group.index(name)))
         for group in groups.values()
         for name in group
     }
@@ -99,7 +99,7 @@ def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[st
     place = "the source" if len(parts) == 1 else "each source"
     advice = (
         f"give {place} labels: {flow(mapping)}"
-        if _can_be_shown([*mapping, *mapping.values()])
+        if can_be_shown([*mapping, *mapping.values()])
         else "give them one name with a 'labels' mapping"
     )
     yield (
@@ -124,7 +124,3 @@ def _joining(parts: Sequence[Prepared], target: Mapping[str, str]) -> dict[str, 
         for name, other in target.items()
         if name == other and name not in mapping and name not in mapping.values()
     }
-
-
-def _can_be_shown(values: Sequence[str]) -> bool:
-    return len(values) <= 2 * _MOST and all(len(value) <= _LONGEST for value in values)

@@ -1,41 +1,53 @@
-"""Tables of slices: what groups examples, by example id."""
+"""Slices of the examples, from a table of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ftft.data.readers.delimited import Dialect
-from ftft.data.sources import check_file, format_of, read_table
+import pyarrow as pa
+
+from ftft.data.ids import first_repeat
+from ftft.data.sources import read_table
 from ftft.errors import DataError
 
 _ID = "example_id"
 
 
-def read_slices(path: Path) -> dict[str, dict[str, str]]:
+def read_slices(path: Path, columns: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
     """Read a table of slices: column to example id to value; empty cells are left out.
 
+    Args:
+        path: A CSV, TSV, JSON-lines or Parquet file with a column ``example_id``.
+        columns: The other columns to read; None: all.
+
     Raises:
-        DataError: The file cannot be read, has no column ``example_id`` and another one, or
-            gives an example two values.
+        DataError: The file cannot be read, has no column ``example_id`` or no other one, or an
+            id is missing or there twice.
     """
-    check_file(path)
-    chosen = format_of(path)
-    table = read_table(path, chosen, Dialect("\t" if chosen == "tsv" else ",")).columns
-    columns = [name for name in table.column_names if name != _ID]
-    if _ID not in table.column_names or not columns:
+    table = read_table(path, None if columns is None else [_ID, *columns])
+    names = [name for name in table.column_names if name != _ID]
+    if len(names) == table.num_columns or not names:
         raise DataError(
-            f"{path}: the columns are {', '.join(table.column_names)}, but a table of slices has "
-            f"a column {_ID} and at least one more."
+            f"{path}: the columns are {', '.join(table.column_names)}, but a table of slices has a "
+            f"column {_ID} and at least one more."
         )
-    ids = [one or "" for one in table.column(_ID).to_pylist()]
-    slices = {}
-    for name in columns:
-        values: dict[str, str] = {}
-        for row, (one, value) in enumerate(zip(ids, table.column(name).to_pylist(), strict=True)):
-            if value and values.setdefault(one, value) != value:
-                raise DataError(
-                    f"{path}, row {row + 1:,}: {_ID} {one!r} has {value!r} in the column {name!r}, "
-                    f"but {values[one]!r} in an earlier row; give each example one value."
-                )
-        slices[name] = values
-    return slices
+    ids = table.column(_ID).to_pylist()
+    if not all(ids):
+        row = next(row for row, one in enumerate(ids, start=1) if not one)
+        raise DataError(f"{path}, row {row:,}: the {_ID} is empty. Give every row its id.")
+    repeat = first_repeat(pa.array(ids, pa.string()))
+    if repeat is not None:
+        first, second, _ = repeat
+        raise DataError(
+            f"{path}: the {_ID} {ids[first][:80]!r} is in row {first + 1:,} and in row "
+            f"{second + 1:,}. Give each example one row."
+        )
+    return {
+        name: {
+            one: value
+            for one, value in zip(ids, table.column(name).to_pylist(), strict=True)
+            if value
+        }
+        for name in names
+    }

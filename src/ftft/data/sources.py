@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,8 +96,8 @@ def format_of(path: Path) -> FileFormat:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix.lower() not in SUFFIXES:
         raise DataError(
-            f"{path}: the suffix does not tell the format; name it with "
-            "'format': csv, tsv, jsonl, parquet or conll."
+            f"{path}: its name does not say its format. End it in .csv, .tsv, .jsonl or .parquet, "
+            "or give a source of an experiment file 'format': csv, tsv, jsonl, parquet or conll."
         )
     return SUFFIXES[suffix.lower()]
 
@@ -132,29 +133,41 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
             f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
             "token-classification, or name another file or 'format'."
         )
-    return read_table(path, chosen, dialect_of(source, chosen), wanted, source.choices)
+    return _read_as(chosen, path, dialect_of(source, chosen), wanted, source.choices)
 
 
-def read_table(
-    path: Path,
+def _read_as(
     chosen: FileFormat,
+    path: Path,
     dialect: Dialect,
-    wanted: Sequence[str] | None = None,
+    wanted: Sequence[str] | None,
     nested: Collection[str] = (),
 ) -> RawTable:
-    """Read columns of a file as strings; all of them where none are named.
-
-    Of the columns in ``nested``, lists and mappings become JSON.
-
-    Raises:
-        DataError: The file cannot be read, or lacks a column.
-    """
+    """Read columns as strings; of those in ``nested``, lists and mappings become JSON."""
     with reading(path, chosen):
         if chosen == "parquet":
             return _read_parquet(path, wanted, nested)
         if chosen == "jsonl":
             return RawTable(read_json_lines(path, wanted, nested), str(path))
         return RawTable(read_delimited(path, dialect, wanted), str(path))
+
+
+def read_table(path: Path, wanted: Sequence[str] | None = None) -> pa.Table:
+    """Read a table that stands beside the data, in the format that its suffix says.
+
+    Args:
+        path: A CSV, TSV, JSON-lines or Parquet file, written in the usual way.
+        wanted: The columns to return; None: all.
+
+    Returns:
+        A table of string columns; null where the file has no value.
+
+    Raises:
+        DataError: It cannot be read, or lacks a column.
+    """
+    check_file(path)
+    chosen = format_of(path)
+    return _read_as(chosen, path, Dialect("\t" if chosen == "tsv" else ","), wanted).columns
 
 
 @contextmanager
@@ -166,7 +179,7 @@ def reading(path: Path, chosen: str) -> Iterator[None]:
         first = reason(str(error).strip().partition("\n")[0][:200])
         raise DataError(
             f"{path} cannot be read as {chosen}: {first}. Check that the file is whole and of "
-            "that format; the key 'format' names another."
+            "the format that its name, or the key 'format', says."
         ) from error
 
 
@@ -244,7 +257,7 @@ def _as_strings(
             )
         try:
             columns[name] = _cast(column)
-            columns[name].validate(full=True)  # Parquet does not see to it that texts are UTF-8
+            columns[name].validate(full=True)  # Parquet does not check that texts are UTF-8
         except pa.ArrowException as error:
             raise DataError(
                 f"{place}: column {name!r} of type {column.type} cannot be read as text ({error})."
@@ -259,11 +272,12 @@ def _as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn values into strings; numbers as pandas and ``json`` write them, so 1.0, not 1."""
+    """Turn values into strings; numbers as pandas and ``json`` write them: 1.0, not 1; no NaN."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if not pa.types.is_floating(column.type):
         return column.cast(pa.string())
     encoded = column.combine_chunks().dictionary_encode()
-    names = [str(value) for value in encoded.dictionary.to_numpy(zero_copy_only=False)]
+    values = encoded.dictionary.to_numpy(zero_copy_only=False)
+    names = [None if np.isnan(value) else str(value) for value in values]
     return pa.chunked_array([pa.array(names, pa.string()).take(encoded.indices)])

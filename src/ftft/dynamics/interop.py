@@ -222,14 +222,12 @@ def _epoch_files(folder: Path) -> dict[int, Path]:
 
 def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
     column = f"logits_epoch_{epoch}"
-    table = _read_json(path, {column: pa.list_(pa.float64()), "gold": pa.int64()})
-    if "guid" in table.column_names and not (
-        pa.types.is_integer(table.column("guid").type)
-        or pa.types.is_string(table.column("guid").type)
-    ):
-        # Arrow takes ids that look like dates for dates.
-        kinds = {column: pa.list_(pa.float64()), "gold": pa.int64(), "guid": pa.string()}
-        table = _read_json(path, kinds)
+    table = read_guid_lines(
+        path,
+        {column: pa.list_(pa.float64()), "gold": pa.int64()},
+        "Each line must be a JSON object with an integer or text guid, a list of numbers and an "
+        "integer gold label.",
+    )
     for name in ("guid", column, "gold"):
         if name not in table.column_names or table.column(name).null_count:
             raise DynamicsError(
@@ -250,17 +248,32 @@ def _read_epoch(path: Path, epoch: int) -> tuple[pa.StringArray, Logits, Any]:
     return ids, logits, table.column("gold").to_numpy()
 
 
-def _read_json(path: Path, kinds: Mapping[str, pa.DataType]) -> pa.Table:
+def read_guid_lines(path: Path, kinds: Mapping[str, pa.DataType], expected: str) -> pa.Table:
+    """Read one of allenai/cartography's files, as far as JSON goes.
+
+    Args:
+        path: the JSON lines file.
+        kinds: the columns whose types are known.
+        expected: a sentence for the message: what the file should be.
+
+    Returns:
+        All columns; `guid`, where there is one, as it is written: integers or texts.
+
+    Raises:
+        DynamicsError: the file cannot be read, or a value has another type.
+    """
     options = pj.ParseOptions(explicit_schema=pa.schema(list(kinds.items())))
     try:
         table = pj.read_json(path, parse_options=options)
         table.validate(full=True)  # texts that are not UTF-8 are read as if they were
-        return table
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DynamicsError(
-            f"{path} cannot be read as JSON lines: {reason(error)}. Each line must be a JSON "
-            "object with an integer or text guid, a list of numbers and an integer gold label."
+            f"{path} cannot be read as JSON lines: {reason(error)}. {expected}"
         ) from error
+    if "guid" in table.column_names and pa.types.is_temporal(table.column("guid").type):
+        # Arrow takes ids that look like dates for dates.
+        return read_guid_lines(path, {**kinds, "guid": pa.string()}, expected)
+    return table
 
 
 def _match(found: pa.StringArray, ids: pa.StringArray, path: Path) -> Any:

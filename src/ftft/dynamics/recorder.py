@@ -66,7 +66,7 @@ class DynamicsRecorder:
     loses what was not flushed and nothing else. An example recorded twice at the same
     recording point keeps the later one.
 
-    An existing folder of the same examples is continued; numbers of files go on, so
+    An existing folder of the same examples is continued; numbers of files continue, so
     what is recorded now counts over what is there. With several processes, each makes a
     recorder with its own `rank`, all before the first of them writes.
 
@@ -268,7 +268,7 @@ class DynamicsRecorder:
     def check_recorded(self, points: int) -> None:
         """Check that something of each of the first recording points is on the disk.
 
-        For a training that goes on: what it recorded before must be in this folder.
+        For a training that is continued: what it recorded before must be in this folder.
 
         Raises:
             DynamicsError: of one of them there is nothing; or the folder cannot be listed.

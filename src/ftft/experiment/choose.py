@@ -29,7 +29,7 @@ class Candidate:
     """One reference that may be chosen.
 
     Attributes:
-        name: What tells it from the others, such as ``layers=1``.
+        name: What distinguishes it from the others, such as ``layers=1``.
         experiment: The experiment with it as reference.
         folder: Its run folder, which ``ftft run`` continues if it is chosen.
     """

@@ -25,7 +25,7 @@ from ftft.workspace.layout import check_foreign, check_writable
 
 T = TypeVar("T")
 
-# A class with fewer examples than both is worth a word.
+# A class with fewer examples than both is mentioned.
 _FEW, _FEW_SHARE = 10, 0.02
 
 # The transient takes one point or more, and variability needs two.

@@ -31,7 +31,7 @@ MOST_POINTS = 25_000
 
 _MOST_LEVELS = 6
 _MARKERS = ("X", "s", "v", "P", "D", "o")
-# From wrong to right; both ends are told apart by every eye, and markers differ too.
+# From wrong to right; every eye can distinguish both ends, and markers differ too.
 _CORRECTNESS = LinearSegmentedColormap.from_list(
     "correctness", [VERMILLION, ORANGE, "#B8B8B8", SKY, BLUE]
 )

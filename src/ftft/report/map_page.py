@@ -46,7 +46,7 @@ def is_map(path: Path) -> bool:
 
 
 def read_maps(paths: Sequence[Path]) -> list[GivenMap]:
-    """Read maps for :func:`write_maps`; those of dynamics are drawn, without burn-in.
+    """Read maps for :func:`write_maps`; those of dynamics are drawn, as ``ftft map`` does.
 
     Raises:
         DynamicsError: One is damaged, or is no map and no dynamics.

@@ -16,7 +16,7 @@ from ftft.results.rows import cell_names
 from ftft.workspace.layout import in_study
 
 MOST_PARTS = 12
-"""As many settings as a page can tell of; the tables of a study hold all."""
+"""As many settings as a page can show; the tables of a study hold all."""
 
 STUDY = "study"
 """Key of a part's values: the folder of its study."""
@@ -61,7 +61,7 @@ def parts(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
     if len(found) <= MOST_PARTS:
         return found, []
     note = (
-        f"{len(found) - MOST_PARTS} of {len(found)} settings are left out, since a page tells of "
+        f"{len(found) - MOST_PARTS} of {len(found)} settings are left out, since a page shows "
         f"{MOST_PARTS} at most; study.md in the folder of the study has all. Give the folder of "
         "one data set, or ask the study for less, to see others."
     )

@@ -12,7 +12,7 @@ from ftft.errors import WorkspaceError
 from ftft.results.cells import one_line
 from ftft.utils.atomic import atomic_path
 
-# Okabe and Ito (2008): told apart with every common kind of colour blindness.
+# Okabe and Ito (2008): can be distinguished with every common kind of colour blindness.
 BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
 ORANGE, VERMILLION, PURPLE, BLACK = "#E69F00", "#D55E00", "#CC79A7", "#000000"
 GREY = "#999999"
@@ -52,7 +52,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def short(name: str, most: int = 32) -> str:
-    """A name that fits beside an axis; the end tells names of models apart, so it stays."""
+    """A name that fits beside an axis; the end distinguishes names of models, so it stays."""
     plain = one_line(name)
     return plain if len(plain) <= most else f"…{plain[1 - most :]}"
 

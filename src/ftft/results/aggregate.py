@@ -14,7 +14,7 @@ from ftft.results.time_to_target import TimeToTarget, time_to_target
 
 @dataclass(frozen=True)
 class Cell:
-    """What tells one row of a comparison from another; all but the seed.
+    """What distinguishes one row of a comparison from another; all but the seed.
 
     Attributes:
         experiment: Name of the experiment.
@@ -26,7 +26,7 @@ class Cell:
         fraction: Share selected.
         budget: The main model's budget, where a study varies it.
         selection: Name of the selection, where a study varies it; empty otherwise.
-        folder: Name of the run folder, where only that tells it apart; empty otherwise.
+        folder: Name of the run folder, where only that distinguishes it; empty otherwise.
     """
 
     experiment: str
@@ -41,7 +41,7 @@ class Cell:
 
     @property
     def variant(self) -> str:
-        """What tells it apart beside models, strategy and fraction; mostly nothing."""
+        """What distinguishes it beside models, strategy and fraction; mostly nothing."""
         budget = "" if self.budget is None else f"budget {self.budget:{PLACES}}"
         return ", ".join(part for part in (self.selection, budget, self.folder) if part)
 
@@ -125,7 +125,7 @@ def aggregate(
 
     Args:
         runs: Runs of one or several folders.
-        key: What tells cells apart; :func:`cell_of` if left out.
+        key: What distinguishes cells; :func:`cell_of` if left out.
 
     Returns:
         A row for each cell: by experiment and main model in the order given, ERM first and FTFT

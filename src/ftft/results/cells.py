@@ -68,12 +68,12 @@ def table_columns(rows: Sequence[Row], *, brief: bool = False) -> list[Column]:
         brief: Of the differences only that of the main score to ERM, for narrow places; and the
             method also where there is but one.
     """
-    told_apart = [
+    distinguished = [
         one
         for one in _identity()
         if len(_values(one, rows)) > 1 or (brief and one.title == "method")
     ]
-    return [*told_apart, *_scores(rows), *_differences(rows, brief), *_costs()]
+    return [*distinguished, *_scores(rows), *_differences(rows, brief), *_costs()]
 
 
 def ood_sets(rows: Sequence[Row]) -> list[str]:
@@ -82,7 +82,7 @@ def ood_sets(rows: Sequence[Row]) -> list[str]:
 
 
 def _identity() -> list[Column]:
-    """What tells rows apart. An empty cell has no value: ERM has no reference."""
+    """What distinguishes rows. An empty cell has no value: ERM has no reference."""
     return [
         Column("experiment", lambda row: row.cell.experiment, is_number=False),
         Column("main model", lambda row: row.cell.main, is_number=False),

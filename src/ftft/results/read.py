@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,6 +123,10 @@ def read_run(folder: str | Path) -> RunFolder:
             raise WorkspaceError(
                 f"{folder}: this is the folder of a study, not of a run; its tables are study.md, "
                 "study.tex and study.csv in it, and ftft study FILE --summarise writes them anew."
+            ) from error
+        if not os.path.exists(folder):
+            raise WorkspaceError(
+                f"{folder} does not exist; give the folder of a finished run."
             ) from error
         raise WorkspaceError(
             f"{path}: there are no results here; give the folder of a finished run, or finish it "

@@ -1,4 +1,4 @@
-"""Runs of several folders, put together so that they can be told apart."""
+"""Runs of several folders, put together so that they can be distinguished."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def runs_by_cell(folders: Sequence[RunFolder]) -> dict[Cell, list[RunResult]]:
 
 
 def cell_names(cells: Sequence[Cell]) -> dict[Cell, str]:
-    """Short names of cells: the method, and of the rest what tells them apart."""
+    """Short names of cells: the method, and of the rest what distinguishes them."""
     names = {}
     for cell in cells:
         alike = [other for other in cells if other.method == cell.method]
@@ -51,7 +51,7 @@ def cell_names(cells: Sequence[Cell]) -> dict[Cell, str]:
 
 
 def _key(folders: Sequence[RunFolder]) -> Callable[[RunResult], Cell]:
-    """What tells runs apart: their cell, and the folder where that is not enough."""
+    """What distinguishes runs: their cell, and the folder where that is not enough."""
     every = [run for folder in folders for run in folder.runs]
     times = Counter((cell_of(run), run.seed) for run in every)
     repeated = {cell for (cell, _), count in times.items() if count > 1}

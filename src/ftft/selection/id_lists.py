@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ftft.data.readers.delimited import Dialect, iterate_rows, open_text
 from ftft.dynamics.examples import check_unique, to_ids
 from ftft.errors import DynamicsError, reason
 
@@ -48,13 +48,14 @@ def read_ids(path: Path) -> pa.StringArray:
         At least one id, each once.
 
     Raises:
-        DynamicsError: The file cannot be read, or holds no ids or one of them twice.
+        DataError: The file is not UTF-8, or its quotes are wrong.
+        DynamicsError: It cannot be read otherwise, or holds no ids or one of them twice.
     """
     try:
         ids = to_ids(_READERS[path.suffix.lower()](path))
     except DynamicsError as error:
         raise DynamicsError(f"{path}: {error}") from error
-    except (OSError, ValueError, csv.Error, RecursionError, pa.ArrowException) as error:
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DynamicsError(
             f"{path} cannot be read as a list of example ids: {reason(error)}. Give a file with an "
             f"id a line (.txt, .jsonl), or with a column {' or '.join(ID_COLUMNS)}."
@@ -69,9 +70,8 @@ def read_ids(path: Path) -> pa.StringArray:
 
 
 def _delimited(path: Path) -> Sequence[str]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter=delimiter, strict=True) if any(row)]
+    dialect = Dialect("\t" if path.suffix.lower() == ".tsv" else ",")
+    rows = [row for _, row in iterate_rows(path, dialect) if any(row)]
     if not rows:
         return []
     name = _column(rows[0])
@@ -85,8 +85,12 @@ def _delimited(path: Path) -> Sequence[str]:
 
 
 def _lines(path: Path) -> Sequence[str]:
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
-    return [line.rstrip("\r") for line in lines if line.strip()]
+    return [line.rstrip("\r") for line in _text(path).split("\n") if line.strip()]
+
+
+def _text(path: Path) -> str:
+    with open_text(path) as file:
+        return file.read()
 
 
 def _json_lines(path: Path) -> Sequence[Any]:
@@ -95,7 +99,7 @@ def _json_lines(path: Path) -> Sequence[Any]:
 
 def _json(path: Path) -> Sequence[Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(_text(path))
     except json.JSONDecodeError:
         return _json_lines(path)
     return [_id_of(one) for one in (content if isinstance(content, list) else [content])]

@@ -42,7 +42,7 @@ SCORED = (AMBIGUOUS, HARD, CORRECTNESS, FORGETTING, CLOSENESS)
 class _Tier:
     """Rows picked by one score; a selection lists its tiers one after the other.
 
-    Rows are ranked by `keys`: the scores, or what also tells those of equal scores apart.
+    Rows are ranked by `keys`: the scores, or what also orders those of equal scores.
     """
 
     scores: npt.NDArray[Any]

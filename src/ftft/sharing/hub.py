@@ -74,8 +74,8 @@ def upload(
         if not made:
             raise
         raise SharingError(
-            f"{error} The repository was made and is empty; to go on, give the same command with "
-            "--overwrite."
+            f"{error} The repository was made and is empty; to continue, give the same command "
+            "with --overwrite."
         ) from error
     return str(commit.oid)
 
@@ -109,7 +109,7 @@ def _made(api: HfApi, repository: Repository, *, public: bool, overwrite: bool) 
 
 
 def _shared_before(api: HfApi, repository: Repository) -> set[str]:
-    """The files that the last push wrote and that are still there; none where that is not told."""
+    """The files that the last push wrote and that are still there; none where that is not known."""
     info = api.model_info if repository.type == "model" else api.dataset_info
     about = info(repository.id)
     there = {sibling.rfilename for sibling in about.siblings or ()}
@@ -198,7 +198,7 @@ def download(repository: Repository, commit: str, folder: Path) -> Manifest:
         # Its owner may have removed the card: nothing here needs it.
         with contextlib.suppress(RemoteEntryNotFoundError):
             fetch(CARD_NAME)
-    # What huggingface_hub notes down for going on with a download.
+    # What huggingface_hub notes down to continue a download.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return manifest
 

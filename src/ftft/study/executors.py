@@ -32,7 +32,7 @@ class Engine(Protocol):
         """Wait until at least one of the tasks taken has ended, and return those that have."""
 
     def close(self, *, stopped: bool) -> None:
-        """End; where the study was stopped, have what is going on write checkpoints first."""
+        """End; where the study was stopped, have what is running write checkpoints first."""
 
 
 class ThisProcess:
@@ -54,7 +54,7 @@ class ThisProcess:
         return [self._done(job) for job in jobs]
 
     def close(self, *, stopped: bool) -> None:
-        """Nothing goes on beside this process."""
+        """Nothing runs beside this process."""
 
     def _done(self, job: Job) -> Outcome:
         return do(job, lambda: self._opened.stages(job.task, of(job, self._say)))
@@ -65,7 +65,7 @@ class Processes:
 
     Args:
         count: How many, at least 1.
-        say: Told what they say.
+        say: Receives what they say.
     """
 
     def __init__(self, count: int, say: Say) -> None:
@@ -90,7 +90,7 @@ class Processes:
         return [future.result() for future in done]
 
     def close(self, *, stopped: bool) -> None:
-        """Stop what goes on, after a checkpoint; a second Ctrl-C does not wait for it."""
+        """Stop what is running, after a checkpoint; a second Ctrl-C does not wait for it."""
         try:
             if stopped:
                 self._stopping = True

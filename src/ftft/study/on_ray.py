@@ -61,7 +61,7 @@ class Ray:
         return [self._outcome(one, self._jobs.pop(one)) for one in done]
 
     def close(self, *, stopped: bool) -> None:
-        """Cancel what goes on where the study was stopped; leave the cluster."""
+        """Cancel what is running where the study was stopped; leave the cluster."""
         if stopped:
             for one in self._jobs:
                 self._ray.cancel(one, force=False)

@@ -76,7 +76,7 @@ def run_study(
         folder: The study folder.
         engine: Makes what does the tasks.
         say: Receives a line for each step.
-        progress: Told at the beginning and whenever a task has ended.
+        progress: Called at the beginning and whenever a task has ended.
         force: Stages to run again though they are finished or damaged.
 
     Returns:

@@ -32,7 +32,7 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
 
     Args:
         job: The task.
-        say: Told what the process says.
+        say: Receives what the process says.
         threads: Threads it computes with, where the environment does not say.
         started: Given the process, to stop it.
     """
@@ -72,7 +72,7 @@ def _start(errors: IO[str], threads: int) -> subprocess.Popen[str]:
 
 
 def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:
-    """The problem that the process tells; None for none, empty where it ended without a word."""
+    """The problem that the process reports; None for none, empty where it ended in silence."""
     problem: str | None = ""
     with process:
         assert process.stdin is not None

@@ -144,7 +144,7 @@ def resume_point(
         folder: The checkpoints.
         dynamics: Where the dynamics are recorded; None where they are not.
         best: Whether the best weights will be wanted at the end.
-        say: Told, in a line, what cannot be used, and where the training goes on.
+        say: Receives a line on what cannot be used, and one on where the training continues.
 
     Returns:
         The checkpoint; None where the training starts anew, of which nothing is then left.

@@ -16,7 +16,7 @@ from ftft.training.trainer import FineTuner
 from ftft.utils import distributed
 
 Settled = Callable[[TrainingDynamics], bool]
-"""Told what was recorded so far, all recording points of it complete; whether that is enough."""
+"""Given what was recorded so far, all recording points of it complete: whether that is enough."""
 
 
 class StopWhenSettled(TrainerCallback):

@@ -182,7 +182,7 @@ class OwnFigures(TrainerCallback):
         self._points = points
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Log what is known before, once: not where the training goes on."""
+        """Log what is known before, once: not where the training continues."""
         if state.global_step == 0 and self._tracked.known:
             self._log(self._tracked.known, control)
 

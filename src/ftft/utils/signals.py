@@ -22,7 +22,7 @@ class Stopped(BaseException):
 
     Attributes:
         signum: The signal.
-        stage: The stage that was going on; None where there was none.
+        stage: The stage that was running; None where there was none.
         saved: What of it is saved, in words; empty where nothing is.
         finished: Stages that were finished before.
     """

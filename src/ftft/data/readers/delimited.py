@@ -12,8 +12,8 @@ import csv
 import gzip
 import io
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -45,21 +45,13 @@ class Dialect:
     escape: str | None = None
 
 
-@dataclass(frozen=True)
-class _Head:
-    """The column names, and how many rows (blank lines included) come before the data."""
-
-    names: list[str]
-    skip: int
-
-
-def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str] | None) -> pa.Table:
+def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str] | None = None) -> pa.Table:
     """Read some columns of a CSV or TSV file.
 
     Args:
         path: The file; gzip-compressed where it ends in ``.gz``.
         dialect: How it is written.
-        wanted: The columns to return; None: all.
+        wanted: The columns to return; None: all that have a name.
 
     Returns:
         A table with the wanted columns, all strings without nulls.
@@ -68,27 +60,46 @@ def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str] | None) -
         DataError: The file is empty, not UTF-8, has rows of different lengths, a quote
             that is never closed or has text after it, or lacks a column.
     """
-    head = _read_head(path, dialect)
-    wanted = head.names if wanted is None else wanted
-    require_columns(wanted, head.names, str(path))
-    positions = [head.names.index(name) for name in wanted]
-    rows = _rows_after(path, dialect, head)
-    parts: list[list[pa.Array]] = [[] for _ in positions]
-    while part := list(islice(rows, _ROWS_AT_ONCE)):
-        for chunks, position in zip(parts, positions, strict=True):
-            chunks.append(pa.array([row[position] for row in part], pa.string()))
+    with closing(_rows(path, dialect)) as rows:
+        names = next(rows)
+        # What pandas writes first, by default, has no name.
+        wanted = [name for name in names if name] if wanted is None else wanted
+        require_columns(wanted, names, str(path))
+        positions = [names.index(name) for name in wanted]
+        parts: list[list[pa.Array]] = [[] for _ in positions]
+        while part := list(islice(rows, _ROWS_AT_ONCE)):
+            for chunks, position in zip(parts, positions, strict=True):
+                chunks.append(pa.array([row[position] for row in part], pa.string()))
     columns = [pa.chunked_array(chunks, pa.string()) for chunks in parts]
     return pa.table(dict(zip(wanted, columns, strict=True)))
 
 
-def _rows_after(path: Path, dialect: Dialect, head: _Head) -> Iterator[list[str]]:
-    """Yield the rows of data that are not blank, all of one length."""
-    width = len(head.names)
-    for number, (line, row) in enumerate(iterate_rows(path, dialect)):
-        if number >= head.skip and row:
-            if len(row) != width:
-                raise DataError(_ragged(path, dialect, line, len(row), width))
-            yield row
+def _rows(path: Path, dialect: Dialect) -> Generator[list[str], None, None]:
+    """Yield the names of the columns, then every row that is not blank, all of one length."""
+    names: list[str] = []
+    for line, row in iterate_rows(path, dialect):
+        if not row:
+            continue
+        if not names:
+            names = row if dialect.columns is None else list(dialect.columns)
+            _check_first(path, row, names)
+            yield names
+            if dialect.columns is None:
+                continue
+        if len(row) != len(names):
+            raise DataError(_ragged(path, dialect, line, len(row), len(names)))
+        yield row
+    if not names:
+        raise DataError(f"{path} is empty; a header and at least one row were expected.")
+
+
+def _check_first(path: Path, row: list[str], names: list[str]) -> None:
+    if len(row) != len(names):
+        hint = " Is the 'delimiter' right?" if len(row) == 1 else ""
+        raise DataError(
+            f"{path}: the first row has {len(row)} column(s), but 'columns' names {len(names)}; "
+            f"name every column of the file, in order.{hint}"
+        )
 
 
 def iterate_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
@@ -97,7 +108,7 @@ def iterate_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]
     Raises:
         DataError: The file is not UTF-8, or a quote is never closed or has text after it.
     """
-    with _open_text(path) as lines, _long_fields():
+    with open_text(path) as lines, _long_fields():
         reader = csv.reader(
             lines,
             delimiter=dialect.delimiter,
@@ -110,32 +121,8 @@ def iterate_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]
             for row in reader:
                 yield line, row
                 line = reader.line_num + 1
-        except UnicodeDecodeError:
-            raise DataError(not_utf8(path)) from None
         except csv.Error as error:
             raise DataError(_misquoted(path, dialect, line, str(error))) from None
-
-
-def _read_head(path: Path, dialect: Dialect) -> _Head:
-    blank = 0
-    for _, row in iterate_rows(path, dialect):
-        if not row:
-            blank += 1
-        elif dialect.columns is None:
-            return _Head(row, blank + 1)
-        elif len(row) != len(dialect.columns):
-            raise DataError(
-                f"{path}: the first row has {len(row)} column(s), but 'columns' names "
-                f"{len(dialect.columns)}; name every column of the file, in order."
-                f"{_other_delimiter(row)}"
-            )
-        else:
-            return _Head(list(dialect.columns), blank)
-    raise DataError(f"{path} is empty; a header and at least one row were expected.")
-
-
-def _other_delimiter(row: list[str]) -> str:
-    return " Is the 'delimiter' right?" if len(row) == 1 else ""
 
 
 def _ragged(path: Path, dialect: Dialect, line: int, found: int, expected: int) -> str:
@@ -193,10 +180,17 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _open_text(path: Path) -> Iterator[IO[str]]:
-    # newline="" leaves line breaks inside quotes to the csv module.
+def open_text(path: Path) -> Iterator[IO[str]]:
+    """Open a text file in UTF-8, decompressed where it ends in ``.gz``; line breaks stay.
+
+    Raises:
+        DataError: As for :func:`open_bytes`, or what is read of it is not UTF-8.
+    """
     with open_bytes(path) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
-        yield text
+        try:
+            yield text
+        except UnicodeDecodeError:
+            raise DataError(not_utf8(path)) from None
 
 
 @contextmanager

@@ -18,7 +18,10 @@ from ftft.data.readers.charset import not_utf8
 from ftft.data.readers.delimited import open_bytes
 from ftft.errors import DataError
 
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+# What is missing in a table of pandas is a bare NaN in the lines that `json` makes of it.
+_DECODER = json.JSONDecoder(
+    parse_float=str, parse_int=str, parse_constant=lambda name: None if name == "NaN" else name
+)
 
 
 def read_json_lines(
@@ -33,7 +36,7 @@ def read_json_lines(
 
     Returns:
         A table with the wanted keys as string columns; null where an object lacks the
-        key or holds null. Numbers are as written, booleans ``true`` and ``false``.
+        key or holds null or NaN. Numbers are as written, booleans ``true`` and ``false``.
 
     Raises:
         DataError: A line is not a JSON object, the file is empty or not UTF-8, no object
