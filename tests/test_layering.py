@@ -29,7 +29,7 @@ TABLE = {
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),
     "cartography": (MAPS, {"cleanlab", "datasets", "numpy", "pyarrow", "sklearn"}),
-    "selection": (MAPS, {"numpy", "pyarrow"}),
+    "selection": (MAPS | {"data"}, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pyarrow", "scipy"}),
     "evaluation": (BASE, {"numpy"}),
     # Light but for what is imported inside methods, so that reports can ask a task.

@@ -64,7 +64,7 @@ def test_a_column_that_is_not_there(tmp_path):
         read_conll(write(tmp_path, "a\tO\n"), 1, 4)
 
 
-@pytest.mark.skipif("FTFT_DATA" not in os.environ, reason="FTFT_DATA is not set")
+@pytest.mark.skipif(not os.environ.get("FTFT_DATA"), reason="FTFT_DATA is not set")
 def test_wnut_as_published():
     """Counts of Derczynski et al. (2017, table 2), and I- after O, which only begins an entity."""
     folder = Path(os.environ["FTFT_DATA"]) / "ner"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +67,6 @@ def import_(
         dynamics = read_cartography(source, class_names=names)
     target = output or Path("dynamics")
     write_dynamics(target, dynamics)
-    _note_unknown(gold, dynamics.example_ids.to_pylist(), labels)
     tell(
         f"dynamics of {len(dynamics):,} examples, {len(dynamics.epochs)} epochs and "
         f"{dynamics.num_classes} classes, written to {target}"
@@ -75,6 +74,7 @@ def import_(
     for epoch, seen in dynamics.incomplete.items():
         tell(f"left out: epoch {epoch}, which has only {seen:,} examples")
     missing = dynamics.meta.get("left_out")
+    _note_unknown(labels, gold, len(dynamics) + (missing["examples"] if missing else 0))
     if missing:
         where = ", ".join(map(str, missing["epochs"]))
         tell(
@@ -106,7 +106,7 @@ def _import_coordinates(
     check_free(target, overwrite=overwrite)
     datamap = read_coordinates(source, num_epochs=epochs, labels=gold, class_names=names)
     datamap.write(target)
-    _note_unknown(gold, datamap.example_ids.to_pylist(), labels)
+    _note_unknown(labels, gold, len(datamap))
     tell(f"data map of {len(datamap):,} examples, written to {target}")
     if epochs is None:
         say(
@@ -120,16 +120,11 @@ def _import_coordinates(
         )
 
 
-def _note_unknown(
-    gold: Mapping[str, int] | None, example_ids: Sequence[str], labels: Path | None
-) -> None:
-    """Say which labels are of no example."""
-    unknown = sorted((gold or {}).keys() - set(example_ids))
-    if unknown:
-        say(
-            f"note: {labels}: {len(unknown):,} of its {len(gold or {}):,} ids, such as "
-            f"{unknown[0]!r}, are not among the imported examples; their labels are not used"
-        )
+def _note_unknown(path: Path | None, gold: Mapping[str, int] | None, examples: int) -> None:
+    """Say how many labels are of no example; the readers check that each example has one."""
+    if gold is not None and len(gold) > examples:
+        unknown = len(gold) - examples
+        say(f"note: {path} has {unknown:,} label(s) of ids that are not there; they are not used")
 
 
 def _is_coordinates(source: Path) -> bool:

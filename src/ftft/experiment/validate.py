@@ -119,6 +119,12 @@ def check_room(experiment: Experiment, data: TaskData) -> None:
             check_prompts(dataset, tokenizer, max_length=settings.max_length)
 
 
+def _has_classes(data: TaskData) -> bool:
+    """Whether labels are classes: not groups, positions, or nothing at all."""
+    same = data.train.class_names == data.class_names
+    return bool(data.class_names) and same and data.train.task != MULTIPLE_CHOICE.name
+
+
 def notes(data: TaskData) -> list[str]:
     """What is not wrong with the data but should be known, a line each."""
     lines = [
@@ -127,8 +133,8 @@ def notes(data: TaskData) -> list[str]:
         if count
     ]
     lines += [f"note: {remark}" for remark in data.remarks]
-    if data.train.class_names != data.class_names or data.train.task == MULTIPLE_CHOICE.name:
-        return lines  # groups or positions, no classes
+    if not _has_classes(data):
+        return lines
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"

@@ -25,7 +25,7 @@ _DECODER = json.JSONDecoder(
 
 
 def read_json_lines(
-    path: Path, wanted: Sequence[str] | None, nested: Collection[str] = ()
+    path: Path, wanted: Sequence[str] | None = None, nested: Collection[str] = ()
 ) -> pa.Table:
     """Read some keys of every object of a JSON-lines file.
 
