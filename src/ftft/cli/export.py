@@ -93,11 +93,16 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
     """Ids, texts and slices of the training data; labels, by name, where the table has none."""
     import pyarrow as pa
 
+    from ftft.data.chats import MESSAGES, whole_chat
     from ftft.data.completions import CAUSAL_LM, COMPLETION, PROMPT
 
     train = data_of(experiment_file).train
     rows = train.table.drop_columns("label")
-    if train.task == CAUSAL_LM:
+    if MESSAGES in rows.column_names and all(rows.column(MESSAGES).to_pylist()):
+        pairs = zip(rows[MESSAGES].to_pylist(), rows[COMPLETION].to_pylist(), strict=True)
+        chats = pa.array([whole_chat(*pair) for pair in pairs])
+        rows = rows.drop_columns([PROMPT, COMPLETION, MESSAGES]).append_column(MESSAGES, chats)
+    elif train.task == CAUSAL_LM:
         rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
     if with_label and train.class_names:
         names = [train.class_names[label] for label in train.labels]

@@ -10,10 +10,13 @@ from ftft.config.tasks import TASK_METRICS
 
 _PROMPTS = "causal-lm"
 # Columns that only one task has.
-_OWN = {"prompt": "causal-lm", "completion": "causal-lm", "choices": "multiple-choice"}
-_OWN |= {"group": "causal-lm"}
+_OWN = dict.fromkeys(("prompt", "completion", "messages", "group"), _PROMPTS)
+_OWN |= {"choices": "multiple-choice"}
 _NEEDED = {
-    "causal-lm": (("prompt", "completion"), "a column each, in place of 'text' and 'label'"),
+    "causal-lm": (
+        ("prompt", "completion"),
+        "a column each, or 'messages', a column of chats, in place of 'text' and 'label'",
+    ),
     "multiple-choice": (("choices",), "the columns with a choice each, or the one with a list"),
 }
 # What only classes have.
@@ -38,7 +41,7 @@ def with_defaults(values: Any) -> Any:
 
 def _with_columns(source: Any) -> Any:
     """TRL's names of the columns, where none are given."""
-    if not isinstance(source, dict) or {"text", "label"} & source.keys():
+    if not isinstance(source, dict) or {"text", "label", "messages"} & source.keys():
         return source
     return {"prompt": "prompt", "completion": "completion", **source}
 
@@ -81,7 +84,7 @@ def _sources(data: DataConfig) -> Mapping[str, DataSource]:
 
 def _of_source(source: DataSource, task: str) -> Iterator[str]:
     needed, what = _NEEDED.get(task, ((), ""))
-    if any(not getattr(source, name) for name in needed):
+    if source.messages is None and any(not getattr(source, name) for name in needed):
         yield f"task {task} needs {' and '.join(map(repr, needed))}, {what}"
     for name, owner in _OWN.items():
         if owner != task and getattr(source, name):

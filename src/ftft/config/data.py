@@ -59,6 +59,8 @@ class DataSource(_Model):
         prompt: For ``task: causal-lm`` the column with what the model reads; stands for ``text``.
         completion: For ``task: causal-lm`` the column with what it is to write; stands for
             ``label``.
+        messages: For ``task: causal-lm`` the column with chats, lists of messages whose last one,
+            the assistant's, is the completion; in place of ``prompt`` and ``completion``.
         group: For ``task: causal-lm`` a column that says which group an example belongs to.
         id: The column with the example ids; without one, ids are made from the content.
         slices: Columns whose values define slices for per-slice scores.
@@ -89,6 +91,7 @@ class DataSource(_Model):
     label: str = Field(min_length=1)
     prompt: str | None = Field(default=None, min_length=1)
     completion: str | None = Field(default=None, min_length=1)
+    messages: str | None = Field(default=None, min_length=1)
     group: str | None = Field(default=None, min_length=1)
     id: str | None = None
     slices: ColumnNames = []
@@ -149,7 +152,7 @@ class DataSource(_Model):
             problems += self._out_of_place(_FILE_ONLY, "path")
         else:
             problems += self._out_of_place(_HUB_ONLY, "hub")
-        if self.label in self.text:
+        if self.label in self.text and self.messages is None:
             problems.append(f"{self.label!r} is named both as 'text' and as 'label'")
         twice = [name for name in self.choices if name in (*self.text, self.label)]
         if twice:
@@ -172,6 +175,11 @@ class DataSource(_Model):
         fields = type(self).model_fields
         changed = [name for name in names if getattr(self, name) != fields[name].default]
         return [f"'{name}' goes with '{place}' only" for name in changed]
+
+    @property
+    def nested(self) -> tuple[str, ...]:
+        """The columns that may hold lists."""
+        return (*self.choices, *([] if self.messages is None else [self.messages]))
 
     @property
     def num_segments(self) -> int:
@@ -230,17 +238,26 @@ class EvaluationSet(DataSource):
                 update.pop("columns", None)
         for pair in (("text", "prompt"), ("label", "completion"), ("choices", "choices")):
             if not getattr(self, pair[0]):
-                update |= {name: getattr(train, name) for name in pair}
+                update |= {name: getattr(train, name) for name in (*pair, "messages")}
         if "labels" not in given:
             update |= {name: getattr(train, name) for name in ("labels", "label_separator")}
         return self.model_copy(update=update)
 
 
 def _with_prompt(values: Any) -> Any:
-    """Let ``prompt`` and ``completion`` stand for ``text`` and ``label``."""
-    if not isinstance(values, dict) or not {"prompt", "completion"} & values.keys():
+    """Let ``prompt`` and ``completion``, or ``messages``, stand for ``text`` and ``label``."""
+    if not isinstance(values, dict) or not {"prompt", "completion", "messages"} & values.keys():
         return values
     filled = dict(values)
+    column = values.get("messages")
+    if column is not None:
+        if any(filled.get(name) for name in ("prompt", "completion")):
+            raise ValueError("'messages' holds prompts and completions; leave these two out")
+        both: dict[str, Any] = {"text": [column], "label": column}
+        given = [name for name in both if filled.get(name) not in (None, [], "", both[name])]
+        if given:
+            raise ValueError(f"'messages' and {given[0]!r} say the same; give 'messages' only")
+        return {**filled, **both}
     for name, stands_for in (("prompt", "text"), ("completion", "label")):
         column = values.get(name)
         if column is None:

@@ -84,13 +84,13 @@ _OF_COMPLETIONS = {
     "Columns and labels may differ": "Columns may differ",
     "  #     text: {text}\n": "  #     prompt: {text}\n",
     "  #     label: {label}\n": "  #     completion: {label}\n",
-    '  #     labels: {{"their name": "our name"}}   '
-    "# quote yes, no, on and off: YAML reads them as true\n": "",
+    '  #     labels: {{"their name": "our name"}}\n': "",
     "max_length: 128           # tokens; the paper takes 300": (
         "max_length: 512           # tokens of prompt and completion together"
     ),
     "  max_length: 128\n": "  max_length: 512\n",
 }
+_OF_CHATS = ("prompt: {text}\n  #     completion: {label}\n", "messages: {label}\n")
 """What a starting file says otherwise where there are prompts and completions."""
 
 
@@ -129,11 +129,14 @@ def starter_file(
     values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
     template = _TEMPLATE
     written = source.model_dump(exclude_defaults=True)
-    if source.completion:
+    if source.completion or source.messages:
         task = "causal-lm"
         written = {name: written[name] for name in written if name not in ("text", "label")}
         for old, new in _OF_COMPLETIONS.items():
+            assert old in template, old
             template = template.replace(old, new)
+        if source.messages:
+            template = template.replace(*_OF_CHATS)
     elif source.choices:
         task = "multiple-choice"
     return template.format(

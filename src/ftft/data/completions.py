@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import HOLDOUT_NAME, DataConfig, DataSource
+from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.holdout import choose_held_out
 from ftft.data.load import HOLDOUT_SEED, assign_ids, data_fingerprint, limited, overlaps
@@ -33,7 +34,8 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
         seed: Decides which training rows are held out.
 
     Returns:
-        Data sets with the texts ``text_0`` (prompt) and ``text_1`` (completion). ``class_names``
+        Data sets with the texts ``text_0`` (prompt) and ``text_1`` (completion); with chats also
+        ``messages``, what stands before the completion, as JSON. ``class_names``
         are the groups of the training data; there are none where no ``group`` column is named.
 
     Raises:
@@ -90,6 +92,7 @@ def _group_of(part: Prepared) -> pa.ChunkedArray:
 def _dataset(name: str, parts: Sequence[Prepared], groups: Sequence[str]) -> LabelledDataset:
     ids = assign_ids(parts)
     slices = dict.fromkeys(column for part in parts for column in part.slices)
+    with_chats = any(part.messages is not None for part in parts)
     codes, tables, start = pa.array(groups, pa.string()), [], 0
     for part in parts:
         nothing = pa.repeat("", len(part))
@@ -101,6 +104,8 @@ def _dataset(name: str, parts: Sequence[Prepared], groups: Sequence[str]) -> Lab
             COMPLETION: part.classes,
             "label": pa.chunked_array([np.asarray(code, dtype=np.int64)]),
         }
+        if with_chats:
+            columns[MESSAGES] = nothing if part.messages is None else part.messages
         columns |= {column: part.slices.get(column, nothing) for column in slices}
         tables.append(limited(pa.table(columns), part))
         start += len(part)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SLICE_PREFIX = "slice:"
 
-# Columns that no person reads: words and tags are shown as one sentence.
-_NOT_SHOWN = ("example_id", "label", "words", "tags")
+# Columns that no person reads: words and tags are shown as one sentence, messages as a text.
+_NOT_SHOWN = ("example_id", "label", "words", "tags", "messages")
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,8 +61,8 @@ class Detected:
         id: A column of unique ids, if there is one with such a name.
         label_values: Label value to its number of rows, the most frequent first.
         rows: Rows of the file.
-        task: What the label is for; of a causal-lm, text and label are prompt and completion, and
-            values are not counted.
+        task: What the label is for; of a causal-lm, text and label are prompt and completion, or
+            both the column of chats, and values are not counted.
         problem: Why the label column does not give classes as it stands, and what to do; empty
             where it does.
     """
@@ -86,7 +86,7 @@ class Detected:
     def source(self) -> DataSource:
         """Return the data source that reads the file this way."""
         found = _source(self.path, self, self.columns, self.text, self.label, self.id)
-        if self.task == CAUSAL_LM:
+        if self.task == CAUSAL_LM and found.messages is None:
             return found.model_copy(update={"prompt": self.text[0], "completion": self.label})
         return found.model_copy(update={"choices": list(self.choices)})
 
@@ -147,8 +147,11 @@ def detect_columns(
 
 
 def _guess_prompt(head: Head) -> tuple[str, str] | None:
-    """A well-known pair of prompt and completion."""
+    """A well-known pair of prompt and completion, or a column of chats twice."""
     by_name = {name.lower(): name for name in head.columns if name}
+    chats = by_name.get("messages")
+    if chats and all(value.startswith("[") for value in head.columns[chats][:20] if value):
+        return chats, chats
     for pair in _PROMPTS:
         if all(part in by_name for part in pair):
             return by_name[pair[0]], by_name[pair[1]]
@@ -208,6 +211,7 @@ def _source(
         columns=None if written.header else list(columns),
         delimiter=written.delimiter,
         escape=written.escape,
+        messages=label if label in texts else None,
     )
 
 

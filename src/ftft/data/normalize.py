@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
+from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.labels import to_classes
 from ftft.data.messages import listed, nearest, rows_named
@@ -32,6 +33,7 @@ class Prepared:
         slices: Slice column name to N values, without nulls.
         rows: For messages: the row of each example in its source, from 1, int64.
         choices: Column of the data set to N choices, empty where a row has fewer.
+        messages: Of chats, the messages before the completion, as JSON.
         remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
     """
 
@@ -43,6 +45,7 @@ class Prepared:
     rows: pa.ChunkedArray
     remarks: tuple[str, ...] = ()
     choices: dict[str, pa.Array] = field(default_factory=dict)
+    messages: pa.Array | None = None
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -118,17 +121,25 @@ def prepare_answers(source: DataSource) -> Prepared:
     """Read a source whose label column holds answers as texts: no classes, nothing mapped.
 
     Neither text nor answer may be missing or blank; with ``drop_empty`` such rows are left out.
+    Chats are taken apart into what stands before the last message, and that message.
 
     Raises:
-        DataError: As for :func:`prepare`.
+        DataError: As for :func:`prepare`; or a chat is not as expected.
     """
     raw, table = read_rows(source)
     table = _with_answers(table, source)
+    texts = tuple(table.column(name) for name in source.text)
+    answers, before = table.column(source.label).combine_chunks(), None
+    if source.messages is not None:
+        chats = read_chats(source, answers.to_pylist(), table.column(ROW).to_pylist())
+        texts, answers = (pa.chunked_array([chats.texts]),), chats.completions
+        before = chats.before
     names = [*source.slices, *([] if source.group is None else [source.group])]
     return Prepared(
         source=source,
-        texts=tuple(table.column(name) for name in source.text),
-        classes=table.column(source.label).combine_chunks(),
+        texts=texts,
+        classes=answers,
+        messages=before,
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in dict.fromkeys(names)},
         rows=table.column(ROW),

@@ -133,7 +133,7 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
             f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
             "token-classification, or name another file or 'format'."
         )
-    return _read_as(chosen, path, dialect_of(source, chosen), wanted, source.choices)
+    return _read_as(chosen, path, dialect_of(source, chosen), wanted, source.nested)
 
 
 def _read_as(
@@ -214,7 +214,7 @@ def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
     # A saved data set is mapped into memory, so damage shows when rows are looked at.
     with reading(Path(source.place), "a data set"):
         table = rows.select_columns(list(wanted)).with_format("arrow")[:]
-        return _named(table, wanted, source.place, rows.features, source.choices)
+        return _named(table, wanted, source.place, rows.features, source.nested)
 
 
 def _named(

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from ftft.data.chats import MESSAGES, whole_chat
 from ftft.data.completions import COMPLETION, PROMPT
 from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import IGNORED_LABEL, INDEX_COLUMN, EncodedDataset, with_lengths
-from ftft.data.messages import listed
-from ftft.errors import DataError, ModelError
+from ftft.data.messages import listed, short
+from ftft.errors import DataError, ModelError, first_line
 
 _AROUND = 8
 
@@ -41,7 +42,9 @@ def encode_completions(
 
     Prompt and completion are tokenised apart, so that a token never holds a part of both, and
     joined; what the tokenizer puts before a text stays before the prompt. The tokenizer's end
-    token follows. What is longer than ``max_length`` is cut at its end.
+    token follows. A chat is written with the tokenizer's chat template; what that writes from
+    the assistant's last words on is the completion. What is longer than ``max_length`` is cut
+    at its end.
 
     Args:
         labelled: N examples.
@@ -52,27 +55,30 @@ def encode_completions(
         The encoded data set, in the same order; ``labels`` are the token ids, -100 in the prompt.
 
     Raises:
-        DataError: A prompt leaves no room for a token of its completion.
-        ModelError: The tokenizer has no end token.
+        DataError: A prompt leaves no room for a token of its completion, or the chat template
+            refuses a chat.
+        ModelError: The tokenizer has no end token, or there are chats and it has no template.
     """
     end = end_token(tokenizer)
     closing = {end, tokenizer.sep_token_id} - {None}
 
     def tokenise(batch: dict[str, list[str]]) -> dict[str, Any]:
-        prompts = tokenizer(batch[PROMPT])["input_ids"]
-        completions = tokenizer(batch[COMPLETION], add_special_tokens=False)["input_ids"]
+        prompts, completions = _token_ids(batch, tokenizer)
         rows: dict[str, Any] = {"input_ids": [], "attention_mask": [], "labels": []}
-        for prompt, completion in zip(prompts, completions, strict=True):
-            while len(prompt) > 1 and prompt[-1] in closing:
+        chats = batch.get(MESSAGES, [""] * len(prompts))
+        for prompt, completion, chat in zip(prompts, completions, chats, strict=True):
+            while not chat and len(prompt) > 1 and prompt[-1] in closing:
                 prompt.pop()
-            ids = [*prompt, *completion, end][:max_length]
+            # A template writes its end itself, and may write a line break after it.
+            ending = [] if chat and end in completion else [end]
+            ids = [*prompt, *completion, *ending][:max_length]
             before = min(len(prompt), len(ids))
             rows["input_ids"].append(ids)
             rows["attention_mask"].append([1] * len(ids))
             rows["labels"].append([IGNORED_LABEL] * before + ids[before:])
         return rows
 
-    texts = [PROMPT, COMPLETION]
+    texts = [PROMPT, COMPLETION, *([MESSAGES] if MESSAGES in labelled.table.column_names else [])]
     rows = labelled.rows.select_columns(texts).map(
         tokenise,
         batched=True,
@@ -85,6 +91,54 @@ def encode_completions(
     return encoded
 
 
+def _token_ids(batch: dict[str, list[str]], tokenizer: Any) -> tuple[list[Any], list[Any]]:
+    """Token ids of prompts and of completions."""
+    pairs = list(zip(batch[PROMPT], batch[COMPLETION], strict=True))
+    chats = batch.get(MESSAGES, [""] * len(pairs))
+    pairs = [
+        _written(tokenizer, chat, completion) if chat else (prompt, completion)
+        for chat, (prompt, completion) in zip(chats, pairs, strict=True)
+    ]
+    # What a template writes has the special tokens already.
+    prompts = [
+        tokenizer(prompt, add_special_tokens=not chat)["input_ids"]
+        for chat, (prompt, _) in zip(chats, pairs, strict=True)
+    ]
+    completions = tokenizer([pair[1] for pair in pairs], add_special_tokens=False)["input_ids"]
+    return prompts, completions
+
+
+def _written(tokenizer: Any, before: str, completion: str) -> tuple[str, str]:
+    """A chat as the template writes it, cut before the assistant's last words."""
+    name = tokenizer.name_or_path
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"model {name}: its tokenizer has no chat template, so it cannot be known how a chat "
+            "is written. Name a model that was made for chats, save the tokenizer with a "
+            "chat_template, or write prompts and completions in place of messages."
+        )
+    chat = whole_chat(before, completion)
+    try:
+        prompt = tokenizer.apply_chat_template(
+            chat[:-1], tokenize=False, add_generation_prompt=True
+        )
+        everything = tokenizer.apply_chat_template(chat, tokenize=False)
+    # A template is a program of the model's authors: it may raise anything.
+    except Exception as error:
+        raise DataError(
+            f"model {name}: its chat template refuses the chat that ends with "
+            f"{short(completion)}: {first_line(error)}. Bring the messages into the order that "
+            "the model expects, or take the chat out of the data."
+        ) from error
+    if not everything.startswith(prompt):
+        raise DataError(
+            f"model {name}: its chat template writes the chat that ends with {short(completion)} "
+            "otherwise than the prompt before it, so it cannot be known where the completion "
+            "begins. Use another template, or write prompts and completions in place of messages."
+        )
+    return prompt, everything[len(prompt) :]
+
+
 def check_prompts(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> None:
     """Look for prompts that leave no room for a completion, without tokenising all of them.
 
@@ -93,7 +147,10 @@ def check_prompts(labelled: LabelledDataset, tokenizer: Any, *, max_length: int)
     """
     # A token has at least a byte, but for the few that a tokenizer puts around a text.
     size = pc.binary_length(labelled.table.column(PROMPT)).to_numpy()
-    long = labelled.example_ids.take(pa.array(np.flatnonzero(size + _AROUND >= max_length)))
+    is_long = size + _AROUND >= max_length
+    if MESSAGES in labelled.table.column_names:  # nobody knows how much a template adds
+        is_long |= pc.not_equal(labelled.table.column(MESSAGES), "").to_numpy()
+    long = labelled.example_ids.take(pa.array(np.flatnonzero(is_long)))
     if len(long):
         encode_completions(labelled.take(long), tokenizer, max_length=max_length)
 

@@ -1,0 +1,116 @@
+"""Chats: lists of messages, of which the last one, the assistant's, is the completion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ftft.config.data import DataSource
+from ftft.data.messages import rows_named
+from ftft.errors import DataError
+
+MESSAGES = "messages"
+"""The column of a data set with the messages before the completion, as JSON; of no chat, empty."""
+
+_ROLES = ("system", "developer", "user", "assistant")
+_WANTED = (
+    'A list of messages such as [{"role": "user", "content": "…"}, {"role": "assistant", '
+    '"content": "…"}] was expected, the last one the assistant\'s.'
+)
+
+
+@dataclass(frozen=True)
+class Chats:
+    """The chats of a source, one a row.
+
+    Attributes:
+        before: The messages before the last one, as JSON; they end with the user's.
+        texts: The same for people to read.
+        completions: What the assistant says at the end.
+    """
+
+    before: pa.Array
+    texts: pa.Array
+    completions: pa.Array
+
+
+def read_chats(source: DataSource, cells: Sequence[str | None], rows: Sequence[int]) -> Chats:
+    """Take chats apart.
+
+    Args:
+        source: Where they come from; for messages.
+        cells: A list of messages each, as JSON.
+        rows: The row of each in its source, from 1.
+
+    Raises:
+        DataError: A cell is no list of messages with role and content, or does not end with
+            words of the assistant after another's.
+    """
+    problems: dict[str, list[int]] = {}
+    parsed: list[list[dict[str, str]]] = []
+    for row, cell in zip(rows, cells, strict=True):
+        chat = _messages(cell)
+        problem = chat if isinstance(chat, str) else _problem(chat)
+        if problem or isinstance(chat, str):
+            problems.setdefault(problem, []).append(row)
+        else:
+            parsed.append(chat)
+    if problems:
+        found = "; ".join(f"{rows_named(bad)}: {what}" for what, bad in problems.items())
+        raise DataError(
+            f"{source.place}, column {source.label!r}: {found}. {_WANTED} Repair these rows, or "
+            "take them out of the data."
+        )
+    return Chats(
+        before=pa.array([json.dumps(one[:-1], ensure_ascii=False) for one in parsed], pa.string()),
+        texts=pa.array([_readable(one[:-1]) for one in parsed], pa.string()),
+        completions=pa.array([one[-1]["content"] for one in parsed], pa.string()),
+    )
+
+
+def whole_chat(before: str, completion: str) -> list[dict[str, str]]:
+    """The messages of a chat, the completion as the last of them."""
+    return [*json.loads(before), {"role": "assistant", "content": completion}]
+
+
+def _messages(cell: str | None) -> list[dict[str, str]] | str:
+    """The messages of a cell, with role and content only; or what is wrong with it."""
+    try:
+        chat = json.loads(cell or "null")
+    except (ValueError, RecursionError):
+        return "no list of messages"
+    if not isinstance(chat, list) or not chat:
+        return "no list of messages"
+    if not all(isinstance(one, dict) and _are_texts(one) for one in chat):
+        return "a message without a role and a content that are texts"
+    return [{"role": one["role"], "content": one["content"]} for one in chat]
+
+
+def _are_texts(message: dict[str, Any]) -> bool:
+    return all(isinstance(message.get(name), str) for name in ("role", "content"))
+
+
+def _problem(chat: Sequence[dict[str, str]]) -> str:
+    unknown = next((one["role"] for one in chat if one["role"] not in _ROLES), None)
+    if unknown is not None:
+        return f"the role {unknown[:20]!r}, where ftft knows {', '.join(_ROLES)}"
+    if chat[-1]["role"] != "assistant":
+        return "the last message is not the assistant's"
+    if not chat[-1]["content"].strip():
+        return "the assistant's last message is empty"
+    if len(chat) < 2 or chat[-2]["role"] == "assistant":
+        return "no message of the user before the assistant's last one"
+    return ""
+
+
+def _readable(chat: Sequence[dict[str, str]]) -> str:
+    return "\n\n".join(_lines(chat))
+
+
+def _lines(chat: Sequence[dict[str, str]]) -> Iterator[str]:
+    for message in chat:
+        yield f"{message['role']}: {message['content']}"
