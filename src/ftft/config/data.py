@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from ftft.config.answers import text_and_label
 from ftft.config.values import (
     ColumnNames,
     Conditions,
@@ -111,7 +112,7 @@ class DataSource(_Model):
     @model_validator(mode="before")
     @classmethod
     def _prompt_is_the_text(cls, values: Any) -> Any:
-        return _with_prompt(values)
+        return text_and_label(values)
 
     @field_validator("path", "hub")
     @classmethod
@@ -242,31 +243,6 @@ class EvaluationSet(DataSource):
         if "labels" not in given:
             update |= {name: getattr(train, name) for name in ("labels", "label_separator")}
         return self.model_copy(update=update)
-
-
-def _with_prompt(values: Any) -> Any:
-    """Let ``prompt`` and ``completion``, or ``messages``, stand for ``text`` and ``label``."""
-    if not isinstance(values, dict) or not {"prompt", "completion", "messages"} & values.keys():
-        return values
-    filled = dict(values)
-    column = values.get("messages")
-    if column is not None:
-        if any(filled.get(name) for name in ("prompt", "completion")):
-            raise ValueError("'messages' holds prompts and completions; leave these two out")
-        both: dict[str, Any] = {"text": [column], "label": column}
-        given = [name for name in both if filled.get(name) not in (None, [], "", both[name])]
-        if given:
-            raise ValueError(f"'messages' and {given[0]!r} say the same; give 'messages' only")
-        return {**filled, **both}
-    for name, stands_for in (("prompt", "text"), ("completion", "label")):
-        column = values.get(name)
-        if column is None:
-            continue
-        usual = [column] if stands_for == "text" else column
-        if filled.get(stands_for) not in (None, [], "", usual):
-            raise ValueError(f"{name!r} and {stands_for!r} say the same; give one of them")
-        filled[stands_for] = usual
-    return filled
 
 
 def _as_sources(value: object) -> object:
