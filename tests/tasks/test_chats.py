@@ -83,6 +83,8 @@ def test_a_whole_run(chatting, tmp_path, ftft, monkeypatch):
     ).example_ids.to_pylist()
     written = {row["id"]: chat(row) for row in commands(64)}
     assert all(line["messages"] == written[line["example_id"]] for line in lines)
+    read = Dataset.from_json("picked.jsonl", cache_dir=str(tmp_path / "cache"))
+    assert [list(one) for one in read["messages"]] == [line["messages"] for line in lines]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
