@@ -58,15 +58,16 @@ def init(
         if tagged is None:
             detected = detect_columns(data, text or None, label)
             source, values, task = detected.source(), detected.label_values, detected.task
+            problem = detected.problem
         else:
-            (source, values), task = tagged, "token-classification"
+            (source, values), task, problem = tagged, "token-classification", ""
     except ValidationError as error:
         problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
         raise ConfigError(f"{data}: {'; '.join(problems)}") from error
     small, large = _MODELS.get(task, _MODELS["classification"])
     reference, main = reference or small, main or large
-    if detected.problem:
-        say(f"note: this experiment cannot run as it stands. {detected.problem}")
+    if problem:
+        say(f"note: this experiment cannot run as it stands. {problem}")
     if output is None:
         typer.echo(starter_file(source, values, reference, main, name, task))
         return
