@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from ftft.dynamics import TrainingDynamics, read_dynamics
-from ftft.results.read import RunFolder, RunResult, read_run
+from ftft.results.read import Results, read_run
+from ftft.results.run import RunResult
 from ftft.transfer import DevScore, Preflight, Signals, preflight, selections_by_point, signals
 from ftft.transfer.agreement import overlap_of, spearman
 from ftft.transfer.early_stopping import Settling
@@ -57,11 +58,11 @@ def read_rung(run: RunResult, dev: DevScore, others: dict[str, float]) -> Rung:
     """One reference; for DM the main model, on ERM's dynamics."""
     itself = run.method == "dm"
     place = ("erm", run.main) if itself else ("reference", str(run.reference))
-    dynamics = read_dynamics(run.folder.joinpath(*place, f"seed-{run.seed}", "dynamics"))
+    dynamics = read_dynamics(run.place.joinpath(*place, f"seed-{run.seed}", "dynamics"))
     found = signals(dynamics)
     score = ood(run)
     return Rung(
-        data=run.folder.name,
+        data=run.place.name,
         seed=run.seed,
         name="main-itself" if itself else str(run.reference),
         signals=found,
@@ -89,7 +90,7 @@ def read_ladder(studies: list[Path]) -> list[Rung]:
     return rungs
 
 
-def of_seed(folder: RunFolder, runs: list[RunResult]) -> list[Rung]:
+def of_seed(folder: Results, runs: list[RunResult]) -> list[Rung]:
     """All references with one seed, and the main model as its own; none while some is missing."""
     baselines = {run.method: run for run in runs if run.method != "ftft"}
     by_reference = [run for run in runs if run.method == "ftft"]

@@ -18,12 +18,11 @@ from ftft.cli.show_study import show_summary
 from ftft.config.load import load_experiment
 from ftft.demo.prepare import RegionTruth, prepare_demo, region_truth
 from ftft.experiment.pipeline import run
-from ftft.results.aggregate import aggregate
-from ftft.results.read import RunFolder, read_run
+from ftft.results.read import Results, read_run
 from ftft.study.summary import Summary
 
 
-def run_seed(folder: Path, seed: int, overrides: list[str]) -> tuple[RunFolder, list[RegionTruth]]:
+def run_seed(folder: Path, seed: int, overrides: list[str]) -> tuple[Results, list[RegionTruth]]:
     """The whole demo with one seed of data and training."""
     place = folder / f"seed-{seed}"
     file = prepare_demo(place, seed=seed)
@@ -56,7 +55,7 @@ def main() -> None:
     found = [run_seed(given.folder, seed, given.overrides) for seed in given.seeds]
     runs = [one for folder, _ in found for one in folder.runs]
     whole = replace(found[0][0], runs=tuple(runs))
-    show_summary(Summary(given.folder, (whole,), aggregate(runs)))
+    show_summary(Summary(given.folder, (whole,)))
     show_regions(together([truth for _, truth in found]))
 
 

@@ -27,9 +27,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
+from fake_runs import Made, write_run
 from ftft.report.html import write_report
 from ftft.results.read import read_run
-from generated import Made, write_run
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu-sandbox", "--no-first-run"]
 FRAMES = 60

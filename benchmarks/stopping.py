@@ -27,6 +27,7 @@ from ftft.config.schema import Experiment
 from ftft.dynamics import TrainingDynamics, read_dynamics
 from ftft.errors import FtftError
 from ftft.evaluation.metrics import SetScores
+from ftft.evaluation.training import Training
 from ftft.experiment.stages import Stages
 from ftft.results.intervals import paired
 from ftft.results.read import read_run
@@ -35,7 +36,6 @@ from ftft.selection.strategies import CLUSTERS, select
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy, open_study
 from ftft.study.run_task import Done
-from ftft.training.finetune import FineTuned
 from ftft.workspace.workspace import Workspace
 
 
@@ -113,7 +113,7 @@ def compare(opened: OpenStudy, task: Task, done: Done, points: int) -> Pair | No
     run, part = done.run, points / len(dynamics.epochs)
     assert run is not None
     assert run.reference is not None, "a cell on a selection has one"
-    main = FineTuned.from_dict(trained.folder, trained.result)
+    main = Training.from_dict(trained.result)
     reference, erm = run.reference.cost.total.flops, erm_flops(reading, task)
     return Pair(
         stopped=ood(stages, scores),

@@ -17,9 +17,9 @@ MAPS = BASE | {"dynamics", "cartography"}
 CHOICE = MAPS | {"selection", "transfer"}
 TASKS = DATA | {"dynamics", "evaluation", "tasks"}
 TRAINING = TASKS | {"training"}
-RESULTS = TRAINING | {"cartography", "transfer", "workspace", "results"}
+RESULTS = BASE | {"config", "cartography", "evaluation", "workspace"}
 REPORT = TASKS | CHOICE | {"workspace", "results", "report"}
-EXPERIMENT = RESULTS | REPORT | {"experiment"}
+EXPERIMENT = TRAINING | REPORT | {"experiment"}
 
 # Part -> the parts it may import, and the packages from outside; from the bottom up.
 TABLE = {
@@ -32,17 +32,19 @@ TABLE = {
     "selection": (MAPS | {"data"}, {"numpy", "pyarrow"}),
     "transfer": (MAPS, {"numpy", "pyarrow", "scipy"}),
     "evaluation": (BASE, {"numpy"}),
+    # What a training came to, without torch: its scores and its cost.
     # Light but for what is imported inside methods, so that reports can ask a task.
     "tasks": (TASKS, {"torch", "transformers", "numpy", "pyarrow"}),
     # Metrics are pure NumPy, so training may score development sets with them.
     "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy"}),
     "workspace": (BASE, {"filelock"}),
+    # Plain values: results know of no training, no stage and no torch.
     "results": (RESULTS, {"numpy", "pyarrow", "scipy"}),
     # It reads what a run left in its folder, so that it needs no torch.
     "report": (REPORT, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
     "experiment": (EXPERIMENT, {"numpy"}),
     "study": (EXPERIMENT, {"datasets", "ray"}),
-    "sharing": (RESULTS | CHOICE, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
+    "sharing": (TRAINING | REPORT - {"report"}, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
     "demo": (BASE | CHOICE | {"config", "workspace"}, set()),
     "cli": (
         EXPERIMENT | {"study", "sharing", "demo"},
@@ -187,6 +189,8 @@ for name in ftft.__all__:
     if name not in ("run", "RecordDynamics"):
         getattr(ftft, name)
         assert not heavy & set(sys.modules), name
+import ftft.results.record, ftft.report.html, ftft.study.summary
+assert not heavy & set(sys.modules), "results"
 """
 
 

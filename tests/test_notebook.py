@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fake_runs import result, results
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.container import TrainingDynamics
-from ftft.results.collect import Results
-from ftft.results.read import RunFolder
+from ftft.results.verdict import verdict
 from ftft.selection.strategies import select
 from ftft.utils.notebook import html_table
-from study_tools import result
 
 NASTY = '<script>alert("x")</script>&'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -100,17 +98,18 @@ def test_of_many_labels_the_first_are_shown():
     assert "(10 more rows)" in html
 
 
-def test_results_show_scores_and_costs_by_method():
-    run = result(ood=0.6, score=0.9, estimated=True)
-    other = result(seed=1, ood=0.64, score=0.92, estimated=True)
-    runs = tuple(replace(one, ood_scores={NASTY: one.ood_score}) for one in (run, other))
-    sets = {"dev": {"dev": 9}, "dev_ood": {}, "test": {}, "test_ood": {NASTY: 9}}
-    values = {"experiment": NASTY, "metric": "macro_f1", "data": {"sets": sets}}
-    html = Results(RunFolder(Path("run"), values, runs), Path("results.json"))._repr_html_()
+def test_results_show_the_verdict_with_scores_and_costs_by_method():
+    run = result(ood=0.6, id_score=0.9, estimated=True)
+    other = result(seed=1, ood=0.64, id_score=0.92, estimated=True)
+    runs = [replace(one, ood_scores={NASTY: one.ood_score}) for one in (run, other)]
+    found = results(runs, sets=(NASTY,)).renamed(NASTY)
+    found = replace(found, values={**found.values, "metric": "macro_f1"})
+    html = found._repr_html_()
     headers, row = cells(html)
-    assert headers == ["method", "seeds", "ID (dev)", NASTY, "FLOPs / ERM", "seconds / ERM"]
-    assert row == ["FTFT", "2", "91.0 ± 1.4", "62.0 ± 2.8", "1.00", "~0.50"]
+    assert headers == ["method", "seeds", "ID", f"OOD ({NASTY})", "FLOPs / ERM", "seconds / ERM"]
+    assert row == ["FTFT", "2", "91.0 ± 1.4", "62.0 [36.6, 87.4]", "1.00", "~0.50"]
     assert f"{next(parsed(html).iter('caption')).text}".startswith(f"{NASTY}: macro-F1")
+    assert next(parsed(html).iter("p")).text == verdict(found).sentence
 
 
 def test_numbers_are_set_to_the_right():

@@ -214,7 +214,7 @@ class TestResults:
             assert row.ood_scores["ood"].deviation == pytest.approx(np.std(ood, ddof=1))
             assert row.flops.mean == pytest.approx(np.mean(flops))
         assert whole.results.values == whole.values
-        assert whole.results.run.id_sets == ("test",)
+        assert whole.results.id_sets == ("test",)
 
     @pytest.mark.parametrize("method", ["erm_budget", "random_budget"])
     def test_equal_cost_is_what_ftft_cost_with_its_reference(self, whole, method):
@@ -535,7 +535,7 @@ class TestOtherProtocols:
         assert again.done == {"scores/ftft/seed-0"}
         assert again.one("ftft")["scores"]["test"] == {}
         (row,) = again.results.rows
-        assert again.results.run.id_sets == ("dev",)
+        assert again.results.id_sets == ("dev",)
         assert row.id_score.mean == again.one("ftft")["scores"]["dev"]["dev"]["accuracy"]
         assert (row.ood_scores, row.ood_score) == ({}, None)
 

@@ -4,53 +4,33 @@ from pathlib import Path
 
 import pytest
 
+from fake_runs import record, values_of
 from ftft.cli.show import show_regions, show_results
 from ftft.demo.prepare import RegionTruth
-from ftft.results.collect import Results
-from ftft.results.read import run_folder
+from ftft.results.read import results_of
 
 COST = {"erm": 1.0, "erm_budget": 0.5, "random": 0.3, "ftft": 0.5}
 
 
-def record(method, seed, ood, estimated=False):
-    scores = {f"far{i}": score + seed / 100 for i, score in enumerate(ood)}
-    found = {name: {"macro_f1": score} for name, score in {"test": 0.9, **scores}.items()}
-    cost = COST[method]
-    return {
-        "method": method,
-        "seed": seed,
-        "reference": "small" if method in ("ftft", "erm_budget") else None,
-        "main": "large",
-        "strategy": {"ftft": "ambiguous", "random": "random"}.get(method),
-        "fraction": 0.33 if method in ("ftft", "random") else 1.0,
-        "selected": 33,
-        "steps": {"main": 10, "erm": 30},
-        "cost": {
-            "relative_to_erm": {"flops": cost, "seconds": cost},
-            "erm_estimated": estimated,
-            "flops": {"reference": 0.0, "main": cost, "evaluation": 0.0, "total": cost},
-        },
-        "scores": {"dev": {"dev": {"macro_f1": 0.9}}, "test": found},
-        "history": [{"step": 10, "dev_macro_f1": 0.9}],
-    }
-
-
 def results(ood=(0.8,), *, seeds=(0, 1, 2), estimated=False, **others):
     """FTFT with these scores, and other methods with theirs."""
-    of_methods = {**others, "ftft": ood}
-    sets = {"dev": {"dev": 9}, "dev_ood": {}, "test": {"test": 9}}
-    sets["test_ood"] = {f"far{i}": 9 for i in range(len(ood))}
-    values = {
-        "experiment": "tiny",
-        "metric": "macro_f1",
-        "data": {"sets": sets, "train_examples": 100},
-        "runs": [
-            record(method, seed, scores, estimated)
-            for method, scores in of_methods.items()
-            for seed in seeds
-        ],
-    }
-    return Results(run_folder(values, Path("run")), Path("run/results.json"))
+    sets = [f"far{i}" for i in range(len(ood))]
+    records = [
+        record(
+            method,
+            seed,
+            score=0.9,
+            ood=dict(zip(sets, (score + seed / 100 for score in scores), strict=False)),
+            parts=(0.0, COST[method], 0.0),
+            seconds=1.0,
+            metric="macro_f1",
+        )
+        for method, scores in {**others, "ftft": ood}.items()
+        for seed in seeds
+    ]
+    for one in records:
+        one["cost"]["erm_estimated"] = estimated
+    return results_of(values_of(records, metric="macro_f1", sets=sets), Path("run"))
 
 
 def shown(capsys, *args, **kwargs):
@@ -69,7 +49,7 @@ def test_the_terminal_says_what_the_report_says(capsys):
     given = results((0.85,), erm=(0.8,), erm_budget=(0.7,), random=(0.75,))
     show_results(given)
     out = capsys.readouterr().out
-    found = verdict(given.run)
+    found = verdict(given)
     assert all(line in out for line in (found.sentence, *found.remarks))
     assert "Against ERM at the same cost, the reference counted in: +15.0 points" in out
     assert "Against a random subset of the same size and budget: +10.0 points" in out
@@ -108,14 +88,13 @@ def test_table(capsys):
     for title in ("ID", "far0", "far1", "OOD mean", "OOD − ERM", "FLOPs / ERM"):
         assert title in header
     assert row_of(out, "ERM")[-2:] == ["1.00", "1.00"]
-    assert row_of(out, "ERM at FTFT's cost")[-2:] == ["0.50", "0.50"]
+    assert row_of(out, "ERM, equal cost")[-2:] == ["0.50", "0.50"]
     assert any(cell.startswith("+5.0") for cell in row_of(out, "FTFT"))
     assert "Against ERM at the same cost, the reference counted in: +15.0 points" in out
 
 
 def test_names_are_no_markup(capsys):
-    given = results(erm=(0.5,))
-    given.values["experiment"] = "[red]"
+    given = results(erm=(0.5,)).renamed("[red]")
     show_results(given)
     assert "[red]" in capsys.readouterr().out
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from fake_runs import EVIL, ODD_IDS, Made, write_run
 from ftft.report.html import write_report
 from ftft.results.read import read_run
-from generated import EVIL, ODD_IDS, Made, write_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = [
@@ -92,7 +92,7 @@ def runs(tmp_path_factory):
     first = Made(
         marks=EVIL, ids=ODD_IDS, sources=sources, seeds=(0, 1), gains=(0.024, 0.026), name="made"
     )
-    other = Made(examples=200, ood=False, methods=("ftft",), seeds=(0,), name="other")
+    other = Made(examples=200, sets=(), methods=("ftft",), seeds=(0,), name="other")
     return write_run(folder / "one", first), write_run(folder / "two", other)
 
 

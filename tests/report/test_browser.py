@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 
+from fake_runs import EVIL, ODD_IDS, Made, datamap, write_run
 from ftft.cartography import read_coordinates, write_coordinates
 from ftft.report.html import MOST_BYTES, write_report
 from ftft.report.map_page import read_maps, write_maps
 from ftft.results.read import read_run
 from ftft.selection.strategies import select
-from generated import EVIL, ODD_IDS, Made, datamap, write_run
 
 MADE = Made(ids=ODD_IDS, seeds=(0, 1))
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.container import BarContainer
 
+from fake_runs import Made, made_record, made_values, make_map, make_run, record, write_values
 from ftft.cartography.datamap import AMBIGUOUS, REGIONS, DataMap
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError, FtftError, WorkspaceError
@@ -26,11 +27,10 @@ from ftft.report.figures import (
     write_figure,
     write_figures,
 )
+from ftft.results.aggregate import aggregate, by_cell, cell_names
 from ftft.results.read import read_run
-from ftft.results.rows import cell_names, rows_of, runs_by_cell
 from ftft.selection.strategies import select
 from ftft.transfer.agreement import agreement
-from made_runs import make_map, make_run, record
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ class TestRuns:
         }
         for one in run.runs:
             assert (round(one.flops, 6), round(one.ood_score * 100, 6)) in marks
-        for row in rows_of([run]):
+        for row in aggregate(run.runs):
             assert (round(row.flops.mean, 6), round(row.ood_score.mean * 100, 6)) in marks
         assert axes.get_ylabel() == "OOD test accuracy (%)"
 
@@ -136,11 +136,9 @@ class TestRuns:
         assert len(draw_curves([run, other]).axes) == 4
 
     def test_many_references_are_distinguished(self, tmp_path):
-        entries = [record("ftft", 0, reference=f"small-{number}") for number in range(8)]
-        run = make_run(tmp_path / "many", methods=(), maps=False)
-        values = json.loads((run.folder / "results.json").read_text())
-        (run.folder / "results.json").write_text(json.dumps(values | {"runs": entries}))
-        run = read_run(run.folder)
+        entries = [made_record(Made(), "ftft", reference=f"small-{n}") for n in range(8)]
+        values = made_values(Made()) | {"runs": entries}
+        run = read_run(write_values(tmp_path, values))
         pareto, curves = draw_pareto([run]).axes[0], draw_curves([run]).axes[0]
         large = [line for line in pareto.lines if line.get_markersize() == 8]
         assert len({(line.get_marker(), line.get_fillstyle()) for line in large}) == 8
@@ -169,21 +167,22 @@ class TestRuns:
         assert [axes.axison for axes in drawn] == [True, True, True, False]
 
     def test_a_learning_curve_ends_at_the_cost_of_its_run(self, run):
+        costs = [run.flops for run in run.runs] + [row.flops.mean for row in run.rows]
         for axes in draw_curves([run]).axes:
             ends = {round(line.get_xdata()[-1], 6) for line in axes.lines if len(line.get_xdata())}
-            assert ends == {0.25, 0.5, 1.0, 2.0}
+            assert ends == {round(cost, 6) for cost in costs}
 
     def test_a_learning_curve_starts_when_the_reference_is_paid(self, run):
         axes = draw_curves([run]).axes[0]
         starts = {line.get_label(): line.get_xdata()[0] for line in axes.lines}
         assert starts["DM"] > 1.0
-        # 0.2 for the reference, and 10 of 40 steps of the rest.
-        assert starts["FTFT"] == pytest.approx(0.2 + 0.3 / 4)
+        # 0.25 for the reference, and 10 of 40 steps of the rest; the second seed costs 1% more.
+        assert starts["FTFT"] == pytest.approx(1.005 * (0.25 + 0.28 / 4))
 
     def test_the_parts_of_a_cost_add_up(self, run):
         axes = draw_cost([run]).axes[0]
         ends = [bar.get_x() + bar.get_width() for bar in axes.containers[-1]]
-        assert ends == pytest.approx([1.0, 0.25, 2.0, 0.5])
+        assert ends == pytest.approx([1.0, 1.005 * 0.27, 1.005 * 2.0, 1.005 * 0.53])
         assert [tick.get_text() for tick in axes.get_yticklabels()] == [
             *("ERM", "random", "DM", "FTFT")
         ]
@@ -196,15 +195,15 @@ class TestRuns:
 
     def test_folders_that_differ_in_something_else_are_distinguished(self, run, tmp_path):
         other = make_run(tmp_path / "half", methods=("ftft",), seeds=(0, 1), maps=False)
-        rows = rows_of([run, other])
+        rows = aggregate([*run.runs, *other.runs])
         assert [row.cell.variant for row in rows] == ["", "", "", "run", "half"]
         names = cell_names([row.cell for row in rows])
         assert list(names.values()) == ["ERM", "random", "DM", "FTFT, run", "FTFT, half"]
-        assert [len(runs) for runs in runs_by_cell([run, other]).values()] == [2] * 5
+        assert [len(runs) for runs in by_cell([*run.runs, *other.runs]).values()] == [2] * 5
 
     def test_more_seeds_of_the_same_experiment_are_put_together(self, run, tmp_path):
         more = make_run(tmp_path / "more", methods=("ftft",), seeds=(2, 3), maps=False)
-        *_, ftft = rows_of([run, more])
+        *_, ftft = aggregate([*run.runs, *more.runs])
         assert ftft.seeds == (0, 1, 2, 3)
 
 
@@ -228,7 +227,7 @@ class TestSelection:
 
     def test_a_selection_from_another_map_is_an_error(self):
         chosen = select(make_map(examples=400), "random", 1.0)
-        with pytest.raises(DynamicsError, match="holds the example 't3"):
+        with pytest.raises(DynamicsError, match="holds the example 'ex-3"):
             draw_selection([make_map()], [chosen])
 
 

@@ -10,27 +10,25 @@ from pathlib import Path
 import pytest
 
 import ftft.report
+from fake_runs import Made, made_values, write_run, write_values
 from ftft import DataMap, select
 from ftft.errors import FtftError
 from ftft.report.encode import page_json
 from ftft.report.html import page, write_report
 from ftft.report.views import read_view
-from ftft.results.read import read_run
-from ftft.results.rows import told_apart
+from ftft.results.read import read_run, told_apart
 from ftft.results.verdict import LOST, OPEN, WON, verdict
-from generated import Made, results, write_run
 
 STATIC = Path(ftft.report.__file__).parent / "static"
 
 
 def run_of(folder, made, change=None):
     """The results of a generated run, without its maps."""
-    values = results(made)
+    values = made_values(made)
     if change is not None:
         change(values)
     folder.mkdir(exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(values), encoding="utf-8")
-    return read_run(folder)
+    return read_run(write_values(folder, values))
 
 
 def test_a_win_is_said(tmp_path):
@@ -77,7 +75,7 @@ def test_a_missing_erm_is_said(tmp_path):
 
 
 def test_missing_ood_sets_are_said(tmp_path):
-    found = verdict(run_of(tmp_path, Made(ood=False)))
+    found = verdict(run_of(tmp_path, Made(sets=())))
     assert "in distribution" in found.sentence
     assert found.tiles[0].value == "–"
     assert any("nothing is known about robustness" in remark for remark in found.remarks)

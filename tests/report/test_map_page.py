@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from fake_runs import Made, dynamics, make_map
 from ftft import DataMap
 from ftft.cartography import read_coordinates, write_coordinates
 from ftft.dynamics import write_dynamics
 from ftft.report.map_page import is_map, read_maps, write_maps
-from made_runs import dynamics, make_map
 
 
 def about(path):
@@ -50,8 +50,8 @@ def test_an_imported_map(imported, tmp_path):
 
 def test_dynamics_have_curves_and_several_maps_are_distinguished(tmp_path):
     for name in ("one", "two"):
-        write_dynamics(tmp_path / name / "dynamics", dynamics(examples=50))
-        DataMap.from_dynamics(dynamics(examples=50)).write(tmp_path / name / "map.parquet")
+        write_dynamics(tmp_path / name / "dynamics", dynamics(Made(examples=50)))
+        DataMap.from_dynamics(dynamics(Made(examples=50))).write(tmp_path / name / "map.parquet")
     paths = [tmp_path / "one/dynamics", tmp_path / "two"]
     assert all(map(is_map, [*paths, tmp_path / "one/map.parquet", tmp_path / "one"]))
     found, _ = about(write_maps(read_maps(paths), tmp_path / "report.html"))

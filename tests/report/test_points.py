@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from fake_runs import Made, datamap, write_run
 from ftft.report import map_payload
 from ftft.report.html import page
 from ftft.report.map_payload import explorer
@@ -15,7 +16,6 @@ from ftft.report.sampling import shown_rows
 from ftft.report.texts import ROWS_PER_BLOCK, packed_texts
 from ftft.report.views import read_view
 from ftft.results.read import read_run
-from generated import Made, datamap, write_run
 
 MADE = Made(seeds=(0, 1))
 

@@ -1,12 +1,16 @@
 """Rows over seeds: what belongs together, what is compared to what."""
 
+import csv
+import io
 import json
+from dataclasses import replace
 
 import pytest
 
+from fake_runs import result
 from ftft.results.aggregate import aggregate
+from ftft.results.documents import table_text
 from ftft.results.read import read_run
-from study_tools import result
 
 
 def grid():
@@ -26,6 +30,10 @@ def grid():
             result("ftft", seed, ood=0.1, experiment="other"),
         ]
     return runs
+
+
+def from_csv(runs):
+    return list(csv.DictReader(io.StringIO(table_text(aggregate(runs), "csv"))))
 
 
 def row(rows, method, reference=None, variant=""):
@@ -84,6 +92,24 @@ def test_no_out_of_distribution_set():
     (one,) = aggregate([result(ood=None)])
     assert one.ood_score is None
     assert one.ood_scores == {}
+
+
+def test_csv_has_a_column_for_each_figure():
+    rows = from_csv([*grid(), result("erm", experiment="third", ood=None)])
+    one = next(one for one in rows if one["budget"] == "0.5" and one["method"] == "ftft")
+    assert float(one["ood_mean"]) == pytest.approx(0.81)
+    assert float(one["ood_versus_erm_mean"]) == pytest.approx(0.06)
+    assert one["ood_versus_erm_pairs"] == "2"
+    assert rows[-1]["ood_mean"] == ""
+    assert "ood_versus_erm_bootstrap_low" not in one
+
+
+def test_a_set_that_is_called_like_the_end_of_an_interval():
+    sets = {"low": 0.25, "high": 0.5, "deviation": 0.75}
+    (one,) = from_csv([replace(result(seed=n), ood_scores=sets) for n in (0, 1)])
+    assert [float(one[f"ood_set_{name}_mean"]) for name in sets] == list(sets.values())
+    ends = float(one["ood_low"]), float(one["ood_deviation"])
+    assert ends == (pytest.approx(0.7), pytest.approx(0.0))
 
 
 RECORD = {

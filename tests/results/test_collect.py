@@ -2,50 +2,36 @@
 
 import json
 import math
-from types import SimpleNamespace
 
 import pytest
 
 from ftft.evaluation.metrics import SetScores
-from ftft.results.collect import collect, environment
-from ftft.results.record import ErmCost, MethodRun, cost_record, run_record
-from ftft.training.cost import Amount, TrainingCost
-from ftft.training.finetune import FineTuned
-from ftft.workspace.workspace import Stage, Workspace
+from ftft.evaluation.training import Amount, Training, TrainingCost
+from ftft.results.record import ErmCost, MethodRun, collect, cost_record, run_record
+from ftft.results.run import Cell
+from ftft.utils.environment import environment
+from ftft.workspace.workspace import Workspace
 
 
-def tuned(tmp_path, training, evaluation, *, accuracy=0.5, steps=10):
-    return FineTuned(
-        model_folder=tmp_path / "model",
-        dynamics_folder=None,
+def tuned(training, evaluation, *, accuracy=0.5, steps=10):
+    scores = {"dev_accuracy": accuracy, "dev_macro_f1": accuracy, "watched": accuracy}
+    return Training(
         steps=steps,
         kept_step=steps,
         precision="fp32",
         cost=TrainingCost(Amount(*training), Amount(*evaluation), 0.5, 2.0, 1000),
         dev_scores={"dev": {"accuracy": accuracy, "macro_f1": accuracy}},
-        history=[
-            {
-                "step": steps,
-                "dev_accuracy": accuracy,
-                "dev_macro_f1": accuracy,
-                "watched": accuracy,
-            }
-        ],
+        history=[{"step": steps} | scores],
     )
 
 
-def method_run(tmp_path, method="ftft", seed=0, *, main, reference=None):
-    trained = Stage(f"{method}/seed-{seed}", tmp_path, "digest", {}, reused=False)
+def method_run(method="ftft", seed=0, *, main, reference=None):
     return MethodRun(
-        method=method,
+        cell=Cell("made-up", method, reference and "small", "large", "ambiguous", 0.33),
         seed=seed,
-        trained=trained,
+        environment={},
         main=main,
-        main_model="large",
         reference=reference,
-        reference_model=None if reference is None else "small",
-        strategy="ambiguous",
-        fraction=0.33,
         selected=33,
     )
 
@@ -57,10 +43,10 @@ def erm():
 
 
 class TestCost:
-    def test_reference_main_and_evaluation_are_apart_and_all_counted(self, tmp_path, erm):
-        main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0))
-        reference = tuned(tmp_path, (20.0, 400.0, 8.0), (1.0, 20.0, 0.5))
-        record = cost_record(method_run(tmp_path, main=main, reference=reference), erm)
+    def test_reference_main_and_evaluation_are_apart_and_all_counted(self, erm):
+        main = tuned((30.0, 300.0, 15.0), (5.0, 50.0, 2.0))
+        reference = tuned((20.0, 400.0, 8.0), (1.0, 20.0, 0.5))
+        record = cost_record(method_run(main=main, reference=reference), erm)
         assert record["flops"] == {"reference": 20, "main": 30, "evaluation": 6, "total": 56}
         assert record["tokens"] == {"reference": 400, "main": 300, "evaluation": 70, "total": 770}
         assert record["seconds"] == {"reference": 8, "main": 15, "evaluation": 2.5, "total": 25.5}
@@ -69,20 +55,20 @@ class TestCost:
         assert (record["peak_memory_bytes"], record["overhead_seconds"]) == (1000, 1.0)
         assert record["preparation_seconds"] == 4.0
 
-    def test_without_a_reference(self, tmp_path, erm):
-        main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0))
-        record = cost_record(method_run(tmp_path, "random", main=main), erm)
+    def test_without_a_reference(self, erm):
+        main = tuned((30.0, 300.0, 15.0), (5.0, 50.0, 2.0))
+        record = cost_record(method_run("random", main=main), erm)
         assert record["flops"] == {"reference": 0, "main": 30, "evaluation": 5, "total": 35}
 
-    def test_cheaper_than_erm_is_below_one(self, tmp_path, erm):
-        main = tuned(tmp_path, (200.0, 1.0, 1.0), (0.0, 1.0, 1.0))
-        ratios = cost_record(method_run(tmp_path, main=main), erm)["relative_to_erm"]
+    def test_cheaper_than_erm_is_below_one(self, erm):
+        main = tuned((200.0, 1.0, 1.0), (0.0, 1.0, 1.0))
+        ratios = cost_record(method_run(main=main), erm)["relative_to_erm"]
         assert ratios["flops"] > 1 > ratios["seconds"]
 
 
-def test_a_run_as_it_stands_in_the_file(tmp_path, erm):
-    main = tuned(tmp_path, (30.0, 300.0, 15.0), (5.0, 50.0, 2.0), accuracy=0.75, steps=30)
-    reference = tuned(tmp_path, (20.0, 400.0, 8.0), (1.0, 20.0, 0.5), steps=60)
+def test_a_run_as_it_stands_in_the_file(erm):
+    main = tuned((30.0, 300.0, 15.0), (5.0, 50.0, 2.0), accuracy=0.75, steps=30)
+    reference = tuned((20.0, 400.0, 8.0), (1.0, 20.0, 0.5), steps=60)
     scores = {
         "plain": SetScores({"accuracy": 0.5, "macro_f1": 0.4, "examples": 4.0}, {}),
         "sliced": SetScores(
@@ -90,7 +76,7 @@ def test_a_run_as_it_stands_in_the_file(tmp_path, erm):
             {"source": {"web": {"accuracy": 0.25, "macro_f1": 0.2, "examples": 4.0}}},
         ),
     }
-    run = method_run(tmp_path, seed=3, main=main, reference=reference)
+    run = method_run(seed=3, main=main, reference=reference)
     record = run_record(run, erm, scores)
     assert json.loads(json.dumps(record)) == record
     assert record["steps"] == {"reference": 60, "main": 30, "kept": 30, "erm": 90}
@@ -104,36 +90,30 @@ class TestCollect:
     @pytest.fixture
     def collected(self, tmp_path, erm):
         """Two methods, two seeds and two sets of either kind, given in no order."""
-        sized = {name: range(7) for name in ("id_a", "id_b", "far_a", "far_b")}
-        data = SimpleNamespace(
-            train=range(100),
-            dev={"dev": range(10)},
-            dev_ood={},
-            test={name: sized[name] for name in ("id_a", "id_b")},
-            test_ood={name: sized[name] for name in ("far_a", "far_b")},
-            fingerprint="f" * 32,
-            class_names=("neg", "pos"),
-        )
-        sets = SimpleNamespace(dev={})  # none is named: it was held out
-        experiment = SimpleNamespace(name="made-up", metric="macro_f1", data=sets)
-        runs, scores = [], []
+        names = ("id_a", "id_b", "far_a", "far_b")
+        data = {
+            "train_examples": 100,
+            "sets": {
+                "dev": {"dev": 10},
+                "dev_ood": {},
+                "test": {"id_a": 7, "id_b": 7},
+                "test_ood": {"far_a": 7, "far_b": 7},
+            },
+        }
+        records = []
         for method, seed, score in (
             *(("ftft", 1, 0.8), ("erm", 0, 0.5)),
             *(("ftft", 0, 0.6), ("erm", 1, 0.7)),
         ):
-            main = tuned(tmp_path, (55.0, 1.0, 5.5), (0.0, 0.0, 0.0))
-            runs.append(method_run(tmp_path, method, seed, main=main))
-            offsets = dict(zip(sized, (0.0, 0.1, -0.1, -0.3), strict=True))
-            scores.append(
-                {
-                    name: SetScores(
-                        {"accuracy": 0.0, "macro_f1": score + offset, "examples": 7.0}, {}
-                    )
-                    for name, offset in offsets.items()
-                }
-            )
+            main = tuned((55.0, 1.0, 5.5), (0.0, 0.0, 0.0))
+            offsets = dict(zip(names, (0.0, 0.1, -0.1, -0.3), strict=True))
+            scores = {
+                name: SetScores({"accuracy": 0.0, "macro_f1": score + offset, "examples": 7.0}, {})
+                for name, offset in offsets.items()
+            }
+            records.append(run_record(method_run(method, seed, main=main), erm, scores))
         folder = Workspace(tmp_path / "run").folder
-        return collect(experiment, data, folder, runs, {0: erm, 1: erm}, scores)
+        return collect(folder, "made-up", "macro_f1", data, records)
 
     def test_erm_comes_first_and_seeds_in_order(self, collected):
         order = [(run["method"], run["seed"]) for run in collected.values["runs"]]
@@ -157,7 +137,7 @@ class TestCollect:
 
     def test_the_file_holds_the_values(self, collected):
         assert json.loads(collected.path.read_text()) == collected.values
-        assert collected.run.id_sets == ("id_a", "id_b")
+        assert collected.id_sets == ("id_a", "id_b")
         assert collected.values["data"]["sets"]["test_ood"] == {"far_a": 7, "far_b": 7}
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from fake_runs import result
 from ftft.results.time_to_target import time_to_target
-from study_tools import result
 
 
 def erm(seed=0, **more):

@@ -15,9 +15,12 @@ import yaml
 from transformers import AutoModelForSequenceClassification
 
 from ftft import DataMap, Selection, load_experiment, read_dynamics
+from ftft.cli.show import show_results
 from ftft.data.load import load_data
 from ftft.dynamics.header import read_header
 from ftft.errors import SharingError, WorkspaceError
+from ftft.results.read import read_run
+from ftft.results.verdict import verdict
 from ftft.sharing.bundle import bundle
 from ftft.sharing.card import card, plain
 from ftft.sharing.manifest import FileEntry, Manifest, is_shared, read_manifest
@@ -228,7 +231,7 @@ class TestProvenance:
     def test_of_erm_nothing_of_ftft(self, run):
         about = provenance(run / "erm/seed-0/model")
         assert about["method"] == "erm"
-        assert "reference" not in about
+        assert not {"reference", "verdict"} & about.keys()
         assert about["cost_relative_to_erm"]["flops"] == 1
 
     def test_figures_of_other_trainings_are_not_told(self, run, tmp_path):
@@ -244,7 +247,7 @@ class TestProvenance:
                 values["sha256"] = digest_of(values)
             (copied / path).write_text(json.dumps(values))
         about = provenance(copied / MAP)
-        assert not {"test", "cost_relative_to_erm"} & about.keys()
+        assert not {"test", "cost_relative_to_erm", "verdict"} & about.keys()
         assert "reference" in about
 
     def test_of_a_study_only_what_the_stage_says(self, run, study):
@@ -344,6 +347,15 @@ class TestCard:
         for name, rest in lines:
             known = {option for one in commands[name].params for option in one.opts}
             assert set(re.findall(r"(?<= )--?[a-z-]+", rest.partition("#")[0])) <= known
+
+    def test_it_gives_the_verdict_of_terminal_and_report(self, run, capsys):
+        results = read_run(run)
+        sentence = verdict(results).sentence
+        show_results(results)
+        assert sentence in capsys.readouterr().out.splitlines()
+        assert f">{sentence}<" in (run / "report.html").read_text(encoding="utf-8")
+        assert f"<p>{sentence}</p>" in results._repr_html_()
+        assert plain(sentence) in card(bundle(run / MODEL).manifest, None)
 
     def test_of_a_model_on_the_hub(self, run):
         manifest = bundle(run / MODEL).manifest

@@ -85,7 +85,7 @@ class TestDone:
 
     def test_study_json(self, grid):
         values = json.loads((grid[0].folder / "study.json").read_text())
-        assert (values["schema"], values["study"], values["tasks"]) == (1, "grid", ALL)
+        assert (values["schema"], values["study"], values["tasks"]) == (2, "grid", ALL)
         assert values["unfinished"] == {}
         assert values["data"]["tiny"]["metric"] == "accuracy"
         assert len(values["rows"]) == 1 + FTFT_CELLS // 2

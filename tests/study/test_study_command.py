@@ -5,18 +5,20 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from fake_runs import result, results
 from ftft.cli.show_study import duration, progress_line, show_summary
 from ftft.errors import DataError
-from ftft.results.aggregate import aggregate
-from ftft.results.read import RunFolder
+from ftft.report.study_parts import parts
+from ftft.results.verdict import verdict
 from ftft.study.grid import Task
 from ftft.study.job import Outcome
 from ftft.study.run import Progress
-from ftft.study.summary import Summary
-from study_tools import result
+from ftft.study.summary import Summary, write_summary
+from ftft.workspace.layout import STUDY_TITLE
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 
@@ -152,10 +154,8 @@ def test_a_study_is_no_experiment(ftft, grid, command):
     assert f"ftft study {grid[0].file} --dry-run" in outcome.err
 
 
-def summary(runs, tmp_path):
-    sets = {"dev": {"dev": 9}, "dev_ood": {}, "test": {}, "test_ood": {"far": 9}}
-    values = {"experiment": "task", "metric": "macro_f1", "data": {"sets": sets}}
-    return Summary(tmp_path, (RunFolder(tmp_path, values, tuple(runs)),), aggregate(runs))
+def summary(runs, folder):
+    return Summary(folder, (results(runs, folder),))
 
 
 def test_tables(capsys, tmp_path):
@@ -165,14 +165,44 @@ def test_tables(capsys, tmp_path):
         runs.append(result("ftft", seed, ood=ours, flops=(10.0, 30.0, 10.0), curve=((5, 0.6),)))
     show_summary(summary(runs, tmp_path))
     out = capsys.readouterr().out
-    assert "task: macro-F1, mean ± standard deviation in %" in out
-    scores, differences, target = cells(out, "FTFT")
-    assert scores == ["FTFT", "4", "80.0 ± 0.0", "76.0 ± 4.9", "76.0 [68.2, 83.8]", "0.50", "0.50"]
+    assert "task: accuracy, mean ± standard deviation in %" in out
+    scores, differences, until = cells(out, "FTFT")
+    assert scores == [
+        *("FTFT", "4", "80.0 ± 0.0", "76.0 [68.2, 83.8]", "+3.0 [−1.1, +7.1]", "0.50", "0.25"),
+    ]
     assert differences == [
-        *("FTFT", "ERM", "0.0 [0.0, 0.0]", "+3.0 [−1.1, +7.1]", "0.103", "3 of 4"),
+        *("FTFT", "4", "ERM", "0.0 [0.0, 0.0]", "+3.0 [−1.1, +7.1]", "0.103", "3 of 4"),
     ]
     # Half of 10 steps, of ERM's 40: 10 + 10 + 30 / 2 of 100 operations.
-    assert target == ["FTFT", "4 of 4", "5", "12%", "0.35"]
+    assert until == ["FTFT", "4", "4 of 4", "5", "12%", "0.35"]
+
+
+def test_the_study_gives_the_verdict_of_its_report(capsys, tmp_path):
+    """One setting alone by its sentence, several by their names."""
+    erm = [result("erm", seed, ood=0.70 + seed / 50) for seed in range(4)]
+    good = [result(seed=seed, ood=0.75 + seed / 40) for seed in range(4)]
+    small = [result(seed=seed, ood=0.60 + seed / 40, reference="tiny") for seed in range(4)]
+    one = summary([*erm, *good], tmp_path)
+    show_summary(one)
+    sentence = verdict(one.runs[0]).sentence
+    assert sentence.startswith("FTFT beats ERM out of distribution by 5.8 points (4 seeds)")
+    assert sentence in capsys.readouterr().out.splitlines()
+    both = summary([*erm, *good, *small], tmp_path)
+    show_summary(both)
+    out = capsys.readouterr().out.splitlines()
+    assert f"task: small: {sentence}" in out
+    assert any(line.startswith("task: tiny: FTFT did not win") for line in out)
+    path = write_summary(both, "s", 12, {})
+    said = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
+    assert said["task: small"] == sentence
+    shown, _ = parts([in_a_study(both.runs[0])])
+    assert {part.name: verdict(part).sentence for part in shown} == said
+
+
+def in_a_study(found):
+    """The same results, in a folder that a study has made."""
+    (found.folder / "study.yaml").write_text(STUDY_TITLE, encoding="utf-8")
+    return replace(found, folder=found.folder / "task")
 
 
 def test_only_what_differs_is_a_column(capsys, tmp_path):

@@ -11,7 +11,7 @@ from ftft.report import study_parts
 from ftft.report.html import write_report
 from ftft.report.study_parts import MOST_PARTS, parts, read_folders
 from ftft.report.views import read_view
-from ftft.results.aggregate import Cell
+from ftft.results.run import Cell
 
 
 def maps_of(path):

@@ -12,8 +12,9 @@ import pytest
 
 from ftft.config.schema import Recording
 from ftft.data.encode import encode
+from ftft.evaluation.training import Amount, TrainingCost
 from ftft.training.arguments import full_steps
-from ftft.training.cost import Amount, CostMeter, TrainingCost, planned_cost
+from ftft.training.cost import CostMeter, planned_cost
 from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, token_count

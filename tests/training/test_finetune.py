@@ -17,8 +17,9 @@ from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import encode
 from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
+from ftft.evaluation.training import Training
 from ftft.training.arguments import main_plan, reference_plan
-from ftft.training.finetune import DevSets, FineTuned
+from ftft.training.finetune import DevSets
 from ftft.training.models import load_model
 from ftft.training.scoring import score_sets
 from ftft.training.trainer import FineTuner
@@ -200,12 +201,12 @@ def test_what_is_left_in_the_folder(tune, tmp_path):
     assert tuned.dynamics_folder is None
 
 
-def test_a_finished_training_survives_json(tune, tmp_path):
+def test_a_finished_training_survives_json(tune):
     import json
 
     tuned = tune("run", plan(3))
-    again = FineTuned.from_dict(tmp_path / "run", json.loads(json.dumps(tuned.to_dict())))
-    assert again == tuned
+    again = Training.from_dict(json.loads(json.dumps(tuned.to_dict())))
+    assert vars(again).items() <= vars(tuned).items()
 
 
 def test_the_seed_decides_everything(tune):

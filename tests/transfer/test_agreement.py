@@ -15,7 +15,8 @@ from ftft.errors import DynamicsError
 from ftft.selection import select
 from ftft.transfer import agreement
 from ftft.transfer.agreement import spearman
-from ftft.transfer.reading import names_apart, read_map
+from ftft.transfer.reading import read_map
+from ftft.utils.names import names_apart
 
 CLASSES = ("no", "maybe", "yes")
 IDS = [f"id-{row:03d}" for row in range(120)]

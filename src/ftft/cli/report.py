@@ -13,7 +13,7 @@ from ftft.cli.common import Overwrite, data_of, say, tell
 
 if TYPE_CHECKING:
     from ftft.data.dataset import TaskData
-    from ftft.results.read import RunFolder
+    from ftft.results.read import Results
 
 
 class Format(StrEnum):
@@ -78,7 +78,7 @@ def report(
     from ftft.errors import ConfigError, WorkspaceError
     from ftft.report.map_page import is_map
     from ftft.report.study_parts import read_folders
-    from ftft.results.rows import told_apart
+    from ftft.results.read import told_apart
     from ftft.utils.atomic import check_free
 
     if no_texts and kind is not Format.HTML:
@@ -133,7 +133,7 @@ def _maps(
     tell(f"report: {write_maps(maps, output, train=train, say=say)}")
 
 
-def _data_of(folders: Sequence[RunFolder], rows: Path) -> list[TaskData | None]:
+def _data_of(folders: Sequence[Results], rows: Path) -> list[TaskData | None]:
     """The data that an experiment file names, for each folder that was made from them."""
     from ftft.errors import ConfigError
     from ftft.workspace.layout import in_study
@@ -153,13 +153,13 @@ def _data_of(folders: Sequence[RunFolder], rows: Path) -> list[TaskData | None]:
     return found
 
 
-def _table(folders: Sequence[RunFolder], kind: Format, output: Path | None) -> None:
+def _table(folders: Sequence[Results], kind: Format, output: Path | None) -> None:
     from ftft.errors import WorkspaceError
-    from ftft.results.rows import rows_of
-    from ftft.results.tables import table_text
+    from ftft.results.aggregate import aggregate
+    from ftft.results.documents import table_text
     from ftft.utils.atomic import write_text
 
-    text = table_text(rows_of(folders), _STYLES[kind])
+    text = table_text(aggregate([run for one in folders for run in one.runs]), _STYLES[kind])
     if output is None:
         tell(text.rstrip("\n"))
     else:

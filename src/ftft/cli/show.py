@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ftft.data.dataset import TaskData
     from ftft.demo.prepare import RegionTruth
     from ftft.evaluation.metrics import SetScores
-    from ftft.results.collect import Results
+    from ftft.results.read import Results
+    from ftft.results.tables import Table as ResultsTable
     from ftft.workspace.workspace import Stage
 
 _PIPED_WIDTH = 200
@@ -28,28 +29,36 @@ _PIPED_WIDTH = 200
 
 def show_results(results: Results) -> None:
     """The table of methods, and the verdict of the report in the same words."""
-    from ftft.results.cells import table_caption, table_columns
-    from ftft.results.formatting import table_title
     from ftft.results.verdict import verdict
 
-    rows = results.rows
-    drawn = table(table_title(results.run.name, results.run.metric))
-    columns = table_columns(rows, brief=True)
-    for column in columns:
-        drawn.add_column(column.title, justify="right" if column.is_number else "left")
-    for row in rows:
-        add_row(drawn, *(column.cell(row) for column in columns))
+    show_methods(results)
     out = console()
-    out.print(drawn)
-    out.print(inert(table_caption(rows)), soft_wrap=True)
-    found = verdict(results.run)
+    found = verdict(results)
     for line in (found.sentence, *found.remarks):
         out.print(inert(line), soft_wrap=True)
     out.print(inert(f"results: {results.path}"), soft_wrap=True)
     if results.report is not None:
         out.print(inert(f"report: {results.report}"), soft_wrap=True)
-    models = results.path.parent / "main"
+    models = results.folder / "main"
     out.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
+
+
+def show_methods(results: Results) -> None:
+    """Scores and cost by method, and how they are to be read."""
+    from ftft.results.tables import summary_table, table_caption
+
+    show_table(results.title, summary_table(results.rows))
+    console().print(inert(table_caption(results.rows)), soft_wrap=True)
+
+
+def show_table(title: str, found: ResultsTable) -> None:
+    """A table of results."""
+    drawn = table(title)
+    for header, is_number in zip(found.headers, found.numbers, strict=True):
+        drawn.add_column(header, justify="right" if is_number else "left")
+    for line in found.lines:
+        add_row(drawn, *line)
+    console().print(drawn)
 
 
 def show_recipes(recipes: Sequence[Recipe]) -> None:
@@ -172,7 +181,9 @@ def show_scores(scores: Mapping[str, SetScores]) -> None:
 
 
 def _metric_cells(found: Mapping[str, float], metrics: Sequence[str]) -> list[str]:
-    return [f"{found['examples']:,.0f}", *(f"{found[name] * 100:.1f}" for name in metrics)]
+    from ftft.results.formatting import score
+
+    return [f"{found['examples']:,.0f}", *(score(found[name]) for name in metrics)]
 
 
 def add_row(table: Table, *cells: str) -> None:

@@ -8,23 +8,9 @@ from typing import TYPE_CHECKING
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
-from ftft.cli.show import add_row, console, table
-from ftft.config.methods import METHODS
-from ftft.results.formatting import (
-    difference,
-    p_value,
-    percent,
-    ratio,
-    spread,
-    table_title,
-    within,
-)
+from ftft.cli.show import add_row, console, show_methods, show_table, table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ftft.results.aggregate import Row
-    from ftft.results.read import RunFolder
     from ftft.study.grid import Task
     from ftft.study.plan import Planned
     from ftft.study.run import Progress
@@ -32,96 +18,25 @@ if TYPE_CHECKING:
 
 
 def show_summary(summary: Summary) -> None:
-    """Scores and cost, differences, and steps until ERM's score: tables for each data set."""
+    """Scores and cost, the verdicts, differences, and steps until ERM's score by data set."""
+    from ftft.results.tables import difference_table, time_table
+    from ftft.results.verdict import verdicts
+
     for run in summary.runs:
-        rows = [row for row in summary.rows if row.cell.experiment == run.name]
-        _show_scores(table_title(run.name, run.metric), rows)
-        if any(row.versus for row in rows):
-            _show_differences(run.name, rows)
-        if any(row.time_to_target for row in rows):
-            _show_time_to_target(run, rows)
+        show_methods(run)
+        found = verdicts(run)
+        for one in found:
+            tell(one.sentence if len(found) == 1 else f"{one.name}: {one.sentence}")
+        if any(row.versus for row in run.rows):
+            title = f"{run.name}: differences in points, paired by seed, with 95% intervals"
+            show_table(title, difference_table(run.rows))
+        if any(row.time_to_target for row in run.rows):
+            sets = run.values["data"]["sets"]
+            watched = ", ".join(sets["dev_ood"] or sets["dev"])
+            title = f"{run.name}: until ERM's final score on development data ({watched})"
+            show_table(title, time_table(run.rows))
     if not summary.runs:
         tell("nothing is finished yet")
-
-
-def _show_scores(title: str, rows: Sequence[Row]) -> None:
-    ood_sets = list(rows[0].ood_scores)
-    figures = ["seeds", "ID", *ood_sets]
-    figures += ["OOD [95% interval]"] if ood_sets else []
-    drawn, names = _drawn(title, rows, [*figures, "FLOPs / ERM", "seconds / ERM"])
-    for row in rows:
-        cells = [*_cell(row, names), str(len(row.seeds)), spread(row.id_score)]
-        cells += [spread(row.ood_scores[name]) for name in ood_sets]
-        if row.ood_score is not None:
-            cells += [within(row.ood_score)]
-        costs = ratio(row.flops), ratio(row.seconds, estimated=row.estimated)
-        add_row(drawn, *cells, *costs)
-    console().print(drawn)
-
-
-def _show_differences(name: str, rows: Sequence[Row]) -> None:
-    title = f"{name}: differences in points, paired by seed, with 95% intervals"
-    of = "OOD" if rows[0].ood_scores else "ID"
-    drawn, names = _drawn(title, rows, ["against", "ID", "OOD", f"{of}: p", f"{of}: won"])
-    for row in rows:
-        for other, found in row.versus.items():
-            cells = [*_cell(row, names), METHODS[other].brief]
-            cells += [difference(found.id), difference(found.ood), p_value(found.main)]
-            add_row(drawn, *cells, f"{found.main.wins} of {found.main.interval.count}")
-    console().print(drawn)
-
-
-def _show_time_to_target(run: RunFolder, rows: Sequence[Row]) -> None:
-    """Steps and FLOPs until ERM's final development score; how often it is reached at all."""
-    sets = run.values["data"]["sets"]
-    watched = ", ".join(sets["dev_ood"] or sets["dev"])
-    title = f"{run.name}: until ERM's final score on development data ({watched})"
-    figures = ["seeds that reach it", "steps", "of ERM's steps", "FLOPs / ERM"]
-    drawn, names = _drawn(title, rows, figures)
-    for row in rows:
-        if (target := row.time_to_target) is None:
-            continue
-        cells = [*_cell(row, names), f"{target.reached} of {target.seeds}"]
-        if target.steps is not None and target.share is not None and target.flops is not None:
-            cells += [f"{target.steps.mean:.0f}", percent(target.share.mean)]
-            cells += [ratio(target.flops)]
-        else:
-            cells += ["never"] * 3
-        add_row(drawn, *cells)
-    console().print(drawn)
-
-
-def _drawn(title: str, rows: Sequence[Row], figures: Sequence[str]) -> tuple[Table, list[str]]:
-    """A table with columns for what distinguishes the rows, and for figures."""
-    drawn, names = table(title), _cell_titles(rows)
-    for name in names:
-        drawn.add_column(name)
-    for name in figures:
-        drawn.add_column(name, justify="right", no_wrap="interval" in name)
-    return drawn, names
-
-
-def _cell_titles(rows: Sequence[Row]) -> list[str]:
-    """What distinguishes the rows; what is the same in all of them is left out."""
-    titles = ["method"]
-    for name in ("reference", "main", "strategy", "fraction", "variant"):
-        found = {getattr(row.cell, name) for row in rows}
-        # None, 1 and "": what methods have that do not select.
-        if len(found - {None, "", 1.0}) > 1:
-            titles.append(name)
-    return titles
-
-
-def _cell(row: Row, titles: Sequence[str]) -> list[str]:
-    values = {
-        "method": METHODS[row.cell.method].brief,
-        "reference": row.cell.reference or "",
-        "main": row.cell.main,
-        "strategy": row.cell.strategy or "",
-        "fraction": f"{row.cell.fraction:g}",
-        "variant": row.cell.variant,
-    }
-    return [values[title] for title in titles]
 
 
 def show_plan(planned: Sequence[Planned]) -> None:

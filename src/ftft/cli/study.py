@@ -147,7 +147,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     """Put together, show and write what is finished; return the ids of what is not."""
     from ftft.cli.show_study import show_summary
     from ftft.errors import WorkspaceError
-    from ftft.results.tables import Style, table_text
+    from ftft.results.documents import Style, table_text
     from ftft.study.grid import tasks
     from ftft.study.summary import missing, read_summary, write_summary
     from ftft.utils.atomic import write_text

@@ -58,8 +58,9 @@ def transfer(
     from ftft.data.slices import read_slices
     from ftft.errors import ConfigError
     from ftft.transfer.agreement import agreement
-    from ftft.transfer.reading import map_file, names_apart, read_map
+    from ftft.transfer.reading import map_file, read_map
     from ftft.utils.atomic import check_free
+    from ftft.utils.names import names_apart
     from ftft.workspace.stage_record import write_json
 
     if len(maps) < 2:

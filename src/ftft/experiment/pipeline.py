@@ -18,15 +18,16 @@ from ftft.config.schema import Experiment
 from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
+from ftft.evaluation.training import Training
+from ftft.experiment.collect import StagedRun, collect
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.validate import check, notes
 from ftft.report.html import REPORT_NAME, write_report
-from ftft.results.collect import Results, collect
-from ftft.results.read import read_run
-from ftft.results.record import ErmCost, MethodRun
+from ftft.results.read import Results, read_run
+from ftft.results.record import ErmCost, run_record
+from ftft.results.run import Cell
 from ftft.training.arguments import full_steps, main_plan
 from ftft.training.erm_cost import plan_cost
-from ftft.training.finetune import FineTuned
 from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
@@ -60,8 +61,12 @@ def run(
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
-        scores = [stages.score_tests(run.method, run.trained, run.seed) for run in runs]
-        results = collect(experiment, stages.data, stages.workspace.folder, runs, erm_costs, scores)
+        scores = [stages.score_tests(run.cell.method, run.trained, run.seed) for run in runs]
+        records = [
+            run_record(run, erm_costs[run.seed], test)
+            for run, test in zip(runs, scores, strict=True)
+        ]
+        results = collect(experiment, stages.data, stages.workspace.folder, records)
         return replace(results, report=report(stages, folder))
 
 
@@ -139,7 +144,7 @@ def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
     )
 
 
-def methods(stages: Stages, seed: int) -> Iterator[MethodRun]:
+def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     """FTFT and the baselines that were asked for, with one seed."""
     reference = stages.reference(seed)
     datamap = stages.datamap("map", reference, seed)
@@ -170,7 +175,7 @@ def tell_map(stages: Stages, datamap: Stage) -> None:
         )
 
 
-def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodRun:
+def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> StagedRun:
     """The main model on what the reference's map calls ambiguous."""
     selection = stages.select("selection", datamap, reference, seed)
     settings = stages.experiment.main
@@ -179,29 +184,29 @@ def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> MethodR
     return replace(run, preflight=datamap.result["preflight"], map=datamap.result["drawn"])
 
 
-Paid = Callable[[], MethodRun]
+Paid = Callable[[], StagedRun]
 """Gives the FTFT run whose cost a baseline may spend."""
 
 
-def erm(stages: Stages, seed: int, _: Paid) -> MethodRun:
+def erm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on everything, for its full length."""
     return method_run(stages, "erm", seed, stages.erm(seed))
 
 
-def erm_es(stages: Stages, seed: int, _: Paid) -> MethodRun:
+def erm_es(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on everything, until it stops getting better on development data."""
     return method_run(stages, "erm_es", seed, stages.erm(seed, stop_early=True))
 
 
-def erm_budget(stages: Stages, seed: int, paid: Paid) -> MethodRun:
+def erm_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     """The main model on everything, for what FTFT cost in all, the reference counted in."""
     spent = paid()
     trained = stages.main_for("erm_budget", spent.flops, seed)
     run = method_run(stages, "erm_budget", seed, trained)
-    return replace(run, reference_model=spent.reference_model)
+    return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
 
 
-def random(stages: Stages, seed: int, _: Paid) -> MethodRun:
+def random(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
     selection = stages.select_at_random("random-selection", seed)
     settings = stages.experiment.main
@@ -209,16 +214,16 @@ def random(stages: Stages, seed: int, _: Paid) -> MethodRun:
     return method_run(stages, "random", seed, main, selection)
 
 
-def random_budget(stages: Stages, seed: int, paid: Paid) -> MethodRun:
+def random_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     """The main model on a random subset of FTFT's size, for what FTFT cost in all."""
     spent = paid()
     selection = stages.select_at_random("random-selection", seed)
     trained = stages.main_for("random_budget", spent.flops, seed, selection)
     run = method_run(stages, "random_budget", seed, trained, selection)
-    return replace(run, reference_model=spent.reference_model)
+    return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
 
 
-def dm(stages: Stages, seed: int, _: Paid) -> MethodRun:
+def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """Classic dataset cartography: the main model is its own reference."""
     erm = stages.erm(seed)
     datamap = stages.datamap("dm-map", erm, seed)
@@ -229,7 +234,7 @@ def dm(stages: Stages, seed: int, _: Paid) -> MethodRun:
     return replace(run, map=datamap.result["drawn"])
 
 
-BASELINES: Mapping[str, Callable[[Stages, int, Paid], MethodRun]] = {
+BASELINES: Mapping[str, Callable[[Stages, int, Paid], StagedRun]] = {
     "erm": erm,
     "erm_es": erm_es,
     "erm_budget": erm_budget,
@@ -247,28 +252,28 @@ def method_run(
     trained: Stage,
     selection: Stage | None = None,
     reference: Stage | None = None,
-) -> MethodRun:
+) -> StagedRun:
     """Put together what one method did with one seed."""
-    experiment = stages.experiment
-    return MethodRun(
-        method=method,
+    experiment, model = stages.experiment, None
+    if reference is not None:
+        model = (experiment.main if method == "dm" else experiment.reference).label
+    strategy, fraction = None, 1.0
+    if selection is not None:
+        strategy, fraction = selection.result["strategy"], experiment.selection.fraction
+    return StagedRun(
+        cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
         seed=seed,
         trained=trained,
-        main=_tuned(trained),
-        main_model=experiment.main.label,
-        reference=None if reference is None else _tuned(reference),
-        reference_model=None
-        if reference is None
-        else (experiment.main if method == "dm" else experiment.reference).label,
-        strategy=None if selection is None else selection.result["strategy"],
-        fraction=1.0 if selection is None else experiment.selection.fraction,
+        environment=trained.environment,
+        main=Training.from_dict(trained.result),
+        reference=None if reference is None else Training.from_dict(reference.result),
         selected=len(stages.data.train) if selection is None else selection.result["selected"],
     )
 
 
-def erm_cost(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmCost:
+def erm_cost(stages: Stages, seed: int, runs: Sequence[StagedRun]) -> ErmCost:
     """What ERM costs with this seed: measured where it was run, else computed."""
-    of_seed = {run.method: run for run in runs if run.seed == seed}
+    of_seed = {run.cell.method: run for run in runs if run.seed == seed}
     settings = stages.experiment.main
     examples = len(stages.data.train)
     steps = full_steps(settings, examples)
@@ -281,7 +286,3 @@ def erm_cost(stages: Stages, seed: int, runs: Sequence[MethodRun]) -> ErmCost:
     measured = next(iter(of_seed.values())).main.cost
     cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)
     return ErmCost(steps, cost)
-
-
-def _tuned(stage: Stage) -> FineTuned:
-    return FineTuned.from_dict(stage.folder, stage.result)

@@ -17,10 +17,10 @@ from ftft.report.map_figure import draw_map, draw_overlaps, overlap_matrix
 from ftft.report.run_figures import draw_cost, draw_curves, draw_pareto
 from ftft.report.selection_figure import draw_selection
 from ftft.report.style import FORMATS, write_figure
-from ftft.results.read import RunFolder
+from ftft.results.read import Results
 from ftft.selection.selection import Selection
-from ftft.transfer.reading import names_apart
 from ftft.utils.atomic import check_free
+from ftft.utils.names import names_apart
 
 __all__ = [
     "draw_cost",
@@ -41,7 +41,7 @@ _STAGES = [method.stages["map"] for method in reversed(METHODS.values()) if meth
 
 
 def write_figures(
-    runs: Sequence[RunFolder],
+    runs: Sequence[Results],
     folder: Path,
     *,
     formats: Sequence[str] = FORMATS,
@@ -88,7 +88,7 @@ def write_figures(
     return list(chain.from_iterable(paths.values()))
 
 
-def _pictures(runs: Sequence[RunFolder]) -> Iterator[Picture]:
+def _pictures(runs: Sequence[Results]) -> Iterator[Picture]:
     yield "pareto", lambda: draw_pareto(runs)
     yield "curves", lambda: draw_curves(runs)
     yield "cost", lambda: draw_cost(runs)
@@ -102,9 +102,9 @@ def _pictures(runs: Sequence[RunFolder]) -> Iterator[Picture]:
     yield from _overlaps(runs)
 
 
-def _overlaps(runs: Sequence[RunFolder]) -> Iterator[Picture]:
+def _overlaps(runs: Sequence[Results]) -> Iterator[Picture]:
     """Between all maps of the same training set, the main model's own among them."""
-    groups: dict[str, list[RunFolder]] = {}
+    groups: dict[str, list[Results]] = {}
     for run in runs:
         groups.setdefault(str(run.values["data"]["fingerprint"]), []).append(run)
     for number, group in enumerate(groups.values(), start=1):
@@ -114,22 +114,22 @@ def _overlaps(runs: Sequence[RunFolder]) -> Iterator[Picture]:
             yield name, partial(_overlapping, group, paths)
 
 
-def _map(run: RunFolder, path: Path) -> Figure:
+def _map(run: Results, path: Path) -> Figure:
     return draw_map(DataMap.read(path), f"{run.name}, {path.parent.name}")
 
 
-def _selected(run: RunFolder, selected: Mapping[Path, Path]) -> Figure:
+def _selected(run: Results, selected: Mapping[Path, Path]) -> Figure:
     maps = [DataMap.read(path) for path in selected]
     return draw_selection(maps, [Selection.read(path) for path in selected.values()], run.name)
 
 
-def _overlapping(group: Sequence[RunFolder], paths: Sequence[Path]) -> Figure:
+def _overlapping(group: Sequence[Results], paths: Sequence[Path]) -> Figure:
     fractions = [one.fraction for run in group for one in run.runs if one.method == "ftft"]
     shared, chance = overlap_matrix([DataMap.read(path) for path in paths], *fractions[:1])
     return draw_overlaps(names_apart(paths), shared, chance, group[0].name)
 
 
-def _maps(run: RunFolder, stage: str) -> list[Path]:
+def _maps(run: Results, stage: str) -> list[Path]:
     return sorted(run.folder.absolute().glob(f"{stage}/seed-*/map.parquet"), key=_seed)
 
 
@@ -138,11 +138,11 @@ def _seed(path: Path) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _selection(run: RunFolder, datamap: Path) -> Path:
+def _selection(run: Results, datamap: Path) -> Path:
     return run.folder / "selection" / datamap.parent.name / "selection.parquet"
 
 
-def _prefixes(runs: Sequence[RunFolder]) -> list[str]:
+def _prefixes(runs: Sequence[Results]) -> list[str]:
     """What the names of a run's own files start with: nothing where there is only one run."""
     if len(runs) == 1:
         return [""]

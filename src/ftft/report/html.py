@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,18 @@ from ftft.config.methods import METHODS
 from ftft.data.dataset import TaskData
 from ftft.errors import WorkspaceError
 from ftft.report.charts import cost_and_scores, cost_parts, learning_curves, slice_scores
-from ftft.report.composition import Share, pairs, preflights, shares
+from ftft.report.composition import pairs, preflights, shares
 from ftft.report.encode import page_json
 from ftft.report.map_payload import Explorer, explorer
-from ftft.report.provenance import Provenance, provenance
+from ftft.report.provenance import provenance
 from ftft.report.study_parts import STUDY, parts
 from ftft.report.views import RunView, read_view
-from ftft.results.aggregate import Row, aggregate, cell_of
-from ftft.results.formatting import percent, points, spread
-from ftft.results.read import RunFolder
-from ftft.results.rows import told_apart
-from ftft.results.verdict import Verdict, metric_name, verdict
+from ftft.results.aggregate import Row, aggregate
+from ftft.results.formatting import metric_name, percent, score
+from ftft.results.read import Results, told_apart
+from ftft.results.run import cell_of
+from ftft.results.tables import summary_table
+from ftft.results.verdict import verdict
 from ftft.utils.atomic import write_text
 
 REPORT_NAME = "report.html"
@@ -43,34 +43,8 @@ _SCRIPTS = (
 _FIRST = "theme.js"
 
 
-@dataclass(frozen=True, eq=False)
-class RunPart:
-    """What a page shows of one run alone."""
-
-    name: str
-    metric: str
-    verdict: Verdict
-    rows: tuple[Row, ...]
-    slices: list[dict[str, Any]]
-    preflights: list[dict[str, Any]]
-    shares: dict[str, dict[str, list[Share]]]
-    provenance: Provenance
-    has_ood: bool
-    has_history: bool
-
-    @property
-    def against(self) -> dict[str, str]:
-        """The kinds of ERM that any method is compared to, by key, as the table calls them."""
-        titles = {"erm": "ERM", "erm_budget": "ERM at equal cost"}
-        return {
-            key: title
-            for key, title in titles.items()
-            if any(key in row.versus for row in self.rows)
-        }
-
-
 def write_report(
-    folders: Sequence[RunFolder],
+    folders: Sequence[Results],
     path: Path,
     *,
     data: Sequence[TaskData | None] | None = None,
@@ -109,7 +83,7 @@ def write_report(
     return path
 
 
-def _check_one(folder: RunFolder) -> None:
+def _check_one(folder: Results) -> None:
     """Refuse what the page has no words for."""
     found = {cell_of(run) for run in folder.runs if run.method == "ftft"}
     if len(found) == 1:
@@ -141,12 +115,12 @@ def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES, notes: Sequence
         "methods": [method.title for method in METHODS.values()],
         "looks": [method.page for method in METHODS.values()],
         "runs": [folder.name for folder in folders],
-        "metric": metric_name(folders[0]),
+        "metric": metric_name(folders[0].metric),
     }
     return with_maps("report.html.j2", around, charts, views, most_bytes)
 
 
-def _title(folder: RunFolder) -> str:
+def _title(folder: Results) -> str:
     study = folder.values.get(STUDY)
     return folder.name if study is None else Path(study).absolute().name
 
@@ -168,28 +142,29 @@ def with_maps(
     return _rendered(template, around, charts, maps)
 
 
-def _part(view: RunView, rows: Sequence[Row]) -> RunPart:
+def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
+    """What a page shows of one run alone."""
     by_method = {
         METHODS[method].title: [one for one in view.maps if one.method == method]
         for method in ("ftft", "dm")
     }
-    curves = learning_curves(view.run)
-    return RunPart(
-        name=view.run.name,
-        metric=metric_name(view.run),
-        verdict=verdict(view.run),
-        rows=tuple(row for row in rows if row.cell.experiment == view.run.name),
-        slices=slice_scores(view.run),
-        preflights=preflights(view),
-        shares={
+    own = tuple(row for row in rows if row.cell.experiment == view.run.name)
+    return {
+        "name": view.run.name,
+        "metric": metric_name(view.run.metric),
+        "verdict": verdict(view.run),
+        "title": view.run.title,
+        "rows": own,
+        "table": summary_table(own),
+        "slices": slice_scores(view.run),
+        "preflights": preflights(view),
+        "shares": {
             name: {by: shares(maps, by) for by in ("label", "region")}
             for name, maps in by_method.items()
             if maps
         },
-        provenance=provenance(view),
-        has_ood=bool(view.run.ood_sets),
-        has_history=bool(curves),
-    )
+        "provenance": provenance(view),
+    }
 
 
 def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
@@ -200,7 +175,7 @@ def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], map
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "spread": spread}
+    environment.filters |= {"percent": percent, "score": score}
     first = _static(_FIRST)
     scripts = [_static(name) for name in _SCRIPTS]
     about = {"datasets": maps.datasets, "maps": maps.maps}

@@ -15,9 +15,10 @@ from ftft.dynamics.header import HEADER_NAME
 from ftft.errors import WorkspaceError
 from ftft.report.html import MOST_BYTES, with_maps
 from ftft.report.views import Curves, MapView, RunView, read_curves
-from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, RunFolder
-from ftft.transfer.reading import MAP_NAME, dynamics_folder, map_file, names_apart, read_map
+from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, Results
+from ftft.transfer.reading import MAP_NAME, dynamics_folder, map_file, read_map
 from ftft.utils.atomic import write_text
+from ftft.utils.names import names_apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def write_maps(
 
 def _view(one: GivenMap, path: Path, train: LabelledDataset | None) -> RunView:
     """The map as if a run had drawn it, which knows nothing else."""
-    run = RunFolder(path.parent, {"experiment": one.name, "data": {"fingerprint": ""}}, ())
+    run = Results(path.parent, {"experiment": one.name, "data": {"fingerprint": ""}}, ())
     selected = np.zeros(len(one.datamap), dtype=np.bool_)
     view = MapView("given", 0, one.datamap, selected, one.curves)
     return RunView(run, "", (view,), train, with_texts=True, notes=())

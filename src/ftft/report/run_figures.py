@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ftft.config.methods import METHODS
-from ftft.config.tasks import METRIC_NAMES
 from ftft.report.style import (
     BLUE,
     GREY,
@@ -22,10 +21,11 @@ from ftft.report.style import (
     short,
     styled,
 )
-from ftft.results.aggregate import Cell, Row
+from ftft.results.aggregate import Row, aggregate, by_cell, cell_names
+from ftft.results.formatting import metric_name, percent
 from ftft.results.intervals import Interval
-from ftft.results.read import RunFolder, RunResult
-from ftft.results.rows import cell_names, rows_of, runs_by_cell
+from ftft.results.read import Results
+from ftft.results.run import Cell, RunResult, Scoring
 
 # Of several rows of a method, the second and further ones.
 _LINES: tuple[Any, ...] = (
@@ -40,7 +40,7 @@ _COST = "cost: FLOPs over ERM's, reference included"
 
 
 @styled
-def draw_pareto(folders: Sequence[RunFolder]) -> Figure:
+def draw_pareto(folders: Sequence[Results]) -> Figure:
     """Draw cost against score, every method with every seed; up and to the left is better.
 
     Small marks are seeds, large ones their means with 95% intervals. The score is the mean over
@@ -50,10 +50,10 @@ def draw_pareto(folders: Sequence[RunFolder]) -> Figure:
         folders: Finished runs of one experiment, or of several with one panel each.
     """
     panels = _by_experiment(folders)
-    most = max(len(rows_of(inside)) for inside in panels.values())
+    most = max(len(by_cell(_runs(inside))) for inside in panels.values())
     figure = new_figure(max(4.2, 3.4 * len(panels)), 3.6 + _below(most))
     for axes, (name, inside) in zip(_row(figure, len(panels)), panels.items(), strict=True):
-        rows, runs = rows_of(inside), runs_by_cell(inside)
+        rows, runs = aggregate(_runs(inside)), by_cell(_runs(inside))
         looks = _looks([row.cell for row in rows])
         for row in rows:
             _cost_and_score(axes, row, runs[row.cell], looks[row.cell])
@@ -61,14 +61,14 @@ def draw_pareto(folders: Sequence[RunFolder]) -> Figure:
         axes.set_xlim(0, 1.08 * max(1.0, *(run.flops for one in runs.values() for run in one)))
         axes.set_xlabel(_COST)
         where = "OOD" if all(row.ood_score for row in rows) else "ID"
-        axes.set_ylabel(f"{where} test {_metric(inside)} (%)")
+        axes.set_ylabel(f"{where} test {metric_name(inside[0].metric)} (%)")
         axes.set_title(short(name))
         _legend(axes)
     return figure
 
 
 @styled
-def draw_curves(folders: Sequence[RunFolder]) -> Figure:
+def draw_curves(folders: Sequence[Results]) -> Figure:
     """Draw development scores of the main models against the cost spent so far.
 
     Every training starts at the cost of its reference; from there to its total, steps (and the
@@ -80,22 +80,22 @@ def draw_curves(folders: Sequence[RunFolder]) -> Figure:
     """
     groups = _by_experiment(folders)
     roles = _dev_roles(folders)
-    most = max(len(runs_by_cell(inside)) for inside in groups.values())
+    most = max(len(by_cell(_runs(inside))) for inside in groups.values())
     figure = new_figure(3.6 * len(roles), 0.4 + (2.8 + _below(most)) * len(groups))
     drawn = figure.subplots(len(groups), len(roles), squeeze=False)
     for line, (name, inside) in zip(drawn, groups.items(), strict=True):
-        runs = runs_by_cell(inside)
+        runs = by_cell(_runs(inside))
         looks = _looks(list(runs))
         for axes, (role, title) in zip(line, roles.items(), strict=True):
-            sets = inside[0].values["data"]["sets"][role]
+            sets = list(inside[0].values["data"]["sets"][role])
             if not sets:
                 axes.set_axis_off()  # other experiments have such sets
                 continue
             for cell, of_cell in runs.items():
-                curves = [_curve(run, sets, inside[0].metric) for run in of_cell]
+                curves = [run.learning(sets, inside[0].metric) for run in of_cell]
                 _draw_curves(axes, curves, looks[cell])
             axes.set_xlabel(_COST)
-            axes.set_ylabel(f"{title} {_metric(inside)} (%)")
+            axes.set_ylabel(f"{title} {metric_name(inside[0].metric)} (%)")
             axes.set_xlim(left=0)
             axes.set_title(short(name))
         _legend(line[0])
@@ -103,13 +103,13 @@ def draw_curves(folders: Sequence[RunFolder]) -> Figure:
 
 
 @styled
-def draw_cost(folders: Sequence[RunFolder]) -> Figure:
+def draw_cost(folders: Sequence[Results]) -> Figure:
     """Draw what each method cost: reference, main model and evaluation, over ERM's total.
 
     Args:
         folders: Finished runs. Figures are means over seeds, in FLOPs.
     """
-    runs = runs_by_cell(folders)
+    runs = by_cell(_runs(folders))
     names = cell_names(list(runs))
     figure = new_figure(5.6, 1.3 + 0.36 * len(runs))
     axes = figure.add_subplot()
@@ -117,12 +117,13 @@ def draw_cost(folders: Sequence[RunFolder]) -> Figure:
     left = np.zeros(len(runs))
     parts = {"reference": ORANGE, "main": BLUE, "evaluation": SKY}
     for part, colour in parts.items():
-        widths = np.array([_share(of_cell, part) for of_cell in runs.values()])
+        means = [fmean(run.cost_share(part) for run in of_cell) for of_cell in runs.values()]
+        widths = np.array(means)
         title = "main model" if part == "main" else part
         axes.barh(places, widths, 0.62, left=left, color=colour, label=title, edgecolor="white")
         left += widths
     for place, total in zip(places.tolist(), left.tolist(), strict=True):
-        axes.text(total, place, f" {total:.0%}", va="center", fontsize=8)
+        axes.text(total, place, f" {percent(total)}", va="center", fontsize=8)
     axes.axvline(1, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_yticks(places, [short(names[cell], 40) for cell in runs])
     axes.invert_yaxis()
@@ -138,12 +139,10 @@ def draw_cost(folders: Sequence[RunFolder]) -> Figure:
 def _cost_and_score(
     axes: Axes, row: Row, runs: Sequence[RunResult], look: Mapping[str, Any]
 ) -> None:
-    score = row.ood_score or row.id_score
-    scores = [run.id_score if run.ood_score is None else run.ood_score for run in runs]
     marks = {key: look[key] for key in ("color", "marker", "fillstyle")}
     axes.plot(
         [run.flops for run in runs],
-        [value * 100 for value in scores],
+        [run.score * 100 for run in runs],
         linestyle="none",
         markersize=4,
         alpha=0.5,
@@ -152,9 +151,9 @@ def _cost_and_score(
     )
     axes.errorbar(
         row.flops.mean,
-        score.mean * 100,
+        row.score.mean * 100,
         xerr=_bars(row.flops, 1),
-        yerr=_bars(score, 100),
+        yerr=_bars(row.score, 100),
         linestyle="none",
         markersize=8,
         capsize=2,
@@ -170,46 +169,21 @@ def _bars(figure: Interval, scale: float) -> list[list[float]] | None:
     return [[(figure.mean - figure.low) * scale], [(figure.high - figure.mean) * scale]]
 
 
-Curve = tuple[list[float], list[float], int]
-"""Costs and scores (in %) at each scoring of development sets; position of the kept one."""
-
-
-def _curve(run: RunResult, sets: Sequence[str], metric: str) -> Curve:
-    record = run.record
-    flops, steps = record["cost"]["flops"], record["steps"]
-    erm = flops["total"] / run.flops
-    a_step = (flops["total"] - flops["reference"]) / steps["main"]
-    entries = [one for one in record["history"] if all(f"{name}_{metric}" in one for name in sets)]
-    costs = [(flops["reference"] + a_step * one["step"]) / erm for one in entries]
-    scores = [100 * statistics.fmean(one[f"{name}_{metric}"] for name in sets) for one in entries]
-    kept = [place for place, one in enumerate(entries) if one["step"] == steps["kept"]]
-    return costs, scores, kept[-1] if kept else -1
-
-
-def _draw_curves(axes: Axes, curves: Sequence[Curve], look: Mapping[str, Any]) -> None:
-    line = {"color": look["color"], "linestyle": look["linestyle"]}
-    for costs, scores, kept in curves:
-        axes.plot(costs, scores, linewidth=0.7, alpha=0.45, **line)
-        if costs:
-            axes.plot(
-                costs[kept], scores[kept], "o", color=look["color"], markersize=4, fillstyle="none"
-            )
+def _draw_curves(axes: Axes, curves: Sequence[list[Scoring]], look: Mapping[str, Any]) -> None:
+    colour = {"color": look["color"]}
+    line = colour | {"linestyle": look["linestyle"]}
+    drawn = [[(one.cost, 100 * one.score) for one in curve] for curve in curves]
+    for curve, points in zip(curves, drawn, strict=True):
+        axes.plot(*_xy(points), linewidth=0.7, alpha=0.45, **line)
+        kept = [place for one, place in zip(curve, points, strict=True) if one.kept]
+        axes.plot(*_xy(kept[-1:] or points[-1:]), "o", markersize=4, fillstyle="none", **colour)
     # Runs that stopped early have fewer points than others.
-    length = min(len(costs) for costs, _, _ in curves)
-    costs_of, scores_of, _ = zip(*curves, strict=True)
-    means = [
-        [statistics.fmean(one[place] for one in every) for place in range(length)]
-        for every in (costs_of, scores_of)
-    ]
-    axes.plot(*means, linewidth=1.8, label=look["label"], **line)
+    means = [tuple(map(fmean, zip(*every, strict=True))) for every in zip(*drawn, strict=False)]
+    axes.plot(*_xy(means), linewidth=1.8, label=look["label"], **line)
 
 
-def _share(runs: Sequence[RunResult], part: str) -> float:
-    """A part of the cost over ERM's total, mean over seeds."""
-    flops = [run.record["cost"]["flops"] for run in runs]
-    return statistics.fmean(
-        one[part] / one["total"] * run.flops for one, run in zip(flops, runs, strict=True)
-    )
+def _xy(points: Sequence[tuple[float, ...]]) -> tuple[list[float], list[float]]:
+    return [point[0] for point in points], [point[1] for point in points]
 
 
 def _looks(cells: Sequence[Cell]) -> dict[Cell, dict[str, Any]]:
@@ -243,26 +217,26 @@ def _below(entries: int) -> float:
     return 0.1 * entries if entries > _INSIDE else 0.0
 
 
-def _by_experiment(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+def _by_experiment(folders: Sequence[Results]) -> dict[str, list[Results]]:
     """Scores on different data have no common axis."""
-    groups: dict[str, list[RunFolder]] = {}
+    groups: dict[str, list[Results]] = {}
     for folder in folders:
         groups.setdefault(folder.name, []).append(folder)
     return groups
+
+
+def _runs(folders: Sequence[Results]) -> list[RunResult]:
+    return [run for folder in folders for run in folder.runs]
 
 
 def _row(figure: Figure, panels: int) -> list[Axes]:
     return list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def _dev_roles(folders: Sequence[RunFolder]) -> dict[str, str]:
+def _dev_roles(folders: Sequence[Results]) -> dict[str, str]:
     roles = {"dev": "ID development", "dev_ood": "OOD development"}
     return {
         role: title
         for role, title in roles.items()
         if any(folder.values["data"]["sets"][role] for folder in folders)
     }
-
-
-def _metric(folders: Sequence[RunFolder]) -> str:
-    return METRIC_NAMES.get(folders[0].metric, folders[0].metric)

@@ -10,9 +10,9 @@ from pathlib import Path
 from ftft.config.methods import METHODS
 from ftft.config.study import PLACES
 from ftft.errors import WorkspaceError
-from ftft.results.aggregate import Cell, cell_of
-from ftft.results.read import RESULTS_NAME, RunFolder, RunResult, read_run
-from ftft.results.rows import cell_names
+from ftft.results.aggregate import setting_names
+from ftft.results.read import RESULTS_NAME, Results, read_run
+from ftft.results.run import Cell, RunResult, cell_of
 from ftft.workspace.layout import in_study
 
 MOST_PARTS = 12
@@ -22,7 +22,7 @@ STUDY = "study"
 """Key of a part's values: the folder of its study."""
 
 
-def read_folders(path: Path) -> list[RunFolder]:
+def read_folders(path: Path) -> list[Results]:
     """Read a run, or each data set of a study that has results.
 
     Raises:
@@ -32,7 +32,7 @@ def read_folders(path: Path) -> list[RunFolder]:
     return [read_run(one) for one in below] or [read_run(path)]
 
 
-def parts(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
+def parts(folders: Sequence[Results]) -> tuple[list[Results], list[str]]:
     """Split what holds several settings of FTFT into runs that hold one.
 
     Args:
@@ -45,7 +45,7 @@ def parts(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
     Raises:
         WorkspaceError: A folder has no finished run of FTFT.
     """
-    found: list[RunFolder] = []
+    found: list[Results] = []
     for folder in folders:
         if not in_study(folder.folder):
             found.append(folder)
@@ -56,8 +56,8 @@ def parts(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
                 f"{folder.folder}: no FTFT is finished here yet; give the same ftft study again, "
                 "then this one."
             )
-        names = cell_names(cells)
-        found += [_part(folder, cell, names[cell].partition(", ")[2]) for cell in cells]
+        names = setting_names(folder.name, cells)
+        found += [_part(folder, cell, names[cell]) for cell in cells]
     if len(found) <= MOST_PARTS:
         return found, []
     note = (
@@ -68,17 +68,15 @@ def parts(folders: Sequence[RunFolder]) -> tuple[list[RunFolder], list[str]]:
     return found[:MOST_PARTS], [note]
 
 
-def _part(folder: RunFolder, cell: Cell, differs: str) -> RunFolder:
-    name = f"{folder.name}: {differs}" if differs else folder.name
-    runs = [replace(run, experiment=name) for run in folder.runs if _belongs(cell_of(run), cell)]
+def _part(folder: Results, cell: Cell, name: str) -> Results:
+    runs = tuple(run for run in folder.runs if _belongs(cell_of(run), cell))
     ftft = next(run for run in runs if run.method == "ftft")
     values = {
         **folder.values,
-        "experiment": name,
         STUDY: str(folder.folder.parent),
         "places": _places(folder.folder, cell, ftft),
     }
-    return RunFolder(folder.folder, values, tuple(runs))
+    return replace(folder, values=values, runs=runs).renamed(name)
 
 
 def _belongs(one: Cell, to: Cell) -> bool:

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from ftft.errors import WorkspaceError
-from ftft.results.cells import one_line
+from ftft.results.formatting import one_line
 from ftft.utils.atomic import atomic_path
 
 # Okabe and Ito (2008): can be distinguished with every common kind of colour blindness.

@@ -17,7 +17,7 @@ from ftft.config.methods import METHODS
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import FtftError
-from ftft.results.read import RunFolder
+from ftft.results.read import Results
 from ftft.selection.selection import Selection
 from ftft.tasks import load_data
 
@@ -68,7 +68,7 @@ class RunView:
         notes: What is missing from the report, and why; a sentence each.
     """
 
-    run: RunFolder
+    run: Results
     experiment: str
     maps: tuple[MapView, ...]
     train: LabelledDataset | None
@@ -76,7 +76,7 @@ class RunView:
     notes: tuple[str, ...]
 
 
-def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = True) -> RunView:
+def read_view(run: Results, data: TaskData | None = None, *, texts: bool = True) -> RunView:
     """Read what a report shows of a run; what cannot be read is left out, with a note.
 
     Args:
@@ -99,7 +99,7 @@ def read_view(run: RunFolder, data: TaskData | None = None, *, texts: bool = Tru
     return RunView(run, experiment, maps, train, texts, tuple(notes))
 
 
-def _maps(run: RunFolder, notes: list[str]) -> Sequence[MapView]:
+def _maps(run: Results, notes: list[str]) -> Sequence[MapView]:
     def place(stage: str) -> Path:
         return run.folder / str(run.values.get("places", {}).get(stage, stage))
 
@@ -144,7 +144,7 @@ def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | No
     return Curves(np.rint(shares * 255).astype(np.uint8), dynamics.points)
 
 
-def _training_data(run: RunFolder, notes: list[str]) -> LabelledDataset | None:
+def _training_data(run: Results, notes: list[str]) -> LabelledDataset | None:
     try:
         data = load_data(load_experiment(run.folder / "experiment.yaml"))
     except FtftError as error:

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ftft.config.methods import METHODS, place_of
-from ftft.config.study import PLACES
 from ftft.results.intervals import AMOUNT, SHARE, Difference, Interval, paired
-from ftft.results.read import RunResult
+from ftft.results.run import Cell, RunResult, cell_of
 from ftft.results.time_to_target import TimeToTarget, time_to_target
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What distinguishes one row of a comparison from another; all but the seed.
-
-    Attributes:
-        experiment: Name of the experiment.
-        method: Its key in :data:`ftft.config.methods.METHODS`.
-        reference: Name of the reference; of a baseline at FTFT's cost, that whose FTFT it costs as
-            much as. None where there is none.
-        main: Name of the main model.
-        strategy: Selection strategy; None where everything was trained on.
-        fraction: Share selected.
-        budget: The main model's budget, where a study varies it.
-        selection: Name of the selection, where a study varies it; empty otherwise.
-        folder: Name of the run folder, where only that distinguishes it; empty otherwise.
-    """
-
-    experiment: str
-    method: str
-    reference: str | None
-    main: str
-    strategy: str | None
-    fraction: float
-    budget: float | None = None
-    selection: str = ""
-    folder: str = ""
-
-    @property
-    def variant(self) -> str:
-        """What distinguishes it beside models, strategy and fraction; mostly nothing."""
-        budget = "" if self.budget is None else f"budget {self.budget:{PLACES}}"
-        return ", ".join(part for part in (self.selection, budget, self.folder) if part)
+from ftft.utils.names import names_apart
 
 
 @dataclass(frozen=True)
@@ -104,45 +71,62 @@ class Row:
         return self.id_score if self.ood_score is None else self.ood_score
 
 
-def cell_of(run: RunResult) -> Cell:
-    """The cell that a run belongs to."""
-    return Cell(
-        run.experiment,
-        run.method,
-        run.reference,
-        run.main,
-        run.strategy,
-        run.fraction,
-        run.budget,
-        run.selection,
-    )
+def aggregate(runs: Sequence[RunResult]) -> tuple[Row, ...]:
+    """A row for each cell of some runs, in the order of :func:`by_cell`."""
+    cells = by_cell(runs)
+    return tuple(_row(cell, cells) for cell in cells)
 
 
-def aggregate(
-    runs: Sequence[RunResult], key: Callable[[RunResult], Cell] = cell_of
-) -> tuple[Row, ...]:
+def by_cell(runs: Sequence[RunResult]) -> dict[Cell, list[RunResult]]:
     """Put the seeds of each cell together.
 
     Args:
-        runs: Runs of one or several folders.
-        key: What distinguishes cells; :func:`cell_of` if left out.
+        runs: Runs of one or several folders. Where two folders hold the same cell with the same
+            seed, they differ in something else, such as the budget; the names of the folders then
+            distinguish their cells.
 
     Returns:
-        A row for each cell: by experiment and main model in the order given, ERM first and FTFT
+        Cells and their runs: by experiment and main model in the order given, ERM first and FTFT
         last among them.
     """
+    times = Counter((cell_of(run), run.seed) for run in runs)
+    repeated = {cell for (cell, _), count in times.items() if count > 1}
+    paths = list(dict.fromkeys(run.place for run in runs))
+    names = dict(zip(paths, names_apart(paths), strict=True))
     cells: dict[Cell, list[RunResult]] = {}
     for run in runs:
-        cells.setdefault(key(run), []).append(run)
+        cell = cell_of(run)
+        cell = replace(cell, folder=names[run.place]) if cell in repeated else cell
+        cells.setdefault(cell, []).append(run)
     groups = list(dict.fromkeys((cell.experiment, cell.main) for cell in cells))
-    ordered = sorted(
-        cells,
-        key=lambda cell: (
-            groups.index((cell.experiment, cell.main)),
-            place_of(cell.method),
-        ),
-    )
-    return tuple(_row(cell, cells) for cell in ordered)
+
+    def place(cell: Cell) -> tuple[int, int]:
+        return groups.index((cell.experiment, cell.main)), place_of(cell.method)
+
+    return {cell: cells[cell] for cell in sorted(cells, key=place)}
+
+
+def cell_names(cells: Sequence[Cell]) -> dict[Cell, str]:
+    """Short names of cells: the method, and of the rest what distinguishes them."""
+    names = {}
+    for cell in cells:
+        alike = [other for other in cells if other.method == cell.method]
+        parts = [METHODS[cell.method].brief]
+        for field_ in ("experiment", "main", "reference", "strategy", "fraction", "variant"):
+            value = getattr(cell, field_)
+            if value and len({getattr(other, field_) for other in alike}) > 1:
+                parts.append(f"{value:.3g}" if isinstance(value, float) else str(value))
+        names[cell] = ", ".join(parts)
+    return names
+
+
+def setting_names(experiment: str, cells: Sequence[Cell]) -> dict[Cell, str]:
+    """Names of several settings of one method: the experiment, and what distinguishes them."""
+    return {
+        cell: f"{experiment}: {differs}" if differs else experiment
+        for cell, name in cell_names(cells).items()
+        for differs in [name.partition(", ")[2]]
+    }
 
 
 Cells = Mapping[Cell, Sequence[RunResult]]

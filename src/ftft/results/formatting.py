@@ -1,4 +1,4 @@
-"""Figures as people read them: the one place that turns numbers into text, for every output."""
+"""Figures as text: the one place where the terminal, tables, report, notebook and card get them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,25 @@ NONE = "–"
 """What stands where there is no figure."""
 
 
+def metric_name(metric: str) -> str:
+    """A metric, as people write it."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def one_line(text: str) -> str:
+    """A name from a file as one line without control characters."""
+    spaced = " ".join(text.split())
+    return "".join(character if character.isprintable() else "�" for character in spaced)
+
+
 def percent(share: float, digits: int = 0) -> str:
-    """A share as a percentage."""
+    """A share as a percentage: ``54%``."""
     return f"{share * 100:.{digits}f}%"
+
+
+def score(value: float) -> str:
+    """A score in %, where the heading says so: ``80.1``."""
+    return f"{value * 100:.1f}"
 
 
 def points(difference: float) -> str:
@@ -21,12 +37,17 @@ def points(difference: float) -> str:
     return "0.0" if float(shown) == 0 else shown.replace("-", "−")
 
 
+def ratio(value: float, *, estimated: bool = False) -> str:
+    """A cost over ERM's: ``0.54``, or ``~0.54`` where it is estimated."""
+    return f"{'~' if estimated else ''}{value:.2f}"
+
+
 def spread(figure: Interval | None) -> str:
     """A score in %, with its standard deviation where there are several seeds."""
     if figure is None:
         return NONE
-    deviation = "" if figure.deviation is None else f" ± {figure.deviation * 100:.1f}"
-    return f"{figure.mean * 100:.1f}{deviation}"
+    deviation = "" if figure.deviation is None else f" ± {score(figure.deviation)}"
+    return f"{score(figure.mean)}{deviation}"
 
 
 def within(figure: Interval | None) -> str:
@@ -34,8 +55,8 @@ def within(figure: Interval | None) -> str:
     if figure is None:
         return NONE
     if figure.low is None or figure.high is None:
-        return f"{figure.mean * 100:.1f}"
-    return f"{figure.mean * 100:.1f} [{figure.low * 100:.1f}, {figure.high * 100:.1f}]"
+        return score(figure.mean)
+    return f"{score(figure.mean)} [{score(figure.low)}, {score(figure.high)}]"
 
 
 def difference(found: Difference | None) -> str:
@@ -48,18 +69,16 @@ def difference(found: Difference | None) -> str:
     return f"{points(one.mean)} [{points(one.low)}, {points(one.high)}]"
 
 
+def interval_in_words(interval: Interval) -> str:
+    """The interval of a difference: ``95% interval −1.1 to +7.1``; empty for one pair."""
+    if interval.low is None or interval.high is None:
+        return ""
+    return f"95% interval {points(interval.low)} to {points(interval.high)}"
+
+
 def p_value(found: Difference | None) -> str:
     """The p-value of a difference."""
-    if found is None or found.p_value is None:
+    value = None if found is None else found.p_value
+    if value is None:
         return NONE
-    return "<0.001" if found.p_value < 0.001 else f"{found.p_value:.3f}"
-
-
-def ratio(figure: Interval, *, estimated: bool = False) -> str:
-    """A cost over ERM's."""
-    return f"{'~' if estimated else ''}{figure.mean:.2f}"
-
-
-def table_title(name: str, metric: str) -> str:
-    """The title of a table of scores."""
-    return f"{name}: {METRIC_NAMES.get(metric, metric)}, mean ± standard deviation in %"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -4,84 +4,46 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from ftft.errors import WorkspaceError
+from ftft.results.aggregate import Row, aggregate
+from ftft.results.formatting import metric_name
+from ftft.results.run import RunResult, run_result
+from ftft.results.tables import summary_table
+from ftft.results.verdict import verdicts
+from ftft.utils.names import names_apart
+from ftft.utils.notebook import html_table
 
 RESULTS_NAME = "results.json"
 SUMMARY_NAME = "study.json"
-_SCHEMA = 1
+RESULTS_SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class RunResult:
-    """One method with one seed.
+class Results:
+    """What an experiment found.
 
     Attributes:
-        experiment: Name of the experiment.
         folder: The run folder.
-        method: Its key in :data:`ftft.config.methods.METHODS`.
-        seed: The seed.
-        reference: Name of the reference; None where there was none.
-        main: Name of the main model.
-        strategy: Selection strategy; None where everything was trained on.
-        fraction: Share of the training examples selected, in (0, 1].
-        selected: Examples trained on.
-        id_score: In-distribution score, the mean over its sets, in [0, 1]; higher is better.
-        ood_score: Mean over the out-of-distribution sets; None where there are none.
-        ood_scores: Score on each of them.
-        flops: Total cost (reference, main model, evaluation) over ERM's, in operations; below 1
-            is cheaper.
-        seconds: The same in seconds.
-        estimated: Whether ERM's cost was computed, ERM not having been run.
-        record: The whole record of the run, as in ``results.json``.
-        budget: The main model's budget, where a study varies it.
-        selection: Name of the selection, where a study varies it; empty otherwise.
-        curve: Steps of the main model and its development score at each scoring, oldest first:
-            the mean over the out-of-distribution development sets, where there are none over
-            the in-distribution ones.
-        final: That score of the weights that were kept.
-    """
-
-    experiment: str
-    folder: Path
-    method: str
-    seed: int
-    reference: str | None
-    main: str
-    strategy: str | None
-    fraction: float
-    selected: int
-    id_score: float
-    ood_score: float | None
-    ood_scores: Mapping[str, float]
-    flops: float
-    seconds: float
-    estimated: bool
-    record: Mapping[str, Any]
-    budget: float | None = None
-    selection: str = ""
-    curve: tuple[tuple[int, float], ...] = ()
-    final: float | None = None
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """A finished run folder.
-
-    Attributes:
-        folder: Where it is.
-        values: The whole content of ``results.json``.
+        values: The whole content of its ``results.json``.
         runs: Every method and seed, in the order of the file.
+        report: Where ``report.html`` is; None where it was not written with them.
     """
 
     folder: Path
     values: Mapping[str, Any]
     runs: tuple[RunResult, ...]
+    report: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where ``results.json`` is."""
+        return self.folder / RESULTS_NAME
 
     @property
     def name(self) -> str:
@@ -90,7 +52,7 @@ class RunFolder:
 
     @property
     def metric(self) -> str:
-        """``accuracy`` or ``macro_f1``."""
+        """The metric that was asked for, by its key."""
         return str(self.values["metric"])
 
     @property
@@ -104,8 +66,29 @@ class RunFolder:
         """The out-of-distribution test sets."""
         return tuple(self.values["data"]["sets"]["test_ood"])
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Methods over seeds with paired intervals, ERM first and FTFT last."""
+        return aggregate(self.runs)
 
-def read_run(folder: str | Path) -> RunFolder:
+    @property
+    def title(self) -> str:
+        """What stands above a table of its rows."""
+        return f"{self.name}: {metric_name(self.metric)}, mean ± standard deviation in %"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict, and scores and costs by method."""
+        table = summary_table(self.rows)
+        found = "".join(f"<p>{escape(one.sentence)}</p>" for one in verdicts(self))
+        return html_table(self.title, table.headers, table.lines) + found
+
+    def renamed(self, name: str) -> Results:
+        """The same under another name."""
+        runs = tuple(replace(run, experiment=name) for run in self.runs)
+        return replace(self, values={**self.values, "experiment": name}, runs=runs)
+
+
+def read_run(folder: str | Path) -> Results:
     """Read the results of a finished run.
 
     Args:
@@ -138,9 +121,9 @@ def read_run(folder: str | Path) -> RunFolder:
             "writes them anew."
         ) from error
     try:
-        if values["schema"] != _SCHEMA:
-            raise ValueError(f"schema {values['schema']!r} instead of {_SCHEMA}")
-        return run_folder(values, folder)
+        if values["schema"] != RESULTS_SCHEMA:
+            raise ValueError(f"schema {values['schema']!r} instead of {RESULTS_SCHEMA}")
+        return results_of(values, folder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WorkspaceError(
             f"{path}: not the results of ftft run ({error!r}); give the same ftft run again, "
@@ -148,43 +131,19 @@ def read_run(folder: str | Path) -> RunFolder:
         ) from error
 
 
-def run_folder(values: Mapping[str, Any], folder: Path) -> RunFolder:
-    """The content of a ``results.json`` as a run folder's results.
+def results_of(values: Mapping[str, Any], folder: Path) -> Results:
+    """The content of a ``results.json`` as results.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: It is not what ``ftft run`` writes.
     """
-    return RunFolder(folder, values, tuple(_run(values, one, folder) for one in values["runs"]))
+    return Results(folder, values, tuple(run_result(values, one, folder) for one in values["runs"]))
 
 
-def _run(values: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> RunResult:
-    sets, metric, scores = values["data"]["sets"], values["metric"], record["scores"]
-    role = "test" if sets["test"] else "dev"
-    ood = {name: float(scores["test"][name][metric]) for name in sets["test_ood"]}
-    relative = record["cost"]["relative_to_erm"]
-    dev = tuple(sets["dev_ood"] or sets["dev"])
-    return RunResult(
-        experiment=values["experiment"],
-        folder=folder,
-        method=record["method"],
-        seed=record["seed"],
-        reference=record["reference"],
-        main=record["main"],
-        strategy=record["strategy"],
-        fraction=record["fraction"],
-        selected=record["selected"],
-        id_score=statistics.fmean(float(scores[role][name][metric]) for name in sets[role]),
-        ood_score=statistics.fmean(ood.values()) if ood else None,
-        ood_scores=ood,
-        flops=float(relative["flops"]),
-        seconds=float(relative["seconds"]),
-        estimated=bool(record["cost"]["erm_estimated"]),
-        record=record,
-        budget=record.get("budget"),
-        selection=str(record.get("selection", "")),
-        curve=tuple(
-            (int(entry["step"]), statistics.fmean(entry[f"{name}_{metric}"] for name in dev))
-            for entry in record["history"]
-        ),
-        final=statistics.fmean(float(scores["dev"][name][metric]) for name in dev),
-    )
+def told_apart(folders: Sequence[Results]) -> list[Results]:
+    """Results whose names differ: those of their folders where experiments are called the same."""
+    names = [one.name for one in folders]
+    if len(set(names)) == len(names):
+        return list(folders)
+    names = names_apart([one.folder for one in folders])
+    return [one.renamed(name) for one, name in zip(folders, names, strict=True)]

@@ -1,15 +1,20 @@
-"""What one method did with one seed, and what of it goes into ``results.json``."""
+"""What goes into ``results.json``: from plain values to the content of the file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ftft.config.methods import place_of
 from ftft.evaluation.metrics import SetScores
-from ftft.training.cost import Amount, TrainingCost
-from ftft.training.finetune import FineTuned
-from ftft.workspace.workspace import Stage
+from ftft.evaluation.training import Amount, Training, TrainingCost
+from ftft.results.read import RESULTS_NAME, RESULTS_SCHEMA, Results, results_of
+from ftft.results.run import Cell
+from ftft.utils import distributed
+from ftft.utils.environment import environment
+from ftft.workspace.stage_record import write_json
 
 
 @dataclass(frozen=True)
@@ -17,38 +22,26 @@ class MethodRun:
     """One method with one seed.
 
     Attributes:
-        method: Its key in :data:`ftft.config.methods.METHODS`.
+        cell: What it is.
         seed: The seed.
-        trained: The stage that trained the main model.
+        environment: Where and with what versions the main model was trained.
         main: The training of the main model.
-        main_model: Its name.
         reference: The training that gave the dynamics; None where there was none. For DM it is
             ERM's training.
-        reference_model: Name of the reference; None where there was none.
-        strategy: Selection strategy; None where everything was trained on.
-        fraction: Share selected; 1 where everything was trained on.
         selected: Examples trained on.
         preflight: The verdict on the reference, with reasons and signals; None where there was
             none.
         map: Which recording points the map was drawn from; None where there is no map.
-        budget: The main model's budget, where a study varies it.
-        selection: Name of the selection, where a study varies it; empty otherwise.
     """
 
-    method: str
+    cell: Cell
     seed: int
-    trained: Stage
-    main: FineTuned
-    main_model: str
-    reference: FineTuned | None
-    reference_model: str | None
-    strategy: str | None
-    fraction: float
+    environment: Mapping[str, Any]
+    main: Training
+    reference: Training | None
     selected: int
     preflight: Mapping[str, Any] | None = None
     map: Mapping[str, Any] | None = None
-    budget: float | None = None
-    selection: str = ""
 
     @property
     def flops(self) -> float:
@@ -85,13 +78,13 @@ def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
         ``evaluation`` and ``total``, and ``relative_to_erm``: total over ERM's total (below 1 is
         cheaper than ERM).
     """
-    nothing = Amount()
-    reference = nothing if run.reference is None else run.reference.cost.training
-    evaluation = run.main.cost.evaluation + (
-        nothing if run.reference is None else run.reference.cost.evaluation
-    )
-    parts = {"reference": reference, "main": run.main.cost.training, "evaluation": evaluation}
-    total = reference + run.main.cost.training + evaluation
+    trainings = [one.cost for one in (run.reference, run.main) if one is not None]
+    parts = {
+        "reference": Amount() if run.reference is None else run.reference.cost.training,
+        "main": run.main.cost.training,
+        "evaluation": sum((cost.evaluation for cost in trainings), Amount()),
+    }
+    total = sum(parts.values(), Amount())
     record: dict[str, Any] = {
         unit: {name: getattr(amount, unit) for name, amount in {**parts, "total": total}.items()}
         for unit in ("flops", "tokens", "seconds")
@@ -101,33 +94,27 @@ def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
     }
     record["erm_estimated"] = erm.cost.estimated
     record["peak_memory_bytes"] = run.main.cost.peak_memory_bytes
-    trainings = [one.cost for one in (run.reference, run.main) if one is not None]
     for name in ("overhead_seconds", "preparation_seconds"):
         record[name] = sum(getattr(cost, name) for cost in trainings)
     return record
 
 
-def seeds_used(run: MethodRun) -> dict[str, int]:
-    """Every random choice of a run, by what it decides, with its seed."""
-    seeds = dict.fromkeys(("head_weights", "data_order", "dropout"), run.seed)
-    if run.strategy is not None:
-        seeds["selection"] = run.seed
-    return seeds
-
-
 def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict[str, Any]:
     """One entry of ``results.json``'s ``runs``."""
+    cell = run.cell
+    # Every random choice of a run, by what it decides.
+    chosen = ("head_weights", "data_order", "dropout", *(("selection",) if cell.strategy else ()))
     return {
-        "method": run.method,
+        "method": cell.method,
         "seed": run.seed,
-        "seeds": seeds_used(run),
-        "reference": run.reference_model,
-        "main": run.main_model,
-        "strategy": run.strategy,
-        "fraction": run.fraction,
+        "seeds": dict.fromkeys(chosen, run.seed),
+        "reference": cell.reference,
+        "main": cell.main,
+        "strategy": cell.strategy,
+        "fraction": cell.fraction,
         "selected": run.selected,
-        "budget": run.budget,
-        "selection": run.selection,
+        "budget": cell.budget,
+        "selection": cell.selection,
         "map": run.map,
         "preflight": run.preflight,
         "steps": {
@@ -140,7 +127,7 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
             "reference": None if run.reference is None else run.reference.precision,
             "main": run.main.precision,
         },
-        "environment": run.trained.environment,
+        "environment": run.environment,
         "cost": cost_record(run, erm),
         "scores": {
             "dev": run.main.dev_scores,
@@ -149,3 +136,36 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
         "slices": {name: scores.slices for name, scores in test.items() if scores.slices},
         "history": run.main.history,
     }
+
+
+def collect(
+    folder: Path,
+    name: str,
+    metric: str,
+    data: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+) -> Results:
+    """Put together and write ``results.json``.
+
+    Args:
+        folder: The run folder.
+        name: Name of the experiment.
+        metric: The metric that was asked for.
+        data: What the file says of the data: ``fingerprint``, ``train_examples``,
+            ``holdout_seed``, ``classes`` and ``sets`` (role to set name to size).
+        records: All runs, from :func:`run_record`.
+
+    Returns:
+        The results.
+    """
+    values = {
+        "schema": RESULTS_SCHEMA,
+        "experiment": name,
+        "metric": metric,
+        "data": dict(data),
+        "environment": environment(),
+        "runs": sorted(records, key=lambda one: (place_of(one["method"]), one["seed"])),
+    }
+    if distributed.is_first():
+        write_json(folder / RESULTS_NAME, values)
+    return results_of(values, folder)

@@ -1,151 +1,212 @@
-"""Tables of finished runs: Markdown, LaTeX and CSV."""
+"""Tables of finished runs, as text: the same for terminal, page, notebook and documents."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.csv as pcsv
-
-from ftft.cartography.export import formula_inert
 from ftft.config.methods import METHODS
-from ftft.errors import FtftError
 from ftft.results.aggregate import Row
-from ftft.results.cells import one_line, ood_sets, table_caption, table_cells, table_columns
+from ftft.results.formatting import NONE, difference, p_value, percent, ratio, spread, within
 from ftft.results.intervals import Difference, Interval
 
-__all__ = ["Style", "table_caption", "table_cells", "table_text"]
-
-Style = Literal["markdown", "latex", "csv"]
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"$\sim$",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "–": "--",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-} | {character: f"\\{character}" for character in "&%$#_"}
+_CAPTION = (
+    "Scores in %: mean ± standard deviation over seeds, [95% interval of the mean] (Student's t). "
+    "Differences are paired by seed, in points; p is of a paired two-sided t test. "
+    "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
+)
+_ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
 
-def table_text(rows: Sequence[Row], style: Style) -> str:
-    """A table of runs, for a document or another program.
+@dataclass(frozen=True)
+class Table:
+    """A table as text. Nothing is escaped.
 
-    Markdown and LaTeX (package booktabs) show what :func:`table_cells` says, under or above its
-    caption; columns that are the same in all rows are in the caption. CSV holds every column and
-    raw numbers: scores and differences in [0, 1], costs as ratios, empty where there is none.
+    Attributes:
+        headers: The headings.
+        numbers: For each column whether it holds numbers, hence is set to the right.
+        lines: The cells, line by line.
+    """
+
+    headers: tuple[str, ...]
+    numbers: tuple[bool, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    cell: Callable[[Row], str]
+    is_number: bool = True
+
+
+def full_table(rows: Sequence[Row]) -> Table:
+    """For documents: what distinguishes rows, scores, differences to ERM with p, costs.
+
+    What holds for all rows is in :func:`table_caption`.
 
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
-        style: ``markdown``, ``latex`` or ``csv``.
-
-    Returns:
-        The text, with a line break at its end. Whatever came from files is escaped.
-
-    Raises:
-        FtftError: There are no rows.
     """
-    if not rows:
-        raise FtftError("there are no runs to make a table of; give at least one finished run.")
-    return {"markdown": _markdown, "latex": _latex, "csv": _csv}[style](rows)
+    columns = [*_told_apart(rows), *_scores(rows)]
+    if _compared(rows, "erm"):
+        columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
+        if ood_sets(rows):
+            columns += [_Column("OOD − ERM", lambda row: _less(row, "erm", "ood"))]
+            columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
+    if _compared(rows, "erm_budget"):
+        columns += [_Column("OOD − ERM at equal cost", lambda row: _less(row, "erm_budget", "ood"))]
+    return _filled([*columns, *_COSTS], rows)
 
 
-def _markdown(rows: Sequence[Row]) -> str:
-    headers, cells = table_cells(rows)
-    rules = ["---:" if column.is_number else ":---" for column in table_columns(rows)]
-    lines = [[_in_markdown(cell) for cell in line] for line in (headers, *cells)]
-    lines.insert(1, rules)
-    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{drawn}\n\n{_in_markdown(table_caption(rows))}\n"
+def summary_table(rows: Sequence[Row]) -> Table:
+    """For the terminal, the page and notebooks: of the differences those of the main score.
+
+    Args:
+        rows: At least one row.
+    """
+    kind = "OOD" if ood_sets(rows) else "ID"
+    columns = [*_told_apart(rows, brief=True), *_scores(rows)]
+    if _compared(rows, "erm"):
+        columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
+    if _compared(rows, "erm_budget"):
+        columns += [_Column(f"{kind} − ERM at equal cost", lambda row: _less(row, "erm_budget"))]
+    return _filled([*columns, *_COSTS], rows)
 
 
-def _in_markdown(text: str) -> str:
-    return html.escape(re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text)), quote=False)
-
-
-def _latex(rows: Sequence[Row]) -> str:
-    headers, cells = table_cells(rows)
-    alignment = "".join("r" if column.is_number else "l" for column in table_columns(rows))
-    lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (headers, *cells)]
-    head, *body = (f"    {line}" for line in lines)
-    return "\n".join(
-        [
-            r"% \usepackage{booktabs}",
-            r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{_in_latex(table_caption(rows))}}}",
-            rf"  \begin{{tabular}}{{{alignment}}}",
-            r"    \toprule",
-            head,
-            r"    \midrule",
-            *body,
-            r"    \bottomrule",
-            r"  \end{tabular}",
-            r"\end{table}",
-            "",
-        ]
+def difference_table(rows: Sequence[Row]) -> Table:
+    """Every difference to a baseline, paired by seed: a line for each."""
+    columns = _told_apart(rows, brief=True)
+    figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), "p", "pairs won")
+    lines = [
+        (
+            *(column.cell(row) for column in columns),
+            METHODS[baseline].brief,
+            difference(found.id),
+            *((difference(found.ood),) if ood_sets(rows) else ()),
+            p_value(found.main),
+            f"{found.main.wins} of {found.main.interval.count}",
+        )
+        for row in rows
+        for baseline, found in row.versus.items()
+    ]
+    return Table(
+        headers=(*(column.title for column in columns), "against", *figures),
+        numbers=(*(column.is_number for column in columns), False, *(True for _ in figures)),
+        lines=tuple(lines),
     )
 
 
-def _in_latex(text: str) -> str:
-    escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
-    # At the start of a row, brackets would be read as an option of the line break before.
-    return f"{{{escaped}}}" if escaped.startswith("[") else escaped
+def time_table(rows: Sequence[Row]) -> Table:
+    """Steps and FLOPs until ERM's final development score, and in how many seeds."""
+
+    def seeds(row: Row) -> str:
+        found = row.time_to_target
+        return NONE if found is None else f"{found.reached} of {found.seeds}"
+
+    def mean(row: Row, what: str, shown: Callable[[float], str]) -> str:
+        figure: Interval | None = getattr(row.time_to_target, what)
+        return "never" if figure is None else shown(figure.mean)
+
+    columns = [
+        *_told_apart(rows, brief=True),
+        _Column("seeds that reach it", seeds),
+        _Column("steps", lambda row: mean(row, "steps", "{:.0f}".format)),
+        _Column("of ERM's steps", lambda row: mean(row, "share", percent)),
+        _Column("FLOPs / ERM", lambda row: mean(row, "flops", ratio)),
+    ]
+    return _filled(columns, [row for row in rows if row.time_to_target is not None])
 
 
-def _csv(rows: Sequence[Row]) -> str:
+def table_caption(rows: Sequence[Row]) -> str:
+    """What holds for all rows, and how the figures are to be read."""
+    shared = [
+        f"{title}: {next(iter(values))}"
+        for title, values in ((one.title, _values(one, rows)) for one in _identity())
+        if len(values) == 1
+    ]
+    parts = [f"{'; '.join(shared)}." if shared else "", _CAPTION]
+    if any(row.estimated for row in rows):
+        parts.append(_ESTIMATED)
+    return " ".join(part for part in parts if part)
+
+
+def ood_sets(rows: Sequence[Row]) -> list[str]:
+    """The out-of-distribution sets of any row, in the order of the first that has them."""
+    return list(dict.fromkeys(name for row in rows for name in row.ood_scores))
+
+
+def _filled(columns: Sequence[_Column], rows: Sequence[Row]) -> Table:
+    return Table(
+        headers=tuple(column.title for column in columns),
+        numbers=tuple(column.is_number for column in columns),
+        lines=tuple(tuple(column.cell(row) for column in columns) for row in rows),
+    )
+
+
+def _told_apart(rows: Sequence[Row], *, brief: bool = False) -> list[_Column]:
+    """The columns that distinguish rows; in brief tables always method and number of seeds."""
+    always = {"method", "seeds"} if brief else set()
+    columns = _identity(brief=brief)
+    return [one for one in columns if one.title in always or len(_values(one, rows)) > 1]
+
+
+def _identity(*, brief: bool = False) -> list[_Column]:
+    """What distinguishes rows. An empty cell has no value: ERM has no reference."""
+
+    def method(row: Row) -> str:
+        known = METHODS[row.cell.method]
+        return known.brief if brief else known.title
+
+    def strategy(row: Row) -> str:
+        # A random baseline has one of its own, as its name says.
+        own = row.cell.method != "ftft" and row.cell.strategy == "random"
+        return "" if own else row.cell.strategy or ""
+
+    return [
+        _Column("experiment", lambda row: row.cell.experiment, is_number=False),
+        _Column("main model", lambda row: row.cell.main, is_number=False),
+        _Column("method", method, is_number=False),
+        _Column("reference", lambda row: row.cell.reference or "", is_number=False),
+        _Column("strategy", strategy, is_number=False),
+        _Column("fraction", lambda row: f"{row.cell.fraction:.3g}" if row.cell.strategy else ""),
+        _Column("variant", lambda row: row.cell.variant, is_number=False),
+        _Column("seeds", lambda row: str(len(row.seeds))),
+    ]
+
+
+def _values(column: _Column, rows: Sequence[Row]) -> set[str]:
+    return {cell for row in rows if (cell := column.cell(row))}
+
+
+def _scores(rows: Sequence[Row]) -> list[_Column]:
+    columns = [_Column("ID", lambda row: spread(row.id_score))]
     sets = ood_sets(rows)
-    table = pa.Table.from_pylist([_raw(row, sets) for row in rows])
-    columns = [formula_inert(column) for column in table.columns]
-    names = formula_inert(pa.array(table.column_names, pa.string())).to_pylist()
-    buffer = io.BytesIO()
-    pcsv.write_csv(pa.table(columns, names=names), buffer)
-    return buffer.getvalue().decode()
+    if len(sets) == 1:
+        return [*columns, _Column(f"OOD ({sets[0]})", lambda row: within(row.ood_score))]
+
+    def of_set(name: str) -> _Column:
+        return _Column(name, lambda row: spread(row.ood_scores.get(name)))
+
+    mean = [_Column("OOD mean", lambda row: within(row.ood_score))] if sets else []
+    return [*columns, *map(of_set, sets), *mean]
 
 
-def _raw(row: Row, sets: Sequence[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        **asdict(row.cell),
-        "seeds": " ".join(map(str, row.seeds)),
-        "selected": row.selected,
-        **_figures("id", row.id_score),
-        **_figures("ood", row.ood_score),
-    }
-    for name in sets:
-        values |= _figures(f"ood_set_{name}", row.ood_scores.get(name))
-    for baseline in METHODS["ftft"].compared_to:
-        found = row.versus.get(baseline)
-        values |= _versus(f"id_versus_{baseline}", None if found is None else found.id)
-        values |= _versus(f"ood_versus_{baseline}", None if found is None else found.ood)
-    values |= _figures("flops_over_erm", row.flops) | _figures("seconds_over_erm", row.seconds)
-    values |= {"erm_cost_estimated": row.estimated} | _figures("steps", row.steps)
-    target = row.time_to_target
-    values["erm_reached_by"] = None if target is None else target.reached
-    values["erm_compared"] = None if target is None else target.seeds
-    for name in ("steps", "share", "flops"):
-        values |= _figures(f"until_erm_{name}", None if target is None else getattr(target, name))
-    return values
+_COSTS = (
+    _Column("FLOPs / ERM", lambda row: ratio(row.flops.mean)),
+    _Column("seconds / ERM", lambda row: ratio(row.seconds.mean, estimated=row.estimated)),
+)
 
 
-def _figures(name: str, figure: Interval | None) -> dict[str, float | None]:
-    parts = ("mean", "deviation", "low", "high")
-    return {f"{name}_{part}": None if figure is None else getattr(figure, part) for part in parts}
+def _compared(rows: Sequence[Row], baseline: str) -> bool:
+    return any(baseline in row.versus for row in rows)
 
 
-def _versus(name: str, found: Difference | None) -> dict[str, float | int | None]:
-    return {
-        **_figures(name, None if found is None else found.interval),
-        f"{name}_p": None if found is None else found.p_value,
-        f"{name}_wins": None if found is None else found.wins,
-        f"{name}_pairs": None if found is None else found.interval.count,
-    }
+def versus(row: Row, baseline: str, kind: str) -> Difference | None:
+    """The difference to a baseline in ``id``, ``ood`` or ``main``; None where it was not run."""
+    found: Difference | None = getattr(row.versus.get(baseline), kind, None)
+    return found
+
+
+def _less(row: Row, baseline: str, kind: str = "main") -> str:
+    return difference(versus(row, baseline, kind))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftft.results.intervals import AMOUNT, Interval
-from ftft.results.read import RunResult
+from ftft.results.run import RunResult
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,6 @@ class TimeToTarget:
     flops: Interval | None
 
 
-@dataclass(frozen=True)
-class _Point:
-    steps: int
-    share: float
-    flops: float
-
-
 def time_to_target(
     runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]
 ) -> TimeToTarget | None:
@@ -58,28 +51,18 @@ def time_to_target(
     points = [point for seed in seeds if (point := _point(runs[seed], erm[seed])) is not None]
     if not points:
         return TimeToTarget(len(seeds), 0, None, None, None)
-    return TimeToTarget(
-        seeds=len(seeds),
-        reached=len(points),
-        steps=Interval.of([float(point.steps) for point in points], AMOUNT),
-        share=Interval.of([point.share for point in points], AMOUNT),
-        flops=Interval.of([point.flops for point in points], AMOUNT),
-    )
+    steps, share, flops = (Interval.of(figures, AMOUNT) for figures in zip(*points, strict=True))
+    return TimeToTarget(len(seeds), len(points), steps, share, flops)
 
 
-def _point(run: RunResult, erm: RunResult) -> _Point | None:
+def _point(run: RunResult, erm: RunResult) -> tuple[float, float, float] | None:
+    """Steps, share of ERM's steps and of its operations until the target; None: never."""
     target = erm.final
-    if target is None:
-        return None
-    step = next((step for step, score in run.curve if score >= target), None)
+    step = next((at for at, score in run.curve if target is not None and score >= target), None)
     if step is None:
         return None
     flops, taken = run.record["cost"]["flops"], run.record["steps"]["main"]
     # Batches are drawn at random, so that operations go with the steps. What scoring costs is not
     # split by model; all of it is counted, which is never too little.
     until = flops["reference"] + flops["evaluation"] + flops["main"] * min(1.0, step / taken)
-    return _Point(
-        steps=step,
-        share=step / run.record["steps"]["erm"],
-        flops=until / erm.record["cost"]["flops"]["total"],
-    )
+    return step, step / run.record["steps"]["erm"], until / erm.record["cost"]["flops"]["total"]

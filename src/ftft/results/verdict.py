@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ftft.config.tasks import METRIC_NAMES
-from ftft.results.aggregate import Row, Versus, aggregate
-from ftft.results.formatting import percent, points
+from ftft.results.aggregate import Row, Versus, setting_names
+from ftft.results.formatting import NONE, interval_in_words, percent, points, score
 from ftft.results.intervals import Difference, Interval
-from ftft.results.read import RunFolder
+
+if TYPE_CHECKING:
+    from ftft.results.read import Results
 
 WON, LOST, OPEN = "won", "lost", "open"
 
@@ -41,7 +43,7 @@ class Verdict:
     """What a run found.
 
     Attributes:
-        name: The run.
+        name: The run, and of several settings of FTFT which.
         outcome: ``won`` or ``lost`` where the interval against ERM leaves out zero, else
             ``open``.
         sentence: The verdict in one sentence.
@@ -56,19 +58,27 @@ class Verdict:
     tiles: tuple[Tile, ...]
 
 
-def verdict(run: RunFolder) -> Verdict:
-    """Say what a run found about FTFT, whether it won or not."""
-    rows = aggregate(run.runs)
-    ftft = next(row for row in rows if row.cell.method == "ftft")
-    has_erm = any(row.cell.method == "erm" for row in rows)
+def verdict(run: Results) -> Verdict:
+    """Say what a run found about FTFT, whether it won or not; of several settings the first."""
+    return verdicts(run)[0]
+
+
+def verdicts(run: Results) -> tuple[Verdict, ...]:
+    """One for each setting of FTFT, of which only a study has several."""
+    rows = [row for row in run.rows if row.cell.method == "ftft"]
+    names = setting_names(run.name, [row.cell for row in rows])
+    return tuple(_verdict(names[row.cell], run, row) for row in rows)
+
+
+def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
     erm = ftft.versus.get("erm")
     where = "out of distribution" if run.ood_sets else "in distribution"
     outcome, sentence = _judged(ftft, None if erm is None else erm.main, where)
     return Verdict(
-        name=run.name,
+        name=name,
         outcome=outcome,
         sentence=sentence,
-        remarks=tuple(_remarks(run, ftft, has_erm)),
+        remarks=tuple(_remarks(run, ftft)),
         tiles=(
             _ood_tile(ftft, erm),
             _score_tile("ID", ftft.id_score, None if erm is None else erm.id),
@@ -85,7 +95,7 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
             f"FTFT scores {percent(ftft.score.mean, 1)} {where} at {percent(ftft.flops.mean)} of "
             "what ERM would cost; ERM was not run, so whether FTFT is better is not known."
         )
-    by = f"{abs(compared.interval.mean) * 100:.1f} points"
+    by = f"{score(abs(compared.interval.mean))} points"
     above = compared.interval.mean > 0
     if compared.interval.count == 1:
         how = f"{by} {'above' if above else 'below'}" if by != "0.0 points" else "level with"
@@ -97,14 +107,14 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
     if not compared.is_clear:
         return OPEN, (
             f"FTFT and ERM do not differ clearly {where}: {points(compared.interval.mean)} points "
-            f"({_range(compared.interval)}, {seeds}), at {cost}."
+            f"({interval_in_words(compared.interval)}, {seeds}), at {cost}."
         )
     if above:
         return WON, f"FTFT beats ERM {where} by {by} ({seeds}) at {cost}."
     return LOST, f"FTFT did not win: it scores {by} below ERM {where} ({seeds}), at {cost}."
 
 
-def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
+def _remarks(run: Results, ftft: Row) -> Sequence[str]:
     remarks = []
     if not run.ood_sets:
         remarks.append(
@@ -121,7 +131,7 @@ def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
         for baseline, found in ftft.versus.items()
         if baseline in _OTHERS
     ]
-    if has_erm and not ftft.versus.keys() & {"random", "random_budget"}:
+    if "erm" in ftft.versus and not ftft.versus.keys() & {"random", "random_budget"}:
         remarks.append(
             "No random subset was run beside it, so what the selection itself adds is not known."
         )
@@ -130,24 +140,24 @@ def _remarks(run: RunFolder, ftft: Row, has_erm: bool) -> Sequence[str]:
 
 def _how_far(interval: Interval) -> str:
     seeds = "one seed" if interval.count == 1 else f"{interval.count} seeds"
-    shown = _range(interval)
+    shown = interval_in_words(interval)
     return f"{points(interval.mean)} points ({f'{shown}, ' if shown else ''}{seeds})"
 
 
 def _ood_tile(ftft: Row, erm: Versus | None) -> Tile:
     if ftft.ood_score is None:
-        return Tile("OOD against ERM", "–", "no out-of-distribution test set")
+        return Tile("OOD against ERM", NONE, "no out-of-distribution test set")
     return _score_tile("OOD", ftft.ood_score, None if erm is None else erm.ood)
 
 
 def _score_tile(what: str, score: Interval, compared: Difference | None) -> Tile:
     if compared is None:
         return Tile(f"{what} score", percent(score.mean, 1), "ERM was not run")
-    interval = compared.interval
-    if interval.count == 1:
-        return Tile(f"{what} against ERM", points(interval.mean), "points; one seed, no interval")
-    detail = f"points; {_range(interval)}, {interval.count} seeds"
-    return Tile(f"{what} against ERM", points(interval.mean), detail)
+    found = compared.interval
+    detail = f"{interval_in_words(found)}, {found.count} seeds"
+    if found.count == 1:
+        detail = "one seed, no interval"
+    return Tile(f"{what} against ERM", points(found.mean), f"points; {detail}")
 
 
 def _cost_tile(ftft: Row) -> Tile:
@@ -156,20 +166,9 @@ def _cost_tile(ftft: Row) -> Tile:
     return Tile("cost against ERM", percent(ftft.flops.mean), f"of its FLOPs; {seconds}{how}")
 
 
-def _examples_tile(run: RunFolder, ftft: Row) -> Tile:
+def _examples_tile(run: Results, ftft: Row) -> Tile:
     total = run.values["data"]["train_examples"]
     share = percent(ftft.selected / total)
     return Tile(
         "examples used", f"{ftft.selected:,.0f}", f"of {total:,} by the main model, {share}"
     )
-
-
-def _range(interval: Interval) -> str:
-    if interval.low is None or interval.high is None:
-        return ""
-    return f"95% interval {points(interval.low)} to {points(interval.high)}"
-
-
-def metric_name(run: RunFolder) -> str:
-    """The metric, as people write it."""
-    return METRIC_NAMES.get(run.metric, run.metric)

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ftft.config.methods import METHODS
 from ftft.config.tasks import METRIC_NAMES
-from ftft.results.formatting import percent
+from ftft.results.formatting import percent, ratio
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.targets import FILE_PREFIX, Repository
 
@@ -116,6 +116,8 @@ def _sections(about: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:
         yield "Map and selection", [(name, str(value)) for name, value in (drawn | chosen).items()]
     if "cost_relative_to_erm" in about:
         yield "Cost of the whole, reference included", _cost(about["cost_relative_to_erm"])
+    if "verdict" in about:
+        yield "What the run found", [("over its seeds", about["verdict"])]
     if "test" in about:
         rows = [(name, _scores(metrics)) for name, metrics in about["test"].items()]
         yield "Test scores of the main model (one seed)", rows
@@ -134,10 +136,11 @@ def _training(values: Mapping[str, Any]) -> Rows:
 
 
 def _cost(values: Mapping[str, Any]) -> Rows:
-    estimated = " (ERM was not run: computed)" if values["erm_estimated"] else ""
+    estimated = bool(values["erm_estimated"])
+    computed = " (ERM was not run: computed)" if estimated else ""
     return [
-        ("FLOPs over ERM's", f"{values['flops']:.2f}{estimated}"),
-        ("seconds over ERM's", f"{values['seconds']:.2f}{estimated}"),
+        ("FLOPs over ERM's", f"{ratio(values['flops'])}{computed}"),
+        ("seconds over ERM's", f"{ratio(values['seconds'], estimated=estimated)}{computed}"),
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ftft.config.methods import METHODS
 from ftft.errors import WorkspaceError
 from ftft.results.read import RESULTS_NAME, read_run
+from ftft.results.verdict import verdict
 from ftft.workspace.layout import run_folder_of, stage_name
 from ftft.workspace.stage_record import RECORD_NAME, read_record
 
@@ -38,8 +39,9 @@ def provenance(path: Path) -> dict[str, Any]:
     Returns:
         Plain JSON values, each key only where it is known: ``run``, ``seed``, ``method``,
         ``reference`` and ``main`` (trainings), ``map``, ``selection``, ``preflight``, ``data``,
-        ``test`` (scores), ``cost_relative_to_erm``, ``packages``. Of a study only what the stage's
-        own record says. Empty where there is no record.
+        ``test`` (scores), ``cost_relative_to_erm``, ``verdict`` (of FTFT, over all
+        seeds), ``packages``. Of a study only what the stage's own record says. Empty where there
+        is no record.
 
     Raises:
         WorkspaceError: A record of the run is damaged.
@@ -71,9 +73,7 @@ def provenance(path: Path) -> dict[str, Any]:
         "preflight": _verdict(datamap),
         "data": _fingerprint(own, reference, main, selection),
         "test": None if run is None else _test_scores(run, method, seed, main),
-        "cost_relative_to_erm": (
-            None if run is None else _cost(run, method, seed, reference, main)
-        ),
+        **({} if run is None else _found(run, method, seed, reference, main)),
         "packages": None if own is None else own["environment"].get("packages"),
     }
     return {name: value for name, value in known.items() if value is not None}
@@ -142,30 +142,33 @@ def _test_scores(
     return {name: values["metrics"] for name, values in scored["result"].items()}
 
 
-def _cost(
+def _found(
     run: Path,
     method: str | None,
     seed: str,
     reference: Mapping[str, Any] | None,
     main: Mapping[str, Any] | None,
-) -> dict[str, Any] | None:
-    """Cost over ERM's; None unless the results are about these very trainings."""
+) -> dict[str, Any]:
+    """Cost over ERM's, and FTFT's verdict; nothing unless the results are about these trainings."""
     if main is None or not (run / RESULTS_NAME).is_file():
-        return None
+        return {}
     try:
-        found = [
-            one.record
-            for one in read_run(run).runs
-            if one.method == method and f"seed-{one.seed}" == seed
-        ]
+        results = read_run(run)
     except WorkspaceError:
-        return None  # of another version; the rest is known all the same
+        return {}  # of another version; the rest is known all the same
     flops = [
         0.0 if one is None else one["result"]["cost"]["training"]["flops"]
         for one in (reference, main)
     ]
-    for record in found:
-        cost = record["cost"]
-        if [cost["flops"]["reference"], cost["flops"]["main"]] == flops:
-            return {**cost["relative_to_erm"], "erm_estimated": cost["erm_estimated"]}
-    return None
+    for one in results.runs:
+        cost = one.record["cost"]
+        spent = [cost["flops"]["reference"], cost["flops"]["main"]]
+        if (one.method, f"seed-{one.seed}", spent) == (method, seed, flops):
+            return {
+                "cost_relative_to_erm": {
+                    **cost["relative_to_erm"],
+                    "erm_estimated": cost["erm_estimated"],
+                },
+                "verdict": verdict(results).sentence if method == "ftft" else None,
+            }
+    return {}

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from ftft.experiment.collect import StagedRun, collect
 from ftft.experiment.pipeline import erm_cost
 from ftft.experiment.stages import Stages
-from ftft.results.collect import results_values
-from ftft.results.record import ErmCost, MethodRun, run_record
+from ftft.results.record import ErmCost, run_record
 from ftft.study.grid import Task
-from ftft.study.prepare import RESULTS_NAME, OpenStudy
+from ftft.study.prepare import OpenStudy
 from ftft.study.run_task import Done
-from ftft.workspace.stage_record import write_json
 
 
 @dataclass
@@ -54,10 +53,9 @@ class Collector:
             if erm is not None:
                 records.append(run_record(done.run, erm, done.scores))
         experiment = self.opened.study.experiment(data)
-        values = results_values(experiment, self.opened.data[data], records)
-        write_json(self.opened.folder / data / RESULTS_NAME, values)
+        collect(experiment, self.opened.data[data], self.opened.folder / data, records)
 
-    def _erm(self, task: Task, run: MethodRun, waiting: Collection[Task]) -> ErmCost | None:
+    def _erm(self, task: Task, run: StagedRun, waiting: Collection[Task]) -> ErmCost | None:
         """What ERM costs: measured, or computed where it is not run or has failed."""
         erm = Task("erm", task.data, task.seed, main=task.main)
         measured = self.done.get(erm)

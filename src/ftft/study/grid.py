@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import Experiment
 from ftft.config.study import PLACES, Study
-from ftft.results.aggregate import Cell
+from ftft.results.run import Cell
 
 
 @dataclass(frozen=True)

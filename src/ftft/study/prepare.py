@@ -29,8 +29,6 @@ from ftft.training.encodings import Encodings
 from ftft.workspace.layout import check_foreign_study, check_writable
 from ftft.workspace.workspace import Workspace
 
-RESULTS_NAME = "results.json"
-
 
 @dataclass(frozen=True)
 class OpenStudy:

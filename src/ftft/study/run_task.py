@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from ftft.config.methods import REFERENCE
 from ftft.evaluation.metrics import SetScores
 from ftft.experiment import pipeline
+from ftft.experiment.collect import StagedRun
 from ftft.experiment.stages import Stages
-from ftft.results.aggregate import Cell
-from ftft.results.record import MethodRun
+from ftft.results.run import Cell
 from ftft.study.grid import Task
 
 
@@ -22,7 +22,7 @@ class Done:
         scores: Test scores by set.
     """
 
-    run: MethodRun | None
+    run: StagedRun | None
     scores: dict[str, SetScores]
 
 
@@ -45,24 +45,18 @@ def perform(stages: Stages, task: Task, cell: Cell | None = None) -> Done:
     run = _ftft(stages, task) if task.method == "ftft" else _baseline(stages, task)
     scores = stages.score_tests(task.method, run.trained, task.seed)
     if cell is not None:
-        run = replace(
-            run,
-            main_model=cell.main,
-            reference_model=cell.reference,
-            budget=cell.budget,
-            selection=cell.selection,
-        )
+        run = replace(run, cell=cell)
     return Done(run, scores)
 
 
-def _ftft(stages: Stages, task: Task) -> MethodRun:
+def _ftft(stages: Stages, task: Task) -> StagedRun:
     reference = stages.reference(task.seed)
     datamap = stages.datamap("map", reference, task.seed)
     return pipeline.ftft(stages, task.seed, reference, datamap)
 
 
-def _baseline(stages: Stages, task: Task) -> MethodRun:
-    def paid() -> MethodRun:
+def _baseline(stages: Stages, task: Task) -> StagedRun:
+    def paid() -> StagedRun:
         assert task.paid is not None
         return _ftft(stages, task.paid)
 

@@ -10,13 +10,15 @@ from typing import Any
 from ftft.config.load import read_yaml
 from ftft.config.methods import REFERENCE
 from ftft.config.study import Study
-from ftft.results.aggregate import Cell, Row, aggregate, cell_of
+from ftft.results.aggregate import Row, aggregate
 from ftft.results.intervals import LEVEL
-from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, RunFolder, RunResult, read_run
+from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, Results, read_run
+from ftft.results.run import Cell, RunResult, cell_of
+from ftft.results.verdict import verdicts
 from ftft.study.grid import Task, cell_of_task, tasks
 from ftft.workspace.stage_record import write_json
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 # What changes no result, and what every result says of itself, so that others are left out.
 _TOLD_APART = (
@@ -32,12 +34,15 @@ class Summary:
     Attributes:
         folder: The study folder.
         runs: The results of each data set that has any.
-        rows: A row for each cell that has any, over its seeds.
     """
 
     folder: Path
-    runs: tuple[RunFolder, ...]
-    rows: tuple[Row, ...]
+    runs: tuple[Results, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """A row for each cell that has any results, over its seeds."""
+        return aggregate([run for one in self.runs for run in one.runs])
 
 
 def read_summary(folder: Path, study: Study) -> Summary:
@@ -56,8 +61,7 @@ def read_summary(folder: Path, study: Study) -> Summary:
     runs = [
         replace(one, runs=tuple(run for run in one.runs if _key_of(run) in wanted)) for one in read
     ]
-    rows = aggregate([run for one in runs for run in one.runs])
-    return Summary(folder, tuple(one for one in runs if one.runs), rows)
+    return Summary(folder, tuple(one for one in runs if one.runs))
 
 
 def other_settings(study: Study, folder: Path) -> list[str]:
@@ -131,6 +135,7 @@ def write_summary(summary: Summary, name: str, total: int, unfinished: Mapping[s
         "tasks": total,
         "unfinished": dict(unfinished),
         "data": {run.name: {**run.values["data"], "metric": run.metric} for run in summary.runs},
+        "verdicts": {one.name: one.sentence for run in summary.runs for one in verdicts(run)},
         "rows": [asdict(row) for row in summary.rows],
     }
     write_json(path, values)

@@ -1,84 +1,19 @@
-"""What a training costs: operations, tokens and seconds, training and evaluation apart."""
+"""Measures what a training costs, training and evaluation apart, or works it out."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from accelerate.utils import gather_object
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
+from ftft.evaluation.training import Amount, TrainingCost
 from ftft.training.flops import FlopCounter, Shape, ShapeCounts, token_count
-
-
-@dataclass(frozen=True)
-class Amount:
-    """One part of a cost.
-
-    Attributes:
-        flops: Floating-point operations, padding included.
-        tokens: Tokens processed, padding included.
-        seconds: Wall-clock seconds.
-    """
-
-    flops: float = 0.0
-    tokens: float = 0.0
-    seconds: float = 0.0
-
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(
-            self.flops + other.flops, self.tokens + other.tokens, self.seconds + other.seconds
-        )
-
-
-@dataclass(frozen=True)
-class TrainingCost:
-    """The cost of one training.
-
-    Attributes:
-        training: Forward and backward passes over training batches, with batch assembly.
-        evaluation: Forward passes over development sets while training, and over the training
-            set where dynamics are recorded in evaluation mode.
-        overhead_seconds: Seconds in the loop that are neither (checkpoints, logging).
-        preparation_seconds: Seconds of tokenising before it, as far as no earlier training of the
-            same run had done it.
-        peak_memory_bytes: Highest memory use of one process: of the accelerator where there is
-            one, else of the whole process, which includes what ran before.
-        estimated: True where the training was not run and the figures are computed.
-    """
-
-    training: Amount
-    evaluation: Amount
-    overhead_seconds: float = 0.0
-    preparation_seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    estimated: bool = False
-
-    @property
-    def total(self) -> Amount:
-        """Training and evaluation together."""
-        return self.training + self.evaluation
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`."""
-        return cls(
-            training=Amount(**values["training"]),
-            evaluation=Amount(**values["evaluation"]),
-            overhead_seconds=values["overhead_seconds"],
-            preparation_seconds=values["preparation_seconds"],
-            peak_memory_bytes=values["peak_memory_bytes"],
-            estimated=values["estimated"],
-        )
 
 
 class CostMeter(TrainerCallback, ExportableState):

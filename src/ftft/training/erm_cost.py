@@ -7,12 +7,13 @@ import torch
 
 from ftft.config.schema import FineTuning
 from ftft.data.encode import EncodedDataset
+from ftft.evaluation.training import Amount, TrainingCost
 from ftft.tasks import TASKS
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
 from ftft.training.arguments import Plan, per_device_batch, recomputes
-from ftft.training.cost import Amount, TrainingCost, planned_cost
+from ftft.training.cost import planned_cost
 from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, batch_shape, flop_counter, planned_shapes
 from ftft.training.models import load_config

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback
@@ -17,11 +17,12 @@ from ftft.data.encode import EncodedDataset
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import ConfigError, first_line
+from ftft.evaluation.training import Training
 from ftft.tasks import TASKS
 from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
-from ftft.training.cost import CostMeter, TrainingCost
+from ftft.training.cost import CostMeter
 from ftft.training.early_stopping import Settled, StopWhenSettled
 from ftft.training.eval_recording import RecordingPasses
 from ftft.training.flops import FlopCounter, flop_counter
@@ -50,55 +51,16 @@ class DevSets:
 
 
 @dataclass(frozen=True)
-class FineTuned:
-    """A finished training.
+class FineTuned(Training):
+    """A finished training and its files.
 
     Attributes:
         model_folder: The model and its tokenizer, for ``from_pretrained``.
         dynamics_folder: The recorded dynamics; None where none were recorded.
-        steps: Optimiser steps taken.
-        kept_step: Step whose weights were kept.
-        precision: What matrix products were computed in: ``fp32``, ``bf16`` or ``fp16``.
-        cost: What it cost.
-        dev_scores: Set to metric to value, of the kept weights.
-        history: Development scores at every evaluation, oldest first: the step and
-            ``SET_METRIC`` to value.
     """
 
     model_folder: Path
     dynamics_folder: Path | None
-    steps: int
-    kept_step: int
-    precision: str
-    cost: TrainingCost
-    dev_scores: dict[str, dict[str, float]]
-    history: list[dict[str, float]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All but the folders, as plain values for JSON."""
-        return {
-            "steps": self.steps,
-            "kept_step": self.kept_step,
-            "precision": self.precision,
-            "cost": self.cost.to_dict(),
-            "dev_scores": self.dev_scores,
-            "history": self.history,
-        }
-
-    @classmethod
-    def from_dict(cls, folder: Path, values: Mapping[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`, for a training whose files are in ``folder``."""
-        dynamics = folder / "dynamics"
-        return cls(
-            model_folder=folder / "model",
-            dynamics_folder=dynamics if dynamics.is_dir() else None,
-            steps=values["steps"],
-            kept_step=values["kept_step"],
-            precision=values["precision"],
-            cost=TrainingCost.from_dict(values["cost"]),
-            dev_scores=values["dev_scores"],
-            history=values["history"],
-        )
 
 
 def finetune(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 
 from ftft.cartography.burn_in import AUTO, BurnIn
@@ -66,18 +64,3 @@ def dynamics_folder(path: Path) -> Path:
                 f"expected; give {' or '.join(below[:4])}{' or another one' * (len(below) > 4)}."
             )
     return path
-
-
-def names_apart(paths: Sequence[Path]) -> list[str]:
-    """Short names that still tell paths apart: what they have in common is left out."""
-    whole = [path.absolute().parts for path in paths]
-    start = _in_common(whole)
-    end = _in_common([parts[start:][::-1] for parts in whole])
-    names = ["/".join(parts[start : len(parts) - end]) for parts in whole]
-    return names if all(names) and len(set(names)) == len(names) else [str(path) for path in paths]
-
-
-def _in_common(sequences: Sequence[tuple[str, ...]]) -> int:
-    """How many first parts are the same in all."""
-    places = zip(*sequences, strict=False)
-    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, places))
