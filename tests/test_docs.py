@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from ftft.cli.app import app
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
+from ftft.config.load import load_experiment
 from ftft.config.schema import Experiment, Main, Map, Recording, Reference, Selection
 from ftft.config.study import DataSet, Grid, Resources, StudyFile
 
@@ -25,6 +26,14 @@ SECTIONS = [
     Map,
     Selection,
 ]
+
+
+def test_the_experiment_of_the_readme_is_one(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"A whole experiment:\n\n```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "experiment.yaml").write_text(block, encoding="utf-8")
+    experiment = load_experiment(tmp_path / "experiment.yaml")
+    assert experiment.data.test["same-site"].label == experiment.data.train[0].label
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -171,3 +171,21 @@ def test_labels_that_lack_an_id_are_refused(ftft, made, tmp_path, source):
     outcome = ftft("import", source, "--labels", "labels.csv", "-o", "new.parquet")
     assert outcome.code == 2
     assert "no gold label was given for the id 't39' (1 ids lack one)" in outcome.err
+
+
+@pytest.mark.parametrize(("count", "noted"), [(40, False), (10, True)])
+def test_examples_without_a_slice_are_noted(ftft, made, tmp_path, count, noted):
+    rows = "".join(f"t{n},{'ab'[n % 2]}\n" for n in range(count))
+    (tmp_path / "slices.csv").write_text(f"example_id,source\n{rows}")
+    asked = ("--slices", "slices.csv", "--balance-by", "source")
+    outcome = ftft("select", "map.parquet", *asked)
+    assert outcome.code == 0, outcome.err
+    note = "note: 30 of 40 examples have no 'source' in slices.csv; they count as a group of their"
+    assert (note in outcome.err) is noted
+    assert ("count as a group" in outcome.err) is noted
+
+
+def test_candidates_that_are_written_are_said(ftft, made):
+    outcome = ftft("label-errors", "map.parquet", "-o", "candidates.csv")
+    assert outcome.code == 0, outcome.err
+    assert "written to candidates.csv\n" in outcome.out

@@ -61,6 +61,7 @@ def label_errors(
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     if output is not None:
         export_table(candidates, output)
+        tell(f"written to {output}")
     show_candidates(candidates.to_pylist(), by)
 
 
@@ -81,6 +82,7 @@ def _by_cleanlab(
     found = cleanlab_issues(dynamics, texts, burn_in=burn_in)
     if output is not None:
         export_table(found.table, output)
+        tell(f"written to {output}")
     show_candidates(found.table.slice(0, min(count, len(dynamics))).to_pylist(), "cleanlab's score")
     tell(
         f"cleanlab flags {found.flagged('is_label_issue'):,} of {len(dynamics):,} labels and "

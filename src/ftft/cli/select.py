@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, check_parquet, note_idle, tell
+from ftft.cli.common import Overwrite, check_parquet, note_idle, say, tell
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -116,6 +116,12 @@ def _groups(datamap: DataMap, slices: Path | None, column: str) -> list[str]:
     assert slices is not None, "it was asked for with the column"
     values = read_slices(slices, [column])[column]
     groups = [values.get(one, "") for one in datamap.example_ids.to_pylist()]
+    without = groups.count("")
+    if 0 < without < len(groups):
+        say(
+            f"note: {without:,} of {len(groups):,} examples have no {column!r} in {slices}; they "
+            "count as a group of their own"
+        )
     if not any(groups):
         raise ConfigError(
             f"--balance-by {column}: {slices} has no value for any example of the map; its column "

@@ -249,15 +249,16 @@ def _as_sources(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _without_null(value: object) -> object:
-    """Leave out the sets that are null: so ``--set`` takes one away."""
+def _as_sets(value: object) -> object:
+    """Take a text for a path, and leave out the sets that are null: so ``--set`` takes one away."""
     if not isinstance(value, dict):
         return value
-    return {name: chosen for name, chosen in value.items() if chosen is not None}
+    chosen = {name: one for name, one in value.items() if one is not None}
+    return {name: {"path": one} if isinstance(one, str) else one for name, one in chosen.items()}
 
 
 Sources = Annotated[list[DataSource], BeforeValidator(_as_sources), Field(min_length=1)]
-EvaluationSets = Annotated[dict[SetName, EvaluationSet], BeforeValidator(_without_null)]
+EvaluationSets = Annotated[dict[SetName, EvaluationSet], BeforeValidator(_as_sets)]
 
 
 class DataConfig(_Model):

@@ -71,7 +71,7 @@ METHODS: dict[str, Method] = {
         Method(
             key="erm_es",
             title="ERM, early stopping",
-            brief="ERM, stopped",
+            brief="ERM, early stopping",
             card="on all the data (ERM, early stopping)",
             stages={"main": "erm_es"},
             varies=(),
