@@ -142,6 +142,21 @@ def test_the_folder_of_a_whole_run_or_study_is_distinguished(ftft, recorded, com
     assert f"give {first} or {second}" in outcome.err
 
 
+def test_a_reference_is_named_before_erm(ftft, recorded):
+    erm, reference = recorded("run/erm/seed-0"), recorded("run/reference/seed-0")
+    outcome = ftft("preflight", "run")
+    assert outcome.code == 2
+    assert f"give {reference} or {erm}" in outcome.err
+
+
+def test_a_map_is_not_taken_for_dynamics(ftft, recorded):
+    folder = recorded("one")
+    assert ftft("map", folder, "-o", "map.parquet").code == 0
+    outcome = ftft("preflight", "map.parquet")
+    assert outcome.code == 2
+    assert "map.parquet is a file of a map or a selection, where the folder" in outcome.err
+
+
 def test_a_reference_stops_when_it_is_stable(ftft, experiment_file, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "ftft.experiment.stages.Settling.is_reached", lambda rule, found: len(found.epochs) > 2

@@ -85,8 +85,9 @@ class Detected:
 
     def source(self) -> DataSource:
         """Return the data source that reads the file this way."""
-        found = _source(self.path, self, self.columns, self.text, self.label, self.id)
-        if self.task == CAUSAL_LM and found.messages is None:
+        prompts = self.task == CAUSAL_LM
+        found = _source(self.path, self, self.columns, self.text, self.label, self.id, prompts)
+        if prompts and found.messages is None:
             return found.model_copy(update={"prompt": self.text[0], "completion": self.label})
         return found.model_copy(update={"choices": list(self.choices)})
 
@@ -161,7 +162,8 @@ def _guess_prompt(head: Head) -> tuple[str, str] | None:
 def _prompts(path: Path, head: Head, prompt: str, completion: str) -> Detected:
     names = list(head.columns)
     guessed_id = _guess_id(head, {prompt, completion})
-    raw = read_source(_source(str(path), head, names, [prompt], completion, guessed_id))
+    source = _source(str(path), head, names, [prompt], completion, guessed_id, prompts=True)
+    raw = read_source(source)
     if guessed_id and pc.count_distinct(raw.columns.column(guessed_id)).as_py() < len(raw):
         guessed_id = None
     return Detected(
@@ -199,6 +201,7 @@ def _source(
     texts: Sequence[str],
     label: str,
     example_id: str | None,
+    prompts: bool = False,
 ) -> DataSource:
     return DataSource(
         path=path,
@@ -211,7 +214,7 @@ def _source(
         columns=None if written.header else list(columns),
         delimiter=written.delimiter,
         escape=written.escape,
-        messages=label if label in texts else None,
+        messages=label if prompts and label in texts else None,
     )
 
 

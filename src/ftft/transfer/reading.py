@@ -49,15 +49,24 @@ def dynamics_folder(path: Path) -> Path:
     """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it.
 
     Raises:
-        DynamicsError: It is the folder of a run or a study, which holds those of its trainings.
+        DynamicsError: It is the folder of a run or a study, which holds those of its trainings, or
+            the file of a map.
     """
     inside = path / "dynamics"
     # os.path's answer is no where a name is too long; that of Path is an OSError.
     if os.path.isdir(inside):
         return inside
+    if os.path.isfile(path) and path.suffix == ".parquet":
+        raise DynamicsError(
+            f"{path} is a file of a map or a selection, where the folder of training dynamics was "
+            "expected; give the folder of the training, such as reference/seed-0 of a run."
+        )
     if os.path.isdir(path) and not os.path.isfile(path / HEADER_NAME):
         found = (header for pattern in _RECORDED for header in path.glob(pattern))
-        below = sorted(str(header.parent.parent) for header in found)
+        folders = (header.parent.parent for header in found)
+        # A reference first: of ERM's dynamics, which DM reads, fewer people think.
+        first = sorted(folders, key=lambda one: ("reference" not in one.parts, one))
+        below = [str(one) for one in first]
         if below:
             raise DynamicsError(
                 f"{path} is the folder of a run or a study, where that of one training was "
