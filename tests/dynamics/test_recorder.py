@@ -96,8 +96,10 @@ HOLDERS = {
     "unsigned": lambda ids: np.asarray(ids, dtype=np.uint64),
     "objects": lambda ids: np.array(list(ids), dtype=object),
     "torch": lambda ids: torch.tensor(list(map(int, ids))),
-    "jax": lambda ids: pytest.importorskip("jax.numpy").asarray(ids),
-    "pandas": lambda ids: pytest.importorskip("pandas").Series(ids),
+    "jax": lambda ids: pytest.importorskip("jax.numpy", reason="JAX is not installed").asarray(ids),
+    "pandas": lambda ids: pytest.importorskip("pandas", reason="pandas is not installed").Series(
+        ids
+    ),
     "arrow": lambda ids: pa.array(ids),
 }
 PERMUTATION = np.random.default_rng(7).permutation(N)

@@ -2,14 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 from datasets import Dataset
 from transformers import AutoTokenizer
 
-from completions import commands, write_experiment
+from completions import commands, write_commands, write_experiment
 from ftft import load_experiment
+from ftft.cartography.datamap import DataMap
 from ftft.data.chats import whole_chat
 from ftft.data.detect import detect_columns
+from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import ConfigError, DataError, ModelError
 from ftft.experiment.pipeline import run
 from ftft.selection import Selection
@@ -168,6 +171,45 @@ def test_messages_beside_other_columns(chatting, tmp_path, columns, problem):
     usual = "prompt: prompt, completion: completion"
     with pytest.raises(ConfigError, match=problem):
         load_experiment(write_experiment(tmp_path, chatting, **{usual: columns}))
+
+
+def test_chats_and_prompts_side_by_side(chatting, tmp_path, ftft, monkeypatch):
+    """A set's own columns count, whatever the training data has; exports keep both kinds."""
+    monkeypatch.chdir(tmp_path)
+    file = experiment_of(tmp_path, chatting)
+    write_commands(tmp_path / "plain.jsonl", 24, seed=3)
+    plain = "{path: plain.jsonl, prompt: prompt, completion: completion, id: id}"
+    train = f"data.train=[{{path: train.jsonl, messages: messages, id: id}}, {plain}]"
+    data = load_data(load_experiment(file, [f"data.test_ood.ood={plain}", train]))
+    assert data.test_ood["ood"].shown[0].to_pylist() == [r["prompt"] for r in commands(24, seed=3)]
+    mixed = data.train.take(["c0-0", "c3-0"])
+    tokenizer = AutoTokenizer.from_pretrained(chatting)
+    alone = [mixed.take([one]) for one in mixed.example_ids.to_pylist()]
+    rows, *others = (
+        encode_completions(one, tokenizer, max_length=32).rows["input_ids"]
+        for one in (mixed, *alone)
+    )
+    assert list(rows) == [one[0] for one in others]
+    of_chats = "data.test_ood={ood: {path: ood.jsonl, messages: messages}}"
+    other = load_experiment(file, [f"data.train={plain}", "data.dev={}", "data.test={}", of_chats])
+    assert load_data(other).test_ood["ood"].shown[0][0].as_py().startswith("system: jump")
+    logits = np.random.default_rng(0).normal(size=(3, 2, 2))
+    drawn = DataMap.from_dynamics(TrainingDynamics.from_arrays(logits, [0, 1], ["c0-0", "c3-0"]))
+    drawn.write(tmp_path / "map.parquet")
+    mixed_file = tmp_path / "mixed.yaml"
+    mixed_file.write_text(
+        file.read_text().replace(
+            "  train: {path: train.jsonl, messages: messages, id: id}",
+            f"  train: [{{path: train.jsonl, messages: messages, id: id}}, {plain}]",
+        )
+    )
+    outcome = ftft("export", "map.parquet", "mixed.jsonl", "--rows", mixed_file)
+    assert outcome.code == 0, outcome.err
+    lines = map(json.loads, (tmp_path / "mixed.jsonl").read_text().splitlines())
+    found = {line["example_id"]: (line["messages"], line["completion"]) for line in lines}
+    first, second = commands(1)[0], commands(1, seed=3)[0]
+    assert found["c0-0"] == (chat(first), first["completion"])
+    assert found["c3-0"] == (None, second["completion"])
 
 
 def test_the_completion_joins_the_messages_again():

@@ -114,7 +114,7 @@ def _keys(scores: npt.NDArray[Any], rows: Rows | None, largest: bool) -> npt.NDA
 def _id_order(ids: pa.StringArray, groups: Rows) -> Rows:
     """The order of ids by group (ascending already) and then by id.
 
-    Compares eight bytes of the ids at once and goes on with the next eight only for
+    Compares eight bytes of the ids at once and continues with the next eight only for
     those that are still equal; sorting whole strings costs several times as much.
     """
     words = _Words(ids)

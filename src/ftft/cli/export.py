@@ -98,11 +98,13 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
 
     train = data_of(experiment_file).train
     rows = train.table.drop_columns("label")
-    if MESSAGES in rows.column_names and all(rows.column(MESSAGES).to_pylist()):
+    if MESSAGES in rows.column_names:
         pairs = zip(rows[MESSAGES].to_pylist(), rows[COMPLETION].to_pylist(), strict=True)
-        chats = pa.array([whole_chat(*pair) for pair in pairs])
-        rows = rows.drop_columns([PROMPT, COMPLETION, MESSAGES]).append_column(MESSAGES, chats)
-    elif train.task == CAUSAL_LM:
+        chats = pa.array([whole_chat(*pair) if pair[0] else None for pair in pairs])
+        rows = rows.drop_columns(MESSAGES).append_column(MESSAGES, chats)
+        if not chats.null_count:
+            rows = rows.drop_columns([PROMPT, COMPLETION])
+    if PROMPT in rows.column_names and train.task == CAUSAL_LM:
         rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
     if with_label and train.class_names:
         names = [train.class_names[label] for label in train.labels]

@@ -239,7 +239,9 @@ class EvaluationSet(DataSource):
                 update.pop("columns", None)
         for pair in (("text", "prompt"), ("label", "completion"), ("choices", "choices")):
             if not getattr(self, pair[0]):
-                update |= {name: getattr(train, name) for name in (*pair, "messages")}
+                update |= {name: getattr(train, name) for name in pair}
+        if not self.text and not self.label:
+            update["messages"] = train.messages
         if "labels" not in given:
             update |= {name: getattr(train, name) for name in ("labels", "label_separator")}
         return self.model_copy(update=update)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,10 @@ def read_chats(source: DataSource, cells: Sequence[str | None], rows: Sequence[i
     problems: dict[str, list[int]] = {}
     parsed: list[list[dict[str, str]]] = []
     for row, cell in zip(rows, cells, strict=True):
-        chat = _messages(cell)
-        problem = chat if isinstance(chat, str) else _problem(chat)
-        if problem or isinstance(chat, str):
-            problems.setdefault(problem, []).append(row)
-        else:
-            parsed.append(chat)
+        try:
+            parsed.append(_messages(cell))
+        except ValueError as error:
+            problems.setdefault(str(error), []).append(row)
     if problems:
         found = "; ".join(f"{rows_named(bad)}: {what}" for what, bad in problems.items())
         raise DataError(
@@ -77,16 +75,29 @@ def whole_chat(before: str, completion: str) -> list[dict[str, str]]:
     return [*json.loads(before), {"role": "assistant", "content": completion}]
 
 
-def _messages(cell: str | None) -> list[dict[str, str]] | str:
-    """The messages of a cell, with role and content only; or what is wrong with it."""
+def _messages(cell: str | None) -> list[dict[str, str]]:
+    """The messages of a cell, with role and content only.
+
+    Raises:
+        ValueError: Saying what is wrong with it.
+    """
     try:
         chat = json.loads(cell or "null")
     except (ValueError, RecursionError):
-        return "no list of messages"
+        chat = None
     if not isinstance(chat, list) or not chat:
-        return "no list of messages"
+        raise ValueError("no list of messages")
     if not all(isinstance(one, dict) and _are_texts(one) for one in chat):
-        return "a message without a role and a content that are texts"
+        raise ValueError("a message without a role and a content that are texts")
+    unknown = next((one["role"] for one in chat if one["role"] not in _ROLES), None)
+    if unknown is not None:
+        raise ValueError(f"the role {unknown[:20]!r}, where ftft knows {', '.join(_ROLES)}")
+    if chat[-1]["role"] != "assistant":
+        raise ValueError("the last message is not the assistant's")
+    if not chat[-1]["content"].strip():
+        raise ValueError("the assistant's last message is empty")
+    if len(chat) < 2 or chat[-2]["role"] == "assistant":
+        raise ValueError("no message of the user before the assistant's last one")
     return [{"role": one["role"], "content": one["content"]} for one in chat]
 
 
@@ -94,23 +105,5 @@ def _are_texts(message: dict[str, Any]) -> bool:
     return all(isinstance(message.get(name), str) for name in ("role", "content"))
 
 
-def _problem(chat: Sequence[dict[str, str]]) -> str:
-    unknown = next((one["role"] for one in chat if one["role"] not in _ROLES), None)
-    if unknown is not None:
-        return f"the role {unknown[:20]!r}, where ftft knows {', '.join(_ROLES)}"
-    if chat[-1]["role"] != "assistant":
-        return "the last message is not the assistant's"
-    if not chat[-1]["content"].strip():
-        return "the assistant's last message is empty"
-    if len(chat) < 2 or chat[-2]["role"] == "assistant":
-        return "no message of the user before the assistant's last one"
-    return ""
-
-
 def _readable(chat: Sequence[dict[str, str]]) -> str:
-    return "\n\n".join(_lines(chat))
-
-
-def _lines(chat: Sequence[dict[str, str]]) -> Iterator[str]:
-    for message in chat:
-        yield f"{message['role']}: {message['content']}"
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in chat)

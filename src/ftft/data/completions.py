@@ -12,7 +12,7 @@ from ftft.config.data import HOLDOUT_NAME, DataConfig, DataSource
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.holdout import choose_held_out
-from ftft.data.load import HOLDOUT_SEED, assign_ids, data_fingerprint, limited, overlaps
+from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, task_data
 from ftft.data.normalize import Prepared, prepare_answers
 from ftft.errors import DataError
 
@@ -55,18 +55,7 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
             remarks += [f"{what}: {one}" for part in found for one in part.remarks]
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
-    flat = {name: one for sets in roles.values() for name, one in sets.items()}
-    return TaskData(
-        train=train,
-        dev=roles["dev"],
-        dev_ood=roles["dev_ood"],
-        test=roles["test"],
-        test_ood=roles["test_ood"],
-        class_names=groups,
-        fingerprint=data_fingerprint(train, roles),
-        overlaps=overlaps(train, flat),
-        remarks=tuple(remarks),
-    )
+    return task_data(train, roles, groups, remarks)
 
 
 def _prepared(what: str, sources: Sequence[DataSource]) -> list[Prepared]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -48,18 +48,7 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         remarks += tuple(remark for _, more in loaded.values() for remark in more)
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed)
-    flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
-    return TaskData(
-        train=train,
-        dev=roles["dev"],
-        dev_ood=roles["dev_ood"],
-        test=roles["test"],
-        test_ood=roles["test_ood"],
-        class_names=classes,
-        fingerprint=data_fingerprint(train, roles),
-        overlaps=overlaps(train, flat),
-        remarks=remarks,
-    )
+    return task_data(train, roles, classes, remarks)
 
 
 def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...], str]:
@@ -165,7 +154,7 @@ def hold_out(
     train: LabelledDataset, share: float, seed: int
 ) -> tuple[LabelledDataset, LabelledDataset]:
     """Split the training data in two: what remains, and the development set."""
-    texts = _joined_texts(train).to_pylist()
+    texts = joined_texts(train).to_pylist()
     held = choose_held_out(texts, train.labels, share, salt=f"holdout {seed}")
     if not held.any():
         raise DataError(
@@ -193,18 +182,45 @@ def _check_classes(train: LabelledDataset, places: str) -> None:
         )
 
 
-def overlaps(train: LabelledDataset, sets: dict[str, LabelledDataset]) -> dict[str, int]:
-    """For each set, how many of its rows have the texts of a training row."""
-    known = _joined_texts(train)
-    return {
-        name: int(pc.sum(pc.is_in(_joined_texts(chosen), value_set=known)).as_py() or 0)
-        for name, chosen in sets.items()
-    }
-
-
-def _joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
+def joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
+    """What a person reads of each example, as one text."""
     columns = data.shown
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\0")
+
+
+def task_data(
+    train: LabelledDataset,
+    roles: dict[str, dict[str, LabelledDataset]],
+    class_names: Sequence[str],
+    remarks: Sequence[str],
+    texts: Callable[[LabelledDataset], pa.ChunkedArray] = joined_texts,
+) -> TaskData:
+    """Put together what was read.
+
+    Args:
+        train: The training data.
+        roles: Role (``dev``, ``dev_ood``, ``test``, ``test_ood``) to set name to set.
+        class_names: What the model's outputs stand for, or groups.
+        remarks: What should be known of the data.
+        texts: What two examples must share for one to count as a copy of the other.
+    """
+    known = texts(train)
+    overlaps = {
+        name: int(pc.sum(pc.is_in(texts(one), value_set=known)).as_py() or 0)
+        for sets in roles.values()
+        for name, one in sets.items()
+    }
+    return TaskData(
+        train=train,
+        dev=roles["dev"],
+        dev_ood=roles["dev_ood"],
+        test=roles["test"],
+        test_ood=roles["test_ood"],
+        class_names=tuple(class_names),
+        fingerprint=data_fingerprint(train, roles),
+        overlaps=overlaps,
+        remarks=tuple(remarks),
+    )
 
 
 def data_fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:

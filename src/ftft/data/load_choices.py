@@ -18,7 +18,7 @@ from ftft.data.choices import (
     right_choices,
 )
 from ftft.data.dataset import LabelledDataset, TaskData
-from ftft.data.load import HOLDOUT_SEED, data_fingerprint, hold_out, join, overlaps
+from ftft.data.load import HOLDOUT_SEED, hold_out, join, task_data
 from ftft.data.normalize import Prepared, prepared, read_rows
 from ftft.data.sources import RawTable
 from ftft.errors import DataError
@@ -72,18 +72,7 @@ def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
             remarks += [f"{role} set {name!r}: {remark}" for remark in part.remarks]
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed)
-    flat = {name: chosen for sets in roles.values() for name, chosen in sets.items()}
-    return TaskData(
-        train=train,
-        dev=roles["dev"],
-        dev_ood=roles["dev_ood"],
-        test=roles["test"],
-        test_ood=roles["test_ood"],
-        class_names=train.class_names,
-        fingerprint=data_fingerprint(train, roles),
-        overlaps=overlaps(train, flat),
-        remarks=tuple(remarks),
-    )
+    return task_data(train, roles, train.class_names, remarks)
 
 
 def _read(source: DataSource) -> _Read:

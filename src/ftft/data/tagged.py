@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.holdout import choose_held_out
-from ftft.data.load import HOLDOUT_SEED, assign_ids, data_fingerprint, limited
+from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, task_data
 from ftft.data.messages import listed, nearest
 from ftft.data.normalize import Prepared
 from ftft.data.tag_sources import TaggedRows, read_tagged
@@ -53,17 +53,7 @@ def load_tagged(config: DataConfig) -> TaskData:
     }
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout)
-    return TaskData(
-        train=train,
-        dev=roles["dev"],
-        dev_ood=roles["dev_ood"],
-        test=roles["test"],
-        test_ood=roles["test_ood"],
-        class_names=tuple(tags),
-        fingerprint=data_fingerprint(train, roles),
-        overlaps=_overlaps(train, roles),
-        remarks=_remarks(train),
-    )
+    return task_data(train, roles, tags, _remarks(train), _words)
 
 
 def _tags(parts: Sequence[TaggedRows]) -> list[str]:
@@ -161,7 +151,7 @@ def _strings(values: object) -> pa.ChunkedArray:
 def split_tag(tag: str) -> tuple[str, str]:
     """The prefix of a tag and the type of its entity: ``B`` and ``person`` of ``B-person``.
 
-    A tag without a prefix, such as ``NOUN``, goes on from word to word, as ``I-NOUN`` does; of
+    A tag without a prefix, such as ``NOUN``, continues from word to word, as ``I-NOUN`` does; of
     ``O`` both are empty.
     """
     if tag == OUTSIDE:
@@ -170,7 +160,7 @@ def split_tag(tag: str) -> tuple[str, str]:
     return (prefix, kind) if dash and prefix in {*"BIES"} else ("I", tag)
 
 
-def goes_on(before: str, tag: str) -> bool:
+def continues_entity(before: str, tag: str) -> bool:
     """Whether a word belongs to the entity of the word before it, as conlleval decides."""
     (first, kind), (second, other) = split_tag(before), split_tag(tag)
     return first in {"B", "I"} and second in {"I", "E"} and kind == other
@@ -181,7 +171,7 @@ def marked(words: Sequence[str], tags: Sequence[str]) -> str:
     shown: list[str] = []
     before = OUTSIDE
     for word, tag in zip(words, tags, strict=True):
-        inside = goes_on(before, tag)
+        inside = continues_entity(before, tag)
         if before != OUTSIDE and not inside:
             shown[-1] += f"]({split_tag(before)[1]})"
         shown.append(word if tag == OUTSIDE or inside else f"[{word}")
@@ -192,7 +182,7 @@ def marked(words: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _hold_out(train: LabelledDataset, share: float) -> tuple[LabelledDataset, LabelledDataset]:
-    texts = _texts(train)
+    texts = _words(train).to_pylist()
     held = choose_held_out(texts, train.labels, share, salt=f"holdout {HOLDOUT_SEED}")
     if not held.any():
         raise DataError(
@@ -204,17 +194,9 @@ def _hold_out(train: LabelledDataset, share: float) -> tuple[LabelledDataset, La
     return _dataset("train", remaining, tags), _dataset(HOLDOUT_NAME, development, tags)
 
 
-def _texts(data: LabelledDataset) -> list[str]:
-    texts: list[str] = pc.binary_join(data.table.column("words"), "\0").to_pylist()
-    return texts
-
-
-def _overlaps(
-    train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]
-) -> dict[str, int]:
-    known = set(_texts(train))
-    flat = {name: one for sets in roles.values() for name, one in sets.items()}
-    return {name: sum(text in known for text in _texts(one)) for name, one in flat.items()}
+def _words(data: LabelledDataset) -> pa.ChunkedArray:
+    """The words of each sentence as one text, without its tags."""
+    return pc.binary_join(data.table.column("words"), "\0")
 
 
 def _remarks(train: LabelledDataset) -> tuple[str, ...]:

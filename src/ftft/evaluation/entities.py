@@ -20,7 +20,7 @@ class TagScheme:
     Attributes:
         kind: (C,) the number of each tag's entity type; -1 of the tag outside of entities.
         opens: (C,) whether the entity can go on after the word (``B-``, ``I-``).
-        continues: (C,) whether the word can go on with an entity (``I-``, ``E-``).
+        continues: (C,) whether the word can continue an entity (``I-``, ``E-``).
         kinds: The names of the entity types.
     """
 
@@ -76,16 +76,16 @@ def find_entities(tags: IntArray, sentence: IntArray, scheme: TagScheme) -> Enti
     """
     kind = scheme.kind[tags]
     inside = kind >= 0
-    goes_on = np.zeros(len(tags), dtype=np.bool_)
-    goes_on[1:] = (
+    inner = np.zeros(len(tags), dtype=np.bool_)
+    inner[1:] = (
         scheme.continues[tags[1:]]
         & scheme.opens[tags[:-1]]
         & (kind[1:] == kind[:-1])
         & (sentence[1:] == sentence[:-1])
     )
-    start = np.flatnonzero(inside & ~goes_on)
-    # An entity ends where the next word does not go on with it.
-    last = np.flatnonzero(inside & ~np.append(goes_on[1:], False))
+    start = np.flatnonzero(inside & ~inner)
+    # An entity ends where the next word does not continue it.
+    last = np.flatnonzero(inside & ~np.append(inner[1:], False))
     return Entities(start, last + 1, kind[start])
 
 

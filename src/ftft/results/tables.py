@@ -48,14 +48,15 @@ def full_table(rows: Sequence[Row]) -> Table:
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
     """
-    columns = [*_told_apart(rows), *_scores(rows)]
+    columns = [*_distinguishing(rows), *_scores(rows)]
     if _compared(rows, "erm"):
         columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
         if ood_sets(rows):
             columns += [_Column("OOD − ERM", lambda row: _less(row, "erm", "ood"))]
             columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
     if _compared(rows, "erm_budget"):
-        columns += [_Column("OOD − ERM at equal cost", lambda row: _less(row, "erm_budget", "ood"))]
+        kind = "OOD" if ood_sets(rows) else "ID"
+        columns += [_Column(f"{kind} − ERM at equal cost", lambda row: _less(row, "erm_budget"))]
     return _filled([*columns, *_COSTS], rows)
 
 
@@ -66,7 +67,7 @@ def summary_table(rows: Sequence[Row]) -> Table:
         rows: At least one row.
     """
     kind = "OOD" if ood_sets(rows) else "ID"
-    columns = [*_told_apart(rows, brief=True), *_scores(rows)]
+    columns = [*_distinguishing(rows, brief=True), *_scores(rows)]
     if _compared(rows, "erm"):
         columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
     if _compared(rows, "erm_budget"):
@@ -76,7 +77,7 @@ def summary_table(rows: Sequence[Row]) -> Table:
 
 def difference_table(rows: Sequence[Row]) -> Table:
     """Every difference to a baseline, paired by seed: a line for each."""
-    columns = _told_apart(rows, brief=True)
+    columns = _distinguishing(rows, brief=True)
     figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), "p", "pairs won")
     lines = [
         (
@@ -109,7 +110,7 @@ def time_table(rows: Sequence[Row]) -> Table:
         return "never" if figure is None else shown(figure.mean)
 
     columns = [
-        *_told_apart(rows, brief=True),
+        *_distinguishing(rows, brief=True),
         _Column("seeds that reach it", seeds),
         _Column("steps", lambda row: mean(row, "steps", "{:.0f}".format)),
         _Column("of ERM's steps", lambda row: mean(row, "share", percent)),
@@ -144,7 +145,7 @@ def _filled(columns: Sequence[_Column], rows: Sequence[Row]) -> Table:
     )
 
 
-def _told_apart(rows: Sequence[Row], *, brief: bool = False) -> list[_Column]:
+def _distinguishing(rows: Sequence[Row], *, brief: bool = False) -> list[_Column]:
     """The columns that distinguish rows; in brief tables always method and number of seeds."""
     always = {"method", "seeds"} if brief else set()
     columns = _identity(brief=brief)

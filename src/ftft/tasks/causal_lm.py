@@ -98,7 +98,7 @@ class CausalLM:
         """Exact match, token accuracy and inverse perplexity; higher is better, in [0, 1].
 
         Exact match is the share of the completions that greedy decoding would write exactly, end
-        included: as long as every token is the right one, decoding goes on from the right tokens,
+        included: as long as every token is the right one, decoding continues from the right tokens,
         so one pass over the gold completion says the same. Token accuracy and inverse perplexity
         are over all tokens of the set.
         """

@@ -93,19 +93,19 @@ def encode_completions(
 
 def _token_ids(batch: dict[str, list[str]], tokenizer: Any) -> tuple[list[Any], list[Any]]:
     """Token ids of prompts and of completions."""
-    pairs = list(zip(batch[PROMPT], batch[COMPLETION], strict=True))
-    chats = batch.get(MESSAGES, [""] * len(pairs))
-    pairs = [
-        _written(tokenizer, chat, completion) if chat else (prompt, completion)
-        for chat, (prompt, completion) in zip(chats, pairs, strict=True)
-    ]
+    prompts, completions = batch[PROMPT], batch[COMPLETION]
+    chats = batch.get(MESSAGES, [""] * len(prompts))
+    if any(chats):
+        pairs = [
+            _written(tokenizer, chat, completion) if chat else (prompt, completion)
+            for chat, prompt, completion in zip(chats, prompts, completions, strict=True)
+        ]
+        prompts, completions = map(list, zip(*pairs, strict=True))
     # What a template writes has the special tokens already.
-    prompts = [
-        tokenizer(prompt, add_special_tokens=not chat)["input_ids"]
-        for chat, (prompt, _) in zip(chats, pairs, strict=True)
-    ]
-    completions = tokenizer([pair[1] for pair in pairs], add_special_tokens=False)["input_ids"]
-    return prompts, completions
+    bare = tokenizer(prompts, add_special_tokens=False)["input_ids"] if any(chats) else chats
+    whole = bare if all(chats) else tokenizer(prompts)["input_ids"]
+    begun = [ids if chat else other for chat, ids, other in zip(chats, bare, whole, strict=True)]
+    return begun, tokenizer(completions, add_special_tokens=False)["input_ids"]
 
 
 def _written(tokenizer: Any, before: str, completion: str) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def reduce_tokens(outputs: Any, labels: torch.Tensor, smoothing: float = 0.0) ->
     if kept is None:
         kept = _reduced(logits, labels, smoothing)
         # On the tensor itself, so that it goes when the tensor goes.
-        logits._ftft_reduced = kept  # type: ignore[attr-defined]
+        logits._ftft_reduced = kept  # type: ignore[attr-defined]  # ours
     return kept
 
 

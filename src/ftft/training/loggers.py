@@ -116,7 +116,7 @@ def _trackio_run(trackio: Any) -> Any:
 
 
 # The Trainer leaves the run of W&B open, and all of them where a training is interrupted; the next
-# training would go on in it.
+# training would continue in it.
 _RUNNING: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "wandb": (lambda wandb: wandb.run, lambda wandb: wandb.finish()),
     "mlflow": (lambda mlflow: mlflow.active_run(), lambda mlflow: mlflow.end_run()),

@@ -106,7 +106,7 @@ class RecordDynamics:
         """Score a batch as the Trainer does; without labels that does not call compute_loss."""
         if isinstance(inputs, Mapping):
             inputs = {name: value for name, value in inputs.items() if name != INDEX_COLUMN}
-        return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        return super().prediction_step(model, inputs, *args, **kwargs)  # type: ignore[misc]  # a mixin
 
     def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
         """What is recorded of a batch: its logits, unless a subclass gives values.
