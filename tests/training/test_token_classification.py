@@ -79,6 +79,16 @@ def test_lost_words_count_as_outside(tmp_path):
     assert TASK.floor([data]) is None
 
 
+def test_lost_words_of_data_without_an_outside_tag(tmp_path):
+    """They count as no entity, and not as one of the last tag."""
+    data = tagged(tmp_path, [(["a", "b", "c"], ["NOUN", "VERB", "VERB"])])
+    code = {tag: number for number, tag in enumerate(data.model_classes)}
+    predictions = np.array([[-100, code["NOUN"], -100, -100]])
+    scores = TASK.score(data, predictions, "here")
+    assert scores.metrics["entity_f1"] == pytest.approx(2 * 1 / (2 + 1))
+    assert scores.slices["entity type"]["VERB"]["entity_f1"] == 0.0
+
+
 def test_values_of_sentences():
     logits = torch.tensor([[[0.0, 0], [2, 0], [0, 1], [5, 5]], [[3.0, 0], [0, 3], [1, 1], [0, 0]]])
     labels = torch.tensor([[-100, 0, 0, -100], [-100, -100, -100, -100]])

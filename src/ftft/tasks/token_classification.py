@@ -164,11 +164,12 @@ class _Scored:
         self.gold = tags.flatten().to_numpy()
         self.sentence = np.repeat(np.arange(len(counts)), counts)
         names = dataset.model_classes
+        # Data may have no such tag, and words beyond the model's length are predicted as it.
+        names = names if OUTSIDE in names else (*names, OUTSIDE)
         self.scheme = TagScheme.of([split_tag(name) for name in names])
-        outside = names.index(OUTSIDE) if OUTSIDE in names else -1
         there = predictions != _IGNORED
         first = np.repeat(np.cumsum(counts) - counts, there.sum(axis=1))
-        self.predicted = np.full(len(self.gold), outside, dtype=np.int64)
+        self.predicted = np.full(len(self.gold), names.index(OUTSIDE), dtype=np.int64)
         self.predicted[first + (np.cumsum(there, axis=1) - 1)[there]] = predictions[there]
         self.wanted = find_entities(self.gold, self.sentence, self.scheme)
         self.found = find_entities(self.predicted, self.sentence, self.scheme)
