@@ -16,7 +16,7 @@ from ftft.errors import FtftError
 from ftft.report.encode import page_json
 from ftft.report.html import page, write_report
 from ftft.report.views import read_view
-from ftft.results.read import read_run, told_apart
+from ftft.results.read import distinct_names, read_run
 from ftft.results.verdict import LOST, OPEN, WON, verdict
 
 STATIC = Path(ftft.report.__file__).parent / "static"
@@ -151,7 +151,7 @@ def test_every_script_is_in_the_page(text):
 
 def test_runs_of_one_name_are_distinguished(tmp_path):
     folders = [run_of(tmp_path / name, Made()) for name in ("first", "second")]
-    named = told_apart(folders)
+    named = distinct_names(folders)
     assert [one.name for one in named] == ["first", "second"]
     assert {run.experiment for run in named[1].runs} == {"second"}
 

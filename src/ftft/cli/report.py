@@ -78,7 +78,7 @@ def report(
     from ftft.errors import ConfigError, WorkspaceError
     from ftft.report.map_page import is_map
     from ftft.report.study_parts import read_folders
-    from ftft.results.read import told_apart
+    from ftft.results.read import distinct_names
     from ftft.utils.atomic import check_free
 
     if no_texts and kind is not Format.HTML:
@@ -93,7 +93,7 @@ def report(
             raise ConfigError("ftft report shows runs or data maps; give only one kind.")
         _maps(maps, kind, output, rows, no_texts=no_texts)
         return
-    folders = told_apart([folder for run in runs for folder in read_folders(run)])
+    folders = distinct_names([folder for run in runs for folder in read_folders(run)])
     for folder in folders:
         if not folder.runs:
             raise WorkspaceError(

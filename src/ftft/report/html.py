@@ -24,7 +24,7 @@ from ftft.report.study_parts import STUDY, parts
 from ftft.report.views import RunView, read_view
 from ftft.results.aggregate import Row, aggregate
 from ftft.results.formatting import metric_name, percent, score
-from ftft.results.read import Results, told_apart
+from ftft.results.read import Results, distinct_names
 from ftft.results.run import cell_of
 from ftft.results.tables import summary_table
 from ftft.results.verdict import verdict
@@ -70,7 +70,7 @@ def write_report(
     """
     at_hand: list[TaskData | None] = [None] * len(folders) if data is None else list(data)
     of_folder = dict(zip((one.folder for one in folders), at_hand, strict=True))
-    shown, notes = parts(told_apart(folders))
+    shown, notes = parts(distinct_names(folders))
     for folder in shown:
         _check_one(folder)
     views = [read_view(one, of_folder[one.folder], texts=texts) for one in shown]

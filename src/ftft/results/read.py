@@ -140,7 +140,7 @@ def results_of(values: Mapping[str, Any], folder: Path) -> Results:
     return Results(folder, values, tuple(run_result(values, one, folder) for one in values["runs"]))
 
 
-def told_apart(folders: Sequence[Results]) -> list[Results]:
+def distinct_names(folders: Sequence[Results]) -> list[Results]:
     """Results whose names differ: those of their folders where experiments are called the same."""
     names = [one.name for one in folders]
     if len(set(names)) == len(names):
