@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from ftft.cartography.datamap import DataMap
 from ftft.config.schema import Map, Recording
@@ -32,6 +33,15 @@ def scalars(folder):
         tag: [(event.step, event.value) for event in events.Scalars(tag)]
         for tag in events.Tags()["scalars"]
     }
+
+
+@pytest.fixture(autouse=True)
+def files_in_the_order_they_were_made(monkeypatch):
+    """TensorBoard sorts files of the same second and process by a count, as text: 10 before 9.
+
+    Two trainings of one process only follow so closely here, where nothing is long.
+    """
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(1000))
 
 
 @pytest.fixture
