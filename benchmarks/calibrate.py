@@ -193,7 +193,7 @@ def leave_one_set_out(values: pd.DataFrame) -> None:
         return
     for name in (*SIGNALS, *OUTSIDE):
         signal = values[name].fillna(0).to_numpy(float)
-        wrong, told = 0, []
+        wrong, misses = 0, []
         for held_out in sorted(set(sets)):
             others = sets != held_out
             # Below the least, all transfer; above the most, none does.
@@ -202,8 +202,8 @@ def leave_one_set_out(values: pd.DataFrame) -> None:
             limit = limits[int(np.argmin(rates))]
             missed = int(((signal[~others] >= limit) != works[~others]).sum())
             wrong += missed
-            told.append(f"{held_out} {missed} of {int((~others).sum())} at {limit:.2f}")
-        print(f"  {name}: {wrong} of {len(values)} wrong ({'; '.join(told)})")
+            misses.append(f"{held_out} {missed} of {int((~others).sum())} at {limit:.2f}")
+        print(f"  {name}: {wrong} of {len(values)} wrong ({'; '.join(misses)})")
 
 
 def so_far(rungs: list[Rung]) -> None:

@@ -48,10 +48,11 @@ MEASURE_FRAMES = """(count) => new Promise((done) => {
 
 # Seconds until the table has been filled again after something was done.
 UNTIL_LISTED = """(what) => new Promise((done) => {
-    const { listing } = ftft.explorer, before = listing.told.changed, start = performance.now();
-    listing.told.changed = () => {
+    const { listeners } = ftft.explorer.listing, before = listeners.changed;
+    const start = performance.now();
+    listeners.changed = () => {
         before();
-        listing.told.changed = before;
+        listeners.changed = before;
         done((performance.now() - start) / 1000);
     };
     if (what === "lasso") {

@@ -26,7 +26,7 @@ def test_dependencies_are_those_of_run_time(script):
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "told"),
+    ("answer", "status", "expected"),
     [
         ([{"name": "a", "version": "1", "vulns": []}], 0, "1 of 2 dependencies looked up, 0 vuln"),
         ([{"name": "a", "skip_reason": "not found"}], 0, "skipped, the registry knows none"),
@@ -37,11 +37,11 @@ def test_dependencies_are_those_of_run_time(script):
         ),
     ],
 )
-def test_says_what_it_found(script, monkeypatch, capsys, answer, status, told):
+def test_says_what_it_found(script, monkeypatch, capsys, answer, status, expected):
     monkeypatch.setattr(script, "closure", lambda root: {"a": "1", "b": "2"})
     monkeypatch.setattr(script, "audit", lambda pins: answer)
     assert script.main() == status
-    assert told in capsys.readouterr().out
+    assert expected in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stdout", ["", "no network", "[]"])

@@ -681,9 +681,9 @@ class TestChecks:
     def test_a_model_that_learnt_nothing_is_told(self, experiment_file, tmp_path):
         still = ["main.learning_rate=1e-12", "baselines=[]", "main.budget=0.1"]
         run = Run(experiment_file, tmp_path / "run", *still)
-        told = "\n".join(run.said)
-        assert "of at most 1 steps, weights of step 1, " in told
-        assert "no better than always answering with the most frequent class" in told
+        said = "\n".join(run.said)
+        assert "of at most 1 steps, weights of step 1, " in said
+        assert "no better than always answering with the most frequent class" in said
 
     def test_a_folder_in_use(self, experiment_file, tmp_path):
         experiment = load_experiment(experiment_file)

@@ -38,9 +38,9 @@ def imported(tmp_path):
             text=True,
             check=True,
         )
-        told = json.loads(process.stderr.splitlines()[-1])
-        assert told["code"] == 0, process.stderr
-        return set(told["modules"])
+        outcome = json.loads(process.stderr.splitlines()[-1])
+        assert outcome["code"] == 0, process.stderr
+        return set(outcome["modules"])
 
     return imported
 

@@ -68,7 +68,7 @@ def test_other_data_are_told_before_anything_is_there(ftft, finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["push", "nowhere", "./shared"], "nothing by this name"),
         (["push", "nowhere", "shared"], "OWNER/NAME"),
@@ -77,12 +77,12 @@ def test_other_data_are_told_before_anything_is_there(ftft, finished, tmp_path):
         (["pull", "me/map", "pulled"], "HF_HUB_OFFLINE is set"),
     ],
 )
-def test_refused(ftft, tmp_path, monkeypatch, arguments, told):
+def test_refused(ftft, tmp_path, monkeypatch, arguments, expected):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     outcome = ftft(*arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error: ")
-    assert told in outcome.err
+    assert expected in outcome.err
     assert list(tmp_path.iterdir()) == []

@@ -88,7 +88,7 @@ def test_table(capsys):
     for title in ("ID", "far0", "far1", "OOD mean", "OOD − ERM", "FLOPs / ERM"):
         assert title in header
     assert row_of(out, "ERM")[-2:] == ["1.00", "1.00"]
-    assert row_of(out, "ERM, equal cost")[-2:] == ["0.50", "0.50"]
+    assert row_of(out, "ERM at FTFT's cost")[-2:] == ["0.50", "0.50"]
     assert any(cell.startswith("+5.0") for cell in row_of(out, "FTFT"))
     assert "Against ERM at the same cost, the reference counted in: +15.0 points" in out
 

@@ -298,7 +298,7 @@ def test_a_run_ends_with_a_table_of_the_papers_shape(
     header = next(line for line in outcome.out.splitlines() if "method" in line)
     for column in [*columns, "FLOPs / ERM"]:
         assert column in header
-    for method in ("ERM ", "ERM, early stopping", "random ", "DM ", "FTFT "):
+    for method in ("ERM ", "ERM, early stopping", "random subset ", "DM ", "FTFT "):
         assert f"│ {method}" in outcome.out
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     runs = {run["method"]: run for run in results["runs"]}

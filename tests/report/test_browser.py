@@ -233,7 +233,7 @@ def test_copies_ids(opened, page_file):
     page.fill("#search", "ex-12")
     page.wait_for_selector("#copy:has-text('Copy 11 ids')")
     page.click("#copy")
-    page.wait_for_selector("#told:has-text('11 ids copied')")
+    page.wait_for_selector("#notice:has-text('11 ids copied')")
     assert page.evaluate("navigator.clipboard.readText()").split("\n") == page.rows()
 
 

@@ -184,7 +184,7 @@ class TestRuns:
         ends = [bar.get_x() + bar.get_width() for bar in axes.containers[-1]]
         assert ends == pytest.approx([1.0, 1.005 * 0.27, 1.005 * 2.0, 1.005 * 0.53])
         assert [tick.get_text() for tick in axes.get_yticklabels()] == [
-            *("ERM", "random", "DM", "FTFT")
+            *("ERM", "random subset", "DM", "FTFT")
         ]
         assert "FLOPs, of ERM's total" in texts(draw_cost([run]))
 
@@ -198,7 +198,7 @@ class TestRuns:
         rows = aggregate([*run.runs, *other.runs])
         assert [row.cell.variant for row in rows] == ["", "", "", "run", "half"]
         names = cell_names([row.cell for row in rows])
-        assert list(names.values()) == ["ERM", "random", "DM", "FTFT, run", "FTFT, half"]
+        assert list(names.values()) == ["ERM", "random subset", "DM", "FTFT, run", "FTFT, half"]
         assert [len(runs) for runs in by_cell([*run.runs, *other.runs]).values()] == [2] * 5
 
     def test_more_seeds_of_the_same_experiment_are_put_together(self, run, tmp_path):

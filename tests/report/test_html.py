@@ -261,9 +261,9 @@ def test_several_settings_are_no_page(ftft, tmp_path):
     def without(values):
         values["runs"] = [run for run in values["runs"] if run["method"] != "ftft"]
 
-    for name, change, told in (("a", another, "2 settings"), ("b", without, "no finished run")):
+    for name, change, expected in (("a", another, "2 settings"), ("b", without, "no finished run")):
         run = run_of(tmp_path / name, Made(), change)
-        with pytest.raises(FtftError, match=told):
+        with pytest.raises(FtftError, match=expected):
             write_report([run], tmp_path / "report.html")
         assert ftft("report", name, "--format", "csv").code == 0
 

@@ -438,7 +438,7 @@ class TestPull:
         assert [p.name for p in tmp_path.iterdir()] == [folder.name]
 
     @pytest.mark.parametrize(
-        ("change", "told"),
+        ("change", "expected"),
         [
             (lambda v: v.update(schema=2), "pip install -U ftft"),
             (lambda v: v.update(kind="pickle"), "not known"),
@@ -452,10 +452,10 @@ class TestPull:
             (lambda v: v["files"]["map.parquet"].update(bytes=7), "changed or damaged"),
         ],
     )
-    def test_other_manifests_are_refused(self, shared, tmp_path, change, told):
+    def test_other_manifests_are_refused(self, shared, tmp_path, change, expected):
         folder = shared()
         rewritten(folder, change)
-        with pytest.raises(SharingError, match=told):
+        with pytest.raises(SharingError, match=expected):
             pull(folder, tmp_path / "pulled")
         assert not (tmp_path / "pulled").exists()
 

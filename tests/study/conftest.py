@@ -35,7 +35,7 @@ class Runner:
         self.file, self.folder = file, folder
         self.trained: list[str] = []
         self.said: list[str] = []
-        self.told: list[Any] = []
+        self.progress: list[Any] = []
 
     def run(
         self,
@@ -43,7 +43,7 @@ class Runner:
         engine: Callable[..., Any] = ThisProcess,
         force: tuple[str, ...] = (),
     ) -> Finished:
-        self.trained, self.said, self.told = [], [], []
+        self.trained, self.said, self.progress = [], [], []
         study = load_study(self.file, overrides)
         real = ftft.experiment.stages.finetune
 
@@ -55,7 +55,7 @@ class Runner:
         ftft.experiment.stages.finetune = counted
         try:
             finished = run_study(
-                study, self.folder, engine, self.said.append, self.told.append, force
+                study, self.folder, engine, self.said.append, self.progress.append, force
             )
         finally:
             ftft.experiment.stages.finetune = real

@@ -98,11 +98,11 @@ class TestDone:
         assert str(grid[0].file) in text
 
     def test_progress_and_time_left(self, grid):
-        told = grid[0].told
-        assert [one.ended for one in told] == list(range(ALL + 1))
-        assert told[0].last is told[0].seconds_left is None
-        assert all(one.seconds_left > 0 for one in told[1:-1])
-        assert told[-1].seconds_left == 0
+        progress = grid[0].progress
+        assert [one.ended for one in progress] == list(range(ALL + 1))
+        assert progress[0].last is progress[0].seconds_left is None
+        assert all(one.seconds_left > 0 for one in progress[1:-1])
+        assert progress[-1].seconds_left == 0
 
     def test_tests_are_scored_by_no_reference(self, grid):
         assert {path.name for path in (grid[0].folder / "tiny/scores").iterdir()} == {"erm", "ftft"}
@@ -177,7 +177,7 @@ class TestFailures:
         values = json.loads((again.folder / "study.json").read_text())
         assert values["unfinished"] == {task.id: problem}
         assert len(read_run(again.folder / "tiny").runs) == 2 + FTFT_CELLS - 1
-        assert again.told[-1].ended == ALL
+        assert again.progress[-1].ended == ALL
         finished = again.run()
         assert finished.failures == {}
         assert again.trained == ["main, seed 1"]

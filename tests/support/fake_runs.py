@@ -434,7 +434,7 @@ data:
   train: {{path: {path}, text: [premise, hypothesis], label: label, id: id, slices: [source],
     drop_empty: false}}
   classes: [entailment, neutral, contradiction]
-  dev: {{dev: {{path: {path}, id: id, slices: []}}}}
+  dev: {{dev: {{path: {dev}, id: id, slices: []}}}}
 reference: {{model: small}}
 main: {{model: large}}
 """
@@ -443,16 +443,19 @@ main: {{model: large}}
 def write_run(folder: Path, made: Made) -> Path:
     """Write a run folder, its training data beside it, with a fingerprint that fits."""
     folder.mkdir(parents=True)
-    train = folder.parent / f"{folder.name}-train.csv"
-    with train.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "premise", "hypothesis", "label", "source"])
-        chance = np.random.default_rng(11)
-        sources = chance.choice(len(made.sources), size=made.examples)
-        rows = zip(example_ids(made), texts(made), gold(made), sources, strict=True)
-        for example_id, pair, label, source in rows:
-            writer.writerow([example_id, *pair, CLASSES[label], made.sources[source]])
-    text = EXPERIMENT.format(name=made.name, path=train)
+    train, dev = (folder.parent / f"{folder.name}-{name}.csv" for name in ("train", "dev"))
+    chance = np.random.default_rng(11)
+    sources = chance.choice(len(made.sources), size=made.examples)
+    drawn = zip(example_ids(made), texts(made), gold(made), sources, strict=True)
+    rows = [
+        (one, *pair, CLASSES[label], made.sources[source]) for one, pair, label, source in drawn
+    ]
+    for path, part in ((train, rows), (dev, rows[:100])):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "premise", "hypothesis", "label", "source"])
+            writer.writerows(part)
+    text = EXPERIMENT.format(name=made.name, path=train, dev=dev)
     (folder / "experiment.yaml").write_text(text, encoding="utf-8")
     values = made_values(made)
     data = load_data(load_experiment(folder / "experiment.yaml").data)

@@ -177,9 +177,9 @@ class TestNames:
         assert (made.run_name, made.project) == ("trial/main/seed-0", "mine")
 
     def test_where_it_is_reported_does_not_make_another_training(self, settings):
-        told = settings(training_arguments={**TENSORBOARD, "run_name": "x", "weight_decay": 0.1})
+        tracked = settings(training_arguments={**TENSORBOARD, "run_name": "x", "weight_decay": 0.1})
         silent = settings(training_arguments={"weight_decay": 0.1})
-        assert decisive(told) == decisive(silent) != decisive(settings())
+        assert decisive(tracked) == decisive(silent) != decisive(settings())
         assert decisive(settings()) == settings().model_dump()
 
     @pytest.mark.parametrize(

@@ -96,12 +96,12 @@ def _run(
     from ftft.study.executors import Processes, ThisProcess
     from ftft.study.run import run_study
 
-    def make(opened: OpenStudy, told: Say) -> Engine:
+    def make(opened: OpenStudy, say: Say) -> Engine:
         if engine is EngineName.RAY:
             from ftft.study.on_ray import Ray
 
             return Ray(asked.resources)
-        return ThisProcess(opened, told) if jobs == 1 else Processes(jobs, told)
+        return ThisProcess(opened, say) if jobs == 1 else Processes(jobs, say)
 
     progress = GridProgress()
     try:

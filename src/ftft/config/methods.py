@@ -15,8 +15,7 @@ class Method:
 
     Attributes:
         key: Its name in files and settings.
-        title: Its name in tables.
-        brief: A shorter one, for legends and wide tables.
+        title: Its name in tables and legends.
         card: What a model card says of how the model was trained.
         stages: Role to kind of stage, in the order in which they run: ``reference`` (the training
             that is recorded), ``map``, ``selection`` and ``main``.
@@ -31,7 +30,6 @@ class Method:
 
     key: str
     title: str
-    brief: str
     card: str
     stages: Mapping[str, str]
     varies: tuple[str, ...]
@@ -58,7 +56,6 @@ METHODS: dict[str, Method] = {
         Method(
             key="erm",
             title="ERM",
-            brief="ERM",
             card="on all the data (ERM)",
             stages={"main": "erm"},
             varies=(),
@@ -71,7 +68,6 @@ METHODS: dict[str, Method] = {
         Method(
             key="erm_es",
             title="ERM, early stopping",
-            brief="ERM, early stopping",
             card="on all the data (ERM, early stopping)",
             stages={"main": "erm_es"},
             varies=(),
@@ -84,7 +80,6 @@ METHODS: dict[str, Method] = {
         Method(
             key="erm_budget",
             title="ERM at FTFT's cost",
-            brief="ERM, equal cost",
             card="on all the data (ERM), for what FTFT costs with its reference",
             stages={"main": "erm_budget"},
             varies=("reference", "budget"),
@@ -97,7 +92,6 @@ METHODS: dict[str, Method] = {
         Method(
             key="random",
             title="random subset",
-            brief="random",
             card="on a random subset",
             stages={"selection": "random-selection", "main": "random"},
             varies=("fraction", "budget"),
@@ -110,7 +104,6 @@ METHODS: dict[str, Method] = {
         Method(
             key="random_budget",
             title="random subset at FTFT's cost",
-            brief="random, equal cost",
             card="on a random subset, for what FTFT costs with its reference",
             stages={"selection": "random-selection", "main": "random_budget"},
             varies=("reference", "fraction", "budget"),
@@ -122,8 +115,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             key="dm",
-            title="DM (data map of the main model)",
-            brief="DM",
+            title="DM",
             card="classic dataset cartography (the main model as its own reference)",
             stages={
                 "reference": "erm",
@@ -141,7 +133,6 @@ METHODS: dict[str, Method] = {
         Method(
             key="ftft",
             title="FTFT",
-            brief="FTFT",
             card="FTFT",
             stages={
                 "reference": "reference",

@@ -111,7 +111,7 @@ def cell_names(cells: Sequence[Cell]) -> dict[Cell, str]:
     names = {}
     for cell in cells:
         alike = [other for other in cells if other.method == cell.method]
-        parts = [METHODS[cell.method].brief]
+        parts = [METHODS[cell.method].title]
         for field_ in ("experiment", "main", "reference", "strategy", "fraction", "variant"):
             value = getattr(cell, field_)
             if value and len({getattr(other, field_) for other in alike}) > 1:

@@ -56,7 +56,7 @@ def full_table(rows: Sequence[Row]) -> Table:
             columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
     if _compared(rows, "erm_budget"):
         kind = "OOD" if ood_sets(rows) else "ID"
-        columns += [_Column(f"{kind} − ERM at equal cost", lambda row: _less(row, "erm_budget"))]
+        columns += [_less_erm_budget(kind)]
     return _filled([*columns, *_COSTS], rows)
 
 
@@ -67,22 +67,22 @@ def summary_table(rows: Sequence[Row]) -> Table:
         rows: At least one row.
     """
     kind = "OOD" if ood_sets(rows) else "ID"
-    columns = [*_distinguishing(rows, brief=True), *_scores(rows)]
+    columns = [*_distinguishing(rows, short=True), *_scores(rows)]
     if _compared(rows, "erm"):
         columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
     if _compared(rows, "erm_budget"):
-        columns += [_Column(f"{kind} − ERM at equal cost", lambda row: _less(row, "erm_budget"))]
+        columns += [_less_erm_budget(kind)]
     return _filled([*columns, *_COSTS], rows)
 
 
 def difference_table(rows: Sequence[Row]) -> Table:
     """Every difference to a baseline, paired by seed: a line for each."""
-    columns = _distinguishing(rows, brief=True)
+    columns = _distinguishing(rows, short=True)
     figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), "p", "pairs won")
     lines = [
         (
             *(column.cell(row) for column in columns),
-            METHODS[baseline].brief,
+            METHODS[baseline].title,
             difference(found.id),
             *((difference(found.ood),) if ood_sets(rows) else ()),
             p_value(found.main),
@@ -110,7 +110,7 @@ def time_table(rows: Sequence[Row]) -> Table:
         return "never" if figure is None else shown(figure.mean)
 
     columns = [
-        *_distinguishing(rows, brief=True),
+        *_distinguishing(rows, short=True),
         _Column("seeds that reach it", seeds),
         _Column("steps", lambda row: mean(row, "steps", "{:.0f}".format)),
         _Column("of ERM's steps", lambda row: mean(row, "share", percent)),
@@ -145,19 +145,14 @@ def _filled(columns: Sequence[_Column], rows: Sequence[Row]) -> Table:
     )
 
 
-def _distinguishing(rows: Sequence[Row], *, brief: bool = False) -> list[_Column]:
-    """The columns that distinguish rows; in brief tables always method and number of seeds."""
-    always = {"method", "seeds"} if brief else set()
-    columns = _identity(brief=brief)
-    return [one for one in columns if one.title in always or len(_values(one, rows)) > 1]
+def _distinguishing(rows: Sequence[Row], *, short: bool = False) -> list[_Column]:
+    """The columns that distinguish rows; in short tables always method and number of seeds."""
+    always = {"method", "seeds"} if short else set()
+    return [one for one in _identity() if one.title in always or len(_values(one, rows)) > 1]
 
 
-def _identity(*, brief: bool = False) -> list[_Column]:
+def _identity() -> list[_Column]:
     """What distinguishes rows. An empty cell has no value: ERM has no reference."""
-
-    def method(row: Row) -> str:
-        known = METHODS[row.cell.method]
-        return known.brief if brief else known.title
 
     def strategy(row: Row) -> str:
         # A random baseline has one of its own, as its name says.
@@ -167,13 +162,18 @@ def _identity(*, brief: bool = False) -> list[_Column]:
     return [
         _Column("experiment", lambda row: row.cell.experiment, is_number=False),
         _Column("main model", lambda row: row.cell.main, is_number=False),
-        _Column("method", method, is_number=False),
+        _Column("method", lambda row: METHODS[row.cell.method].title, is_number=False),
         _Column("reference", lambda row: row.cell.reference or "", is_number=False),
         _Column("strategy", strategy, is_number=False),
         _Column("fraction", lambda row: f"{row.cell.fraction:.3g}" if row.cell.strategy else ""),
         _Column("variant", lambda row: row.cell.variant, is_number=False),
         _Column("seeds", lambda row: str(len(row.seeds))),
     ]
+
+
+def _less_erm_budget(kind: str) -> _Column:
+    title = f"{kind} − {METHODS['erm_budget'].title}"
+    return _Column(title, lambda row: _less(row, "erm_budget"))
 
 
 def _values(column: _Column, rows: Sequence[Row]) -> set[str]:

@@ -79,8 +79,8 @@ class Processes:
 
     def submit(self, job: Job) -> None:
         """Start a task."""
-        told = of(job, self._say)
-        self._futures.add(self._pool.submit(launch, job, told, self._threads, self._started))
+        say = of(job, self._say)
+        self._futures.add(self._pool.submit(launch, job, say, self._threads, self._started))
 
     def wait(self) -> list[Outcome]:
         """Wait for a process to end."""
@@ -122,8 +122,8 @@ def _cores() -> int:
 def of(job: Job, say: Say) -> Say:
     """Put a task's name before what is said of it; that a stage is done is left out."""
 
-    def told(line: str) -> None:
+    def say_of_task(line: str) -> None:
         if not _DONE.search(line):
             say(f"{job.task.id} | {line.strip()}")
 
-    return told
+    return say_of_task

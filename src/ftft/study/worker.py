@@ -48,13 +48,13 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
             return Outcome(job.task, problem, time.perf_counter() - begun)
         if started is not None:
             started(process)
-        told = _followed(process, job, say)
+        problem = _followed(process, job, say)
         if os.environ.get("FTFT_DEBUG"):
             errors.seek(0)
             sys.stderr.write(errors.read())
-        if told == "":
-            told = _died(process.returncode, errors)
-    return Outcome(job.task, told, time.perf_counter() - begun)
+        if problem == "":
+            problem = _died(process.returncode, errors)
+    return Outcome(job.task, problem, time.perf_counter() - begun)
 
 
 def _start(errors: IO[str], threads: int) -> subprocess.Popen[str]:
@@ -85,21 +85,21 @@ def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
         for line in process.stdout:
-            told = _parsed(line)
-            if "say" in told:
-                say(told["say"])
-            if "problem" in told:
-                problem = told["problem"]
+            message = _parsed(line)
+            if "say" in message:
+                say(message["say"])
+            if "problem" in message:
+                problem = message["problem"]
         process.wait()
     return problem
 
 
 def _parsed(line: str) -> dict[str, Any]:
     try:
-        told = json.loads(line)
+        message = json.loads(line)
     except ValueError:
         return {}  # a library printed something
-    return told if isinstance(told, dict) else {}
+    return message if isinstance(message, dict) else {}
 
 
 def _died(status: int, errors: IO[str]) -> str:

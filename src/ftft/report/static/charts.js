@@ -39,9 +39,9 @@
   function pareto(width, { costAndScores: found, methods, runs, metric }) {
     const several = runs.length > 1;
     const what = found.ood.every(Boolean) ? "OOD" : found.ood.some(Boolean) ? "OOD (else ID)" : "ID";
-    const told = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed === undefined ? `\nmean of ${one.count}` : `\nseed ${one.seed}`}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
+    const caption = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed === undefined ? `\nmean of ${one.count}` : `\nseed ${one.seed}`}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
     const score = (one) => one.score * 100;
-    const name = (one) => (several ? `${shortened(one.method)} · ${one.run}` : shortened(one.method));
+    const name = (one) => (several ? `${one.method} · ${one.run}` : one.method);
     const sides = labelSides(found.means, name, width);
     const named = (side) => [Plot.text(found.means.filter((_, i) => sides[i] === side), {
       x: "cost", y: score, text: name, dx: side === "start" ? 11 : -11, dy: -9, textAnchor: side,
@@ -61,7 +61,7 @@
         Plot.dot(found.seeds, { x: "cost", y: score, symbol: "method", stroke: "method", r: 3, strokeOpacity: 0.7 }),
         Plot.dot(found.means, { x: "cost", y: score, symbol: "method", fill: "method", r: 7, stroke: "var(--paper)" }),
         ...named("start"), ...named("end"),
-        Plot.tip([...found.means, ...found.seeds], Plot.pointer({ x: "cost", y: score, title: told, fill: "var(--paper)", stroke: "var(--line)" })),
+        Plot.tip([...found.means, ...found.seeds], Plot.pointer({ x: "cost", y: score, title: caption, fill: "var(--paper)", stroke: "var(--line)" })),
       ],
     });
   }
@@ -76,8 +76,6 @@
       return hit(1) && !hit(-1) && one.cost > long ? "end" : "start";
     });
   }
-
-  const shortened = (method) => method.replace(" (data map of the main model)", "");
 
   function learning(width, { learning: all, methods, metric }, run) {
     const rows = all[run];
@@ -125,7 +123,7 @@
       line.append(Plot.plot({
         width: Math.floor(width < 700 ? width : (width - 32) / 2), height: 60 + own.length * 34, marginLeft: 130, marginRight: 44, marginBottom: 40, marginTop: 10, style: LOOK,
         color: { domain: parts, range: colours },
-        x: { label: `${title} against ERM →`, tickFormat: percent, ticks: 5, domain: [0, Math.max(1, d3.max(totals, (one) => one.share)) * 1.02] }, y: { domain: own, label: null, tickFormat: shortened, tickSize: 0 },
+        x: { label: `${title} against ERM →`, tickFormat: percent, ticks: 5, domain: [0, Math.max(1, d3.max(totals, (one) => one.share)) * 1.02] }, y: { domain: own, label: null, tickSize: 0 },
         ariaLabel: `Cost in ${title} by part`,
         marks: [
           Plot.gridX({ stroke: "var(--line)", strokeOpacity: 0.7 }),

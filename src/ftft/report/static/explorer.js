@@ -210,7 +210,7 @@
       byId("copy").disabled = byId("download").disabled = !found;
     }
 
-    note(text) { byId("told").textContent = text; }
+    note(text) { byId("notice").textContent = text; }
 
     async copy() {
       const text = (await this.map.ids.many(this.listing.sorted)).join("\n");

@@ -24,10 +24,10 @@
   }
 
   class Listing {
-    // told: sorted(key, ascending), opened(i or -1), changed()
-    constructor(root, told) {
+    // listeners: sorted(key, ascending), opened(i or -1), changed()
+    constructor(root, listeners) {
       this.root = root;
-      this.told = told;
+      this.listeners = listeners;
       this.head = root.querySelector("thead");
       this.body = root.querySelector("tbody");
       this.key = "variability";
@@ -55,7 +55,7 @@
         button.type = "button";
         button.title = `Sort by ${statistic.name}`;
         button.addEventListener("click", () =>
-          this.told.sorted(key, this.key === key ? !this.ascending : statistic.ascending));
+          this.listeners.sorted(key, this.key === key ? !this.ascending : statistic.ascending));
         cell.append(button);
         if (this.key === key) {
           cell.setAttribute("aria-sort", this.ascending ? "ascending" : "descending");
@@ -108,7 +108,7 @@
           const end = Math.min(start + source.size, this.map.size);
           if (!asked.subarray(start, end).some(Boolean)) continue;
           if (number % BATCH === 0) {
-            this.told.searching(number / blocks);
+            this.listeners.searching(number / blocks);
             await new Promise((ready) => setTimeout(ready));
             if (turn !== this.turn) return [];
           }
@@ -118,7 +118,7 @@
           }
         }
       }
-      this.told.searching(null);
+      this.listeners.searching(null);
       return this.rows.filter((i) => hits[i]);
     }
 
@@ -141,7 +141,7 @@
       }
       this.body.replaceChildren(...lines);
       this.root.querySelector(".scroll").scrollTop = 0;
-      this.told.changed();
+      this.listeners.changed();
     }
 
     line(i, id, texts) {
@@ -162,8 +162,8 @@
         cell.append(spark(this.map.curve(i)));
         line.append(cell);
       }
-      line.addEventListener("pointerenter", () => this.told.pointed(i));
-      line.addEventListener("focusin", () => this.told.pointed(i));
+      line.addEventListener("pointerenter", () => this.listeners.pointed(i));
+      line.addEventListener("focusin", () => this.listeners.pointed(i));
       return line;
     }
 

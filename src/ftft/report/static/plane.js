@@ -29,10 +29,10 @@
   }
 
   class Plane {
-    // told: hovered(i or -1, x, y), picked(i or -1), chosen(rows, added)
-    constructor(element, told) {
+    // listeners: hovered(i or -1, x, y), picked(i or -1), chosen(rows, added)
+    constructor(element, listeners) {
       this.element = element;
-      this.told = told;
+      this.listeners = listeners;
       this.svg = d3.select(element.querySelector("svg"));
       this.lassoing = false;
       this.pointers = new Map();
@@ -133,7 +133,7 @@
       this.drewAt = performance.now();
       if (this.share === 1) this.took = this.drewAt - start;
       this.axes();
-      this.told.drawn();
+      this.listeners.drawn();
     }
 
     toScreen(i) {
@@ -236,11 +236,11 @@
         this.pointers.set(event.pointerId, place(event));
         this.went = 0;
         this.path = (this.lassoing || event.shiftKey) && this.pointers.size === 1 ? [place(event)] : null;
-        this.told.hovered(-1);
+        this.listeners.hovered(-1);
       });
       element.addEventListener("pointermove", (event) => {
         const now = place(event), before = this.pointers.get(event.pointerId);
-        if (!before) { if (event.pointerType === "mouse") this.told.hovered(this.map ? this.nearest(...now) : -1, ...now); return; }
+        if (!before) { if (event.pointerType === "mouse") this.listeners.hovered(this.map ? this.nearest(...now) : -1, ...now); return; }
         this.went += Math.hypot(now[0] - before[0], now[1] - before[1]);
         if (this.pointers.size === 2) this.pinch(event.pointerId, now);
         else if (this.path) { this.path.push(now); this.outline(); }
@@ -253,12 +253,12 @@
         const path = this.path;
         this.path = null;
         this.outline();
-        if (this.went < 4) this.told.picked(this.nearest(...place(event)));
-        else if (path && path.length > 2) this.told.chosen(this.inside(path), event.ctrlKey || event.metaKey);
+        if (this.went < 4) this.listeners.picked(this.nearest(...place(event)));
+        else if (path && path.length > 2) this.listeners.chosen(this.inside(path), event.ctrlKey || event.metaKey);
       };
       element.addEventListener("pointerup", ended);
       element.addEventListener("pointercancel", ended);
-      element.addEventListener("pointerleave", () => this.told.hovered(-1));
+      element.addEventListener("pointerleave", () => this.listeners.hovered(-1));
       element.addEventListener("keydown", (event) => {
         const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
         if (event.ctrlKey || event.metaKey || event.altKey) return;
