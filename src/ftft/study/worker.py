@@ -44,8 +44,8 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
             )
             process = _start(errors, threads)
         except OSError as error:
-            problem = f"its process cannot be started ({error.strerror or error})"
-            return Outcome(job.task, problem, time.perf_counter() - begun)
+            reason = f"its process cannot be started ({error.strerror or error})"
+            return Outcome(job.task, reason, time.perf_counter() - begun)
         if started is not None:
             started(process)
         problem = _followed(process, job, say)
