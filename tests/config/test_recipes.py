@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import standins
+from completions import TIMES
 from ftft.config.load import load_experiment
 from ftft.config.recipe import FOLDER, find_recipe, recipes
 from ftft.config.schema import Experiment
@@ -19,11 +20,13 @@ from ftft.data.dataset import TaskData
 from ftft.data.load import load_data
 from ftft.errors import ConfigError
 from ftft.experiment.validate import check
+from ftft.tasks import load_data as load_any
 from ftft.training.arguments import check_training_arguments, full_steps, main_plan, reference_plan
 
 ROOT = Path(__file__).parents[2]
 RECIPES = recipes()
 PAPER = [recipe for recipe in RECIPES if "/" in recipe.name]
+BEYOND = ("cogs", "mathinstruct", "scan", "winogrande", "wnut17")
 names = pytest.mark.parametrize("recipe", PAPER, ids=lambda recipe: recipe.name)
 
 MODELS = 9
@@ -32,7 +35,7 @@ MAINS = {"deberta-v3-large", "electra-large", "bert-large", "roberta-large"}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, model_maker):
-    """A folder with stand-ins for all that the recipes of the paper need."""
+    """A folder with stand-ins for all that the recipes need."""
     folder = tmp_path_factory.mktemp("standins")
     standins.make_data(folder)
     standins.make_models(folder, model_maker)
@@ -197,6 +200,45 @@ def test_every_recipe_passes_all_checks_on_the_stand_ins(recipe, there, each_dat
         str(there / model) for model in recipe.models
     )
     assert not Path("runs").exists()
+
+
+class TestBeyondClassification:
+    """One example is looked at of each, so that columns are known to mean what they should."""
+
+    @pytest.mark.parametrize("name", BEYOND)
+    def test_passes_all_checks_on_the_stand_ins(self, there, name):
+        experiment = load_experiment(name)
+        check(experiment, "runs/none")
+        models = (experiment.reference.model, experiment.main.model)
+        assert models == tuple(str(there / model) for model in find_recipe(name).models)
+
+    def test_winogrande(self, there):
+        data = load_task("winogrande")
+        (held_out,) = data.dev.values()
+        assert len(data.train) + len(held_out) == len(data.test["validation"]) == standins.ROWS
+        one, other = (data.train.table.column(f"choice_{n}")[0].as_py() for n in range(2))
+        assert standins.WORDS.index(other) == standins.WORDS.index(one) + 6
+
+    def test_wnut17(self, there):
+        data = load_task("wnut17")
+        assert (list(data.dev), list(data.test_ood)) == (["dev"], ["emerging"])
+        assert len(data.test_ood["emerging"]) == standins.ROWS
+
+    def test_mathinstruct_is_grouped_by_source(self, there):
+        sources = {f"data/CoT/{times}.json" for times in TIMES}
+        assert sources == set(load_task("mathinstruct").class_names)
+
+    def test_scan(self, there):
+        assert list(load_task("scan").test_ood) == ["around_right"]
+
+    def test_cogs_is_scored_by_kind(self, there):
+        data = load_task("cogs")
+        assert data.test_ood["generalization"].slices == ("kind",)
+        assert (list(data.dev), list(data.test)) == (["dev"], ["same_kinds"])
+
+
+def load_task(name: str) -> TaskData:
+    return load_any(load_experiment(name))
 
 
 def test_demo_recipes_pass_on_the_demo_s_data(somewhere):

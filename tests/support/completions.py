@@ -30,8 +30,10 @@ def write_commands(path: Path, rows: int, *, seed: int = 0) -> Path:
     return path
 
 
-def make_decoder(folder: Path, *, kind: str = "gpt2", layers: int = 2, pad: bool = True) -> Path:
-    """Write a tiny GPT-2 or Llama of random weights and a whole-word tokenizer."""
+def make_decoder(
+    folder: Path, *, kind: str = "gpt2", layers: int = 2, pad: bool = True, positions: int = 64
+) -> Path:
+    """Write a tiny GPT-2, Llama or Pythia of random weights and a whole-word tokenizer."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import (
         AutoConfig,
@@ -52,14 +54,21 @@ def make_decoder(folder: Path, *, kind: str = "gpt2", layers: int = 2, pad: bool
     )
     set_seed(0)
     sizes = {
-        "gpt2": {"n_embd": 32, "n_layer": layers, "n_head": 4, "n_positions": 64},
+        "gpt2": {"n_embd": 32, "n_layer": layers, "n_head": 4, "n_positions": positions},
         "llama": {
             "hidden_size": 32,
             "num_hidden_layers": layers,
             "num_attention_heads": 4,
             "num_key_value_heads": 2,
             "intermediate_size": 64,
-            "max_position_embeddings": 64,
+            "max_position_embeddings": positions,
+        },
+        "gpt_neox": {
+            "hidden_size": 32,
+            "num_hidden_layers": layers,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+            "max_position_embeddings": positions,
         },
     }[kind]
     config = AutoConfig.for_model(

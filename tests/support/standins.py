@@ -12,7 +12,9 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, Features, List, Value
+
+from completions import commands, make_decoder, write_commands
 
 WORDS = ["the", "a", "good", "bad", "very", "not", "film", "book", "was", "is", "liked", "hated"]
 NLI = ["entailment", "neutral", "contradiction"]
@@ -31,10 +33,16 @@ KINDS = {
 }
 
 
+DECODERS = ("EleutherAI/pythia-70m-deduped", "EleutherAI/pythia-410m-deduped")
+TAGS = ["O", "B-person", "I-person", "B-location"]
+
+
 def make_models(folder: Path, make_model: Callable[..., Path]) -> None:
     """A tiny network of the right kind under every name."""
     for name, kind in KINDS.items():
         make_model(folder / name, kind=kind, hidden=16, positions=512)
+    for name in DECODERS:
+        make_decoder(folder / name, kind="gpt_neox", positions=512)
 
 
 def make_data(folder: Path) -> None:
@@ -46,6 +54,11 @@ def make_data(folder: Path) -> None:
     _hans(folder / "jhu-cogsci" / "hans", chance)
     _cad(folder / "files" / "cad", chance)
     _dynahate(folder / "files" / "dynahate", chance)
+    _winogrande(folder / "allenai" / "winogrande", chance)
+    _wnut17(folder / "leondz" / "wnut_17", chance)
+    _mathinstruct(folder / "TIGER-Lab" / "MathInstruct")
+    _scan(folder / "files" / "scan")
+    _cogs(folder / "files" / "cogs", chance)
 
 
 def _text(chance: random.Random) -> str:
@@ -150,3 +163,79 @@ def _dynahate(folder: Path, chance: random.Random) -> None:
             text = _text(chance).replace("very", "very, ")
             row = [n, f"acl{n}", n, text, label, "none", "none", level, split]
             writer.writerow([*row, base, "a1", f"{base}{letter}", ""])
+
+
+def _winogrande(folder: Path, chance: random.Random) -> None:
+    """Two configurations; the answers of the test split are empty."""
+    splits = ("train", "validation", "test")
+    for config in ("winogrande_s", "winogrande_xl"):
+        for split in splits:
+            rows = [
+                {
+                    "sentence": f"{_text(chance)} _ {_text(chance)}",
+                    "option1": WORDS[row % 6],
+                    "option2": WORDS[6 + row % 6],
+                    "answer": "" if split == "test" else str(1 + row % 2),
+                }
+                for row in range(ROWS)
+            ]
+            _as_parquet(folder / config / f"{split}-00000-of-00001.parquet", rows)
+    configs = "".join(
+        f"- config_name: {config}\n  data_files:\n"
+        + "".join(f"  - split: {split}\n    path: {config}/{split}-*\n" for split in splits)
+        for config in ("winogrande_s", "winogrande_xl")
+    )
+    (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+
+
+def _wnut17(folder: Path, chance: random.Random) -> None:
+    features = {"id": Value("string"), "tokens": List(Value("string"))}
+    features["ner_tags"] = List(ClassLabel(names=TAGS))
+    splits = ("train", "validation", "test")
+    for split in splits:
+        rows = []
+        for row in range(ROWS):
+            words = _text(chance).split()
+            tags = [row % 2, 2 * (row % 2), *(0 for _ in words[2:])]
+            rows.append({"id": str(row), "tokens": words, "ner_tags": tags})
+        path = folder / "wnut_17" / split / "0000.parquet"
+        path.parent.mkdir(parents=True)
+        Dataset.from_list(rows, features=Features(features)).to_parquet(path)
+    files = "".join(f"  - split: {s}\n    path: wnut_17/{s}/*\n" for s in splits)
+    card = f"---\nconfigs:\n- config_name: wnut_17\n  data_files:\n{files}---\n"
+    (folder / "README.md").write_text(card)
+
+
+def _mathinstruct(folder: Path) -> None:
+    """One JSON file with a list."""
+    folder.mkdir(parents=True)
+    rows = [
+        {"source": f"data/CoT/{row['kind']}.json", "instruction": row["prompt"]}
+        | {"output": row["completion"]}
+        for row in commands(ROWS)
+    ]
+    (folder / "MathInstruct.json").write_text(json.dumps(rows))
+
+
+def _scan(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    write_commands(folder / "around_right_train.jsonl", ROWS)
+    write_commands(folder / "around_right_test.jsonl", ROWS, seed=1)
+
+
+def _cogs(folder: Path, chance: random.Random) -> None:
+    """Tab-separated without a header: sentence, logical form, kind."""
+    folder.mkdir(parents=True)
+    for split in ("train", "dev", "test", "gen"):
+        kinds = ("active_to_passive", "cp_recursion") if split == "gen" else ("in_distribution",)
+        lines = []
+        for n in range(ROWS):
+            text = _text(chance)
+            form = f"{text.split()[0]} ( x _ 1 ) AND {text.split()[1]}"
+            lines.append(f"{text} .\t{form}\t{kinds[n % len(kinds)]}")
+        (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+
+
+def _as_parquet(path: Path, rows: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Dataset.from_list(rows).to_parquet(path)
