@@ -4,8 +4,8 @@ import ftft
 
 NAMES = """
     ConfigError DataError DataMap DynamicsError DynamicsRecorder Experiment FtftError ModelError
-    RecordDynamics Selection SharingError TrainingDynamics WorkspaceError __version__
-    load_experiment read_dynamics run select write_dynamics
+    RecordCompletions RecordDynamics RecordPreferences Selection SharingError TrainingDynamics
+    WorkspaceError __version__ load_experiment read_dynamics run select write_dynamics
 """
 
 

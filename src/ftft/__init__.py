@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ftft.selection.selection import Selection
     from ftft.selection.strategies import select
     from ftft.training.recording import RecordDynamics
+    from ftft.training.trl_recording import RecordCompletions, RecordPreferences
 
 __version__ = "0.1.0"
 
@@ -44,7 +45,9 @@ _HOMES = {
     "Experiment": "ftft.config.schema",
     "FtftError": "ftft.errors",
     "ModelError": "ftft.errors",
+    "RecordCompletions": "ftft.training.trl_recording",
     "RecordDynamics": "ftft.training.recording",
+    "RecordPreferences": "ftft.training.trl_recording",
     "Selection": "ftft.selection.selection",
     "SharingError": "ftft.errors",
     "TrainingDynamics": "ftft.dynamics.container",
@@ -65,7 +68,9 @@ __all__ = [
     "Experiment",
     "FtftError",
     "ModelError",
+    "RecordCompletions",
     "RecordDynamics",
+    "RecordPreferences",
     "Selection",
     "SharingError",
     "TrainingDynamics",

@@ -75,15 +75,10 @@ class CausalLM:
 
     def recorded(self, outputs: Any, labels: Any) -> Any:
         """Values (n, 5); all NaN where no token of a completion is left."""
-        import torch
-
-        from ftft.tasks.token_losses import reduce_tokens
+        from ftft.tasks.token_losses import completion_values, reduce_tokens
 
         reduced = reduce_tokens(outputs, labels)
-        loss = reduced.nll / reduced.count  # 0 / 0 is NaN
-        nothing = torch.full_like(loss, torch.nan)
-        right = torch.where(reduced.count > 0, (reduced.right == reduced.count).float(), nothing)
-        return torch.stack([(-loss).exp(), loss, nothing, nothing, right], dim=1)
+        return completion_values(reduced.nll, reduced.count, reduced.right)
 
     def predictions(self, outputs: Any, labels: Any) -> Any:
         """(n, 3): the summed loss of a completion, its tokens, and how many of them are right."""

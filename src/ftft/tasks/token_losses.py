@@ -54,6 +54,24 @@ def reduce_tokens(outputs: Any, labels: torch.Tensor, smoothing: float = 0.0) ->
     return kept
 
 
+def completion_values(nll: torch.Tensor, count: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """What is recorded of n completions: probability, loss, margin, error norm, right; (n, 5).
+
+    The probability is the inverse perplexity, the exponential of the mean log-probability of the
+    tokens (İnce et al. 2023), and the loss the mean of their negative log-probabilities. Margin
+    and error norm are NaN, and everything is where a completion has no token.
+
+    Args:
+        nll: (n,), the negative log-probability of its tokens, summed.
+        count: (n,), its tokens.
+        right: (n,), those that are the most probable ones.
+    """
+    loss = nll / count  # 0 / 0 is NaN
+    nothing = torch.full_like(loss, torch.nan)
+    all_right = torch.where(count > 0, (right == count).float(), nothing)
+    return torch.stack([(-loss).exp(), loss, nothing, nothing, all_right], dim=1)
+
+
 def _reduced(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> Reduced:
     examples, length = labels.shape
     # Position t says what comes at t + 1.

@@ -86,21 +86,33 @@ class RecordDynamics:
     ) -> Any:
         """Compute the loss as the Trainer does, and record the batch."""
         indices = inputs.pop(INDEX_COLUMN, None)
+        if self.recorder is None or not model.training:
+            return self._plain_loss(model, inputs, num_items_in_batch, return_outputs)
         labels = inputs.get("labels")  # the Trainer takes them out
-        loss, outputs = super().compute_loss(  # type: ignore[misc]  # a mixin
-            model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
-        )
-        if self.recorder is not None and model.training:
-            if indices is None:
-                raise DynamicsError(
-                    f"the training set has no column {INDEX_COLUMN}, so nothing can be recorded: "
-                    "add an integer column of that name, the position of each example in the "
-                    "recorder's ids, and let the data collator pass it on."
-                )
-            self._recorded = True
-            with torch.no_grad():
-                self._record(self.recorder, indices, self.recorded(outputs, labels))
+        loss, outputs = self._loss_and_outputs(model, inputs, num_items_in_batch)
+        if indices is None:
+            raise DynamicsError(
+                f"the training set has no column {INDEX_COLUMN}, so nothing can be recorded: "
+                "add an integer column of that name, the position of each example in the "
+                "recorder's ids, and let the data collator pass it on."
+            )
+        self._recorded = True
+        with torch.no_grad():
+            self._record(self.recorder, indices, self.recorded(outputs, labels))
         return (loss, outputs) if return_outputs else loss
+
+    def _plain_loss(
+        self, model: Any, inputs: dict[str, Any], num_items: Any, return_outputs: bool
+    ) -> Any:
+        return super().compute_loss(  # type: ignore[misc]  # a mixin
+            model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items
+        )
+
+    def _loss_and_outputs(
+        self, model: Any, inputs: dict[str, Any], num_items: Any
+    ) -> tuple[Any, Any]:
+        found: tuple[Any, Any] = self._plain_loss(model, inputs, num_items, True)
+        return found
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Score a batch as the Trainer does; without labels that does not call compute_loss."""
