@@ -98,10 +98,10 @@ def test_an_evaluation_set_counts_as_the_training_data(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words", "changes"),
     [
-        (CSV.format("0", "2"), ("train.csv, row 2", "'2' of 2", "count from 0"), {}),
-        (CSV.format("0", "-1"), ("train.csv, row 2", "'-1' of 2", "'where'"), {}),
+        (CSV.format("0", "2"), ("train.csv, row 2", "'2', of 2 choices", "count from 0"), {}),
+        (CSV.format("0", "-1"), ("train.csv, row 2", "'-1', of 2", "'where'"), {}),
         (CSV.format("0", ""), ("train.csv, row 2", "'answer'", "none of the row's"), {}),
-        (CSV.format("D", "A"), ("train.csv, row 1", "'D' of 3"), {}),
+        (CSV.format("D", "A"), ("train.csv, row 1", "'D', of 3"), {}),
         (CSV.format("grey", "big"), ("train.csv, row 1", "'grey'"), {}),
         (CSV.format("1", "1"), ("train.csv", "from 0 or from 1", "labels: {"), {}),
         ("q,a,b,c,answer\nx,one,,,0\n", ("train.csv, row 1", "fewer than two"), {}),

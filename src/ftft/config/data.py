@@ -154,7 +154,10 @@ class DataSource(_Model):
         else:
             problems += self._out_of_place(_HUB_ONLY, "hub")
         if self.label in self.text and self.messages is None:
-            problems.append(f"{self.label!r} is named both as 'text' and as 'label'")
+            names = (
+                "'text' and as 'label'" if self.prompt is None else "'prompt' and as 'completion'"
+            )
+            problems.append(f"{self.label!r} is named both as {names}")
         twice = [name for name in self.choices if name in (*self.text, self.label)]
         if twice:
             problems.append(f"{twice[0]!r} is named both as 'choices' and as 'text' or 'label'")

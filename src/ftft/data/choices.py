@@ -158,14 +158,18 @@ def read_answers(choices: Choices, cells: Sequence[str | None]) -> Answers:
     named = [value for value, names in zip(values, choices.names, strict=True) if not names]
     numbers = [one for one in named if _NUMBER.fullmatch(one)]
     first = _first_number(choices, values)
-    codes = all(not one or _NUMBER.fullmatch(one) or _LETTER.fullmatch(one) for one in named)
-    texts = all(one in among for one, among in zip(values, choices.texts, strict=True))
+    coded = [not one or _NUMBER.fullmatch(one) or _LETTER.fullmatch(one) for one in named]
+    codes = sum(map(bool, coded))
+    texts = sum(one in among for one, among in zip(values, choices.texts, strict=True))
     # Numbers may be the texts of choices, as in a sum: then they are where they count nothing.
     counted = first is not None and all(
         _position(value, among, names, first, by_text=False) is not None
         for value, among, names in zip(values, choices.texts, choices.names, strict=True)
     )
-    by_text = not codes or (texts and bool(numbers) and not counted)
+    if codes == len(named):
+        by_text = texts == len(values) and bool(numbers) and not counted
+    else:
+        by_text = texts >= codes  # what most rows say: the others are then the ones to repair
     return Answers(choices, values, by_text, None if by_text else first)
 
 
@@ -206,10 +210,10 @@ def right_choices(answers: Answers, first: int | None) -> npt.NDArray[np.int64]:
         counted = "" if answers.by_text else f" (numbers count from {start or 0} here)"
         raise DataError(
             f"{choices.source.place}, {rows_named([choices.rows[place] for place in bad])}: the "
-            f"answer in {choices.source.label!r} is none of the row's choices: {short(value)} of "
-            f"{count}{counted}. A number from 0 or from 1, a letter from A, the choice's label or "
-            "its whole text were expected; map what stands for them with 'labels', or leave rows "
-            "without an answer out with 'where'."
+            f"answer in {choices.source.label!r} is none of the row's choices: {short(value)}, of "
+            f"{count} choices{counted}. A number from 0 or from 1, a letter from A, the choice's "
+            "label or its whole text were expected; map what stands for them with 'labels', or leave "
+            "rows without an answer out with 'where'."
         )
     return np.array(found, dtype=np.int64)
 
