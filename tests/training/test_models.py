@@ -22,12 +22,12 @@ from ftft.training.fitting import check_head
 from ftft.training.head import head_weights
 from ftft.training.models import (
     load_config,
-    load_finetuned,
     load_model,
     load_tokenizer,
     model_fingerprint,
     resolve_model,
 )
+from ftft.training.saved import load_finetuned
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from tiny_task import CLASSES, plan
 

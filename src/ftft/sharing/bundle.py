@@ -155,7 +155,7 @@ def _selection(path: Path) -> Bundle:
 
 
 def _model(folder: Path) -> Bundle:
-    from ftft.training.models import load_finetuned
+    from ftft.training.saved import load_finetuned
 
     model, _ = load_finetuned(folder)
     contents: dict[str, Path | bytes] = _shared_files(folder, "model")
