@@ -12,6 +12,7 @@ import torch
 import yaml
 from transformers import AutoModelForSequenceClassification
 
+from completions import make_decoder, write_experiment
 from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.errors import SharingError
@@ -157,3 +158,50 @@ def test_validate_finds_what_does_not_fit(finished, ftft):
     fits = ftft("validate", finished / "experiment.yaml", "--set", ADAPTER)
     assert fits.code == 0, fits.err
     assert "(LoRA r=4)" in fits.out
+
+
+def test_prompts_and_completions_with_two_adapters(tmp_path, ftft):
+    """The reference has one too, and the model that is shared is no classifier."""
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    file = write_experiment(folder, make_decoder(tmp_path / "decoder"))
+    sets = ("main.adapter={r: 2}", "reference.adapter={r: 1}", "baselines=[]")
+    experiment = load_experiment(file, sets)
+    lines: list[str] = []
+    results = run_pipeline(experiment, str(folder / "run"), lines.append)
+    assert any("  trained " in line and "parameters (" in line for line in lines)
+    assert results.runs[0].record["cost"]["erm_estimated"]
+    model = folder / "run" / MODEL
+    push(model, tmp_path / "shared")
+    card = (tmp_path / "shared" / "README.md").read_text()
+    assert "pipeline_tag: text-generation" in card
+    assert "AutoModelForCausalLM" in card
+    pull(tmp_path / "shared", tmp_path / "pulled")
+    # Where it leads somewhere, the adapter's own name for its model is enough.
+    done = ftft("export", "--merge", model, tmp_path / "merged")
+    assert done.code == 0, done.err
+    scored = [
+        ftft(
+            "evaluate", file, at, "--set", "main.adapter={r: 2}", "-o", tmp_path / f"{at.name}.json"
+        )
+        for at in (model, tmp_path / "merged")
+    ]
+    assert [one.code for one in scored] == [0, 0]
+    found = [json.loads((tmp_path / f"{at}.json").read_text()) for at in ("model", "merged")]
+    for name, one in found[0].items():
+        assert found[1][name]["metrics"] == pytest.approx(one["metrics"], abs=1e-5)
+
+
+def test_the_cost_of_erm_that_is_not_run_is_that_of_one_that_is(finished, run, tmp_path):
+    """With an adapter too, planned batches cost what measured ones do."""
+    cost = {
+        one["method"]: one["cost"] for one in json.loads((run / "results.json").read_text())["runs"]
+    }
+    sets = (ADAPTER, "baselines=[]")
+    experiment = load_experiment(finished / "experiment.yaml", sets)
+    results = run_pipeline(experiment, str(tmp_path / "run"), lambda line: None)
+    planned = results.runs[0].record["cost"]
+    assert planned["erm_estimated"]
+    assert not cost["ftft"]["erm_estimated"]
+    ratio = planned["relative_to_erm"]["flops"]
+    assert ratio == pytest.approx(cost["ftft"]["relative_to_erm"]["flops"], rel=1e-9)
