@@ -32,7 +32,7 @@ from ftft.training.saved import load_finetuned, merge, task_of
 from ftft.training.saved_adapters import write_about
 from ftft.training.scoring import score_recorded, score_sets
 from killing import KilledError, Killer, check_same, scores
-from tiny_task import CLASSES, plan, same_weights
+from tiny_task import CLASSES, plan, same_weights, weights
 
 LORA = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.1}
 # The layers after the network, and the pooler.
@@ -345,3 +345,52 @@ class TestAFolderFromElsewhere:
         other = model_maker(tmp_path / "other", hidden=16)
         with pytest.raises(ModelError, match="other weights than those it was trained on"):
             load_finetuned(folder, base=str(other))
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"gradient_checkpointing": True}, {"gradient_accumulation_steps": 2}]
+)
+def test_the_same_gradients_however_a_step_is_computed(tune, adapted, arguments):
+    """Activations that are computed twice pass the gradient through the frozen embeddings."""
+    plain = tune("plain", plan(3), settings=adapted(learning_rate=1e-3))
+    other = adapted(learning_rate=1e-3, training_arguments=arguments)
+    changed = tune("changed", plan(3), settings=other)
+    found, expected = weights(changed.model_folder), weights(plain.model_folder)
+    assert any("lora_B" in key for key in found)
+    # Dropout is drawn otherwise in smaller batches.
+    bound = 1e-6 if "gradient_checkpointing" in arguments else 5e-3
+    for key, value in found.items():
+        torch.testing.assert_close(value, expected[key], atol=bound, rtol=0)
+        if "lora_B" in key:
+            assert value.abs().max() > 1e-4
+
+
+def test_of_cut_layers_with_a_head_that_is_kept(finished, settings, tmp_path, tune, dev_set):
+    merge(finished.model_folder, tmp_path / "merged")
+    chosen = settings(model=str(tmp_path / "merged"), head="keep", layers=1, adapter={"r": 1})
+    tuned = tune("run", plan(2), settings=chosen)
+    assert len(targets(load_finetuned(tuned.model_folder)[0])) == 6
+    scored = score_sets(tuned.model_folder, chosen, {"dev": dev_set})["dev"].metrics
+    assert {key: scored[key] for key in tuned.dev_scores["dev"]} == tuned.dev_scores["dev"]
+
+
+def test_of_a_hub_model_at_its_commit(tiny_model, model_maker, tmp_path, monkeypatch, tokenizer):
+    repository = tmp_path / "hub" / "models--owner--name"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("a" * 40)
+    shutil.copytree(tiny_model, repository / "snapshots" / ("a" * 40))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    chosen = FineTuning(model="owner/name", max_length=16, adapter={"r": 2})
+    task = TASKS["classification"]
+    model = load_model(chosen, CLASSES, seed=0).eval()
+    folder = saved(model, chosen, task, tokenizer, tmp_path / "adapter")
+    about = json.loads((folder / "adapter_config.json").read_text())
+    assert (about["base_model_name_or_path"], about["revision"]) == ("owner/name", "a" * 40)
+    # The repository moves on, to a model that would not even fit.
+    model_maker(repository / "snapshots" / ("b" * 40), hidden=16)
+    (repository / "refs" / "main").write_text("b" * 40)
+    ids = {"input_ids": torch.arange(12).reshape(2, 6)}
+    assert torch.equal(load_finetuned(folder)[0](**ids).logits, model(**ids).logits)
+    shutil.rmtree(repository / "snapshots" / ("a" * 40))
+    with pytest.raises(ModelError, match="model owner/name: cannot be loaded"):
+        load_finetuned(folder)

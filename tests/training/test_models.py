@@ -512,3 +512,15 @@ class TestFingerprint:
         (tmp_path / "bare" / "model.safetensors").unlink()
         with pytest.raises(ModelError, match="holds no weights"):
             model_fingerprint(FineTuning(model=str(tmp_path / "bare")))
+
+
+def test_a_hub_model_counts_by_its_commit(tiny_model, tmp_path, monkeypatch):
+    repository = tmp_path / "hub" / "models--owner--name"
+    (repository / "refs").mkdir(parents=True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    for commit in ("a" * 40, "b" * 40):
+        (repository / "refs" / "main").write_text(commit)
+        shutil.copytree(tiny_model, repository / "snapshots" / commit)
+        assert model_fingerprint(FineTuning(model="owner/name")) == {"commit": commit}
+    earlier = FineTuning(model="owner/name", revision="a" * 40)
+    assert model_fingerprint(earlier) == {"commit": "a" * 40}

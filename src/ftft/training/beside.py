@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 from transformers.utils import cached_file
+from transformers.utils.hub import extract_commit_hash
 
 from ftft.errors import ModelError
 
@@ -47,6 +48,17 @@ def check_beside(
     for file, values in ((TOKENIZER, declared), ("config.json", config)):
         if isinstance(values, dict) and not (trusted and "auto_map" in declared):
             _check_tokenizer_class(name, file, values.get("tokenizer_class"))
+
+
+def commit_of(repository: str, revision: str | None) -> str | None:
+    """The commit of the hub that a model's configuration comes from; None where it is not known.
+
+    Raises:
+        Exception: What transformers raises where the repository cannot be read.
+    """
+    # A configuration that was loaded no longer says it.
+    commit: str | None = extract_commit_hash(_file(repository, revision, "config.json"), None)
+    return commit
 
 
 def _file(place: str, revision: str | None, filename: str) -> str | None:

@@ -18,8 +18,8 @@ from ftft.errors import ModelError, first_line
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
-from ftft.training.adapters import add_adapter, refuse_lost_beside
-from ftft.training.beside import check_beside
+from ftft.training.adapters import DEFAULT, add_adapter, refuse_lost_beside
+from ftft.training.beside import check_beside, commit_of
 from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import check_weight_values, check_weights
@@ -129,10 +129,20 @@ def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:
     """
     place = Path(resolve_model(settings.model))
     if not place.is_dir():
-        return {"commit": getattr(load_config(settings), "_commit_hash", None)}
+        return {"commit": _commit(settings)}
     check_weights(place, settings.model)
     files = sorted(path for path in place.iterdir() if path.suffix in _MODEL_SUFFIXES)
     return {path.name: _sha256(path) for path in files}
+
+
+def _commit(settings: FineTuning) -> str | None:
+    """The commit of a hub model; None for a folder."""
+    place = resolve_model(settings.model)
+    if Path(place).is_dir():
+        return None
+    load_config(settings)  # says what is wrong where it cannot be
+    with explained(settings.model):
+        return commit_of(place, settings.revision)
 
 
 def load_tokenizer(settings: FineTuning) -> Any:
@@ -249,7 +259,11 @@ def load_model(
     check_weight_values(model, f"model {settings.model}")
     if settings.freeze_embeddings:
         freeze_embeddings(model)
-    return model if settings.adapter is None else _adapted(model, settings, task, missing, seed)
+    if settings.adapter is not None:
+        model = _adapted(model, settings, task, missing, seed)
+        # What the adapter belongs to, also when the branch has moved on.
+        model.peft_config[DEFAULT].revision = _commit(settings) or settings.revision
+    return model
 
 
 def _adapted(model: Any, settings: FineTuning, task: Task, missing: set[str], seed: int) -> Any:

@@ -103,7 +103,7 @@ def write_about(model: Any, settings: FineTuning, task: Task, folder: Path) -> N
         "peft_type": "LORA",
         "task_type": TASK_TYPES.get(task.name),
         "base_model_name_or_path": settings.model,
-        "revision": getattr(config, "_commit_hash", None) or settings.revision,
+        "revision": model.peft_config[DEFAULT].revision,
         "inference_mode": True,
         "target_modules": list(layers),
         "modules_to_save": list(model.peft_config[DEFAULT].modules_to_save or []),
