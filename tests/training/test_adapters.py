@@ -394,3 +394,17 @@ def test_of_a_hub_model_at_its_commit(tiny_model, model_maker, tmp_path, monkeyp
     shutil.rmtree(repository / "snapshots" / ("a" * 40))
     with pytest.raises(ModelError, match="model owner/name: cannot be loaded"):
         load_finetuned(folder)
+
+
+def test_a_pooler_that_the_files_lack_is_saved(model_maker, tokenizer, tmp_path):
+    """It is drawn from the seed when the training starts, and from another when it is loaded."""
+    place = model_maker(tmp_path / "base")
+    tensors = load_file(place / "model.safetensors")
+    left = {key: one for key, one in tensors.items() if not key.startswith("pooler.")}
+    assert len(left) == len(tensors) - 2
+    save_file(left, place / "model.safetensors", metadata={"format": "pt"})
+    chosen = FineTuning(model=str(place), max_length=16, adapter={"r": 2})
+    model = load_model(chosen, CLASSES, seed=5).eval()
+    folder = saved(model, chosen, TASKS["classification"], tokenizer, tmp_path / "adapter")
+    ids = {"input_ids": torch.arange(12).reshape(2, 6)}
+    assert torch.equal(load_finetuned(folder)[0](**ids).logits, model(**ids).logits)
