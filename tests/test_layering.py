@@ -36,7 +36,10 @@ TABLE = {
     # Light but for what is imported inside methods, so that reports can ask a task.
     "tasks": (TASKS, {"torch", "transformers", "numpy", "pyarrow"}),
     # Metrics are pure NumPy, so training may score development sets with them.
-    "training": (TRAINING, {"torch", "transformers", "accelerate", "safetensors", "numpy"}),
+    "training": (
+        TRAINING,
+        {"torch", "transformers", "accelerate", "safetensors", "numpy", "peft", "pydantic"},
+    ),
     "workspace": (BASE, {"filelock"}),
     # Plain values: results know of no training, no stage and no torch.
     "results": (RESULTS, {"numpy", "pyarrow", "scipy"}),
@@ -56,7 +59,7 @@ TABLE = {
 
 # What is imported inside functions only, so that it costs nothing where it is not used.
 HEAVY = {"torch", "transformers", "accelerate", "datasets", "huggingface_hub"}
-HEAVY |= {"cleanlab", "sklearn", "jax", "ray"}
+HEAVY |= {"cleanlab", "sklearn", "jax", "ray", "peft"}
 LAZY = {
     "cli": {"experiment", "study", "sharing", "training", "report", "pydantic", "pyarrow", "tqdm"},
     # Only a model has to be loaded to be checked.

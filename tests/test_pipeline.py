@@ -129,7 +129,7 @@ class TestResults:
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
-            *("precision", "preflight", "budget", "selection", "map"),
+            *("precision", "parameters", "preflight", "budget", "selection", "map"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]

@@ -306,7 +306,7 @@ def test_evaluate_trusts_code_as_the_experiment_says(
 ):
     asked = []
 
-    def load(folder, *, task, trust_remote_code=False):
+    def load(folder, *, task, trust_remote_code=False, base=None):
         asked.append(trust_remote_code)
         raise ModelError("enough is known")
 

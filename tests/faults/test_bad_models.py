@@ -19,11 +19,11 @@ from ftft.errors import ModelError
 from ftft.training.fitting import check_model
 from ftft.training.models import (
     load_config,
-    load_finetuned,
     load_model,
     load_tokenizer,
     model_fingerprint,
 )
+from ftft.training.saved import load_finetuned
 
 WEIGHTS = "model.safetensors"
 CLASSES = ("neg", "pos")
@@ -393,7 +393,7 @@ def test_a_trusted_model_may_name_kernels_but_no_adapter(model):
     config(attn_implementation="me/k")(model)
     load_config(trusted)
     adapter()(model)
-    with pytest.raises(ModelError, match="ftft loads no adapters"):
+    with pytest.raises(ModelError, match="ftft starts no training from an adapter"):
         load_config(trusted)
 
 

@@ -176,7 +176,8 @@ class TestWhatGoesOut:
         [
             *("config.json", "generation_config.json", "model.safetensors", "merges.txt"),
             *("model-00001-of-00002.safetensors", "model.safetensors.index.json", "vocab.txt"),
-            *("tokenizer.json", "vocab.json"),
+            *("tokenizer.json", "vocab.json", "adapter_config.json", "adapter_base.json"),
+            "adapter_model.safetensors",
             *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
             *("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"),
         ],
@@ -191,8 +192,10 @@ class TestWhatGoesOut:
         values = json.loads(bundle(folder).contents["config.json"])
         assert values["_name_or_path"] == "x"
 
-    @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
-    def test_an_adapter_is_not_shared(self, name):
+    @pytest.mark.parametrize(
+        "name", ["adapter_model.bin", "adapter_other.safetensors", "adapter_config.py"]
+    )
+    def test_of_an_adapter_only_what_is_checked_is_shared(self, name):
         assert not is_shared(name, "model")
 
     def test_a_damaged_stage_is_not_shared(self, run, tmp_path):

@@ -43,8 +43,9 @@ def plan(steps: int, every: int | None = None, **changes: Any) -> Plan:
 
 
 def weights(model_folder: Path) -> dict[str, Any]:
-    """All weights of a saved model, by name."""
-    return load_file(model_folder / "model.safetensors")
+    """All weights of a saved model or adapter, by name."""
+    whole = model_folder / "model.safetensors"
+    return load_file(whole if whole.is_file() else model_folder / "adapter_model.safetensors")
 
 
 def same_weights(one: Path, other: Path) -> bool:

@@ -22,12 +22,12 @@ from ftft.training.fitting import check_head
 from ftft.training.head import head_weights
 from ftft.training.models import (
     load_config,
-    load_finetuned,
     load_model,
     load_tokenizer,
     model_fingerprint,
     resolve_model,
 )
+from ftft.training.saved import load_finetuned
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from tiny_task import CLASSES, plan
 
@@ -512,3 +512,15 @@ class TestFingerprint:
         (tmp_path / "bare" / "model.safetensors").unlink()
         with pytest.raises(ModelError, match="holds no weights"):
             model_fingerprint(FineTuning(model=str(tmp_path / "bare")))
+
+
+def test_a_hub_model_counts_by_its_commit(tiny_model, tmp_path, monkeypatch):
+    repository = tmp_path / "hub" / "models--owner--name"
+    (repository / "refs").mkdir(parents=True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    for commit in ("a" * 40, "b" * 40):
+        (repository / "refs" / "main").write_text(commit)
+        shutil.copytree(tiny_model, repository / "snapshots" / commit)
+        assert model_fingerprint(FineTuning(model="owner/name")) == {"commit": commit}
+    earlier = FineTuning(model="owner/name", revision="a" * 40)
+    assert model_fingerprint(earlier) == {"commit": "a" * 40}

@@ -1,4 +1,4 @@
-"""``ftft export``: maps, selections and dynamics for other tools."""
+"""``ftft export``: maps, selections, dynamics and merged models for other tools."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from ftft.cli.common import Overwrite, data_of, tell
 
 def export(
     source: Annotated[
-        Path, typer.Argument(help="A map.parquet, a selection.parquet or a dynamics folder.")
+        Path,
+        typer.Argument(
+            help="A map.parquet, a selection.parquet or a dynamics folder; with --merge, the model "
+            "folder of a training with an adapter."
+        ),
     ],
     output: Annotated[
         Path,
         typer.Argument(
             help="File ending in .csv, .parquet or .jsonl; a new folder for a `datasets` folder; "
-            "a folder for dynamics, as allenai/cartography's files."
+            "a folder for dynamics, as allenai/cartography's files; a new folder for a model."
         ),
     ],
     rows: Annotated[
@@ -30,11 +34,22 @@ def export(
     coordinates: Annotated[
         bool, typer.Option("--coordinates", help="A map as allenai/cartography's coordinates.")
     ] = False,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge", help="Merge an adapter into its model: a model folder for any library."
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a data map, a selection or dynamics in a form that other tools read."""
+    """Write a data map, a selection, dynamics or a model in a form that other tools read."""
     from ftft.errors import ConfigError
 
+    if merge:
+        if rows is not None or coordinates:
+            raise ConfigError("--merge is for a model; leave --rows and --coordinates out here.")
+        _merge(source, output)
+        return
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
     if coordinates and source.is_dir():
@@ -70,6 +85,18 @@ def export(
         table = _table(source)
         joined = None if rows is None else _training_rows(rows, "label" not in table.column_names)
         export_table(table, output, rows=joined)
+    tell(f"written to {output}")
+
+
+def _merge(source: Path, output: Path) -> None:
+    from ftft.errors import ConfigError
+    from ftft.training.saved import merge
+    from ftft.workspace.workspace import check_artifact
+
+    if output.exists():
+        raise ConfigError(f"{output}: is there already; a model needs a new folder.")
+    check_artifact(source)
+    merge(source, output)
     tell(f"written to {output}")
 
 

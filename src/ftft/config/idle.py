@@ -1,4 +1,4 @@
-"""Keys that an experiment gives a value and that nothing reads."""
+"""Keys that an experiment gives a value and that nothing reads, or that hardly fit."""
 
 from __future__ import annotations
 
@@ -10,21 +10,38 @@ from ftft.config.schema import Experiment, FineTuning
 # Of the section of a model: what scoring a finished model reads.
 _SCORING = ("max_length", "eval_batch_size", "precision", "trust_remote_code", "training_arguments")
 
+_LOW_FOR_AN_ADAPTER = 5e-5
+_FROZEN = "the adapter leaves the network frozen"
 _OWN_HEAD = "a causal-lm keeps the vocabulary that it comes with"
 
 
 def idle_notes(experiments: Iterable[Experiment]) -> list[str]:
     """A note for each key whose value differs from the default and changes nothing.
 
+    And one for a learning rate that is low for an adapter.
+
     Args:
         experiments: At least one; of several, a key is idle that is idle in all of them.
     """
-    first, *others = [dict(_idle(one)) for one in experiments]
-    return [
+    given = list(experiments)
+    first, *others = [dict(_idle(one)) for one in given]
+    noted = [
         f"note: {key} has no effect: {why}"
         for key, why in first.items()
         if all(key in other for other in others)
     ]
+    return [*noted, *dict.fromkeys(note for one in given for note in _low_rates(one))]
+
+
+def _low_rates(experiment: Experiment) -> Iterator[str]:
+    for section in ("reference", "main"):
+        settings: FineTuning = getattr(experiment, section)
+        if settings.adapter is not None and settings.learning_rate < _LOW_FOR_AN_ADAPTER:
+            yield (
+                f"note: {section}.learning_rate is {settings.learning_rate:g}; adapters need a "
+                "higher one than whole models, about ten times (Hu et al. 2021 take 2e-4 to 5e-4 "
+                "for RoBERTa)"
+            )
 
 
 def all_but_scoring(section: str, settings: FineTuning) -> list[str]:
@@ -42,6 +59,8 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
         ("reference", "revision"): _is_folder(reference) and "reference.model is a folder",
         ("main", "revision"): _is_folder(main) and "main.model is a folder",
         ("main", "evaluations"): main.evaluate_every and "main.evaluate_every says how often",
+        ("reference", "freeze_embeddings"): reference.adapter and _FROZEN,
+        ("main", "freeze_embeddings"): main.adapter and _FROZEN,
         ("data", "holdout"): experiment.data.dev and "data.dev names a development set",
         ("reference", "head"): experiment.task == "causal-lm" and _OWN_HEAD,
         ("main", "head"): experiment.task == "causal-lm" and _OWN_HEAD,

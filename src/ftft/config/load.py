@@ -29,6 +29,12 @@ MAX_BYTES = 1_000_000
 _KEYS = "name, data, reference and main"
 _HINT = "`ftft init DATA_FILE` writes one, `ftft recipes` lists those that come with ftft"
 
+# Keys of other tools, which would otherwise be taken for misspelt ones.
+_NOT_OFFERED = dict.fromkeys(
+    ("load_in_4bit", "load_in_8bit", "quantization_config"),
+    "ftft trains models and adapters on whole weights only, not on quantised ones; leave it out.",
+)
+
 Check = Callable[[Mapping[str, Any]], Iterable[str]]
 """A further check of the raw mapping; returns problems as text."""
 
@@ -200,6 +206,8 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
     key = ".".join(str(part) for part in location) or root.__name__.lower()
     kind = problem["type"]
     if kind == "extra_forbidden":
+        if location[-1] in _NOT_OFFERED:
+            return f"{key}: {_NOT_OFFERED[location[-1]]}"
         known = _keys_at(location[:-1], root)
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}."

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ftft.config.adapter import Adapter
 from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
 from ftft.config.tasks import Metric, TaskName
@@ -79,6 +80,10 @@ class FineTuning(Section):
         description="new: the layers after the network are drawn from the seed, also where the "
         "model has a head already. keep: that head, its outputs put into the order of the data's "
         "classes by name.",
+    )
+    adapter: Adapter | None = Field(
+        None,
+        description="Train a low-rank adapter (LoRA) and the head, and leave the network frozen.",
     )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you ask."
@@ -152,8 +157,10 @@ class FineTuning(Section):
 
     @property
     def label(self) -> str:
-        """The model's name as tables show it, with the number of layers where it was cut."""
-        return self.model if self.layers is None else f"{self.model} ({self.layers} layers)"
+        """The model's name as tables show it; with its layers if cut, and its adapter."""
+        cut = [] if self.layers is None else [f"{self.layers} layers"]
+        added = [*cut, *([] if self.adapter is None else [self.adapter.label])]
+        return f"{self.model} ({', '.join(added)})" if added else self.model
 
 
 class Recording(Section):

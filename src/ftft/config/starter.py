@@ -62,6 +62,8 @@ main:
   horizon: erm              # the learning rate falls to zero at ERM's full length, as in the paper
   patience: 2               # scorings without improvement before it stops; null: never
   evaluations: 12           # development scorings over ERM's full length
+  # Train an adapter (LoRA) and the head only, at about ten times the learning rate:
+  # adapter: {{r: 16, lora_alpha: 32, target_modules: all-linear, lora_dropout: 0.05}}
   # Any transformers.TrainingArguments field:
   # training_arguments: {{gradient_accumulation_steps: 1, report_to: none}}
 

@@ -212,8 +212,8 @@ def right_choices(answers: Answers, first: int | None) -> npt.NDArray[np.int64]:
             f"{choices.source.place}, {rows_named([choices.rows[place] for place in bad])}: the "
             f"answer in {choices.source.label!r} is none of the row's choices: {short(value)}, of "
             f"{count} choices{counted}. A number from 0 or from 1, a letter from A, the choice's "
-            "label or its whole text were expected; map what stands for them with 'labels', or leave "
-            "rows without an answer out with 'where'."
+            "label or its whole text were expected; map what stands for them with 'labels', or "
+            "leave rows without an answer out with 'where'."
         )
     return np.array(found, dtype=np.int64)
 

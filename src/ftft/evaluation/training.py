@@ -84,6 +84,8 @@ class Training:
         dev_scores: Set to metric to value, of the kept weights.
         history: Development scores at every evaluation, oldest first: the step and
             ``SET_METRIC`` to value.
+        trained_parameters: Numbers of the model that were trained; 0 where it is not known.
+        parameters: All numbers of the model, those of an adapter included; likewise.
     """
 
     steps: int
@@ -92,6 +94,8 @@ class Training:
     cost: TrainingCost
     dev_scores: dict[str, dict[str, float]]
     history: list[dict[str, float]]
+    trained_parameters: int = 0
+    parameters: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -102,10 +106,13 @@ class Training:
             "cost": self.cost.to_dict(),
             "dev_scores": self.dev_scores,
             "history": self.history,
+            "trained_parameters": self.trained_parameters,
+            "parameters": self.parameters,
         }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Training:
         """The inverse of :meth:`to_dict`; other keys are left out."""
-        own = {field.name: values[field.name] for field in fields(Training)}
+        # Older records do not say how many parameters there were.
+        own = {one.name: values[one.name] for one in fields(Training) if one.name in values}
         return Training(**own | {"cost": TrainingCost.from_dict(values["cost"])})

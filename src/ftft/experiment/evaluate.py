@@ -9,7 +9,7 @@ from ftft.config.schema import Experiment
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
 from ftft.tasks import TASKS, load_data
-from ftft.training.models import load_finetuned
+from ftft.training.saved import load_finetuned
 from ftft.training.scoring import score_sets
 from ftft.utils import distributed
 from ftft.utils.atomic import check_free
@@ -50,7 +50,8 @@ def evaluate_model(
         check_writable(output.absolute().parent)
     check_artifact(model)
     task, trusted = TASKS[experiment.task], experiment.main.trust_remote_code
-    _, tokenizer = load_finetuned(model, task=task, trust_remote_code=trusted)
+    base = experiment.main.model
+    _, tokenizer = load_finetuned(model, task=task, trust_remote_code=trusted, base=base)
     data = load_data(experiment)
     chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
     if not chosen:

@@ -64,6 +64,12 @@ def training_in_words(
         f"  {result['steps']:,} of at most {plan.steps:,} steps, weights of step "
         f"{result['kept_step']:,}, {result['precision']}; {metric.replace('_', '-')} {scores}"
     )
+    if result["trained_parameters"] < result["parameters"]:
+        share = result["trained_parameters"] / result["parameters"]
+        yield (
+            f"  trained {result['trained_parameters']:,} of {result['parameters']:,} parameters "
+            f"({share:.1%})"
+        )
     for name, dataset in dev.items():
         floor = TASKS[dataset.task].floor([dataset])
         if floor is not None and reached[name]["accuracy"] <= floor:

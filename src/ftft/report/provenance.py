@@ -35,11 +35,20 @@ def provenance(view: RunView) -> Provenance:
     environment, data = values["environment"], values["data"]
     ftft = next(one for one in view.run.runs if one.method == "ftft")
     precision = ftft.record["precision"]
+    parameters = ftft.record.get("parameters") or {}
+
+    def counts(role: str) -> str:
+        found = parameters.get(role)
+        # All of them is what anybody expects.
+        if not found or found["trained"] == found["all"]:
+            return ""
+        return f"; {found['trained']:,} of {found['all']:,} parameters trained"
+
     seeds = sorted({one.seed for one in view.run.runs})
     folder = str(view.run.folder)
     facts = [
-        ("reference", f"{ftft.reference} ({precision['reference']})"),
-        ("main model", f"{ftft.main} ({precision['main']})"),
+        ("reference", f"{ftft.reference} ({precision['reference']}{counts('reference')})"),
+        ("main model", f"{ftft.main} ({precision['main']}{counts('main')})"),
         ("selection", f"{ftft.strategy}, {ftft.fraction:g} of the training examples"),
         *((("map", str(drawn["in_words"])),) if (drawn := ftft.record.get("map")) else ()),
         ("seeds", ", ".join(map(str, seeds))),

@@ -127,6 +127,10 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
             "reference": None if run.reference is None else run.reference.precision,
             "main": run.main.precision,
         },
+        "parameters": {
+            "reference": None if run.reference is None else _parameters(run.reference),
+            "main": _parameters(run.main),
+        },
         "environment": run.environment,
         "cost": cost_record(run, erm),
         "scores": {
@@ -136,6 +140,13 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
         "slices": {name: scores.slices for name, scores in test.items() if scores.slices},
         "history": run.main.history,
     }
+
+
+def _parameters(training: Training) -> dict[str, int] | None:
+    """How many numbers were trained of how many; None where the record of a stage is older."""
+    if not training.parameters:
+        return None
+    return {"trained": training.trained_parameters, "all": training.parameters}
 
 
 def collect(

@@ -22,7 +22,7 @@ from ftft.workspace.workspace import check_artifact
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 # Where transformers writes down the folder that a model was loaded from.
-_NAME_KEYS = ("_name_or_path", "name_or_path")
+_NAME_KEYS = ("_name_or_path", "name_or_path", "base_model_name_or_path")
 
 
 @dataclass(frozen=True)
@@ -155,15 +155,18 @@ def _selection(path: Path) -> Bundle:
 
 
 def _model(folder: Path) -> Bundle:
-    from ftft.training.models import load_finetuned
+    from ftft.training.saved import load_finetuned, task_of
 
     model, _ = load_finetuned(folder)
     contents: dict[str, Path | bytes] = _shared_files(folder, "model")
-    for name in ("config.json", "tokenizer_config.json"):
+    for name in ("config.json", "tokenizer_config.json", "adapter_config.json"):
         if name in contents:
             contents[name] = _without_folders(folder / name)
-    classes = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
-    return _bundle("model", folder, contents, {"classes": classes}, _others(folder, contents))
+    task, names = task_of(folder), model.config.id2label
+    known: dict[str, Any] = {"task": task.name}
+    if task.new_head:
+        known["classes"] = [str(names[index]) for index in range(model.config.num_labels)]
+    return _bundle("model", folder, contents, known, _others(folder, contents))
 
 
 def _shared_files(folder: Path, kind: Kind) -> dict[str, Path | bytes]:

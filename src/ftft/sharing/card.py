@@ -10,11 +10,13 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from ftft.config.adapter import Adapter
 from ftft.config.methods import METHODS
 from ftft.config.tasks import METRIC_NAMES
 from ftft.results.formatting import percent, ratio
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.targets import FILE_PREFIX, Repository
+from ftft.tasks import TASKS
 
 Rows = list[tuple[str, str]]
 
@@ -24,6 +26,19 @@ _TITLES = {
     "selection": "Selected training examples",
     "model": "Fine-tuned model",
 }
+_PIPELINES = {
+    "classification": "text-classification",
+    "multiple-choice": "multiple-choice",
+    "token-classification": "token-classification",
+    "causal-lm": "text-generation",
+}
+_NOUNS = {
+    "classification": "text classifier",
+    "multiple-choice": "multiple-choice model",
+    "token-classification": "token classifier",
+    "causal-lm": "language model",
+}
+ADAPTER = "adapter_config.json"
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$])")
 
 
@@ -47,6 +62,8 @@ def card(manifest: Manifest, place: Repository | None) -> str:
         summary=plain(_summary(manifest)),
         place=f"{FILE_PREFIX}THIS_FOLDER" if place is None else place,
         loaded="THIS_FOLDER" if place is None else place.id,
+        auto_class=TASKS[_task(manifest.about)].auto_class,
+        is_adapter=ADAPTER in manifest.files,
         has_selection="selection.parquet" in manifest.files,
         sections=list(_sections(manifest.about)),
         files=[(name, f"{entry.bytes:,}") for name, entry in manifest.files.items()],
@@ -65,14 +82,23 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
     if manifest.kind != "model":
         # The hub would take the Parquet files for one table and show that they are none.
         return {"pretty_name": _title(about, manifest.kind), "viewer": False, "tags": tags}
+    tag = _PIPELINES[_task(about)]
     metadata: dict[str, Any] = {
-        "library_name": "transformers",
-        "pipeline_tag": "text-classification",
-        "tags": ["ftft", "text-classification"],
+        "library_name": "peft" if ADAPTER in manifest.files else "transformers",
+        "pipeline_tag": tag,
+        "tags": ["ftft", tag],
     }
     base = about.get("main", {}).get("model", "")
     # A folder's name is no model of the hub; an id with its owner is.
-    return metadata | ({"base_model": base} if base.count("/") == 1 else {})
+    if base.count("/") == 1 and ":" not in base:
+        metadata["base_model"] = base
+        if ADAPTER in manifest.files:
+            metadata["base_model_relation"] = "adapter"
+    return metadata
+
+
+def _task(about: Mapping[str, Any]) -> str:
+    return str(about.get("data", {}).get("task", "classification"))
 
 
 def _title(about: Mapping[str, Any], kind: str) -> str:
@@ -89,7 +115,12 @@ def _summary(manifest: Manifest) -> str:
     if manifest.kind == "model":
         known = METHODS.get(about.get("method", ""))
         method = "" if known is None else known.card
-        return f"A text classifier{labels}{f', trained {method}' if method else ''}."
+        trained = f"{_NOUNS[_task(about)]}{labels}{f', trained {method}' if method else ''}."
+        if ADAPTER not in manifest.files:
+            return f"A {trained}"
+        given = about.get("main", {}).get("settings", {}).get("adapter")
+        kind = "LoRA" if given is None else Adapter.model_validate(given).label
+        return f"An adapter ({kind}) that makes {_base(about)} a {trained}"
     count = f"{data.get('examples', 0):,} training examples{labels}"
     if manifest.kind == "dynamics":
         return (
@@ -124,15 +155,30 @@ def _sections(about: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:
     yield "Data and versions", _data(about)
 
 
+def _base(about: Mapping[str, Any]) -> str:
+    return str(about.get("main", {}).get("model", "the model that adapter_config.json names"))
+
+
 def _training(values: Mapping[str, Any]) -> Rows:
+    counts = [values.get(name) for name in ("trained_parameters", "parameters")]
     return [
         ("model", values["model"]),
-        *((name, str(value)) for name, value in values["settings"].items()),
+        *((name, _setting(value)) for name, value in values["settings"].items()),
+        *([("trained parameters", "{:,} of {:,}".format(*counts))] if all(counts) else []),
         ("steps", f"{values['steps']:,}, weights of step {values['kept_step']:,}"),
         ("precision", values["precision"]),
         ("cost", f"{values['flops']:.3g} FLOPs, {values['seconds']:,.0f} seconds"),
         *((f"development set {name}", _scores(s)) for name, s in values["dev_scores"].items()),
     ]
+
+
+def _setting(value: object) -> str:
+    """A setting; of an adapter the keys that are not as they are by default."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    given = Adapter.model_validate(value).model_dump(mode="json", exclude_defaults=True)
+    shown = {"r": value["r"], "target_modules": value["target_modules"]} | given
+    return ", ".join(f"{name} {one}" for name, one in shown.items())
 
 
 def _cost(values: Mapping[str, Any]) -> Rows:

@@ -31,6 +31,8 @@ _NAMES: dict[str, re.Pattern[str]] = {
     "model": re.compile(
         r"(config|generation_config|model\.safetensors\.index)\.json"
         r"|model[A-Za-z0-9_.-]*\.safetensors"
+        # Of an adapter, which is built anew from a few checked values.
+        r"|adapter_(config|base)\.json|adapter_model\.safetensors"
         r"|(tokenizer[A-Za-z0-9_.-]*|special_tokens_map|added_tokens|vocab)\.json"
         r"|(vocab|merges)\.txt|(spm|spiece|sentencepiece\.bpe|tokenizer)\.model"
     ),

@@ -20,8 +20,9 @@ from ftft.workspace.stage_record import RECORD_NAME, read_record
 
 _SETTINGS = (
     *("learning_rate", "batch_size", "epochs", "max_length", "warmup", "batching", "layers"),
-    *("revision", "freeze_embeddings"),
+    *("revision", "freeze_embeddings", "adapter"),
 )
+_PARAMETERS = ("trained_parameters", "parameters")
 
 
 def public_name(model: str) -> str:
@@ -98,7 +99,8 @@ def _training(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     settings, result = record["made_from"]["settings"], record["result"]
     cost = result["cost"]
-    return {
+    counts = {name: result[name] for name in _PARAMETERS if result.get(name)}
+    return counts | {
         "model": public_name(settings["model"]),
         "settings": {name: settings[name] for name in _SETTINGS if settings.get(name) is not None},
         "steps": result["steps"],

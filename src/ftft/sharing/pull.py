@@ -101,9 +101,7 @@ def _check_content(folder: Path, manifest: Manifest, place: Place) -> None:
         if manifest.kind == "dynamics":
             check_dynamics(folder, [name for name in manifest.files if name.startswith("epoch-")])
         elif manifest.kind == "model":
-            from ftft.training.models import load_finetuned
-
-            load_finetuned(folder)
+            _check_model(folder)
         else:
             _check_tables(folder, manifest)
     except FtftError as error:
@@ -111,6 +109,17 @@ def _check_content(folder: Path, manifest: Manifest, place: Place) -> None:
         raise SharingError(
             f"{place}: its files are as they were pushed, but cannot be used: {message}"
         ) from error
+
+
+def _check_model(folder: Path) -> None:
+    from ftft.training.saved import check_adapter, load_finetuned
+    from ftft.training.saved_adapters import is_adapter
+
+    if is_adapter(folder):
+        # The model that it was trained on need not be on this machine.
+        check_adapter(folder)
+    else:
+        load_finetuned(folder)
 
 
 def _check_tables(folder: Path, manifest: Manifest) -> None:

@@ -23,7 +23,7 @@ from ftft.dynamics.values import COLUMNS, Recorded
 from ftft.errors import DynamicsError, ModelError
 from ftft.tasks import TASKS
 from ftft.training.checkpoints import checkpoint, steps_of
-from ftft.training.models import load_finetuned
+from ftft.training.saved import load_finetuned
 from ftft.training.scoring import score_recorded
 from ftft.utils.atomic import atomic_path
 

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 from transformers.utils import cached_file
+from transformers.utils.hub import extract_commit_hash
 
 from ftft.errors import ModelError
 
@@ -19,7 +20,9 @@ ADAPTER, TOKENIZER = "adapter_config.json", "tokenizer_config.json"
 _KERNELS = ("attn_implementation", "experts_implementation")
 
 
-def check_beside(place: str, revision: str | None, name: str, *, trusted: bool) -> None:
+def check_beside(
+    place: str, revision: str | None, name: str, *, trusted: bool, own_adapter: bool = False
+) -> None:
     """Refuse what would run code, replace the weights or freeze the network while a model loads.
 
     Args:
@@ -27,13 +30,15 @@ def check_beside(place: str, revision: str | None, name: str, *, trusted: bool) 
         revision: Branch, tag or commit of a hub model.
         name: The model as the user named it, for messages.
         trusted: Whether its code may be run; what names code is then no reason to refuse it.
+        own_adapter: Whether an adapter in the folder was checked and is loaded by ftft itself.
 
     Raises:
         ModelError: There is an adapter, quantised weights, weights under another name, a kernel
             or a tokenizer class that is none.
         Exception: What transformers raises where a file cannot be read.
     """
-    _refuse_adapter(place, revision, name)
+    if not own_adapter:
+        _refuse_adapter(place, revision, name)
     config, _ = PreTrainedConfig.get_config_dict(place, revision=revision or "main")
     for where, key, value in _entries(config):
         if value is not None:
@@ -43,6 +48,17 @@ def check_beside(place: str, revision: str | None, name: str, *, trusted: bool) 
     for file, values in ((TOKENIZER, declared), ("config.json", config)):
         if isinstance(values, dict) and not (trusted and "auto_map" in declared):
             _check_tokenizer_class(name, file, values.get("tokenizer_class"))
+
+
+def commit_of(repository: str, revision: str | None) -> str | None:
+    """The commit of the hub that a model's configuration comes from; None where it is not known.
+
+    Raises:
+        Exception: What transformers raises where the repository cannot be read.
+    """
+    # A configuration that was loaded no longer says it.
+    commit: str | None = extract_commit_hash(_file(repository, revision, "config.json"), None)
+    return commit
 
 
 def _file(place: str, revision: str | None, filename: str) -> str | None:
@@ -64,9 +80,10 @@ def _refuse_adapter(place: str, revision: str | None, name: str) -> None:
         raise ModelError(
             f"model {name}: {ADAPTER} lies beside it, so transformers would load an adapter (LoRA "
             "and the like) with it, which can import Python modules that the file names, and which "
-            "freezes the network. ftft loads no adapters. Merge it into the weights with PEFT, "
-            "where you trust it (merge_and_unload(), then save_pretrained), and name that folder; "
-            f"or, to train the network without the adapter, remove {ADAPTER} from a copy."
+            "freezes the network. ftft starts no training from an adapter. Merge it into the "
+            "weights, with `ftft export --merge` where ftft trained it, else with PEFT, where you "
+            "trust it (merge_and_unload(), then save_pretrained), and name that folder; or, to "
+            f"train the network without the adapter, remove {ADAPTER} from a copy."
         )
 
 

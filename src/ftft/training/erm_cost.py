@@ -12,6 +12,7 @@ from ftft.tasks import TASKS
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
+from ftft.training.adapters import add_adapter
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import planned_cost
 from ftft.training.finetune import DevSets
@@ -28,6 +29,8 @@ def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICAT
         model = auto_model(task).from_config(config, trust_remote_code=settings.trust_remote_code)
     if settings.freeze_embeddings:
         freeze_embeddings(model)
+    if settings.adapter is not None:
+        model = add_adapter(model, settings.adapter, task, settings.model)
     return flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
 
 

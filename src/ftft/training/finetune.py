@@ -19,6 +19,7 @@ from ftft.dynamics.store import check_dynamics
 from ftft.errors import ConfigError, first_line
 from ftft.evaluation.training import Training
 from ftft.tasks import TASKS
+from ftft.training.adapters import parameter_counts
 from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
@@ -29,6 +30,7 @@ from ftft.training.flops import FlopCounter, flop_counter
 from ftft.training.loggers import OwnFigures, Tracked, name_run, open_tensorboard, tracking
 from ftft.training.models import load_model, quiet
 from ftft.training.progress import progress
+from ftft.training.saved_adapters import write_about
 from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 from ftft.training.trainer import FineTuner
 from ftft.training.weights import check_weight_values
@@ -50,7 +52,7 @@ class DevSets:
     metric: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FineTuned(Training):
     """A finished training and its files.
 
@@ -117,6 +119,7 @@ def finetune(
     outputs = train.labelled.model_classes
     model = load_model(settings, outputs, seed=plan.seed, task=task, say=say)
     flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
+    parameters = parameter_counts(model)
     if arguments.device.type == "cpu":
         _spare_memory(model, compiled=arguments.torch_compile)
     recorder = None
@@ -154,11 +157,13 @@ def finetune(
         trainer.add_callback(OwnFigures(trainer, tracked, flops, *own))
     trainer.remove_callback(PrinterCallback)
     trainer.dynamics = dynamics
-    _train(trainer, resume, recorder, tracked, folder / "model")
+    _train(trainer, resume, recorder, tracked)
+    _save_model(trainer, settings, folder / "model")
     if dynamics is not None:
         # Damage must show here, where the checkpoints to record again from are still there.
         check_dynamics(dynamics)
-    return _finetuned(trainer, folder, plan, flops, recorded=recorder is not None)
+    recorded = recorder is not None
+    return _finetuned(trainer, folder, plan, flops, parameters, recorded=recorded)
 
 
 def _spare_memory(model: Any, *, compiled: bool) -> None:
@@ -186,7 +191,6 @@ def _train(
     resume: Path | None,
     recorder: DynamicsRecorder | None,
     tracked: Tracked | None,
-    folder: Path,
 ) -> None:
     with quiet(), tracking(tracked):
         if tracked is not None:
@@ -195,15 +199,17 @@ def _train(
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         if recorder is not None:
             recorder.flush()
-        _save_model(trainer, folder)
 
 
-def _save_model(trainer: FineTuner, folder: Path) -> None:
+def _save_model(trainer: FineTuner, settings: FineTuning, folder: Path) -> None:
     check_weight_values(trainer.model, str(trainer.place))
-    with writing(folder):
+    with quiet(), writing(folder):
         trainer.save_model(str(folder))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
+        if settings.adapter is not None:
+            with writing(folder):
+                write_about(trainer.model, settings, trainer.task, folder)
         # A pickle of the arguments, which hold paths of this machine; stage.json says the same.
         (folder / "training_args.bin").unlink(missing_ok=True)
 
@@ -240,7 +246,13 @@ def _recorder(
 
 
 def _finetuned(
-    trainer: FineTuner, folder: Path, plan: Plan, flops: FlopCounter, *, recorded: bool
+    trainer: FineTuner,
+    folder: Path,
+    plan: Plan,
+    flops: FlopCounter,
+    parameters: tuple[int, int],
+    *,
+    recorded: bool,
 ) -> FineTuned:
     history = _history(trainer.state.log_history)
     best = plan.keep == "best" and trainer.state.best_global_step
@@ -259,6 +271,8 @@ def _finetuned(
         cost=trainer.meter.cost(flops),
         dev_scores=scores,
         history=history,
+        trained_parameters=parameters[0],
+        parameters=parameters[1],
     )
 
 

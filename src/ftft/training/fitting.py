@@ -21,6 +21,7 @@ from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.completions import end_token
 from ftft.tasks.outputs import auto_model
+from ftft.training.adapters import add_adapter, require_peft
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
 from ftft.training.models import (
@@ -65,14 +66,17 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
         task: What the model is for.
 
     Raises:
-        ModelError: It cannot, or cannot be loaded.
+        ModelError: It cannot, or cannot be loaded, or its adapter does not fit it.
     """
     # A run looks at the same model several times, and at what it found before. The name counts
     # too: a hub model may have no commit that distinguishes it.
     chosen = (settings.model, settings.layers, settings.max_length, texts, task.name)
-    key = (*model_fingerprint(settings).items(), *chosen, settings.trust_remote_code)
+    further = (settings.trust_remote_code, repr(settings.adapter))
+    key = (*model_fingerprint(settings).items(), *chosen, *further)
     if key in _fitting:
         return
+    if settings.adapter is not None:
+        require_peft(settings.model)
     tokenizer = load_tokenizer(settings)
     if task.name == CAUSAL_LM.name:
         end = end_token(tokenizer, settings.model)
@@ -92,6 +96,8 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
         network.check_padding()
         network.check_tokens()
         network.check_length(settings.max_length)
+        if settings.adapter is not None:
+            add_adapter(network.model, settings.adapter, task, settings.model)
     _fitting.add(key)
 
 

@@ -53,7 +53,8 @@ class FlopCounter:
 
     A model whose forward pass cannot run without values (GPT-2, BART, T5) is not counted but
     approximated: 2 operations a weight matrix element and token, 4 a layer, width and pair of
-    tokens for attention, and twice the forward pass again for the backward pass.
+    tokens for attention, and twice the forward pass again for the backward pass; frozen matrices
+    take part in half of that, which passes the gradient on.
 
     Args:
         model: A ``transformers`` model, or one with adapters of PEFT. Its weights are neither
@@ -170,14 +171,20 @@ def _approximation(model: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     embeddings = {
         id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)
     }
-    weights = sum(
-        parameter.numel()
-        for parameter in model.parameters()
-        if parameter.dim() == 2 and id(parameter) not in embeddings
-    )
+    # Beside a part that is trained whole PEFT keeps it as it was, and runs it no more.
+    matrices = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if parameter.dim() == 2
+        and id(parameter) not in embeddings
+        and ".original_module." not in name
+    ]
+    weights = sum(one.numel() for one in matrices)
+    trained = sum(one.numel() for one in matrices if one.requires_grad)
     layers, width = model.config.num_hidden_layers, model.config.hidden_size
     forward = np.array([0.0, 0.0, 0.0, 0.0, 2.0 * weights, 4.0 * layers * width])
-    return np.stack([forward, 3 * forward], axis=1)
+    frozen = np.array([0.0, 0.0, 0.0, 0.0, 2.0 * (weights - trained), 0.0])
+    return np.stack([forward, 3 * forward - frozen], axis=1)
 
 
 def _nothing(*_: Any) -> None:

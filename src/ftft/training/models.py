@@ -18,10 +18,11 @@ from ftft.errors import ModelError, first_line
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
-from ftft.training.beside import check_beside
+from ftft.training.adapters import DEFAULT, add_adapter, refuse_lost_beside
+from ftft.training.beside import check_beside, commit_of
 from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
-from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
+from ftft.training.weights import check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
 
 PACKAGE_PREFIX = "package:"
@@ -128,10 +129,20 @@ def model_fingerprint(settings: FineTuning) -> dict[str, str | None]:
     """
     place = Path(resolve_model(settings.model))
     if not place.is_dir():
-        return {"commit": getattr(load_config(settings), "_commit_hash", None)}
+        return {"commit": _commit(settings)}
     check_weights(place, settings.model)
     files = sorted(path for path in place.iterdir() if path.suffix in _MODEL_SUFFIXES)
     return {path.name: _sha256(path) for path in files}
+
+
+def _commit(settings: FineTuning) -> str | None:
+    """The commit of a hub model; None for a folder."""
+    place = resolve_model(settings.model)
+    if Path(place).is_dir():
+        return None
+    load_config(settings)  # says what is wrong where it cannot be
+    with explained(settings.model):
+        return commit_of(place, settings.revision)
 
 
 def load_tokenizer(settings: FineTuning) -> Any:
@@ -146,7 +157,7 @@ def load_tokenizer(settings: FineTuning) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             place, revision=settings.revision, trust_remote_code=settings.trust_remote_code
         )
-        return _with_words(tokenizer, settings.model)
+        return with_words(tokenizer, settings.model)
 
 
 def _check_beside(settings: FineTuning, place: str) -> None:
@@ -154,7 +165,7 @@ def _check_beside(settings: FineTuning, place: str) -> None:
     check_beside(place, settings.revision, settings.model, trusted=trusted)
 
 
-def _with_words(tokenizer: Any, name: str) -> Any:
+def with_words(tokenizer: Any, name: str) -> Any:
     """Refuse the empty tokenizer that transformers makes up where its files are missing."""
     if len(tokenizer) <= len(tokenizer.all_special_tokens):
         raise ModelError(
@@ -214,11 +225,11 @@ def load_model(
         say: Receives a line: what becomes of a head that the model has already.
 
     Returns:
-        A ``transformers`` model for the task.
+        A ``transformers`` model for the task, a ``peft.PeftModel`` where it has an adapter.
 
     Raises:
-        ModelError: It cannot be loaded, weights of the network itself are missing, or the head
-            cannot be kept.
+        ModelError: It cannot be loaded, weights of the network itself are missing, the head
+            cannot be kept, or the adapter does not fit.
     """
     config = load_config(settings)
     keep = task.new_head and settings.head == "keep"
@@ -248,57 +259,20 @@ def load_model(
     check_weight_values(model, f"model {settings.model}")
     if settings.freeze_embeddings:
         freeze_embeddings(model)
+    if settings.adapter is not None:
+        model = _adapted(model, settings, task, missing, seed)
+        # What the adapter belongs to, also when the branch has moved on.
+        model.peft_config[DEFAULT].revision = _commit(settings) or settings.revision
     return model
 
 
-def _models_in(folder: Path) -> str:
-    """Where models are: those below a folder, else by what wrote them."""
-    patterns = (f"{'*/' * depth}model/config.json" for depth in range(3))
-    try:
-        found = sorted({str(at.parent) for one in patterns for at in folder.glob(one)})
-    except OSError:  # a name that is too long
-        found = []
-    if found:
-        return " or ".join(found[:4])
-    return (
-        "runs/NAME/main/seed-0/model of ftft run, or of ftft train runs/NAME/given/seed-0/model "
-        "where a selection was given and runs/NAME/erm/seed-0/model where none was"
-    )
-
-
-def load_finetuned(
-    folder: str | Path, *, trust_remote_code: bool = False, task: Task = CLASSIFICATION
-) -> tuple[Any, Any]:
-    """Load a model that ftft wrote, with its tokenizer, from a local folder.
-
-    Raises:
-        ModelError: The folder is not a model folder.
-    """
-    if not (Path(folder) / "config.json").is_file():
-        raise ModelError(
-            f"{folder}: not a model folder (no config.json); give the folder that "
-            f"`ftft run` or `ftft train` wrote, such as {_models_in(Path(folder))}."
-        )
-    check_weights(Path(folder), str(folder))
-    with explained(str(folder)), quiet():
-        check_beside(str(folder), None, str(folder), trusted=trust_remote_code)
-        model, info = auto_model(task).from_pretrained(
-            folder,
-            dtype=torch.float32,
-            trust_remote_code=trust_remote_code,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-        _with_words(tokenizer, str(folder))
-    if info["missing_keys"]:
-        lost = sorted(info["missing_keys"])
-        raise ModelError(
-            f"{folder}: {len(lost)} weights are missing from {WEIGHTS} (first: {lost[0]}), so this "
-            "is no finished model; give the folder that `ftft run` or `ftft train` wrote."
-        )
-    check_weight_values(model, str(folder))
-    return model, tokenizer
+def _adapted(model: Any, settings: FineTuning, task: Task, missing: set[str], seed: int) -> Any:
+    """A loaded model with an adapter, which is drawn from the seed as the head is."""
+    assert settings.adapter is not None
+    torch.manual_seed(seed)
+    model = add_adapter(model, settings.adapter, task, settings.model)
+    refuse_lost_beside(model, missing, settings.model)
+    return model
 
 
 def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:

@@ -19,9 +19,9 @@ from ftft.dynamics.checks import check_finite
 from ftft.evaluation.metrics import SetScores
 from ftft.tasks import TASKS
 from ftft.training.cost import CostMeter
-from ftft.training.models import load_finetuned
 from ftft.training.precision import resolve_precision
 from ftft.training.progress import progress
+from ftft.training.saved import load_finetuned
 from ftft.training.trainer import FineTuner
 
 # How a forward pass computes; the rest of training_arguments is about training.
@@ -73,7 +73,9 @@ def _scorer(
 ) -> Iterator[FineTuner]:
     task = TASKS[next(iter(sets)).labelled.task]
     trusted = settings.trust_remote_code
-    model, tokenizer = load_finetuned(model_folder, trust_remote_code=trusted, task=task)
+    model, tokenizer = load_finetuned(
+        model_folder, trust_remote_code=trusted, task=task, base=settings.model
+    )
     for dataset in sets:
         task.check_model(model, dataset.labelled, model_folder)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,6 +12,8 @@ from typing import Any
 from ftft.utils.distributed import count
 
 _PACKAGES = ("ftft", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
+# Named where they are installed.
+_OPTIONAL = ("peft",)
 
 
 def environment() -> dict[str, Any]:
@@ -26,7 +28,8 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "processes": count(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES}
+        | {name: version for name in _OPTIONAL if (version := _version(name))},
     }
 
 
