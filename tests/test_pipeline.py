@@ -382,6 +382,23 @@ class TestReuse:
         subset = set(whole.selected("random-selection/seed-0"))
         assert set(again.selected("random-selection/seed-0")) <= subset
 
+    def test_keys_that_nothing_reads_change_nothing(self, whole, copied):
+        idle = ["selection.easy_share=0.5", "selection.num_clusters=7", "reference.revision=v2"]
+        again = Run(whole.file, copied, *EVERYTHING, *idle, "main.revision=v3")
+        assert again.done == set()
+        assert again.values == whole.values
+
+    def test_a_key_that_the_strategy_reads_selects_again(self, whole, copied):
+        mixed = ["selection.strategy=ambiguous+easy", "selection.easy_share="]
+        for share, done in ((0.3, True), (0.3, False), (0.6, True)):
+            experiment = load_experiment(whole.file, [*EVERYTHING, mixed[0], f"{mixed[1]}{share}"])
+            with opened(experiment, str(copied), lambda line: None) as stages:
+                reference = stages.reference(0)
+                datamap = stages.datamap("map", reference, 0)
+                selection = stages.select("selection", datamap, reference, 0)
+                assert stages.select_at_random("random-selection", 0).reused
+            assert selection.reused is not done
+
     def test_a_changed_map_is_drawn_and_selected_from_again(self, whole, copied):
         experiment = load_experiment(whole.file, [*EVERYTHING, "map.burn_in=1"])
         with opened(experiment, str(copied), lambda line: None) as stages:
