@@ -147,6 +147,8 @@ DELIMITED = [
          ("train.csv does not exist", "mean 'tarin.csv'"), also={}),
     Case("a folder", lambda at: (at / "train.csv").mkdir(),
          ("train.csv is a folder", "goes under 'hub'"), also={}),
+    Case("a file for hub", lambda at: (at / "set.csv").write_text(CSV),
+         ("set.csv is a file", "under 'path'"), also={"path": None, "hub": "./set.csv"}),
     Case("a saved set that is cut off",
          lambda at: saved_set(at, lambda path: path.write_bytes(path.read_bytes()[:300])),
          ("set", "cannot be read", "Copy the folder again"), also={"path": None, "hub": "./set"}),

@@ -35,6 +35,7 @@ def export(
     """Write a data map, a selection or dynamics in a form that other tools read."""
     from ftft.errors import ConfigError
 
+    _check_given(source)
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
     if coordinates and source.is_dir():
@@ -71,6 +72,24 @@ def export(
         joined = None if rows is None else _training_rows(rows, "label" not in table.column_names)
         export_table(table, output, rows=joined)
     tell(f"written to {output}")
+
+
+def _check_given(source: Path) -> None:
+    """Refuse a folder that is not that of dynamics, naming what it holds."""
+    from ftft.dynamics.header import HEADER_NAME
+    from ftft.errors import ConfigError
+    from ftft.utils.below import files_below, one_of
+
+    if not source.is_dir() or (source / HEADER_NAME).is_file():
+        return
+    names = ("map.parquet", "selection.parquet", HEADER_NAME)
+    first = [found[0] for name in names if (found := files_below(source, name))]
+    given = [one if one.suffix == ".parquet" else one.parent for one in first]
+    held = f"; give {one_of(given)}" if given else " and none is below it"
+    raise ConfigError(
+        f"{source}: a folder, where the file of a map or of a selection, or a dynamics folder was "
+        f"expected{held}."
+    )
 
 
 def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no types

@@ -22,6 +22,7 @@ from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import parse, shorten
 from ftft.errors import ConfigError
+from ftft.utils.below import one_of
 
 MAX_BYTES = 1_000_000
 
@@ -106,7 +107,7 @@ def read_yaml(
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
             raise ConfigError(
                 f"{file}: cannot be read: it is not a file. Give the {what}, a YAML file that you "
-                "may read."
+                f"may read{_yaml_in(file)}."
             )
         if size > MAX_BYTES:
             raise ConfigError(
@@ -130,6 +131,12 @@ def read_yaml(
             "you may read."
         ) from None
     return _mapping(file, text, keys, hint)
+
+
+def _yaml_in(folder: Path) -> str:
+    """Name the YAML files of a folder, if it is one."""
+    found = sorted(folder.glob("*.y*ml")) if folder.is_dir() else []
+    return f", such as {one_of(found)}" if found else ""
 
 
 def _mapping(

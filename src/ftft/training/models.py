@@ -23,6 +23,7 @@ from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
+from ftft.utils.below import files_below, one_of
 
 PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
@@ -55,6 +56,10 @@ def resolve_model(name: str) -> str:
         local = Path(name).expanduser()
         if local.is_dir():
             return str(local)
+        if local.is_file():
+            raise ModelError(
+                f"model {name}: this is a file; give the folder that holds it, with a config.json."
+            )
     except (OSError, RuntimeError) as error:
         raise ModelError(
             f"model {name[:100]}: no folder can be called that ({error.__class__.__name__}); give "
@@ -253,13 +258,9 @@ def load_model(
 
 def _models_in(folder: Path) -> str:
     """Where models are: those below a folder, else by what wrote them."""
-    patterns = (f"{'*/' * depth}model/config.json" for depth in range(3))
-    try:
-        found = sorted({str(at.parent) for one in patterns for at in folder.glob(one)})
-    except OSError:  # a name that is too long
-        found = []
+    found = [file.parent for file in files_below(folder, "config.json")]
     if found:
-        return " or ".join(found[:4])
+        return one_of(found)
     return (
         "runs/NAME/main/seed-0/model of ftft run, or of ftft train runs/NAME/given/seed-0/model "
         "where a selection was given and runs/NAME/erm/seed-0/model where none was"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ def open_hub(source: DataSource) -> Dataset:
     """
     assert source.hub is not None
     folder = Path(source.hub)
+    if os.path.isfile(folder):
+        raise DataError(
+            f"{source.hub} is a file, where 'hub' names a data set of the hub or a folder; give it "
+            "under 'path'."
+        )
     if (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file():
         return _one_split(_from_disk(source), source)
     return _one_split(_load(source), source)
