@@ -24,6 +24,7 @@ from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
 from ftft.utils.below import files_below, one_of
+from ftft.utils.hub_reach import asking_the_hub, unreachable
 
 PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
@@ -57,9 +58,7 @@ def resolve_model(name: str) -> str:
         if local.is_dir():
             return str(local)
         if local.is_file():
-            raise ModelError(
-                f"model {name}: this is a file; give the folder that holds it, with a config.json."
-            )
+            raise ModelError(f"model {name}: this is a file; give a folder with a config.json.")
     except (OSError, RuntimeError) as error:
         raise ModelError(
             f"model {name[:100]}: no folder can be called that ({error.__class__.__name__}); give "
@@ -258,9 +257,8 @@ def load_model(
 
 def _models_in(folder: Path) -> str:
     """Where models are: those below a folder, else by what wrote them."""
-    found = [file.parent for file in files_below(folder, "config.json")]
-    if found:
-        return one_of(found)
+    if found := files_below(folder, "config.json"):
+        return one_of([file.parent for file in found])
     return (
         "runs/NAME/main/seed-0/model of ftft run, or of ftft train runs/NAME/given/seed-0/model "
         "where a selection was given and runs/NAME/erm/seed-0/model where none was"
@@ -318,19 +316,20 @@ def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
 def explained(name: str) -> Iterator[None]:
     """Turn whatever a library raises while it loads a model into one message."""
     try:
-        yield
+        with asking_the_hub(name):
+            yield
     except ModelError:
         raise
     # Any exception: what transformers raises for a damaged folder has no common base.
     except Exception as error:
-        trust = ""
+        why, trust = "; ".join(filter(None, [unreachable(name), first_line(error)])), ""
         if "trust_remote_code" in str(error):
             trust = " Read that code; if you trust it, set trust_remote_code: true."
         raise ModelError(
-            f"model {name}: cannot be loaded: {first_line(error)}.{trust} Check the name; for a "
-            "hub model, check the network (with HF_HUB_OFFLINE set, only what was fetched before "
-            "is found) and your access, and that it has safetensors; for a folder, that it holds "
-            "config.json, a tokenizer and model.safetensors."
+            f"model {name}: cannot be loaded: {why}.{trust} Check the name; for a hub model, check "
+            "the network (with HF_HUB_OFFLINE set, only what was fetched before is found) and your "
+            "access, and that it has safetensors; for a folder, that it holds config.json, a "
+            "tokenizer and model.safetensors."
         ) from error
 
 
