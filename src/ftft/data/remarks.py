@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from ftft.config.yaml_core import flow
 from ftft.data.messages import LONGEST, can_be_shown
 from ftft.data.normalize import Prepared
-from ftft.data.spelling import is_plain_number, spelling_key
+from ftft.data.spelling import is_plain_number, one_spelling
 
 # Words that stand in the place of a label more often than they are one.
 _DOUBTFUL = frozenset({"na", "n/a", "#n/a", "?", "unlabeled", "unlabelled", "missing", "no label"})
@@ -80,20 +80,17 @@ def _no_labels(classes: Sequence[str]) -> list[str]:
 
 def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[str]:
     """Classes that differ in spelling only, and the mapping that joins them."""
-    groups: dict[str, list[str]] = {}
-    for name in classes:
-        groups.setdefault(spelling_key(name), []).append(name)
-    several = [group for group in groups.values() if len(group) > 1]
-    if not several:
-        return
-    counts = {name: 0 for name in classes}
+    counts = dict.fromkeys(classes, 0)
     for part in parts:
         counts |= {name: counts[name] + count for name, count in _counts(part).items()}
-    target = {
-        name: max(group, key=lambda name: (name == name.strip(), counts[name], -group.index(name)))
-        for group in groups.values()
-        for name in group
-    }
+    target = one_spelling(counts)
+    several = [
+        [name for name in classes if target[name] == one]
+        for one in dict.fromkeys(target.values())
+        if [*target.values()].count(one) > 1
+    ]
+    if not several:
+        return
     shown = named([" = ".join(map(repr, group)) for group in several])
     mapping = _joining(parts, target)
     place = "the source" if len(parts) == 1 else "each source"
