@@ -432,3 +432,49 @@ class TestSeveralLabelsInACell:
     def test_one_unknown_value_is_an_error_that_shows_the_cell(self, load):
         with pytest.raises(DataError, match="'a, c' \\(1 rows\\)"):
             load(self.CELLS, label_separator=",", labels={"b": "x", "c": "y"}, holdout=None)
+
+
+class TestAllFaultsOfAFile:
+    CONTENT = (
+        "id,text,label\na,fine,yes\nb,,no\n,good,no\nd,bad,maybe\ne,dull,\nf,,yes\ng,long,no\n"
+    )
+
+    def test_texts_labels_and_ids_in_one_message(self, load):
+        labels = {"yes": "1", "no": "0"}
+        with pytest.raises(DataError) as caught:
+            load(self.CONTENT, id="id", labels=labels)
+        message = str(caught.value)
+        assert message.count("train.csv") == 1
+        for words in (
+            "rows 2 and 6: no text in 'text'",
+            "Also: column 'label' holds 2 value(s)",
+            "'maybe' (1 rows), '' (1 rows)",
+            "Also: row 3: the id column 'id' is empty",
+        ):
+            assert words in message
+        assert len(message) < 900
+
+    def test_one_fault_is_named_alone(self, load):
+        content = self.CONTENT.replace(",,", ",some,").replace("\n,good", "\nc,good")
+        with pytest.raises(DataError, match="holds 2 value") as caught:
+            load(content, id="id", labels={"yes": "1", "no": "0"})
+        assert "Also" not in str(caught.value)
+
+
+class TestCellsThatLookLikeMissingValues:
+    def test_are_noted_with_their_rows(self, load):
+        rows = [f"film {i},{'no' if i % 2 else 'yes'}" for i in range(40)]
+        rows[4], rows[7] = "NaN,yes", "N/A,no"
+        (note,) = load("text,label\n" + "\n".join(rows) + "\n").remarks
+        assert "rows 5 and 8: the text 'text' is 'N/A', 'NaN', which often says" in note
+
+    @pytest.mark.parametrize(("rows", "is_noted"), [(900, True), (1100, False)])
+    def test_one_in_a_thousand_is_not(self, load, rows, is_noted):
+        lines = [f"film {i},{'no' if i % 2 else 'yes'}" for i in range(rows)]
+        lines[4] = "None,yes"
+        found = load("text,label\n" + "\n".join(lines) + "\n").remarks
+        assert (len(found) == 1) is is_noted
+
+    def test_words_within_a_text_are_not(self, load):
+        lines = [f"None of {i} null,{'no' if i % 2 else 'yes'}" for i in range(40)]
+        assert load("text,label\n" + "\n".join(lines) + "\n").remarks == ()
