@@ -176,7 +176,7 @@ class TestResults:
     def test_what_each_method_did(
         self, whole, tiny_model, method, reference, strategy, fraction, selected, steps
     ):
-        names = {"main": str(tiny_model), "reference": f"{tiny_model} (1 layers)", None: None}
+        names = {"main": str(tiny_model), "reference": f"{tiny_model} (1 layer)", None: None}
         for seed in SEEDS:
             run = whole.one(method, seed)
             assert run["reference"] == names[reference]
@@ -699,7 +699,7 @@ class TestChecks:
         still = ["main.learning_rate=1e-12", "baselines=[]", "main.budget=0.1"]
         run = Run(experiment_file, tmp_path / "run", *still)
         told = "\n".join(run.said)
-        assert "of at most 1 steps, weights of step 1, " in told
+        assert "of at most 1 step, weights of step 1, " in told
         assert "no better than always answering with the most frequent class" in told
 
     def test_a_folder_in_use(self, experiment_file, tmp_path):

@@ -277,7 +277,7 @@ def test_importing_where_a_row_is_missing(ftft, tmp_path):
     assert outcome.code == 0
     assert "dynamics of 19 examples, 2 epochs and 2 classes" in outcome.out
     assert (
-        "left out: 1 example(s) without a row in some epoch, such as '3', which has none in epoch 1"
+        "left out: 1 example without a row in some epoch, such as '3', which has none in epoch 1"
         in outcome.out
     )
 

@@ -76,7 +76,7 @@ def test_what_is_advised_for_a_value_of_no_class_works(tmp_path, good, bad, colu
     with pytest.raises(DataError) as caught:
         load_data(experiment(tmp_path, label))
     message = str(caught.value)
-    assert f"{bad!r} (1 rows)" in message
+    assert f"{bad!r} (1 row)" in message
     kept = load_data(experiment(tmp_path, f"{label}\n{advice(message, 'where')}"))
     assert set(kept.train.class_names) == set(good)
     mapped = load_data(experiment(tmp_path, f"{label}\n{advice(message, 'labels')}"))

@@ -20,6 +20,7 @@ from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
 from ftft.config.tasks import Metric, TaskName
 from ftft.config.values import Baseline, BurnIn, expand
+from ftft.utils.plural import counted
 
 Strategy = Literal[
     "ambiguous",
@@ -153,7 +154,9 @@ class FineTuning(Section):
     @property
     def label(self) -> str:
         """The model's name as tables show it, with the number of layers where it was cut."""
-        return self.model if self.layers is None else f"{self.model} ({self.layers} layers)"
+        return (
+            self.model if self.layers is None else f"{self.model} ({counted(self.layers, 'layer')})"
+        )
 
 
 class Recording(Section):

@@ -22,6 +22,7 @@ from ftft.data.spelling import (
     spelling_key,
 )
 from ftft.errors import DataError
+from ftft.utils.plural import counted
 
 # What data sets write where annotators did not agree. None of them becomes a class
 # by itself; one that is meant as a class can be listed in `classes` or in `labels`.
@@ -170,11 +171,11 @@ def _unknown(
 ) -> str:
     bad = [i for i, is_fine in enumerate(fine) if not is_fine]
     good = [value for value, is_fine in zip(distinct, fine, strict=True) if is_fine]
-    shown = ", ".join(f"{short(distinct[i])} ({counts[i]:,} rows)" for i in bad[:10])
+    shown = ", ".join(f"{short(distinct[i])} ({counted(int(counts[i]), 'row')})" for i in bad[:10])
     more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
     parts = [
-        f"{source.place}: column {source.label!r} holds {len(bad):,} value(s) that stand for no "
-        f"class: {shown}{more}."
+        f"{source.place}: column {source.label!r} holds values that stand for no class: "
+        f"{shown}{more}."
     ]
     if accepted:
         parts.append(f"The classes are: {listed(dict.fromkeys(accepted))}.")

@@ -10,6 +10,7 @@ from ftft.config.yaml_core import flow
 from ftft.data.messages import LONGEST, can_be_shown
 from ftft.data.normalize import Prepared
 from ftft.data.spelling import is_plain_number, one_spelling
+from ftft.utils.plural import counted
 
 # Words that stand in the place of a label more often than they are one.
 _DOUBTFUL = frozenset({"na", "n/a", "#n/a", "?", "unlabeled", "unlabelled", "missing", "no label"})
@@ -56,9 +57,10 @@ def _unlabelled(part: Prepared, classes: Sequence[str]) -> Iterator[str]:
         advice = "name the other labels in the source's 'where'"
     listing = f", as in classes: {flow(list(classes))}" if can_be_shown(classes) else ""
     rows = sum(counts[name] for name in doubtful)
+    have = "has" if rows == 1 else "have"
     yield (
-        f"{rows:,} rows of {part.source.place} have the label {named(doubtful)}, which often says "
-        f"that there is none. To leave them out, {advice}. If it is a class, list it in "
+        f"{counted(rows, 'row')} of {part.source.place} {have} the label {named(doubtful)}, which "
+        f"often says that there is none. To leave them out, {advice}. If it is a class, list it in "
         f"data.classes{listing}, which also ends this note"
     )
 

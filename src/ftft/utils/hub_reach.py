@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _TRIES, _PAUSE, _TIMEOUT = 2, 1.0, 3.0
 """How often it is tried, with how many seconds in between, and for how many."""
@@ -35,7 +36,7 @@ def asking_the_hub(name: str) -> Iterator[None]:
         return
     from huggingface_hub import constants
 
-    places = [constants]
+    places: list[Any] = [constants]
     if "datasets" in sys.modules:
         places.append(sys.modules["datasets"].config)
     before = [place.HF_HUB_OFFLINE for place in places]
@@ -54,9 +55,9 @@ def unreachable(name: str) -> str:
     Args:
         name: What is looked for; nothing is asked for a folder.
     """
-    from huggingface_hub import constants
+    from huggingface_hub import constants, is_offline_mode
 
-    if constants.HF_HUB_OFFLINE or _is_local(name):
+    if is_offline_mode() or _is_local(name):
         return ""
     place = constants.ENDPOINT
     asked, answer = _answers.get(place, (-_KEPT, ""))
@@ -67,7 +68,7 @@ def unreachable(name: str) -> str:
 
 
 def _ask(place: str) -> str:
-    from huggingface_hub.utils import get_session
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # lazy
 
     answer = ""
     for number in range(_TRIES):
