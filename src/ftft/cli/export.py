@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -125,7 +126,21 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
             rows = rows.drop_columns([PROMPT, COMPLETION])
     if PROMPT in rows.column_names and train.task == CAUSAL_LM:
         rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
+    rows = rows.rename_columns(_named_as_in_the_source(rows.column_names, experiment_file))
     if with_label and train.class_names:
         names = [train.class_names[label] for label in train.labels]
         rows = rows.append_column("label", pa.array(names))
     return rows
+
+
+def _named_as_in_the_source(columns: Sequence[str], experiment_file: Path) -> dict[str, str]:
+    """Columns of texts to what they are called in the data, where the sources agree on it."""
+    from ftft.config.load import load_experiment
+
+    texts = [name for name in columns if name.startswith("text_")]
+    given = {tuple(one.text) for one in load_experiment(experiment_file).data.train}
+    names = [*given.pop()] if len(given) == 1 else []
+    others = {"label", *columns} - {*texts}
+    if len(names) != len(texts) or {*names} & others:
+        names = [f"text_{place}" if place > 1 else "text" for place in range(1, len(texts) + 1)]
+    return dict(zip(texts, names, strict=True))
