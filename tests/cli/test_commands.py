@@ -376,3 +376,20 @@ def test_init_says_that_an_encoder_writes_no_completions(ftft, tmp_path, model, 
 
 def test_init_says_nothing_of_an_encoder_for_classes(ftft, review_files):
     assert "encoder" not in ftft("init", "train.csv", "--main", "google-bert/bert-base-cased").err
+
+
+@pytest.mark.parametrize(
+    ("line", "is_terminal", "is_said"),
+    [
+        ("validate nowhere.yaml", True, True),
+        ("validate nowhere.yaml", False, False),
+        ("validate --help", True, False),
+        ("select nowhere.parquet", True, False),
+        ("", True, False),
+    ],
+)
+def test_slow_commands_say_that_they_load(ftft, monkeypatch, line, is_terminal, is_said):
+    import sys
+
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: is_terminal, raising=False)
+    assert ("loading PyTorch" in ftft(*line.split()).err) is is_said
