@@ -176,11 +176,7 @@ FILES = [
         "such as done/a/reference/seed-0/dynamics or done/a/map/seed-0/map.parquet.",
     ),
     case("pull ./train.csv pulled", "train.csv: this is a file", "give"),
-    case(
-        "run experiment.yaml -o train.csv",
-        "train.csv: this is a file, where the run folder",
-        "--output",
-    ),
+    case("run experiment.yaml -o train.csv", "train.csv: the run folder", "a file has this name"),
     case(
         "validate experiment.yaml --set main.model=train.csv", "train.csv: this is a file", "give"
     ),
