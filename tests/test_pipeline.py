@@ -176,7 +176,7 @@ class TestResults:
     def test_what_each_method_did(
         self, whole, tiny_model, method, reference, strategy, fraction, selected, steps
     ):
-        names = {"main": str(tiny_model), "reference": f"{tiny_model} (1 layers)", None: None}
+        names = {"main": str(tiny_model), "reference": f"{tiny_model} (1 layer)", None: None}
         for seed in SEEDS:
             run = whole.one(method, seed)
             assert run["reference"] == names[reference]
@@ -381,6 +381,23 @@ class TestReuse:
         # Of two random subsets with one seed the larger contains the smaller.
         subset = set(whole.selected("random-selection/seed-0"))
         assert set(again.selected("random-selection/seed-0")) <= subset
+
+    def test_keys_that_nothing_reads_change_nothing(self, whole, copied):
+        idle = ["selection.easy_share=0.5", "selection.num_clusters=7", "reference.revision=v2"]
+        again = Run(whole.file, copied, *EVERYTHING, *idle, "main.revision=v3")
+        assert again.done == set()
+        assert again.values == whole.values
+
+    def test_a_key_that_the_strategy_reads_selects_again(self, whole, copied):
+        mixed = ["selection.strategy=ambiguous+easy", "selection.easy_share="]
+        for share, done in ((0.3, True), (0.3, False), (0.6, True)):
+            experiment = load_experiment(whole.file, [*EVERYTHING, mixed[0], f"{mixed[1]}{share}"])
+            with opened(experiment, str(copied), lambda line: None) as stages:
+                reference = stages.reference(0)
+                datamap = stages.datamap("map", reference, 0)
+                selection = stages.select("selection", datamap, reference, 0)
+                assert stages.select_at_random("random-selection", 0).reused
+            assert selection.reused is not done
 
     def test_a_changed_map_is_drawn_and_selected_from_again(self, whole, copied):
         experiment = load_experiment(whole.file, [*EVERYTHING, "map.burn_in=1"])
@@ -682,7 +699,7 @@ class TestChecks:
         still = ["main.learning_rate=1e-12", "baselines=[]", "main.budget=0.1"]
         run = Run(experiment_file, tmp_path / "run", *still)
         said = "\n".join(run.said)
-        assert "of at most 1 steps, weights of step 1, " in said
+        assert "of at most 1 step, weights of step 1, " in said
         assert "no better than always answering with the most frequent class" in said
 
     def test_a_folder_in_use(self, experiment_file, tmp_path):

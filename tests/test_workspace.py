@@ -68,6 +68,22 @@ class TestStage:
         workspace.stage("a", {"x": (1, 2)}, Build())
         assert workspace.stage("a", {"x": [1, 2]}, Build()).reused
 
+    def test_an_idle_key_is_not_compared(self, workspace):
+        before = {"selection": {"fraction": 0.3, "easy_share": 0.1}}
+        now = {"selection": {"fraction": 0.3, "easy_share": 0.5}}
+        first = workspace.stage("a", before, Build())  # as older versions recorded it
+        idle = ["selection.easy_share", "settings.head"]
+        again = Workspace(workspace.folder).stage("a", now, Build(), idle=idle)
+        assert again.reused
+        assert again.digest == first.digest  # what reads it is not made again either
+        why = []
+        now["selection"]["fraction"] = 0.2
+        assert not workspace.stage("a", now, Build(), idle=idle, again=why.append).reused
+        assert why == [Again(changes={"selection.fraction": (0.3, 0.2)})]
+        # Where it has an effect, it is compared.
+        now["selection"]["easy_share"] = 0.7
+        assert not workspace.stage("a", now, Build()).reused
+
     def test_changed_runs_again_in_an_empty_folder(self, workspace):
         workspace.stage("a", {"x": 1}, Build(leave="old.txt"))
         build = Build({"n": 2})

@@ -135,3 +135,26 @@ def test_what_cannot_be_exported(datamap, rows, tmp_path):
         with pytest.raises(DynamicsError, match=message):
             export_table(table, **settings)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_datasets_folder_is_written_without_foreign_bars(datamap, tmp_path, capfd):
+    import datasets
+
+    before = datasets.are_progress_bars_disabled()
+    datasets.enable_progress_bars()
+    try:
+        export_table(datamap.to_table(), tmp_path / "folder")
+        assert not datasets.are_progress_bars_disabled()  # as it was
+    finally:
+        if before:
+            datasets.disable_progress_bars()
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_an_ending_that_is_no_format_names_endings_only(datamap, tmp_path):
+    with pytest.raises(DynamicsError, match="End the name in") as caught:
+        export_table(datamap.to_table(), tmp_path / "map.txt")
+    assert "name one of" not in str(caught.value)
+    with pytest.raises(DynamicsError, match=r"There is no format 'xml' .* csv, parquet, jsonl"):
+        export_table(datamap.to_table(), tmp_path / "map.csv", kind="xml")

@@ -275,5 +275,5 @@ def test_the_message_names_epochs_that_are_not_complete(tmp_path):
         recorder.record(0, [0, 1], [[0.0, 1.0], [1.0, 0.0]])
         recorder.record(1, [0], [[0.0, 1.0]])
         dynamics = recorder.read()
-    with pytest.raises(DynamicsError, match=r"left out: 1 \(1 examples\) of 2 examples"):
+    with pytest.raises(DynamicsError, match=r"left out: 1 \(1 example\) of 2 examples"):
         statistics(dynamics, burn_in=0)

@@ -28,7 +28,7 @@ DATA = {
     ),
     "unknown label in a development set": (
         lambda at: rewrite(at / "dev.csv", lambda text: text.replace(",pos,", ",possitive,", 1)),
-        ["dev set 'dev'", "dev.csv", "'possitive' (1 rows)", "The classes are: 'neg', 'pos'"],
+        ["dev set 'dev'", "dev.csv", "'possitive' (1 row)", "The classes are: 'neg', 'pos'"],
     ),
     "a label only the test set has": (
         lambda at: rewrite(at / "test.csv", lambda text: text.replace(",neg,", ",neutral,")),
@@ -240,7 +240,10 @@ class TestMapAndSelect:
         check_refusal(ftft("map", "nowhere"), ["nowhere/header.json does not exist"])
         check_refusal(ftft("map", tmp_path), ["is not a dynamics folder"])
         (tmp_path / "train.csv").write_text("id,text,label\n")
-        check_refusal(ftft("preflight", "train.csv"), ["train.csv is not a dynamics folder"])
+        check_refusal(
+            ftft("preflight", "train.csv"),
+            ["train.csv is a file, where the folder of training dynamics"],
+        )
 
     @pytest.mark.parametrize(
         ("arguments", "expected"),

@@ -11,6 +11,8 @@ from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
 from ftft.cli import main
 from ftft.cli.app import app
+from ftft.config.load import load_experiment
+from ftft.data import load_data
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import write_dynamics
 from ftft.errors import ModelError
@@ -215,7 +217,7 @@ class TestPieces:
         assert exported.code == 0
         rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
         assert len(rows) == 21
-        assert {"example_id", "text_0"} <= set(rows[0])
+        assert {"example_id", "text"} <= set(rows[0])
 
     def test_dynamics_there_and_back(self, ftft):
         dynamics = "out/reference/seed-0/dynamics"
@@ -253,10 +255,41 @@ def test_an_exported_selection_has_texts_and_labels(ftft, tmp_path, experiment_f
     joined = ftft("export", "selection.parquet", "chosen.csv", "--rows", "experiment.yaml")
     assert joined.code == 0
     header, first, *_ = (tmp_path / "chosen.csv").read_text().splitlines()
-    assert header.replace('"', "") == "example_id,score,rank,text_0,label"
+    assert header.replace('"', "") == "example_id,score,rank,text,label"
     assert first.replace('"', "").split(",")[-1] in ("neg", "pos")
     refused = ftft("export", "run/reference/seed-0/dynamics", "out", "--rows", "experiment.yaml")
     assert refused.code == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "sources", "called"),
+    [
+        (("premise", "hypothesis"), 1, ["premise", "hypothesis"]),
+        (("premise", "score"), 1, ["premise", "original_score"]),
+        (("premise", "label"), 1, ["text", "text_2"]),
+        (("premise", "hypothesis"), 2, ["text", "text_2"]),
+    ],
+)
+def test_exported_texts_are_called_as_in_the_data(ftft, tmp_path, names, sources, called):
+    for number, columns in enumerate([names, ("sentence1", "sentence2")][:sources]):
+        lines = [f"p{i},h{i} {number},{'no' if i % 2 else 'yes'}" for i in range(20)]
+        text = "\n".join([",".join([*columns, "gold"]), *lines])
+        (tmp_path / f"{number}.csv").write_text(text, encoding="utf-8")
+    data = [
+        {"path": f"{number}.csv", "text": list(columns), "label": "gold"}
+        for number, columns in enumerate([names, ("sentence1", "sentence2")][:sources])
+    ]
+    models = {"reference": {"model": "a/b"}, "main": {"model": "a/b"}}
+    content = {"name": "x", "data": {"train": data, "holdout": 0.2}, **models}
+    (tmp_path / "x.yaml").write_text(json.dumps(content), encoding="utf-8")
+    train = load_data(load_experiment(tmp_path / "x.yaml").data).train
+    unmeasured = DataMap.unmeasured(train.example_ids, train.labels, train.class_names)
+    select(unmeasured, "random", 0.5).write(tmp_path / "s.parquet")
+    outcome = ftft("export", "s.parquet", "s.jsonl", "--rows", "x.yaml")
+    assert outcome.code == 0, outcome.err
+    row = json.loads((tmp_path / "s.jsonl").read_text().splitlines()[0])
+    assert list(row) == ["example_id", "score", "rank", *called, "label"]
+    assert row[called[0]].startswith("p")
 
 
 def test_importing_what_is_not_there(ftft):
@@ -277,7 +310,7 @@ def test_importing_where_a_row_is_missing(ftft, tmp_path):
     assert outcome.code == 0
     assert "dynamics of 19 examples, 2 epochs and 2 classes" in outcome.out
     assert (
-        "left out: 1 example(s) without a row in some epoch, such as '3', which has none in epoch 1"
+        "left out: 1 example without a row in some epoch, such as '3', which has none in epoch 1"
         in outcome.out
     )
 
@@ -314,3 +347,49 @@ def test_evaluate_trusts_code_as_the_experiment_says(
     trust = f"main.trust_remote_code={str(trusted).lower()}"
     assert ftft("evaluate", experiment_file, tiny_model, "--set", trust).code == 2
     assert asked == [trusted]
+
+
+@pytest.mark.parametrize(
+    ("model", "is_encoder"),
+    [
+        ("microsoft/deberta-v3-small", True),
+        ("google-bert/bert-base-uncased", True),
+        ("FOLDER", True),
+        ("openai-community/gpt2", False),
+        ("Qwen/Qwen3-0.6B", False),
+        (None, False),
+    ],
+)
+def test_init_says_that_an_encoder_writes_no_completions(ftft, tmp_path, model, is_encoder):
+    pair = '{"prompt": "the film is", "completion": "good"}\n'
+    (tmp_path / "pairs.jsonl").write_text(pair * 3, encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/config.json").write_text('{"model_type": "roberta"}', encoding="utf-8")
+    name = "mine" if model == "FOLDER" else model
+    outcome = ftft("init", "pairs.jsonl", *(() if name is None else ("--reference", name)))
+    assert outcome.code == 0
+    assert "task: causal-lm" in outcome.out
+    note = f"note: --reference {name} is an encoder, and prompts with completions need a decoder"
+    assert (note in outcome.err) is is_encoder
+    assert ("EleutherAI/pythia-70m" in outcome.err) is is_encoder
+
+
+def test_init_says_nothing_of_an_encoder_for_classes(ftft, review_files):
+    assert "encoder" not in ftft("init", "train.csv", "--main", "google-bert/bert-base-cased").err
+
+
+@pytest.mark.parametrize(
+    ("line", "is_terminal", "is_said"),
+    [
+        ("validate nowhere.yaml", True, True),
+        ("validate nowhere.yaml", False, False),
+        ("validate --help", True, False),
+        ("select nowhere.parquet", True, False),
+        ("", True, False),
+    ],
+)
+def test_slow_commands_say_that_they_load(ftft, monkeypatch, line, is_terminal, is_said):
+    import sys
+
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: is_terminal, raising=False)
+    assert ("loading PyTorch" in ftft(*line.split()).err) is is_said

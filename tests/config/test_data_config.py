@@ -185,7 +185,7 @@ def test_completing_twice_changes_nothing():
 
 def test_number_of_texts_must_agree():
     message = problem(config, test={"pair": {"path": "b.csv", "text": ["a", "b"]}})
-    assert "pair has 2 text column(s), the training data 1" in message
+    assert "pair has 2 text columns, the training data 1" in message
 
 
 def test_set_names_are_unique_over_all_roles():

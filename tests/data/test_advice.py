@@ -76,7 +76,7 @@ def test_what_is_advised_for_a_value_of_no_class_works(tmp_path, good, bad, colu
     with pytest.raises(DataError) as caught:
         load_data(experiment(tmp_path, label))
     message = str(caught.value)
-    assert f"{bad!r} (1 rows)" in message
+    assert f"{bad!r} (1 row)" in message
     kept = load_data(experiment(tmp_path, f"{label}\n{advice(message, 'where')}"))
     assert set(kept.train.class_names) == set(good)
     mapped = load_data(experiment(tmp_path, f"{label}\n{advice(message, 'labels')}"))
@@ -145,3 +145,35 @@ def test_of_an_evaluation_set_they_are_noted_with_its_name(tmp_path):
     test = EvaluationSet(**source.model_dump())
     data = load_data(config.model_copy(update={"test": {"other": test}}))
     assert any("note: test set 'other': " in line and "'c'" in line for line in notes(data))
+
+
+ROWS = "text,label\n" + "".join(f"film {i},{['no', 'yes'][i % 2]}\n" for i in range(40))
+SPELT = ROWS + "last,Yes \nmost,YES\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "content"),
+    [
+        ({}, SPELT + "none,\n"),
+        ({"labels": {"yes": "1", "no": "0"}}, SPELT),
+        ({"whole": {"classes": ["yes", "no"]}}, SPELT),
+    ],
+)
+def test_one_message_joins_the_spellings_of_a_class(load, options, content):
+    with pytest.raises(DataError) as caught:
+        load(content, **options)
+    advice = str(caught.value).partition("labels: {")[2].partition("}")[0]
+    advised = parse(f"labels: {{{advice}}}".replace("CLASS", "'no'"))["labels"]
+    yes = {value for key, value in advised.items() if key.strip().lower() == "yes"}
+    assert len(yes) == 1
+    data = load(content, **(options | {"labels": advised}))
+    assert len(data.class_names) == 2
+    assert not any("spelling" in note for note in notes(data))
+
+
+def test_spellings_of_a_test_set_are_joined_too(load, tmp_path):
+    (tmp_path / "test.csv").write_text(SPELT, encoding="utf-8")
+    test = {"path": str(tmp_path / "test.csv"), "text": "text", "label": "label"}
+    with pytest.raises(DataError, match="'Yes ': 'yes', 'YES': 'yes'") as caught:
+        load(ROWS, whole={"test": {"t": test}})
+    assert "CLASS" not in str(caught.value)

@@ -91,7 +91,7 @@ def test_without_header_the_first_row_is_data(write):
 
 def test_number_of_named_columns_must_fit(write):
     message = problem(write("x.csv", "1,2\n"), Dialect(",", columns=("a", "b", "c")), "a")
-    assert "the first row has 2 column(s), but 'columns' names 3" in message
+    assert "the first row has 2 columns, but 'columns' names 3" in message
     other = problem(write("x.csv", "1;2\n"), Dialect(",", columns=("a", "b")))
     assert "Is the 'delimiter' right?" in other
 

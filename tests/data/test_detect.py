@@ -165,7 +165,7 @@ def test_a_file_that_was_cut_off_is_not_one_without_quotes(write, last):
     ("labels", "problem"),
     [
         (["0.0", "2.5", "5.0"], "which are scores, not classes"),
-        (["a", "b", "-"], "1 value(s) that stand for no class: '-' (20 rows)"),
+        (["a", "b", "-"], "values that stand for no class: '-' (20 rows)"),
         (["a", "b", ""], "or keep the other rows only: where: {label: [a, b]}"),
         (["a", "b", "c"], ""),
         (["1.0", "2.0", "-1.0"], ""),

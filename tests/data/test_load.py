@@ -122,7 +122,7 @@ class TestClasses:
     def test_unmapped_value_in_training(self, problem):
         message = problem(BASIC, labels={"a": "yes"})
         assert "training data:" in message
-        assert "column 'label' holds 1 value(s) that stand for no class: 'b' (2 rows)" in message
+        assert "column 'label' holds values that stand for no class: 'b' (2 rows)" in message
         assert "The classes are: 'yes'" in message
         assert "labels: {a: 'yes', b: CLASS}" in message
 
@@ -130,7 +130,7 @@ class TestClasses:
     def test_rows_without_gold_label_suggest_where(self, problem, load, marker):
         content = BASIC + f"five,{marker}\n"
         message = problem(content)
-        assert f"{marker!r} (1 rows)" in message
+        assert f"{marker!r} (1 row)" in message
         assert "where: {label: [b, a]}" in message
         kept = load(content, where={"label": ["b", "a"]})
         assert len(kept.train) + len(kept.dev["id"]) == 4
@@ -177,7 +177,7 @@ class TestEvaluationSets:
         message = str(caught.value)
         assert message.startswith("test_ood set 'hans':")
         assert "t.csv: column 'gold'" in message
-        assert "'contradicton' (1 rows)" in message
+        assert "'contradicton' (1 row)" in message
         assert "labels: {contradicton: CLASS, entailment: entailment}" in message
         assert "Did you mean 'contradiction'?" in message
         assert "use 'merge'" in message
@@ -216,7 +216,7 @@ class TestIds:
         message = problem("id,text,label\n1,x,a\n2,y,b\n3,z,b\n2,w,a\n3,v,a\n2,u,a\n", id="id")
         assert "id '2' is there twice, in row 2 of" in message
         assert "and in row 4 of" in message
-        assert "3 row(s) repeat" in message
+        assert "3 rows repeat" in message
 
     def test_repeated_id_is_named_by_its_row_in_the_file(self, problem):
         content = "id,text,label,k\n9,x,a,0\n2,y,b,1\n3,z,b,0\n2,w,a,1\n"
@@ -404,7 +404,7 @@ class TestNamedIntegers:
         return load_data(DataConfig.model_validate({"train": source, "dev": {"d": source}}))
 
     def test_integer_without_name_is_no_label(self, folder):
-        with pytest.raises(DataError, match=r"'-1' \(1 rows\)") as caught:
+        with pytest.raises(DataError, match=r"'-1' \(1 row\)") as caught:
             self.load(folder)
         assert "labels: {'-1': CLASS, 'no': 'no', 'yes': 'yes'}" in str(caught.value)
         assert "where: {label: ['no', 'yes']}" in str(caught.value)
@@ -430,5 +430,51 @@ class TestSeveralLabelsInACell:
         assert names == {"one": "odd", "two": "odd", "three": "bad", "four": "fine"}
 
     def test_one_unknown_value_is_an_error_that_shows_the_cell(self, load):
-        with pytest.raises(DataError, match="'a, c' \\(1 rows\\)"):
+        with pytest.raises(DataError, match="'a, c' \\(1 row\\)"):
             load(self.CELLS, label_separator=",", labels={"b": "x", "c": "y"}, holdout=None)
+
+
+class TestAllFaultsOfAFile:
+    CONTENT = (
+        "id,text,label\na,fine,yes\nb,,no\n,good,no\nd,bad,maybe\ne,dull,\nf,,yes\ng,long,no\n"
+    )
+
+    def test_texts_labels_and_ids_in_one_message(self, load):
+        labels = {"yes": "1", "no": "0"}
+        with pytest.raises(DataError) as caught:
+            load(self.CONTENT, id="id", labels=labels)
+        message = str(caught.value)
+        assert message.count("train.csv") == 1
+        for words in (
+            "rows 2 and 6: no text in 'text'",
+            "Also: column 'label' holds values that stand",
+            "'maybe' (1 row), '' (1 row)",
+            "Also: row 3: the id column 'id' is empty",
+        ):
+            assert words in message
+        assert len(message) < 900
+
+    def test_one_fault_is_named_alone(self, load):
+        content = self.CONTENT.replace(",,", ",some,").replace("\n,good", "\nc,good")
+        with pytest.raises(DataError, match="holds values") as caught:
+            load(content, id="id", labels={"yes": "1", "no": "0"})
+        assert "Also" not in str(caught.value)
+
+
+class TestCellsThatLookLikeMissingValues:
+    def test_are_noted_with_their_rows(self, load):
+        rows = [f"film {i},{'no' if i % 2 else 'yes'}" for i in range(40)]
+        rows[4], rows[7] = "NaN,yes", "N/A,no"
+        (note,) = load("text,label\n" + "\n".join(rows) + "\n").remarks
+        assert "rows 5 and 8: the text 'text' is 'N/A', 'NaN', which often says" in note
+
+    @pytest.mark.parametrize(("rows", "is_noted"), [(900, True), (1100, False)])
+    def test_one_in_a_thousand_is_not(self, load, rows, is_noted):
+        lines = [f"film {i},{'no' if i % 2 else 'yes'}" for i in range(rows)]
+        lines[4] = "None,yes"
+        found = load("text,label\n" + "\n".join(lines) + "\n").remarks
+        assert (len(found) == 1) is is_noted
+
+    def test_words_within_a_text_are_not(self, load):
+        lines = [f"None of {i} null,{'no' if i % 2 else 'yes'}" for i in range(40)]
+        assert load("text,label\n" + "\n".join(lines) + "\n").remarks == ()

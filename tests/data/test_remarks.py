@@ -91,7 +91,7 @@ class TestNoLabel:
         "marker", ["None", "null", "NULL", "NaN", "NAN", "<NA>", "NaT", " ", " nan "]
     )
     def test_is_refused_as_an_empty_label_is(self, load, marker):
-        with pytest.raises(DataError, match=r"1 value\(s\) that stand for no class"):
+        with pytest.raises(DataError, match="values that stand for no class"):
             load(csv_of([*"ab" * 10, marker]))
 
     def test_may_be_listed_as_a_class(self, load):

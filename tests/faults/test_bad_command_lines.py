@@ -46,6 +46,11 @@ def prepared(tmp_path_factory, make_experiment):
     datamap.write(at / "maps/map.parquet")
     (at / "run/given/seed-0/model").mkdir(parents=True)
     (at / "run/given/seed-0/model/config.json").write_text("{}")
+    datamap.write(at / "done/a/map/seed-0/map.parquet")
+    datamap.write(at / "done/a/map/.seed-0.previous/map.parquet")
+    datamap.write(at / "done/a/dm-map/seed-0/map.parquet")
+    write_dynamics(at / "done/a/reference/seed-0/dynamics", dynamics)
+    (at / "done/a/experiment.yaml").write_text("name: a\n")
     (at / "mine").mkdir()
     (at / "mine/experiment.yaml").write_text("name: mine\n")
     (at / "results").mkdir()
@@ -120,7 +125,7 @@ FILES = [
     case("evaluate nowhere.yaml model", "nowhere.yaml", "ftft init"),
     case("train experiment.yaml --selection nowhere.parquet", "nowhere.parquet", "Give the file"),
     case("train experiment.yaml --selection map.parquet", "map.parquet", "not a selection"),
-    case("train experiment.yaml --selection empty", "empty is a folder", "Give the file"),
+    case("train experiment.yaml --selection empty", "empty is a folder", "runs/NAME/selection/"),
     case("train experiment.yaml --selection experiment.yaml", "not a readable", "Make it again"),
     case("evaluate experiment.yaml nowhere", "nowhere", "give the folder that"),
     case("evaluate experiment.yaml empty", "no config.json", "runs/NAME/given/seed-0/model where"),
@@ -139,9 +144,42 @@ FILES = [
     case("report map.parquet --rows nowhere.yaml -o a.html", "nowhere.yaml", "ftft init"),
     case(f"map {LONG} -o a.parquet", "xxx", "cannot be read"),
     case("select nowhere -o a.parquet", "nowhere does not exist", "Give the file"),
-    case("select empty -o a.parquet", "empty is a folder", "Give the file of a map."),
-    case("select maps -o a.parquet", "maps is a folder", "such as maps/map.parquet."),
-    case("label-errors maps", "maps is a folder", "such as maps/map.parquet."),
+    case("select empty -o a.parquet", "empty is a folder", "Give the file of a map,"),
+    case("select maps -o a.parquet", "maps is a folder", "Give maps/map.parquet."),
+    case("label-errors maps", "maps is a folder", "Give maps/map.parquet."),
+    case(
+        "select done/a -o a.parquet",
+        "done/a is a folder",
+        "Give done/a/map/seed-0/map.parquet or done/a/dm-map/seed-0/map.parquet.",
+    ),
+    case("label-errors done", "done is a folder", "Give done/a/map/seed-0/map.parquet or"),
+    case("label-errors dynamics", "dynamics holds training dynamics", "`ftft map`, from dynamics."),
+    case(
+        "select done/a/reference -o a.parquet",
+        "done/a/reference holds",
+        "from done/a/reference/seed-0/dynamics.",
+    ),
+    case(
+        "select map.parquet --balance-by source --slices done/a/map/seed-0 -o a.parquet",
+        "done/a/map/seed-0 is a folder, where a file was expected. Give a CSV",
+        "Parquet file. A table of slices has a column example_id and source.",
+    ),
+    case("transfer map.parquet map.parquet --slices empty", "empty is a folder", "at least one"),
+    case("preflight done/a/map/seed-0", "holds map.parquet and no training dynamics", "reference"),
+    case("preflight train.csv", "train.csv is a file", "`ftft import`"),
+    case("export done out", "done/a/map/seed-0/map.parquet", "done/a/reference/seed-0/dynamics."),
+    case("export empty out.csv", "empty: a folder", "none is below it"),
+    case("run done/a", "done/a: cannot be read", "such as done/a/experiment.yaml."),
+    case(
+        "push done/a ./there",
+        "done/a: holds neither",
+        "such as done/a/reference/seed-0/dynamics or done/a/map/seed-0/map.parquet.",
+    ),
+    case("pull ./train.csv pulled", "train.csv: this is a file", "give"),
+    case("run experiment.yaml -o train.csv", "train.csv: the run folder", "a file has this name"),
+    case(
+        "validate experiment.yaml --set main.model=train.csv", "train.csv: this is a file", "give"
+    ),
     case("report nowhere -o a.html", "nowhere does not exist", "folder of a finished run"),
     case("select train.csv -o a.parquet", "train.csv", "not a readable map"),
     case("select selection.parquet -o a.parquet", "selection.parquet", "not a map"),
@@ -152,7 +190,7 @@ FILES = [
     case("label-errors selection.parquet", "selection.parquet", "not a map"),
     case("export nowhere a.csv", "nowhere does not exist", "Give the file"),
     case("export train.csv a.csv", "train.csv", "not a readable map"),
-    case("export empty out", "empty", "not a dynamics folder"),
+    case("export empty out", "empty", "or a dynamics folder was expected"),
     case("export map.parquet a.csv --rows nowhere.yaml", "nowhere.yaml", "ftft init"),
     case("export dynamics out --rows experiment.yaml", "--rows", "leave it out"),
     case("export dynamics out --coordinates", "dynamics is a folder", "--coordinates"),
@@ -186,7 +224,8 @@ FILES = [
     case("import theirs --class-name a --class-name a", "['a', 'a']", "different name"),
     case("import theirs --class-name a", "a", "class"),
     case("init nowhere.csv", "nowhere.csv", "does not exist"),
-    case("init empty", "empty is a folder", "hub"),
+    case("init empty", "empty is a folder, where a file was expected", "Give a CSV"),
+    case("init done/..", "is a folder", "such as done/../cut.csv or"),
     case("init notes.txt", "notes.txt", "at least two"),
     case(f"init {LONG}.csv", "xxx", "Name a data file"),
     case("init train.csv --label nothing", "no column 'nothing'", "The columns are"),

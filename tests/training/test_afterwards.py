@@ -97,7 +97,10 @@ def test_a_folder_that_is_there_is_refused_before_anything_is_scored(
     ("damage", "message"),
     [
         (lambda at: shutil.rmtree(at), "copied: 0 checkpoints"),
-        (lambda at: [shutil.rmtree(at / f"checkpoint-{n}") for n in (4, 8)], "1 checkpoints .*two"),
+        (
+            lambda at: [shutil.rmtree(at / f"checkpoint-{n}") for n in (4, 8)],
+            "1 checkpoint .*two",
+        ),
         (lambda at: change_state(at, 8, {"epoch": 1.0}), "checkpoint-8 .*different trainings"),
         (lambda at: change_state(at, 8, {"epoch": None}), "checkpoint-8/trainer_state.json does"),
         (lambda at: change_state(at, 8, []), "checkpoint-8/trainer_state.json does not say"),

@@ -15,6 +15,7 @@ import numpy as np
 
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError
+from ftft.utils.plural import counted
 
 AUTO: Literal["auto"] = "auto"
 BurnIn: TypeAlias = int | Literal["auto"]
@@ -119,7 +120,7 @@ def epochs_used(dynamics: TrainingDynamics, burn_in: BurnIn, least: int) -> tupl
         return used
     incomplete = ""
     if dynamics.incomplete:
-        counts = ", ".join(f"{e} ({n} examples)" for e, n in dynamics.incomplete.items())
+        counts = ", ".join(f"{e} ({counted(n, 'example')})" for e, n in dynamics.incomplete.items())
         incomplete = f" Not complete, and so left out: {counts} of {len(dynamics)} examples."
     raise DynamicsError(
         f"At least {least} complete recording points are needed after burn-in, but there are "

@@ -22,6 +22,7 @@ from ftft.dynamics.examples import check_unique
 from ftft.dynamics.values import Labels
 from ftft.errors import DynamicsError, reason
 from ftft.utils.notebook import html_table
+from ftft.utils.plural import as_share, counted
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
 REGIONS = (EASY, AMBIGUOUS, HARD)
@@ -232,8 +233,8 @@ class DataMap:
             share = f"{count / len(self):.1%}" if count else ""
             rows.append([region, f"{count:,}", share, *means])
         title = (
-            f"data map of {len(self):,} examples with {len(self.group_names)} classes, from "
-            f"{len(self.epochs)} recording points"
+            f"data map of {counted(len(self), 'example')} with {len(self.group_names)} classes, "
+            f"from {counted(len(self.epochs), 'recording point')}"
         )
         table = html_table(title, ["region", "examples", "share", *_MEANS], rows)
         return table + svg_map(self.confidence, self.variability, self.correctness)
@@ -292,6 +293,7 @@ def checked_fraction(fraction: float, name: str) -> float:
     if not number or not 0.0 < fraction <= 1.0 or not math.isfinite(fraction):
         raise DynamicsError(
             f"{name} is {fraction!r}; it must be a number above 0 and at most 1, for example 0.33."
+            f"{as_share(fraction)}"
         )
     return float(fraction)
 

@@ -54,7 +54,7 @@ def export_table(
         DynamicsError: an unknown format, an id without or with several rows, or a path
             that cannot be written.
     """
-    path = Path(path)
+    path, named = Path(path), kind
     kind = _BY_SUFFIX.get(path.suffix.lower()) if kind is None else kind
     writers: Mapping[str | None, Callable[[pa.Table, Path], None]] = {
         "csv": _write_csv,
@@ -65,7 +65,9 @@ def export_table(
     if kind not in writers:
         raise DynamicsError(
             f"{path}: the format to export to is not known. End the name in .csv, .parquet or "
-            f".jsonl, or name one of: {', '.join(FORMATS)}."
+            ".jsonl; without an ending, a datasets folder is written."
+            if named is None
+            else f"There is no format {named!r} to export to. Use one of: {', '.join(FORMATS)}."
         )
     if rows is not None:
         table = _joined(table, rows, id_column)
@@ -124,8 +126,15 @@ def _write_datasets(table: pa.Table, path: Path) -> None:
         ) from error
     if path.exists():
         raise DynamicsError(f"{path} exists already. Export to a new folder, or remove it first.")
-    with atomic_path(path) as temporary:
-        datasets.Dataset(table).save_to_disk(str(temporary))
+    bars = datasets.are_progress_bars_disabled()
+    # They show the temporary folder's shards, and say nothing that ours does not.
+    datasets.disable_progress_bars()
+    try:
+        with atomic_path(path) as temporary:
+            datasets.Dataset(table).save_to_disk(str(temporary))
+    finally:
+        if not bars:
+            datasets.enable_progress_bars()
 
 
 def _flat(column: Any) -> Any:

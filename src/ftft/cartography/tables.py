@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ftft.dynamics.header import HEADER_NAME
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import atomic_path
+from ftft.utils.below import files_below, one_of
 
 _KEY = b"ftft"
 # What Arrow and JSON raise for a damaged file depends on where the damage is.
@@ -82,9 +84,7 @@ def read_table(
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
     except _READ_ERRORS as error:
         if os.path.isdir(path):
-            inside = path / f"{kind}.parquet"
-            hint = f", such as {inside}" if os.path.isfile(inside) else ""
-            raise DynamicsError(f"{path} is a folder. Give the file of a {kind}{hint}.") from error
+            raise DynamicsError(_folder_instead(path, kind)) from error
         raise DynamicsError(
             f"{path} is not a readable {kind}: {reason(error)}. Make it again, or give "
             f"the file of a {kind}."
@@ -92,4 +92,23 @@ def read_table(
     raise DynamicsError(
         f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "
         f"{', '.join(table.column_names)}). Give the file of a {kind}."
+    )
+
+
+def _folder_instead(folder: Path, kind: str) -> str:
+    """What to say where a folder was given for a file: which of those below it to give."""
+    found = files_below(folder, f"{kind}.parquet")
+    if found:
+        return (
+            f"{folder} is a folder, where the file of a {kind} was expected. Give {one_of(found)}."
+        )
+    recorded = [one.parent for one in files_below(folder, HEADER_NAME)]
+    if recorded and kind == "map":
+        return (
+            f"{folder} holds training dynamics and no map, where the file of a map was expected. "
+            f"Draw it with `ftft map`, from {one_of(recorded)}."
+        )
+    return (
+        f"{folder} is a folder with no {kind} in it. Give the file of a {kind}, such as "
+        f"runs/NAME/{kind}/seed-0/{kind}.parquet."
     )

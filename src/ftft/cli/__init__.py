@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # The disk is full, or may not be written.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
+# Commands that import PyTorch and transformers, which takes some seconds.
+_SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "demo"}
+
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
 
@@ -38,6 +41,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         with stoppable(), _one_voice():
+            _say_loading(arguments)
             app(arguments, prog_name="ftft")
     except FtftError as error:
         if debug:
@@ -65,6 +69,16 @@ def main() -> None:
             raise SystemExit(2) from None
         print(f"error: {inert(_unforeseen(error))}", file=sys.stderr)
         raise SystemExit(2 if _no_room(error) else 1) from None
+
+
+def _say_loading(arguments: Sequence[str]) -> None:
+    """Say to who waits at a terminal why nothing is seen yet."""
+    from ftft.utils.distributed import is_first
+
+    if not arguments or arguments[0] not in _SLOW or {"-h", "--help"} & {*arguments}:
+        return
+    if sys.stderr.isatty() and is_first():
+        print("loading PyTorch and transformers …", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -66,12 +66,15 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     from ftft.config.load import load_experiment
     from ftft.training.arguments import check_training_arguments
 
-    if not sys.stderr.isatty():
-        # As our own bars do: in a log they are noise.
-        import datasets
-
-        datasets.disable_progress_bars()
+    _hush_datasets()
     return load_experiment(file, overrides or [], checks=[check_training_arguments])
+
+
+def _hush_datasets() -> None:
+    """Keep the bars of ``datasets`` away; those of downloads are another library's and stay."""
+    import datasets
+
+    datasets.disable_progress_bars()
 
 
 def data_of(file: Path) -> TaskData:
@@ -79,6 +82,7 @@ def data_of(file: Path) -> TaskData:
     from ftft.config.load import load_experiment
     from ftft.tasks import load_data
 
+    _hush_datasets()
     return load_data(load_experiment(file))
 
 
@@ -103,6 +107,21 @@ def burn_in_of(text: str) -> int | Literal["auto"]:
             "1, or auto."
         )
     return int(text)
+
+
+def check_share(option: str, value: float | None) -> None:
+    """Refuse what is no share from 0 to 1.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    from ftft.errors import ConfigError
+    from ftft.utils.plural import as_share
+
+    if value is not None and not 0 <= value <= 1:
+        raise ConfigError(
+            f"{option} {value:g}: a share from 0 to 1 was expected, such as 0.9.{as_share(value)}"
+        )
 
 
 def check_parquet(output: Path) -> None:

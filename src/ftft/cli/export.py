@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,7 @@ def export(
             raise ConfigError("--merge is for a model; leave --rows and --coordinates out here.")
         _merge(source, output)
         return
+    _check_given(source)
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
     if coordinates and source.is_dir():
@@ -100,6 +102,24 @@ def _merge(source: Path, output: Path) -> None:
     tell(f"written to {output}")
 
 
+def _check_given(source: Path) -> None:
+    """Refuse a folder that is not that of dynamics, naming what it holds."""
+    from ftft.dynamics.header import HEADER_NAME
+    from ftft.errors import ConfigError
+    from ftft.utils.below import files_below, one_of
+
+    if not source.is_dir() or (source / HEADER_NAME).is_file():
+        return
+    names = ("map.parquet", "selection.parquet", HEADER_NAME)
+    first = [found[0] for name in names if (found := files_below(source, name))]
+    given = [one if one.suffix == ".parquet" else one.parent for one in first]
+    held = f"; give {one_of(given)}" if given else " and none is below it"
+    raise ConfigError(
+        f"{source}: a folder, where the file of a map or of a selection, or a dynamics folder was "
+        f"expected{held}."
+    )
+
+
 def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no types
     """The table of a map or of a selection, whichever the file is."""
     from ftft.cartography.datamap import DataMap
@@ -133,7 +153,21 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
             rows = rows.drop_columns([PROMPT, COMPLETION])
     if PROMPT in rows.column_names and train.task == CAUSAL_LM:
         rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
+    rows = rows.rename_columns(_named_as_in_the_source(rows.column_names, experiment_file))
     if with_label and train.class_names:
         names = [train.class_names[label] for label in train.labels]
         rows = rows.append_column("label", pa.array(names))
     return rows
+
+
+def _named_as_in_the_source(columns: Sequence[str], experiment_file: Path) -> dict[str, str]:
+    """Columns of texts to what they are called in the data, where the sources agree on it."""
+    from ftft.config.load import load_experiment
+
+    texts = [name for name in columns if name.startswith("text_")]
+    given = {tuple(one.text) for one in load_experiment(experiment_file).data.train}
+    names = [*given.pop()] if len(given) == 1 else []
+    others = {"label", *columns} - {*texts}
+    if len(names) != len(texts) or {*names} & others:
+        names = [f"text_{place}" if place > 1 else "text" for place in range(1, len(texts) + 1)]
+    return dict(zip(texts, names, strict=True))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ftft.cli.common import Overwrite, say, tell
+from ftft.utils.plural import counted
 
 
 def import_(
@@ -68,18 +69,19 @@ def import_(
     target = output or Path("dynamics")
     write_dynamics(target, dynamics)
     tell(
-        f"dynamics of {len(dynamics):,} examples, {len(dynamics.epochs)} epochs and "
-        f"{dynamics.num_classes} classes, written to {target}"
+        f"dynamics of {counted(len(dynamics), 'example')}, "
+        f"{counted(len(dynamics.epochs), 'epoch')} and {dynamics.num_classes} classes, written to "
+        f"{target}"
     )
     for epoch, seen in dynamics.incomplete.items():
-        tell(f"left out: epoch {epoch}, which has only {seen:,} examples")
+        tell(f"left out: epoch {epoch}, which has only {counted(seen, 'example')}")
     missing = dynamics.meta.get("left_out")
     _note_unknown(labels, gold, len(dynamics) + (missing["examples"] if missing else 0))
     if missing:
         where = ", ".join(map(str, missing["epochs"]))
         tell(
-            f"left out: {missing['examples']:,} example(s) without a row in some epoch, such as "
-            f"{missing['first']!r}, which has none in epoch {where}"
+            f"left out: {counted(missing['examples'], 'example')} without a row in some epoch, "
+            f"such as {missing['first']!r}, which has none in epoch {where}"
         )
 
 
@@ -107,11 +109,12 @@ def _import_coordinates(
     datamap = read_coordinates(source, num_epochs=epochs, labels=gold, class_names=names)
     datamap.write(target)
     _note_unknown(labels, gold, len(datamap))
-    tell(f"data map of {len(datamap):,} examples, written to {target}")
+    tell(f"data map of {counted(len(datamap), 'example')}, written to {target}")
     if epochs is None:
         say(
-            f"note: correctness is a share of {len(datamap.epochs)} epochs, the highest count in "
-            "the file; if no example was right in all of them, give their number with --epochs"
+            f"note: correctness is a share of {counted(len(datamap.epochs), 'epoch')}, the highest "
+            "count in the file; if no example was right in all of them, give their number with "
+            "--epochs"
         )
     if gold is None:
         say(
@@ -124,7 +127,8 @@ def _note_unknown(path: Path | None, gold: Mapping[str, int] | None, examples: i
     """Say how many labels are of no example; the readers check that each example has one."""
     if gold is not None and len(gold) > examples:
         unknown = len(gold) - examples
-        say(f"note: {path} has {unknown:,} label(s) of ids that are not there; they are not used")
+        labels = counted(unknown, "label")
+        say(f"note: {path} has {labels} of ids that are not there, without effect")
 
 
 def _is_coordinates(source: Path) -> bool:

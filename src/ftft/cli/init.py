@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,12 @@ _MODELS = {
     "causal-lm": ("EleutherAI/pythia-70m", "EleutherAI/pythia-410m"),
 }
 """Reference and main model of a task."""
+
+# Families of encoders, in names and in the model_type of a config.json.
+_ENCODER = re.compile(
+    r"bert(?!-?generation)|electra|mpnet|minilm|xlm-r|ernie|xlnet|nystromformer|longformer|big-?bird",
+    re.IGNORECASE,
+)
 
 
 def init(
@@ -68,6 +76,9 @@ def init(
     reference, main = reference or small, main or large
     if problem:
         say(f"note: this experiment cannot run as it stands. {problem}")
+    if task == "causal-lm":
+        for option, model in (("reference", reference), ("main", main)):
+            _note_encoder(option, model, small if option == "reference" else large)
     if output is None:
         typer.echo(starter_file(source, values, reference, main, name, task))
         return
@@ -77,3 +88,16 @@ def init(
     text_of_file = starter_file(source, values, reference, main, name, task)
     write_text(output, text_of_file, ConfigError)
     tell(f"written to {output}")
+
+
+def _note_encoder(option: str, model: str, instead: str) -> None:
+    """Say that a model is an encoder, where one that writes text is needed."""
+    try:
+        kind = json.loads((Path(model).expanduser() / "config.json").read_bytes()).get("model_type")
+    except (OSError, ValueError, AttributeError, RuntimeError):
+        kind = None  # of the hub: its name says it
+    if _ENCODER.search(kind if isinstance(kind, str) else model):
+        say(
+            f"note: --{option} {model} is an encoder, and prompts with completions need a decoder "
+            f"(a causal language model), such as {instead}"
+        )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ftft.cli.common import Overwrite, data_of, tell
+from ftft.utils.plural import counted
 
 
 def label_errors(
@@ -90,7 +91,7 @@ def _by_cleanlab(
     )
     if texts is not None:
         tell(
-            f"near-duplicates: {found.flagged('is_near_duplicate'):,} examples; outliers: "
+            f"near-duplicates: {counted(found.flagged('is_near_duplicate'), 'example')}; outliers: "
             f"{found.flagged('is_outlier'):,}"
         )
 

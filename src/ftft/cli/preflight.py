@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import BurnInOption, Overwrite, burn_in_of, tell
+from ftft.cli.common import BurnInOption, Overwrite, burn_in_of, check_share, tell
 
 
 def preflight(
@@ -19,13 +19,11 @@ def preflight(
     burn_in: BurnInOption = "auto",
     dev_accuracy: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, help="Its accuracy on development data; a run's folder knows it."
-        ),
+        typer.Option(help="Its accuracy on development data, 0 to 1; a run's folder knows it."),
     ] = None,
     expected: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Accuracy expected of the main model on the same data."),
+        typer.Option(help="Accuracy expected of the main model on the same data, 0 to 1."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 unless it is good.")
@@ -51,6 +49,8 @@ def preflight(
     from ftft.workspace.stage_record import write_json
     from ftft.workspace.workspace import check_artifact
 
+    check_share("--dev-accuracy", dev_accuracy)
+    check_share("--expected", expected)
     if output is not None:
         check_free(output, overwrite=overwrite)
     folder = dynamics_folder(dynamics)

@@ -18,6 +18,7 @@ from ftft.cli.common import (
     say,
     tell,
 )
+from ftft.utils.plural import counted
 
 
 def record(
@@ -98,4 +99,4 @@ def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: 
     train = load_data(experiment).train
     written = dynamics_of_checkpoints(checkpoints, reference, train, to)
     points = ", ".join(f"{point:g}" for point in written.points)
-    tell(f"dynamics of {len(written):,} examples after {points} epochs, written to {to}")
+    tell(f"dynamics of {counted(len(written), 'example')} after {points} epochs, written to {to}")

@@ -13,6 +13,7 @@ from rich.table import Table
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.config.tasks import METRIC_NAMES
+from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -100,7 +101,7 @@ def show_data(data: TaskData) -> None:
 
 def show_map(datamap: DataMap) -> None:
     """Examples, mean confidence and variability by region."""
-    drawn = table(f"data map of {len(datamap):,} examples")
+    drawn = table(f"data map of {counted(len(datamap), 'example')}")
     drawn.add_column("region")
     for title in ("examples", "share", "confidence", "variability"):
         drawn.add_column(title, justify="right")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, show_methods, show_table, table
+from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
     from ftft.study.grid import Task
@@ -48,7 +49,7 @@ def show_plan(planned: Sequence[Planned]) -> None:
         drawn.add_column(title, justify="right")
     for one in planned:
         state = "finished" if one.finished else "to do"
-        readers = f"{one.readers} cell{'s' if one.readers > 1 else ''}" if one.readers else ""
+        readers = counted(one.readers, "cell") if one.readers else ""
         add_row(drawn, one.task.id, state, readers, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
     console().print(drawn)
     waiting = [one for one in planned if not one.finished]

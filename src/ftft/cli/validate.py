@@ -10,6 +10,7 @@ from ftft.cli.common import (
     run_folder,
     tell,
 )
+from ftft.utils.plural import counted
 
 
 def validate(
@@ -31,7 +32,7 @@ def validate(
     plan = main_plan(main, len(data.train), budget=main.budget, patience=main.patience, seed=0)
     tell(
         f"reference {experiment.reference.label}: "
-        f"{full_steps(experiment.reference, len(data.train)):,} steps\n"
+        f"{counted(full_steps(experiment.reference, len(data.train)), 'step')}\n"
         f"main {main.label}: at most {plan.steps:,} of ERM's "
-        f"{full_steps(main, len(data.train)):,} steps\n{file}: valid"
+        f"{counted(full_steps(main, len(data.train)), 'step')}\n{file}: valid"
     )

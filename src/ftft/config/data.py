@@ -29,6 +29,7 @@ from ftft.config.values import (
     as_text,
     expand,
 )
+from ftft.utils.plural import counted
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 
@@ -321,7 +322,7 @@ class DataConfig(_Model):
         others = {f"train source {i + 1}": s for i, s in enumerate(self.train)}
         others |= {name: s for sets in self.evaluation_sets.values() for name, s in sets.items()}
         return [
-            f"{name} has {len(source.text)} text column(s), the training data {expected}"
+            f"{name} has {counted(len(source.text), 'text column')}, the training data {expected}"
             for name, source in others.items()
             if len(source.text) != expected
         ]

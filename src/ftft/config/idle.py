@@ -10,6 +10,9 @@ from ftft.config.schema import Experiment, FineTuning
 # Of the section of a model: what scoring a finished model reads.
 _SCORING = ("max_length", "eval_batch_size", "precision", "trust_remote_code", "training_arguments")
 
+# Keys of a selection, each with the one strategy that reads it.
+_READ = (("easy_share", "ambiguous+easy"), ("num_clusters", "loss-clusters"))
+
 _LOW_FOR_AN_ADAPTER = 5e-5
 _FROZEN = "the adapter leaves the network frozen"
 _OWN_HEAD = "a causal-lm keeps the vocabulary that it comes with"
@@ -49,12 +52,22 @@ def all_but_scoring(section: str, settings: FineTuning) -> list[str]:
     return [f"{section}.{name}" for name in type(settings).model_fields if name not in _SCORING]
 
 
+def idle_in_selection(strategy: str) -> list[str]:
+    """The keys of the selection that a strategy does not read."""
+    return [f"selection.{name}" for name, reader in _READ if reader != strategy]
+
+
+def idle_in_training(settings: FineTuning, task: str) -> list[str]:
+    """The keys of a model's section that change nothing, as ``settings.KEY``."""
+    unread = {"revision": _is_folder(settings), "head": task == "causal-lm"}
+    return [f"settings.{name}" for name, is_idle in unread.items() if is_idle]
+
+
 def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
     selection, reference, main = experiment.selection, experiment.reference, experiment.main
     strategy = f"selection.strategy is {selection.strategy}"
     unread = {
-        ("selection", "easy_share"): selection.strategy != "ambiguous+easy" and strategy,
-        ("selection", "num_clusters"): selection.strategy != "loss-clusters" and strategy,
+        **{("selection", key): reader != selection.strategy and strategy for key, reader in _READ},
         ("reference", "stable_share"): reference.stop != "stable" and "reference.stop is full",
         ("reference", "revision"): _is_folder(reference) and "reference.model is a folder",
         ("main", "revision"): _is_folder(main) and "main.model is a folder",

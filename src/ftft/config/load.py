@@ -22,6 +22,8 @@ from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import parse, shorten
 from ftft.errors import ConfigError
+from ftft.utils.below import one_of
+from ftft.utils.plural import as_share, counted
 
 MAX_BYTES = 1_000_000
 
@@ -112,7 +114,7 @@ def read_yaml(
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
             raise ConfigError(
                 f"{file}: cannot be read: it is not a file. Give the {what}, a YAML file that you "
-                "may read."
+                f"may read{_yaml_in(file)}."
             )
         if size > MAX_BYTES:
             raise ConfigError(
@@ -136,6 +138,12 @@ def read_yaml(
             "you may read."
         ) from None
     return _mapping(file, text, keys, hint)
+
+
+def _yaml_in(folder: Path) -> str:
+    """Name the YAML files of a folder, if it is one."""
+    found = sorted(folder.glob("*.y*ml")) if folder.is_dir() else []
+    return f", such as {one_of(found)}" if found else ""
 
 
 def _mapping(
@@ -216,12 +224,15 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
         return f"{key}: missing; it has to be given."
     message = str(problem["msg"]).removeprefix("Value error, ")
     shown = "" if kind == "value_error" else f" (found {shorten(problem.get('input'))})"
-    return f"{key}: {message}{shown}"
+    # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
+    most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
+    percent = as_share(problem.get("input")) if most == 1 else ""
+    return f"{key}: {message}{shown}{'.' * bool(percent)}{percent}"
 
 
 def report(path: str | os.PathLike[str], problems: Sequence[str]) -> str:
     """All problems of a file as one message."""
-    count = f"{len(problems)} problems" if len(problems) != 1 else "1 problem"
+    count = counted(len(problems), "problem")
     return f"{path}: {count}:\n" + "\n".join(f"  - {problem}" for problem in problems)
 
 

@@ -21,6 +21,7 @@ from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
 from ftft.config.tasks import Metric, TaskName
 from ftft.config.values import Baseline, BurnIn, expand
+from ftft.utils.plural import counted
 
 Strategy = Literal[
     "ambiguous",
@@ -158,7 +159,7 @@ class FineTuning(Section):
     @property
     def label(self) -> str:
         """The model's name as tables show it; with its layers if cut, and its adapter."""
-        cut = [] if self.layers is None else [f"{self.layers} layers"]
+        cut = [] if self.layers is None else [counted(self.layers, "layer")]
         added = [*cut, *([] if self.adapter is None else [self.adapter.label])]
         return f"{self.model} ({', '.join(added)})" if added else self.model
 

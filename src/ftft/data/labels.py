@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,17 @@ import pyarrow.compute as pc
 from ftft.config.data import DataSource
 from ftft.config.yaml_core import flow
 from ftft.data.messages import can_be_shown, listed, nearest, short
-from ftft.data.spelling import TRUTH_VALUES, has_fraction, is_number, is_plain_number, respelt
+from ftft.data.spelling import (
+    TRUTH_VALUES,
+    has_fraction,
+    is_number,
+    is_plain_number,
+    one_spelling,
+    respelt,
+    spelling_key,
+)
 from ftft.errors import DataError
+from ftft.utils.plural import counted
 
 # What data sets write where annotators did not agree. None of them becomes a class
 # by itself; one that is meant as a class can be listed in `classes` or in `labels`.
@@ -162,11 +171,11 @@ def _unknown(
 ) -> str:
     bad = [i for i, is_fine in enumerate(fine) if not is_fine]
     good = [value for value, is_fine in zip(distinct, fine, strict=True) if is_fine]
-    shown = ", ".join(f"{short(distinct[i])} ({counts[i]:,} rows)" for i in bad[:10])
+    shown = ", ".join(f"{short(distinct[i])} ({counted(int(counts[i]), 'row')})" for i in bad[:10])
     more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
     parts = [
-        f"{source.place}: column {source.label!r} holds {len(bad):,} value(s) that stand for no "
-        f"class: {shown}{more}."
+        f"{source.place}: column {source.label!r} holds values that stand for no class: "
+        f"{shown}{more}."
     ]
     if accepted:
         parts.append(f"The classes are: {listed(dict.fromkeys(accepted))}.")
@@ -175,16 +184,40 @@ def _unknown(
         parts.append(f"'labels' maps {short(value)} to {target!r}.{nearest(target, accepted)}")
     if not wrong:
         first = distinct[bad[0]]
-        # A mapping names every value; what stood for itself without one is named as well.
-        others = {} if mapping else {value: value for value in good}
-        advised = {**mapping, **{distinct[i]: "CLASS" for i in bad}, **others}
+        rows = {value: int(counts[i]) for i, value in enumerate(distinct)}
+        advised = _advised(
+            mapping, {v: rows[v] for v in good}, [distinct[i] for i in bad], accepted
+        )
         example = f", as in labels: {flow(advised)}" if can_be_shown(advised) else ""
         parts.append(f"Map them to classes{example}.")
-        # A close name only: "entailment" is no help to who has "non-entailment".
-        parts[-1] += nearest(first, accepted, cutoff=0.85)
+        if "CLASS" in advised.values():
+            # A close name only: "entailment" is no help to who has "non-entailment".
+            parts[-1] += nearest(first, accepted, cutoff=0.85)
         if merge is not None:
             parts.append("Where several classes of the model count as one here, use 'merge'.")
     where = {**source.where, source.label: good}
     if good and can_be_shown([*good, *(v for values in source.where.values() for v in values)]):
         parts.append(f"Or keep the other rows only: where: {flow(where)}.")
     return " ".join(parts)
+
+
+def _advised(
+    mapping: Mapping[str, str],
+    good: Mapping[str, int],
+    bad: Sequence[str],
+    accepted: Sequence[str],
+) -> dict[str, str]:
+    """The `labels` mapping to write: spellings of a class joined, CLASS where it is not known.
+
+    Args:
+        mapping: What is mapped already.
+        good: Value that stands for a class to its number of rows.
+        bad: Values that stand for none.
+        accepted: The classes, where they are given.
+    """
+    # A mapping names every value; what stood for itself without one is named as well.
+    joined = {value: value for value in good} if accepted else one_spelling(good)
+    known = {**joined, **{name: name for name in accepted}, **mapping}
+    by_key = {spelling_key(value): name for value, name in known.items()}
+    found = {value: by_key.get(spelling_key(value), "CLASS") for value in bad}
+    return {**mapping, **found, **({} if mapping else joined)}

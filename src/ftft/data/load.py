@@ -16,6 +16,7 @@ from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.normalize import Prepared, prepare
 from ftft.data.remarks import label_remarks
 from ftft.errors import DataError
+from ftft.utils.plural import counted
 
 HOLDOUT_SEED = 0
 """Which training rows are held out is the same for all seeds of an experiment."""
@@ -125,10 +126,11 @@ def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
     repeat = first_repeat(ids)
     if repeat is not None:
         first, second, count = repeat
+        rows = f"{counted(count, 'row')} {'repeats' if count == 1 else 'repeat'}"
         raise DataError(
             f"the example id {str(ids[first])[:80]!r} is there twice, in {_place(parts, first)} "
-            f"and in {_place(parts, second)}; {count:,} row(s) repeat an earlier id. Ids must be "
-            "unique: repair the column, or leave 'id' out to have ids made from the content."
+            f"and in {_place(parts, second)}; {rows} an earlier id. Ids must be unique: repair the "
+            "column, or leave 'id' out to have ids made from the content."
         )
     return ids
 

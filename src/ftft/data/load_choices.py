@@ -18,8 +18,9 @@ from ftft.data.choices import (
     right_choices,
 )
 from ftft.data.dataset import LabelledDataset, TaskData
+from ftft.data.faults import Faults
 from ftft.data.load import HOLDOUT_SEED, hold_out, join, task_data
-from ftft.data.normalize import Prepared, prepared, read_rows
+from ftft.data.normalize import Prepared, check_ids, prepared, read_rows
 from ftft.data.sources import RawTable
 from ftft.errors import DataError
 
@@ -76,8 +77,13 @@ def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
 
 
 def _read(source: DataSource) -> _Read:
-    raw, table = read_rows(source)
-    answers = read_answers(read_choices(source, table), table.column(source.label).to_pylist())
+    faults = Faults(source.place)
+    raw, table = read_rows(source, faults)
+    labels = table.column(source.label).to_pylist()
+    answers = faults(lambda: read_answers(read_choices(source, table), labels), None)
+    check_ids(table, source, faults)
+    faults.raise_found()
+    assert answers is not None, "else it was raised"
     return _Read(source, raw, table, answers)
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from ftft.config.data import DataSource
 from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
+from ftft.data.faults import Faults
 from ftft.data.labels import to_classes
 from ftft.data.messages import listed, nearest, rows_named
 from ftft.data.sources import RawTable, read_source
@@ -19,6 +20,12 @@ from ftft.data.spelling import same_value
 from ftft.errors import DataError
 
 ROW = "\0row"  # cannot be the name of a column in a file
+
+# What programs write into a cell that is empty. A few are texts often enough.
+_MISSING = frozenset(
+    {"NaN", "nan", "NAN", "null", "NULL", "None", "N/A", "n/a", "#N/A", "NA", "<NA>", "NaT"}
+)
+_FEW_MISSING = 0.001
 
 
 @dataclass(frozen=True)
@@ -71,26 +78,44 @@ def prepare(
         DataError: As for :func:`read_source`; a text, an id or a label is missing, a label
             value stands for no class, or no row is left.
     """
-    raw, table = read_rows(source)
+    faults = Faults(source.place)
+    raw, table = read_rows(source, faults)
     mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
     if known is None and not mapping:
         # Integers with names: one without a name, such as -1, says that there is no label.
         known = raw.value_names.get(source.label)
-    classes = to_classes(table.column(source.label), source, mapping, known=known, merge=merge)
+    labels = table.column(source.label)
+    classes = faults(
+        lambda: to_classes(labels, source, mapping, known=known, merge=merge), pa.array([])
+    )
+    check_ids(table, source, faults)
+    faults.raise_found()
     return prepared(source, raw, table, classes)
 
 
-def read_rows(source: DataSource) -> tuple[RawTable, pa.Table]:
+def read_rows(source: DataSource, faults: Faults) -> tuple[RawTable, pa.Table]:
     """Read a source; return it, and of its rows those that meet ``where`` and have a text.
 
     The rows have a column ``ROW``, their number in the source.
 
+    Args:
+        source: What to read.
+        faults: Receives which texts are missing; such rows are then returned, too.
+
     Raises:
-        DataError: As for :func:`read_source`; a text is missing, or no row is left.
+        DataError: As for :func:`read_source`; or no row is left.
     """
     raw = read_source(source)
     table = raw.columns.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
-    return raw, _with_texts(_keep_where(table, raw, source), source)
+    kept = _keep_where(table, raw, source)
+    return raw, faults(lambda: _with_texts(kept, source), kept)
+
+
+def check_ids(table: pa.Table, source: DataSource, faults: Faults) -> None:
+    """Note which ids are missing, where the source has a column of ids."""
+    if source.id is not None:
+        column = source.id
+        faults(lambda: _checked_ids(table, source, column), None)
 
 
 def prepared(
@@ -113,7 +138,7 @@ def prepared(
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in source.slices},
         rows=table.column(ROW),
-        remarks=tuple(_without_rows(raw, source)),
+        remarks=(*_without_rows(raw, source), *_as_if_missing(table, source)),
     )
 
 
@@ -126,8 +151,11 @@ def prepare_answers(source: DataSource) -> Prepared:
     Raises:
         DataError: As for :func:`prepare`; or a chat is not as expected.
     """
-    raw, table = read_rows(source)
-    table = _with_answers(table, source)
+    faults = Faults(source.place)
+    raw, every = read_rows(source, faults)
+    table = faults(lambda: _with_answers(every, source), every)
+    check_ids(table, source, faults)
+    faults.raise_found()
     texts = tuple(table.column(name) for name in source.text)
     answers, before = table.column(source.label).combine_chunks(), None
     if source.messages is not None:
@@ -143,7 +171,7 @@ def prepare_answers(source: DataSource) -> Prepared:
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in dict.fromkeys(names)},
         rows=table.column(ROW),
-        remarks=tuple(_without_rows(raw, source)),
+        remarks=(*_without_rows(raw, source), *_as_if_missing(table, source)),
     )
 
 
@@ -195,6 +223,21 @@ def _without_rows(raw: RawTable, source: DataSource) -> Iterator[str]:
             yield (
                 f"{source.place}: 'where' asks for {listed(missing)} in {column!r}, which no row "
                 f"has.{nearest(missing[0], there)} The column holds: {listed(there)}"
+            )
+
+
+def _as_if_missing(table: pa.Table, source: DataSource) -> Iterator[str]:
+    """Say which rows have a text that programs write where there is none."""
+    words = pa.array(sorted(_MISSING), pa.string())
+    for name in source.text:
+        column = table.column(name)
+        is_one = pc.is_in(column, value_set=words)
+        rows = table.column(ROW).filter(is_one).to_pylist()
+        if len(rows) > 1 or len(rows) > _FEW_MISSING * len(table):
+            yield (
+                f"{source.place}, {rows_named(rows)}: the text {name!r} is "
+                f"{listed(sorted(pc.unique(column.filter(is_one)).to_pylist()))}, which often says "
+                "that there is none. If so, empty these cells and give the source drop_empty: true"
             )
 
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from ftft.config.yaml_core import flow
 from ftft.data.messages import LONGEST, can_be_shown
 from ftft.data.normalize import Prepared
-from ftft.data.spelling import is_plain_number, spelling_key
+from ftft.data.spelling import is_plain_number, one_spelling
+from ftft.utils.plural import counted
 
 # Words that stand in the place of a label more often than they are one.
 _DOUBTFUL = frozenset({"na", "n/a", "#n/a", "?", "unlabeled", "unlabelled", "missing", "no label"})
@@ -56,9 +57,10 @@ def _unlabelled(part: Prepared, classes: Sequence[str]) -> Iterator[str]:
         advice = "name the other labels in the source's 'where'"
     listing = f", as in classes: {flow(list(classes))}" if can_be_shown(classes) else ""
     rows = sum(counts[name] for name in doubtful)
+    have = "has" if rows == 1 else "have"
     yield (
-        f"{rows:,} rows of {part.source.place} have the label {named(doubtful)}, which often says "
-        f"that there is none. To leave them out, {advice}. If it is a class, list it in "
+        f"{counted(rows, 'row')} of {part.source.place} {have} the label {named(doubtful)}, which "
+        f"often says that there is none. To leave them out, {advice}. If it is a class, list it in "
         f"data.classes{listing}, which also ends this note"
     )
 
@@ -80,20 +82,17 @@ def _no_labels(classes: Sequence[str]) -> list[str]:
 
 def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[str]:
     """Classes that differ in spelling only, and the mapping that joins them."""
-    groups: dict[str, list[str]] = {}
-    for name in classes:
-        groups.setdefault(spelling_key(name), []).append(name)
-    several = [group for group in groups.values() if len(group) > 1]
-    if not several:
-        return
-    counts = {name: 0 for name in classes}
+    counts = dict.fromkeys(classes, 0)
     for part in parts:
         counts |= {name: counts[name] + count for name, count in _counts(part).items()}
-    target = {
-        name: max(group, key=lambda name: (name == name.strip(), counts[name], -group.index(name)))
-        for group in groups.values()
-        for name in group
-    }
+    target = one_spelling(counts)
+    several = [
+        [name for name in classes if target[name] == one]
+        for one in dict.fromkeys(target.values())
+        if [*target.values()].count(one) > 1
+    ]
+    if not several:
+        return
     shown = named([" = ".join(map(repr, group)) for group in several])
     mapping = _joining(parts, target)
     place = "the source" if len(parts) == 1 else "each source"

@@ -25,7 +25,11 @@ def read_slices(path: Path, columns: Sequence[str] | None = None) -> dict[str, d
         DataError: The file cannot be read, has no column ``example_id`` or no other one, or an
             id is missing or there twice.
     """
-    table = read_table(path, None if columns is None else [_ID, *columns])
+    try:
+        table = read_table(path, None if columns is None else [_ID, *columns])
+    except DataError as error:
+        others = "at least one more" if columns is None else ", ".join(columns)
+        raise DataError(f"{error} A table of slices has a column {_ID} and {others}.") from error
     names = [name for name in table.column_names if name != _ID]
     if len(names) == table.num_columns or not names:
         raise DataError(

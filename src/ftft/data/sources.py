@@ -19,6 +19,7 @@ from ftft.data.messages import nearest, require_columns
 from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.data.readers.json_lines import read_json_lines
 from ftft.errors import DataError, reason
+from ftft.utils.below import one_of
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -37,6 +38,8 @@ SUFFIXES: dict[str, FileFormat] = {
     ".iob": "conll",
 }
 
+
+_OWN_FILES = ("map.parquet", "selection.parquet", "examples.parquet")
 
 # What a damaged file raises depends on where the damage is.
 _READ_ERRORS = (
@@ -102,8 +105,12 @@ def format_of(path: Path) -> FileFormat:
     return SUFFIXES[suffix.lower()]
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, in_source: bool = False) -> None:
     """Check that a path is a file.
+
+    Args:
+        path: The path.
+        in_source: Whether it is the ``path`` of a source, which may be ``hub`` instead.
 
     Raises:
         DataError: It does not exist, or is a folder.
@@ -115,7 +122,7 @@ def check_file(path: Path) -> None:
             f"{str(path)[:100]} cannot be read: {error.strerror or error}. Name a data file."
         ) from error
     if is_folder:
-        raise DataError(f"{path} is a folder; a folder that holds a data set goes under 'hub'.")
+        raise DataError(_folder_instead(path, in_source=in_source))
     if not is_file:
         folder = path.absolute().parent
         if not folder.is_dir():
@@ -124,9 +131,22 @@ def check_file(path: Path) -> None:
         raise DataError(f"{path} does not exist in {folder}.{nearest(path.name, names)}")
 
 
+def _folder_instead(folder: Path, *, in_source: bool) -> str:
+    """What to say where a folder was given for a data file."""
+    files = sorted(one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+    # What a run writes is no table of examples, nor are the settings of a model or a stage.
+    tables = [one for one in files if one.suffix.lower() != ".json" and one.name not in _OWN_FILES]
+    hint = f", such as {one_of(tables)}" if tables else ""
+    hub = " A folder that holds a data set goes under 'hub'." if in_source else ""
+    return (
+        f"{folder} is a folder, where a file was expected. Give a CSV, TSV, JSON-lines or Parquet "
+        f"file{hint}.{hub}"
+    )
+
+
 def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
     path = Path(str(source.path))
-    check_file(path)
+    check_file(path, in_source=True)
     chosen = source.format or format_of(path)
     if chosen == "conll":
         raise DataError(

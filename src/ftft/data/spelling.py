@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 # No leading zero: 007 is a code, not the number 7. No more digits than Decimal keeps.
@@ -40,6 +40,22 @@ def spelling_key(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).strip().casefold()
     plain = _JOINT.sub(" ", plain)
     return {"true": "1", "false": "0"}.get(plain, same_value(plain))
+
+
+def one_spelling(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return for each name the one to use of those that differ in spelling only.
+
+    Args:
+        counts: Name to its number of rows; the most frequent one without blanks around it is used.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in counts:
+        groups.setdefault(spelling_key(name), []).append(name)
+    return {
+        name: max(group, key=lambda one: (one == one.strip(), counts[one], -group.index(one)))
+        for group in groups.values()
+        for name in group
+    }
 
 
 def is_plain_number(text: str) -> bool:

@@ -92,7 +92,7 @@ def _rows(source: DataSource) -> list[_Row]:
     if source.path is None:
         return _hub_rows(source)
     path = Path(source.path)
-    check_file(path)
+    check_file(path, in_source=True)
     chosen = source.format or format_of(path)
     readers: dict[str, Callable[[DataSource, Path], list[_Row]]] = {
         "conll": _conll_rows,

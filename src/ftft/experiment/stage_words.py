@@ -12,6 +12,7 @@ from ftft.selection.selection import Selection
 from ftft.tasks import TASKS
 from ftft.training.arguments import Plan
 from ftft.transfer.preflight import DevScore
+from ftft.utils.plural import counted
 from ftft.workspace.stage_record import digest_of
 
 
@@ -61,7 +62,7 @@ def training_in_words(
     reached = result["dev_scores"]
     scores = ", ".join(f"{name} {values[metric]:.3f}" for name, values in reached.items())
     yield (
-        f"  {result['steps']:,} of at most {plan.steps:,} steps, weights of step "
+        f"  {result['steps']:,} of at most {counted(plan.steps, 'step')}, weights of step "
         f"{result['kept_step']:,}, {result['precision']}; {metric.replace('_', '-')} {scores}"
     )
     if result["trained_parameters"] < result["parameters"]:

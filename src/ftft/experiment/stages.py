@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ftft.cartography.datamap import DataMap
 from ftft.cartography.trajectories import loss_trajectories
+from ftft.config.idle import idle_in_selection, idle_in_training
 from ftft.config.schema import Experiment, FineTuning, Main, Recording
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
@@ -126,7 +128,8 @@ class Stages:
 
         inputs = self._selected_from(settings, seed) | {"map": datamap.digest}
         upstream = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
-        return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=upstream)
+        idle = idle_in_selection(settings["strategy"])
+        return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=upstream, idle=idle)
 
     def select_at_random(self, name: str, seed: int) -> Stage:
         """Draw the baseline's random subset, of the size of a selection."""
@@ -144,7 +147,8 @@ class Stages:
             selection = select(unmeasured, **settings, groups=groups, seed=seed)
             return write_selection(selection, folder)
 
-        return self._stage(f"{name}/seed-{seed}", self._selected_from(settings, seed), build)
+        inputs, idle = self._selected_from(settings, seed), idle_in_selection(RANDOM)
+        return self._stage(f"{name}/seed-{seed}", inputs, build, idle=idle)
 
     def _selected_from(self, settings: dict[str, Any], seed: int) -> dict[str, Any]:
         return {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
@@ -178,12 +182,9 @@ class Stages:
 
     def main_on(self, selection: Selection, seed: int) -> Stage:
         """Fine-tune the main model on a selection from elsewhere."""
-
-        def build(folder: Path) -> dict[str, Any]:
-            return write_selection(selection, folder)
-
         self.data.train.take(selection.example_ids)  # refuses the ids of other data
         ids = selection.example_ids.to_pylist()
+        build = partial(write_selection, selection)
         stage = self._stage(f"given-selection/seed-{seed}", {"ids": ids}, build)
         settings = self.experiment.main
         return self.main("given", stage, seed, settings.budget, settings.patience)
@@ -281,9 +282,10 @@ class Stages:
             "recording": None if recording is None else recording.model_dump(),
             "until": None if until is None else asdict(until),
         }
-        full_name = f"{name}/seed-{plan.seed}"
         selected = "" if selection is None else selection.name
-        stage = self._stage(full_name, inputs, build, collective=True, selected=selected)
+        idle = idle_in_training(settings, self.experiment.task)
+        ways: dict[str, Any] = {"collective": True, "selected": selected, "idle": idle}
+        stage = self._stage(f"{name}/seed-{plan.seed}", inputs, build, **ways)
         if not stage.reused:
             sets, metric = self._dev(settings), self.experiment.metric
             for line in training_in_words(stage.result, plan, sets, metric):
@@ -326,6 +328,7 @@ class Stages:
         upstream: Sequence[Stage] = (),
         collective: bool = False,
         selected: str = "",
+        idle: Sequence[str] = (),
     ) -> Stage:
         start = time.perf_counter()
         kind, _, seed = name.rpartition("/")
@@ -336,9 +339,8 @@ class Stages:
 
         try:
             signals.check()
-            stage = self.workspace.stage(
-                name, inputs, build, environment(), upstream, collective=collective, again=again
-            )
+            ways: dict[str, Any] = {"collective": collective, "idle": idle, "again": again}
+            stage = self.workspace.stage(name, inputs, build, environment(), upstream, **ways)
         except Stopped as stop:
             stop.stage, stop.finished = name, tuple(self._finished)
             raise

@@ -25,6 +25,7 @@ from ftft.report.style import (
     styled,
 )
 from ftft.transfer.agreement import agreement
+from ftft.utils.plural import counted
 
 MOST_POINTS = 25_000
 """As many points as the original plots; more of them are one blot."""
@@ -60,7 +61,7 @@ def draw_map(datamap: DataMap, title: str | None = None) -> Figure:
     main = figure.add_subplot(grid[:, 0])
     _scatter(main, datamap, points)
     _regions(main, datamap)
-    size = f"{len(datamap):,} example{'' if len(datamap) == 1 else 's'}"
+    size = counted(len(datamap), "example")
     if len(points) < len(datamap):
         size = f"{len(points):,} of {size}, drawn at random"
     main.set_title(size if title is None else f"{short(title, 60)} ({size})")

@@ -27,6 +27,7 @@ from ftft.errors import DynamicsError
 from ftft.selection.clusters import balanced_sample, cluster
 from ftft.selection.quotas import quotas
 from ftft.selection.selection import Selection
+from ftft.utils.plural import as_share
 
 RANDOM, MIXED, CLUSTERS = "random", "ambiguous+easy", "loss-clusters"
 CORRECTNESS, FORGETTING, CLOSENESS = "correctness", "forgetting", "threshold-closeness"
@@ -122,8 +123,7 @@ def select(
     count = round(fraction * len(datamap))
     if count == 0:
         raise DynamicsError(
-            f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the "
-            "fraction, or use more examples."
+            f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the fraction."
         )
     if keep_label_proportions or balance_labels:
         _check_labels(datamap, "balance_labels" if balance_labels else "keep_label_proportions")
@@ -177,7 +177,7 @@ def _check(strategy: str, seed: int, easy_share: float, other_end: float) -> Non
         raise DynamicsError(f"The seed of {CLUSTERS} is {seed}; it must be at least 0.")
     for name, share in (("easy_share", easy_share), ("other_end", other_end)):
         if not 0.0 <= share <= 1.0:
-            raise DynamicsError(f"{name} is {share!r}; it must be from 0 to 1.")
+            raise DynamicsError(f"{name} is {share!r}; it must be from 0 to 1.{as_share(share)}")
     if other_end and strategy not in SCORED:
         raise DynamicsError(
             f"The strategy {strategy} has no other end that other_end could take examples from. "

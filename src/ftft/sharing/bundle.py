@@ -17,6 +17,7 @@ from ftft.selection.selection import Selection
 from ftft.sharing.manifest import FileEntry, Kind, Manifest, is_shared
 from ftft.sharing.provenance import provenance, public_name
 from ftft.utils.atomic import sha256_of
+from ftft.utils.below import files_below, one_of
 from ftft.workspace.layout import run_folder_of
 from ftft.workspace.workspace import check_artifact
 
@@ -89,7 +90,7 @@ def _recognised(path: Path) -> tuple[Kind, Path]:
                 return "model", folder
         raise SharingError(
             f"{path}: holds neither dynamics nor a map, a selection or a model; give the folder or "
-            "file itself, such as runs/NAME/reference/seed-0/dynamics."
+            f"file itself, such as {one_of(_below(path))}."
         )
     try:
         DataMap.read(path)
@@ -101,6 +102,14 @@ def _recognised(path: Path) -> tuple[Kind, Path]:
         except DynamicsError:
             # The first complaint is the better one where the file is neither.
             raise not_a_map from None
+
+
+def _below(folder: Path) -> list[Path]:
+    """One of each kind of what can be shared, as far as there is one further below."""
+    names = (HEADER_NAME, MAP_NAME, SELECTION_NAME, "config.json")
+    first = [found[0] for name in names if (found := files_below(folder, name))]
+    given = [one if one.suffix == ".parquet" else one.parent for one in first]
+    return given or [Path("runs/NAME/reference/seed-0/dynamics")]
 
 
 def _selection_of(datamap: Path) -> Path | None:

@@ -80,8 +80,9 @@ def pull(
 
 def _copied(source: Path, folder: Path) -> Manifest:
     if not source.is_dir():
+        problem = "this is a file, no folder" if source.is_file() else "there is no such folder"
         raise SharingError(
-            f"{source}: there is no such folder; give a folder that ftft push wrote, or OWNER/NAME "
+            f"{source}: {problem}; give a folder that ftft push wrote, or OWNER/NAME "
             "for a repository of the hub."
         )
     manifest = read_manifest(source / MANIFEST_NAME, source)

@@ -26,6 +26,7 @@ from ftft.training.checkpoints import checkpoint, steps_of
 from ftft.training.saved import load_finetuned
 from ftft.training.scoring import score_recorded
 from ftft.utils.atomic import atomic_path
+from ftft.utils.plural import counted
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def _saved(folder: Path) -> list[_Saved]:
     saved = [_Saved(path, _epochs(path)) for step in steps for path in [checkpoint(folder, step)]]
     if len(saved) < 2:
         raise ModelError(
-            f"{folder}: {len(saved)} checkpoints (folders checkpoint-STEP) are there, and dynamics "
-            "need at least two. Give the output_dir of a transformers.Trainer that kept them "
-            "(save_total_limit: null)."
+            f"{folder}: {counted(len(saved), 'checkpoint')} (folders checkpoint-STEP) there, and "
+            "dynamics need at least two. Give the output_dir of a transformers.Trainer that kept "
+            "them (save_total_limit: null)."
         )
     for one, other in itertools.pairwise(saved):
         if other.epochs <= one.epochs:

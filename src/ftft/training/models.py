@@ -24,6 +24,7 @@ from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
+from ftft.utils.hub_reach import asking_the_hub, unreachable
 
 PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
@@ -56,6 +57,8 @@ def resolve_model(name: str) -> str:
         local = Path(name).expanduser()
         if local.is_dir():
             return str(local)
+        if local.is_file():
+            raise ModelError(f"model {name}: this is a file; give a folder with a config.json.")
     except (OSError, RuntimeError) as error:
         raise ModelError(
             f"model {name[:100]}: no folder can be called that ({error.__class__.__name__}); give "
@@ -291,19 +294,20 @@ def _refuse_missing_layers(model: Any, missing: Any, name: str) -> None:
 def explained(name: str) -> Iterator[None]:
     """Turn whatever a library raises while it loads a model into one message."""
     try:
-        yield
+        with asking_the_hub(name):
+            yield
     except ModelError:
         raise
     # Any exception: what transformers raises for a damaged folder has no common base.
     except Exception as error:
-        trust = ""
+        why, trust = "; ".join(filter(None, [unreachable(name), first_line(error)])), ""
         if "trust_remote_code" in str(error):
             trust = " Read that code; if you trust it, set trust_remote_code: true."
         raise ModelError(
-            f"model {name}: cannot be loaded: {first_line(error)}.{trust} Check the name; for a "
-            "hub model, check the network (with HF_HUB_OFFLINE set, only what was fetched before "
-            "is found) and your access, and that it has safetensors; for a folder, that it holds "
-            "config.json, a tokenizer and model.safetensors."
+            f"model {name}: cannot be loaded: {why}.{trust} Check the name; for a hub model, check "
+            "the network (with HF_HUB_OFFLINE set, only what was fetched before is found) and your "
+            "access, and that it has safetensors; for a folder, that it holds config.json, a "
+            "tokenizer and model.safetensors."
         ) from error
 
 

@@ -26,17 +26,13 @@ from ftft.training.saved_adapters import (
 )
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import atomic_path
+from ftft.utils.below import files_below, one_of
 
 
 def _models_in(folder: Path) -> str:
     """Where models are: those below a folder, else by what wrote them."""
-    patterns = (f"{'*/' * depth}model/config.json" for depth in range(3))
-    try:
-        found = sorted({str(at.parent) for one in patterns for at in folder.glob(one)})
-    except OSError:  # a name that is too long
-        found = []
-    if found:
-        return " or ".join(found[:4])
+    if found := files_below(folder, "config.json"):
+        return one_of([file.parent for file in found])
     return (
         "runs/NAME/main/seed-0/model of ftft run, or of ftft train runs/NAME/given/seed-0/model "
         "where a selection was given and runs/NAME/erm/seed-0/model where none was"

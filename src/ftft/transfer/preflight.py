@@ -12,6 +12,7 @@ from ftft.cartography.ranking import top_set
 from ftft.dynamics.container import TrainingDynamics
 from ftft.transfer.agreement import overlap_of
 from ftft.transfer.stability import stability
+from ftft.utils.plural import counted
 
 GOOD, DOUBTFUL, BAD = "good", "doubtful", "bad"
 
@@ -227,13 +228,14 @@ def _easy(found: Signals) -> Finding:
 def _after(found: Signals) -> Finding:
     needed = epochs_needed(found.burn_in + found.points, found.transient)
     if needed is None:
-        return Finding(GOOD, f"its map leaves out the first {found.burn_in} recording points", "")
+        left_out = counted(found.burn_in, "recording point")
+        return Finding(GOOD, f"its map leaves out the first {left_out}", "")
+    points = counted(found.burn_in + found.points, "recording point")
     reason = (
-        f"it was still learning everything at {found.transient} of its "
-        f"{found.burn_in + found.points} recording points, so that its map says how fast examples "
-        "were learnt at first and not which are ambiguous"
+        f"it was still learning everything at {found.transient} of its {points}, so that "
+        "its map says how fast examples were learnt at first and not which are ambiguous"
     )
-    return Finding(DOUBTFUL, reason, f"train it for at least {needed} epochs")
+    return Finding(DOUBTFUL, reason, f"train it for at least {counted(needed, 'epoch')}")
 
 
 def _late(found: Signals) -> Finding:
@@ -260,7 +262,8 @@ def _hard(found: Signals) -> Finding:
 
 def _steady(found: Signals) -> Finding:
     if found.steady is None:
-        reason = f"with {found.points} recording points nobody can tell whether its map has settled"
+        points = counted(found.points, "recording point")
+        reason = f"with {points} nobody can tell whether its map has settled"
         return Finding(DOUBTFUL, reason, "record at least three epochs")
     reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
     return Finding(_graded(found.steady, 0.0, 0.7), reason, "record more epochs")

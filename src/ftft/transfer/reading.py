@@ -10,6 +10,7 @@ from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import DynamicsError
+from ftft.utils.below import one_of
 
 MAP_NAME = "map.parquet"
 
@@ -49,8 +50,8 @@ def dynamics_folder(path: Path) -> Path:
     """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it.
 
     Raises:
-        DynamicsError: It is the folder of a run or a study, which holds those of its trainings, or
-            the file of a map.
+        DynamicsError: It is the folder of a run or a study, which holds those of its trainings,
+            or of a map, or a file.
     """
     inside = path / "dynamics"
     # os.path's answer is no where a name is too long; that of Path is an OSError.
@@ -61,15 +62,26 @@ def dynamics_folder(path: Path) -> Path:
             f"{path} is a file of a map or a selection, where the folder of training dynamics was "
             "expected; give the folder of the training, such as reference/seed-0 of a run."
         )
+    if os.path.isfile(path):
+        raise DynamicsError(
+            f"{path} is a file, where the folder of training dynamics was expected; give the "
+            "folder of the training, such as reference/seed-0 of a run, or bring the dynamics of "
+            "another tool here with `ftft import`."
+        )
     if os.path.isdir(path) and not os.path.isfile(path / HEADER_NAME):
         found = (header for pattern in _RECORDED for header in path.glob(pattern))
         folders = (header.parent.parent for header in found)
         # A reference first: of ERM's dynamics, which DM reads, fewer people think.
         first = sorted(folders, key=lambda one: ("reference" not in one.parts, one))
-        below = [str(one) for one in first]
-        if below:
+        if first:
             raise DynamicsError(
                 f"{path} is the folder of a run or a study, where that of one training was "
-                f"expected; give {' or '.join(below[:4])}{' or another one' * (len(below) > 4)}."
+                f"expected; give {one_of(first)}."
             )
+        for name in (MAP_NAME, "selection.parquet"):
+            if os.path.isfile(path / name):
+                raise DynamicsError(
+                    f"{path} holds {name} and no training dynamics; give the folder of the "
+                    "training that the map was drawn from, such as reference/seed-0 of the run."
+                )
     return path

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ftft.utils.plural import counted
+
 MOST_ROWS = 20
 
 
@@ -25,7 +27,7 @@ def html_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]
         f'<th scope="col" style="text-align: {_side(place)}">{escape(text)}</th>'
         for place, text in enumerate(headers)
     )
-    left_out = f" ({len(rows) - len(shown):,} more rows)" if len(rows) > len(shown) else ""
+    left_out = f" ({counted(len(rows) - len(shown), 'more row')})" if len(rows) > len(shown) else ""
     return (
         '<table><caption style="text-align: left; white-space: nowrap">'
         f"{escape(title)}{left_out}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"

@@ -28,6 +28,33 @@ class Again:
 Tell = Callable[[Again], None]
 
 
+def is_same(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a stage that is there was made from what is wanted now, idle keys left aside.
+
+    Args:
+        before: The record of the one that is there.
+        wanted: The record of the one that there is to be.
+    """
+    if before.get("read", {}) != wanted["read"]:
+        return False
+    # Older records hold idle keys in their digest, and are to stay what they are.
+    return before["digest"] == wanted["digest"] or (
+        bool(before["digest"]) and _compared(before, wanted) == _compared(wanted, wanted)
+    )
+
+
+def _compared(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage was made from, without the keys that are idle in what is wanted."""
+    values = {"schema": record.get("schema"), **as_plain(record.get("made_from", {}))}
+    for key in wanted.get("idle", ()):
+        *sections, name = key.split(".")
+        place = values
+        for section in sections:
+            place = place.get(section) or {}
+        place.pop(name, None)
+    return values
+
+
 def why_again(
     before: Mapping[str, Any], wanted: Mapping[str, Any], names: Mapping[str, str]
 ) -> Again | None:
@@ -43,10 +70,7 @@ def why_again(
     """
     if before.get("forced"):
         return Again(forced=True)
-    was, now = (
-        {"schema": one.get("schema"), **as_plain(one.get("made_from", {}))}
-        for one in (before, wanted)
-    )
+    was, now = (_compared(one, wanted) for one in (before, wanted))
     changes = dict(_changes(was, now))
     upstream = {key: names[new] for key, (_, new) in changes.items() if str(new) in names}
     others = before.get("read", {})

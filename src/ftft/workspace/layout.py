@@ -136,6 +136,11 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 
 def unwritable(folder: str | os.PathLike[str], error: OSError) -> WorkspaceError:
     """The error that says that a run folder cannot be written."""
+    if os.path.isfile(folder):
+        return WorkspaceError(
+            f"{folder}: the run folder cannot be written, because a file has this name; choose "
+            "another with --output or the key output."
+        )
     return WorkspaceError(
         f"{folder}: the run folder cannot be written ({error.strerror or error}); choose another "
         "with --output or the key output, or change its permissions."

@@ -21,7 +21,7 @@ from typing import Any
 from ftft.errors import WorkspaceError
 from ftft.utils import distributed
 from ftft.utils.atomic import remove_leftovers
-from ftft.workspace.changes import Tell, why_again
+from ftft.workspace.changes import Tell, is_same, why_again
 from ftft.workspace.layout import check_writable, stage_name, unwritable
 from ftft.workspace.lock import held
 from ftft.workspace.stage_record import (
@@ -125,6 +125,7 @@ class Workspace:
         upstream: Sequence[Stage] = (),
         *,
         collective: bool = False,
+        idle: Collection[str] = (),
         again: Tell = lambda why: None,
     ) -> Stage:
         """Run a stage, or return it where it was finished before from the same things.
@@ -142,6 +143,7 @@ class Workspace:
             upstream: Stages whose files are read: they are checked before, and where they were
                 built again and came out differently, so is this one.
             collective: Whether all processes build it together; else the first does, alone.
+            idle: Keys of ``inputs``, with dots, that change nothing here and are not compared.
             again: Receives the reason before the stage is built, where it was built before.
 
         Returns:
@@ -157,6 +159,7 @@ class Workspace:
             "schema": STAGE_SCHEMA,
             "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": inputs}),
             "made_from": inputs,
+            **({"idle": list(idle)} if idle else {}),
             "read": {stage.name: stage.content for stage in upstream},
             "environment": dict(environment or {}),
         }
@@ -173,7 +176,7 @@ class Workspace:
     def _only_read(self, folder: Path, name: str, wanted: Mapping[str, Any]) -> Stage:
         """A finished stage, with nothing in the folder touched."""
         before = read_record(folder, name)
-        if before is None or before["status"] != "finished" or not _same(before, wanted):
+        if before is None or before["status"] != "finished" or not is_same(before, wanted):
             raise NotFinishedError(
                 f"{folder}: the stage {name} is not finished from the data, models and settings "
                 "there are now, and is not run here; give the same command again."
@@ -261,24 +264,20 @@ class Workspace:
 def _go_on_with(folder: Path, name: str, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
     """Leave in the folder what can be resumed; return the record of a finished stage."""
     before = read_record(folder, name)
-    if before is None or not _same(before, wanted):
+    if before is None or not is_same(before, wanted):
         # Where what was set aside is what is wanted after all, put it back.
         previous = _previous(folder, name)
-        if previous is not None and _same(previous, wanted):
+        if previous is not None and is_same(previous, wanted):
             shutil.rmtree(folder, ignore_errors=True)
             _aside(folder).replace(folder)
             before = previous
     if before is None:
         _keep_unknown(folder)
         return None
-    if _same(before, wanted):
+    if is_same(before, wanted):
         return before if before["status"] == "finished" else None
     _set_aside(folder, before)
     return None
-
-
-def _same(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return bool(record["digest"] == wanted["digest"] and record.get("read", {}) == wanted["read"])
 
 
 def _keep_unknown(folder: Path) -> None:

@@ -11,6 +11,7 @@ from ftft.data.messages import short
 from ftft.data.readers.charset import not_utf8
 from ftft.data.readers.delimited import open_bytes
 from ftft.errors import DataError
+from ftft.utils.plural import counted
 
 _DOCUMENT = "-DOCSTART-"
 # No-break spaces are words in some files, so only these two separate columns.
@@ -83,7 +84,7 @@ def _fields(text: str) -> list[str]:
 def _field(fields: list[str], column: int, what: str, path: Path, line: int) -> str:
     position = column - 1 if column > 0 else len(fields) + column
     if len(fields) < 2 or not 0 <= position < len(fields):
-        count = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+        count = counted(len(fields), "column")
         raise DataError(
             f"{path}, line {line:,}: {count} ({short(' '.join(fields))}) where a word and its tag "
             f"were expected, the {what} in column {column}, separated by a tab or a space. Repair "

@@ -24,6 +24,7 @@ import pyarrow as pa
 from ftft.data.messages import require_columns
 from ftft.data.readers.charset import GZIP, check_start, not_utf8
 from ftft.errors import DataError
+from ftft.utils.plural import counted
 
 _ROWS_AT_ONCE = 1 << 16
 
@@ -97,8 +98,8 @@ def _check_first(path: Path, row: list[str], names: list[str]) -> None:
     if len(row) != len(names):
         hint = " Is the 'delimiter' right?" if len(row) == 1 else ""
         raise DataError(
-            f"{path}: the first row has {len(row)} column(s), but 'columns' names {len(names)}; "
-            f"name every column of the file, in order.{hint}"
+            f"{path}: the first row has {counted(len(row), 'column')}, but 'columns' names "
+            f"{len(names)}; name every column of the file, in order.{hint}"
         )
 
 

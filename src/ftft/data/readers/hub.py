@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftft.config.data import DataSource
 from ftft.data.messages import listed, nearest
 from ftft.errors import DataError
+from ftft.utils.hub_reach import asking_the_hub, unreachable
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,6 +30,11 @@ def open_hub(source: DataSource) -> Dataset:
     """
     assert source.hub is not None
     folder = Path(source.hub)
+    if os.path.isfile(folder):
+        raise DataError(
+            f"{source.hub} is a file, where 'hub' names a data set of the hub or a folder; give it "
+            "under 'path'."
+        )
     if (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file():
         return _one_split(_from_disk(source), source)
     return _one_split(_load(source), source)
@@ -53,13 +60,17 @@ def _from_disk(source: DataSource) -> Any:
 def _load(source: DataSource) -> Any:
     from datasets import load_dataset
 
+    assert source.hub is not None
+    revision = source.revision
     try:
-        return load_dataset(source.hub, source.config, split=source.split, revision=source.revision)
+        with asking_the_hub(source.hub):
+            return load_dataset(source.hub, source.config, split=source.split, revision=revision)
     # Any exception: what a data set's own files, the hub's client and the network raise
     # has no common base, and none of it is a fault of ftft.
     except Exception as error:
+        why = "; ".join(filter(None, [unreachable(source.hub), _reason(error)]))
         raise DataError(
-            f"{source.place}: cannot be loaded ({_reason(error)}). Check the name, 'config', "
+            f"{source.place}: cannot be loaded ({why}). Check the name, 'config', "
             "'split' and 'revision'; a private or gated data set needs `hf auth login`; without "
             "a network, give a local folder, or a file under 'path'."
         ) from error
