@@ -46,8 +46,8 @@ def actions(command: str) -> list[str]:
     for joint in JOINTS:
         first, found, second = command.partition(f" {joint} ")
         if found:
-            parts = [_phrase(first), _phrase(second)]
-            return sum(parts if joint == "and" else reversed(parts), start=[])
+            done_first, done_last = (first, second) if joint == "and" else (second, first)
+            return _phrase(done_first) + _phrase(done_last)
     return _phrase(command)
 
 

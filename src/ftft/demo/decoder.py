@@ -22,7 +22,13 @@ def write_decoder(
         seed: Of the weights.
     """
     from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast, set_seed
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        PreTrainedTokenizerFast,
+        logging,
+        set_seed,
+    )
 
     vocabulary = {word: index for index, word in enumerate([*SPECIAL, *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL[1]))
@@ -43,4 +49,8 @@ def write_decoder(
         eos_token_id=2,
     )
     set_seed(seed)
+    has_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    if has_bars:
+        logging.enable_progress_bar()

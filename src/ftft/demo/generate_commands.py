@@ -2,8 +2,9 @@
 
 Training, development and in-distribution test sets are drawn from one distribution, in which few
 commands join their phrases with `RARE`, so that the phrase that comes last is done first. Every
-command of the out-of-distribution set does, with phrases that training joins otherwise. A few completions of the training set have one wrong
-action, and are marked. `write_commands` writes the sets as JSON lines.
+command of the out-of-distribution set does, with phrases that training joins otherwise. A few
+completions of the training set have one wrong action, and are marked. `write_commands` writes the
+sets as JSON lines.
 """
 
 import json
