@@ -1,6 +1,6 @@
 """The demo on fresh seeds of data and training: does FTFT win where it was not tuned?
 
-    python benchmarks/demo_seeds.py runs/demo-seeds --seeds 0 1 2 3
+    python benchmarks/demo_seeds.py runs/demo-seeds --seeds 0 1 2 3 [--task causal-lm]
 
 Each seed generates its own data and trains everything with that seed. What is finished is not run
 again. Prints the table of the methods over the seeds, with differences paired by seed, and what the
@@ -16,20 +16,22 @@ from pathlib import Path
 from ftft.cli.show import show_regions
 from ftft.cli.show_study import show_summary
 from ftft.config.load import load_experiment
-from ftft.demo.prepare import RegionTruth, prepare_demo, region_truth
+from ftft.demo.prepare import DEMOS, DemoTask, RegionTruth, prepare_demo, region_truth
 from ftft.experiment.pipeline import run
 from ftft.results.read import Results, read_run
 from ftft.study.summary import Summary
 
 
-def run_seed(folder: Path, seed: int, overrides: list[str]) -> tuple[Results, list[RegionTruth]]:
+def run_seed(
+    folder: Path, seed: int, task: DemoTask, overrides: list[str]
+) -> tuple[Results, list[RegionTruth]]:
     """The whole demo with one seed of data and training."""
     place = folder / f"seed-{seed}"
-    file = prepare_demo(place, seed=seed)
+    file = prepare_demo(place, task=task, seed=seed)
     experiment = load_experiment(file, [*overrides, f"seeds=[{seed}]"])
     done = place / experiment.name
     run(experiment, str(done))
-    return read_run(done), region_truth(done, place / "data", [seed])
+    return read_run(done), region_truth(done, place / "data", [seed], task)
 
 
 def together(truths: list[list[RegionTruth]]) -> list[RegionTruth]:
@@ -40,8 +42,8 @@ def together(truths: list[list[RegionTruth]]) -> list[RegionTruth]:
         totals[row.region] = RegionTruth(
             row.region,
             before.examples + row.examples,
-            before.counterexamples + row.counterexamples,
-            before.flipped + row.flipped,
+            before.rare + row.rare,
+            before.wrong + row.wrong,
         )
     return sorted(totals.values(), key=lambda row: row.region == "all")
 
@@ -50,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--task", choices=list(DEMOS), default="classification")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     given = parser.parse_args()
-    found = [run_seed(given.folder, seed, given.overrides) for seed in given.seeds]
+    found = [run_seed(given.folder, seed, given.task, given.overrides) for seed in given.seeds]
     runs = [one for folder, _ in found for one in folder.runs]
     whole = replace(found[0][0], runs=tuple(runs))
     show_summary(Summary(given.folder, (whole,)))
-    show_regions(together([truth for _, truth in found]))
+    show_regions(together([truth for _, truth in found]), DEMOS[given.task].titles)
 
 
 if __name__ == "__main__":

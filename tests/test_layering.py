@@ -48,7 +48,8 @@ TABLE = {
     "experiment": (EXPERIMENT, {"numpy"}),
     "study": (EXPERIMENT, {"datasets", "ray"}),
     "sharing": (TRAINING | REPORT - {"report"}, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
-    "demo": (BASE | CHOICE | {"config", "workspace"}, set()),
+    # It makes a model where none is installed.
+    "demo": (BASE | CHOICE | {"config", "workspace"}, {"tokenizers", "transformers"}),
     "cli": (
         EXPERIMENT | {"study", "sharing", "demo"},
         {"typer", "rich", "pydantic", "pyarrow", "datasets", "tqdm"},

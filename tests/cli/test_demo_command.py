@@ -57,10 +57,74 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
     assert (everything.region, everything.examples) == ("all", 192)
     selected = truth[-2]
     assert (selected.region, selected.examples) == ("selected", 2 * round(0.33 * 96))
-    for name in ("examples", "counterexamples", "flipped"):
+    for name in ("examples", "rare", "wrong"):
         assert sum(getattr(row, name) for row in truth[:-2]) == getattr(everything, name)
     # Of the generated training pairs a twenty-fifth are counter-examples, and few are flipped.
-    assert 0.01 < everything.counterexamples / everything.examples < 0.25
+    assert 0.01 < everything.rare / everything.examples < 0.25
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The demo of commands, with a model that is as small as can be."""
+    sizes = {"train": 96, "dev": 8, "test": 8}
+    monkeypatch.setattr("ftft.demo.prepare.COMMANDS", sizes | {"corruption_rate": 0.05})
+    monkeypatch.setattr("ftft.demo.prepare.LAYERS", 2)
+    monkeypatch.setattr("ftft.demo.prepare.WIDTH", 16)
+
+
+def test_commands_and_their_actions(ftft, tmp_path, small):
+    changes = {"reference.layers": 1, "main.epochs": 2, "baselines": "[random]"}
+    arguments = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
+    outcome = ftft("demo", "--task", "causal-lm", "-o", "here", *arguments)
+    assert outcome.code == 0, outcome.err
+    assert "exact match" in outcome.out
+    assert "commands with 'after'" in outcome.out
+    assert "wrong completions" in outcome.out
+    assert "│ FTFT " in outcome.out
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {
+        *("data", "decoder", "demo-causal-lm.yaml", "demo-causal-lm-run")
+    }
+    assert not list((tmp_path / "here" / "decoder").glob("*.bin")), "weights are no pickle"
+
+    places = (tmp_path / "here/demo-causal-lm-run", tmp_path / "here/data")
+    truth = region_truth(*places, [0], "causal-lm")
+    everything, selected = truth[-1], truth[-2]
+    assert (selected.region, selected.examples) == ("selected", 24)
+    # 3% and 5% of 96, rounded.
+    assert (everything.examples, everything.rare, everything.wrong) == (96, 3, 5)
+    for name in ("examples", "rare", "wrong"):
+        assert sum(getattr(row, name) for row in truth[:-2]) == getattr(everything, name)
+
+
+def test_commands_twice_are_the_same_and_another_seed_is_not(tmp_path, small):
+    def written(name, seed):
+        prepare_demo(tmp_path / name, task="causal-lm", seed=seed)
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        return {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files}
+
+    first = written("one", 0)
+    assert written("one", 0) == written("two", 0) == first
+    other = written("three", 1)
+    assert other.keys() == first.keys()
+    changed = {name for name, content in first.items() if other[name] != content}
+    assert {"data/train.jsonl", "data/test_ood.jsonl", "decoder/model.safetensors"} <= changed
+
+
+def test_commands_that_were_changed_are_kept(ftft, tmp_path, small):
+    prepare_demo(tmp_path / "demo", task="causal-lm")
+    (tmp_path / "demo/decoder/config.json").write_text("mine")
+    outcome = ftft("demo", "--task", "causal-lm")
+    assert outcome.code == 2
+    assert "decoder/config.json is there already" in outcome.err
+    assert (tmp_path / "demo/decoder/config.json").read_text() == "mine"
+
+
+def test_only_pairs_have_a_demo_that_fails(ftft, tmp_path):
+    outcome = ftft("demo", "--task", "causal-lm", "--failing")
+    assert outcome.code == 2
+    assert "--failing: task causal-lm has no experiment of its own that fails" in outcome.err
+    assert "--set reference.layers=1" in outcome.err
+    assert not (tmp_path / "demo").exists()
 
 
 def test_a_folder_that_cannot_be_written(ftft, tmp_path):

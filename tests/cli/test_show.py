@@ -112,8 +112,13 @@ def test_what_was_not_run_is_not_compared(capsys, method):
 
 
 def test_regions(capsys):
-    show_regions([RegionTruth("ambiguous", 40, 10, 2), RegionTruth("all", 1200, 120, 48)])
+    show_regions(
+        [RegionTruth("ambiguous", 40, 10, 2), RegionTruth("all", 1200, 120, 48)],
+        ("rare ones", "wrong ones"),
+    )
     out = capsys.readouterr().out
+    assert "rare ones" in out
+    assert "wrong ones" in out
     assert "10 (25.0%, 2.5 times)" in out
     assert "1,200" in out
     assert "48 (4.0%, 1.0 times)" in out

@@ -249,6 +249,18 @@ def test_demo_recipes_pass_on_the_demo_s_data(somewhere):
         assert len(load_data(load_experiment(name).data).train) == 60
 
 
+def test_the_commands_recipe_passes_all_checks_on_a_small_demo(somewhere):
+    from ftft.demo.commands import ACTIONS, WORDS
+    from ftft.demo.decoder import write_decoder
+    from ftft.demo.generate_commands import generate_commands, write_commands
+
+    write_commands(somewhere / "data", generate_commands(train=60, dev=20, test=20))
+    write_decoder(somewhere / "decoder", [*WORDS, *ACTIONS], layers=2, width=16, seed=0)
+    data = check(load_experiment("demo-causal-lm"), "runs/none")
+    assert len(data.train) == 60
+    assert set(data.overlaps.values()) == {0}
+
+
 class TestByName:
     def test_a_file_of_that_name_wins(self, somewhere):
         name = "cad/tinybert-to-bert-large"

@@ -108,6 +108,7 @@ USAGE = [
     case("import", "Missing argument 'source'", "Usage"),
     case("init", "Missing argument 'data'", "Usage"),
     case("demo --failing=yes", "--failing", "value"),
+    case("demo --task ner", "'ner' is not one of", "'classification', 'causal-lm'"),
 ]
 FILES = [
     case("run nowhere.yaml", "nowhere.yaml", "ftft init"),

@@ -120,19 +120,24 @@ def show_map(datamap: DataMap) -> None:
     tell(datamap.drawn_from)
 
 
-def show_regions(truth: Sequence[RegionTruth]) -> None:
-    """What each region of the demo's map holds, which the generator knows."""
+def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str]) -> None:
+    """What each region of the demo's map holds, which the generator knows.
+
+    Args:
+        truth: A row a region, all examples last.
+        titles: What is rare, and what is wrong.
+    """
     drawn = table("what the map's regions hold (the generator knows; all seeds together)")
     drawn.add_column("region")
-    for title in ("examples", "shortcut counter-examples", "flipped labels"):
+    for title in ("examples", *titles):
         drawn.add_column(title, justify="right")
     every = truth[-1]
     for row in truth:
         cells = [
             f"{count:,} ({count / row.examples:.1%}, {_times(count, row, whole, every)})"
             for count, whole in (
-                (row.counterexamples, every.counterexamples),
-                (row.flipped, every.flipped),
+                (row.rare, every.rare),
+                (row.wrong, every.wrong),
             )
         ]
         add_row(drawn, row.region, f"{row.examples:,}", *cells)

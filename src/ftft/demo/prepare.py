@@ -1,18 +1,23 @@
-"""The demo: generated data with a known truth, and what the map's regions hold of it."""
+"""The demos: generated data with a known truth, and what the map's regions hold of it."""
 
 from __future__ import annotations
 
 import csv
+import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from ftft.cartography.datamap import REGIONS, DataMap
 from ftft.config.recipe import find_recipe
+from ftft.demo.commands import ACTIONS, WORDS
+from ftft.demo.decoder import write_decoder
 from ftft.demo.generate import generate_demo, write_demo
-from ftft.errors import WorkspaceError
+from ftft.demo.generate_commands import generate_commands, write_commands
+from ftft.errors import ConfigError, WorkspaceError
 from ftft.selection.selection import Selection
 from ftft.utils.atomic import atomic_path, check_free
 from ftft.workspace.layout import check_writable
@@ -22,6 +27,50 @@ from ftft.workspace.layout import check_writable
 SIZES = {"train": 4000, "dev": 400, "test": 800}
 SHORTCUT, FLIPPED = 0.96, 0.02
 
+# As large as minutes on two cores allow; of fewer commands or by fewer layers less is learnt.
+COMMANDS = {"train": 6000, "dev": 200, "test": 500}
+LAYERS, WIDTH = 6, 64
+
+DemoTask = Literal["classification", "causal-lm"]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One of the demos.
+
+    Attributes:
+        recipe: Its experiment.
+        train: File of its training set.
+        rare: Column that marks what few training examples show, and what it marks, for people.
+        wrong: Column that marks what was made wrong on purpose, and what it marks.
+    """
+
+    recipe: str
+    train: str
+    rare: tuple[str, str]
+    wrong: tuple[str, str]
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """Names of the two marks, for people."""
+        return self.rare[1], self.wrong[1]
+
+
+DEMOS: dict[DemoTask, Demo] = {
+    "classification": Demo(
+        "demo",
+        "train.csv",
+        ("counterexample", "shortcut counter-examples"),
+        ("flipped", "flipped labels"),
+    ),
+    "causal-lm": Demo(
+        "demo-causal-lm",
+        "train.jsonl",
+        ("rare", "commands with 'after'"),
+        ("corrupted", "wrong completions"),
+    ),
+}
+
 
 @dataclass(frozen=True)
 class RegionTruth:
@@ -30,54 +79,80 @@ class RegionTruth:
     Attributes:
         region: Its name; also ``selected``, what FTFT's main model trained on, and ``all``.
         examples: Training examples in it, over all seeds.
-        counterexamples: Of these, those for which the word-overlap shortcut gives the wrong
-            answer.
-        flipped: Of these, those whose label the generator made wrong on purpose.
+        rare: Of these, those that show what few training examples show: pairs for which the
+            word-overlap shortcut gives the wrong answer, or commands with "after".
+        wrong: Of these, those whose label or completion the generator made wrong on purpose.
     """
 
     region: str
     examples: int
-    counterexamples: int
-    flipped: int
+    rare: int
+    wrong: int
 
 
 def prepare_demo(
-    folder: Path, *, failing: bool = False, overwrite: bool = False, seed: int = 0
+    folder: Path,
+    *,
+    task: DemoTask = "classification",
+    failing: bool = False,
+    overwrite: bool = False,
+    seed: int = 0,
 ) -> Path:
-    """Write the demo's data and experiment file.
+    """Write a demo's data, its model where it has one of its own, and its experiment file.
 
     Args:
         folder: Where ``data/`` and the experiment file go.
+        task: ``classification`` of sentence pairs, or ``causal-lm``: commands and their actions.
         failing: Take the experiment whose reference is too weak.
         overwrite: Replace files of these names that hold something else; otherwise they
             are refused.
-        seed: Of the generated data.
+        seed: Of the generated data and of random weights.
 
     Returns:
         The experiment file.
 
     Raises:
+        ConfigError: The task has no experiment whose reference is too weak.
         WorkspaceError: The folder cannot be written, or a file that is there would be lost.
     """
+    if failing and task != "classification":
+        raise ConfigError(
+            f"--failing: task {task} has no experiment of its own that fails. Leave out --task "
+            f"{task}, or cut its reference to one layer: --set reference.layers=1."
+        )
     check_writable(folder)
-    name = "demo-failing" if failing else "demo"
+    name = DEMOS[task].recipe + ("-failing" if failing else "")
     recipe = find_recipe(name)
     assert recipe is not None
-    text = recipe.text
     path = folder / f"{name}.yaml"
-    data = generate_demo(seed=seed, **SIZES, shortcut_rate=SHORTCUT, flip_rate=FLIPPED)
     with tempfile.TemporaryDirectory() as place:
-        fresh = write_demo(place, data)
-        files = {folder / "data" / new.name: new.read_bytes() for new in fresh.values()}
-    files[path] = text.encode()
+        fresh = Path(place)
+        _generate(fresh, task, seed)
+        new = {folder / one.relative_to(fresh): one.read_bytes() for one in _files(fresh)}
+    new[path] = recipe.text.encode()
     # All of them first: a refusal leaves nothing half-replaced.
-    changed = {target: new for target, new in files.items() if not _holds(target, new)}
+    changed = {target: content for target, content in new.items() if not _holds(target, content)}
     for target in changed:
         check_free(target, overwrite=overwrite, error=WorkspaceError)
     for target, content in changed.items():
         with atomic_path(target, WorkspaceError) as temporary:
             temporary.write_bytes(content)
     return path
+
+
+def _generate(folder: Path, task: DemoTask, seed: int) -> None:
+    """Write all that the experiment reads."""
+    if task == "classification":
+        pairs = generate_demo(seed=seed, **SIZES, shortcut_rate=SHORTCUT, flip_rate=FLIPPED)
+        write_demo(folder / "data", pairs)
+        return
+    write_commands(folder / "data", generate_commands(seed=seed, **COMMANDS))
+    words = [*WORDS, *ACTIONS]
+    write_decoder(folder / "decoder", words, layers=LAYERS, width=WIDTH, seed=seed)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -87,22 +162,25 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTruth]:
-    """Count counter-examples and flipped labels in the regions of the demo's maps and selections.
+def region_truth(
+    run: Path, data: Path, seeds: Sequence[int], task: DemoTask = "classification"
+) -> list[RegionTruth]:
+    """Count what is rare and what is wrong in the regions of a demo's maps and selections.
 
     Args:
         run: The demo's run folder.
         data: The folder of the demo's data.
         seeds: The seeds whose maps are counted, together.
+        task: The demo's.
 
     Returns:
         A row a region, one for what was selected, and one for all examples, last.
     """
-    with (data / "train.csv").open(encoding="utf-8", newline="") as file:
-        truth = {row["id"]: row for row in csv.DictReader(file)}
+    demo = DEMOS[task]
+    truth = {row["id"]: row for row in _rows(data / demo.train)}
     totals: Counter[str] = Counter()
-    counterexamples: Counter[str] = Counter()
-    flipped: Counter[str] = Counter()
+    rare: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
     for seed in seeds:
         datamap = DataMap.read(run / "map" / f"seed-{seed}" / "map.parquet")
         chosen = Selection.read(run / "selection" / f"seed-{seed}" / "selection.parquet")
@@ -112,11 +190,20 @@ def region_truth(run: Path, data: Path, seeds: Sequence[int]) -> list[RegionTrut
             names = [region, "all"] + ["selected"] * (example_id in selected)
             for name in names:
                 totals[name] += 1
-                counterexamples[name] += truth[example_id]["counterexample"] == "true"
-                flipped[name] += truth[example_id]["flipped"] == "true"
+                rare[name] += _is_marked(truth[example_id][demo.rare[0]])
+                wrong[name] += _is_marked(truth[example_id][demo.wrong[0]])
     order = (*REGIONS, "selected", "all")
     return [
-        RegionTruth(name, totals[name], counterexamples[name], flipped[name])
-        for name in order
-        if totals[name]
+        RegionTruth(name, totals[name], rare[name], wrong[name]) for name in order if totals[name]
     ]
+
+
+def _rows(file: Path) -> list[Mapping[str, Any]]:
+    """The rows of a generated file."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines) if file.suffix == ".csv" else map(json.loads, lines))
+
+
+def _is_marked(cell: bool | str) -> bool:
+    """Whether a mark is set; it is a word in CSV files."""
+    return cell is True or cell == "true"
