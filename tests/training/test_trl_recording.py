@@ -69,7 +69,7 @@ def arguments(kind, folder, **changes):
     return kind(**(values | changes))
 
 
-def sft(decoder, folder, data, recorder=None, **changes):
+def sft(decoder, folder, data, recorder=None, resume=None, peft=None, **changes):
     set_seed(0)
     made = RecordingSFT(
         model=AutoModelForCausalLM.from_pretrained(decoder),
@@ -77,8 +77,9 @@ def sft(decoder, folder, data, recorder=None, **changes):
         processing_class=AutoTokenizer.from_pretrained(decoder),
         train_dataset=data,
         recorder=recorder,
+        peft_config=peft,
     )
-    made.train()
+    made.train(resume_from_checkpoint=resume)
     return made
 
 
@@ -128,6 +129,33 @@ def test_training_comes_out_the_same_with_it_and_without(decoder, tmp_path, prom
     )
     first, last = (recorder.read().point_values(epoch).loss.mean() for epoch in (0, 1))
     assert last < first
+
+
+@pytest.mark.parametrize("adapter", [False, True], ids=["whole", "adapter"])
+def test_a_resumed_training_records_what_an_uninterrupted_one_does(
+    decoder, tmp_path, prompts, recorder, adapter
+):
+    from peft import LoraConfig
+
+    changes = {
+        "peft": LoraConfig(r=4, target_modules="all-linear") if adapter else None,
+        "learning_rate": 1e-3,
+        "per_device_train_batch_size": 4,
+        "gradient_accumulation_steps": 2,
+        "lr_scheduler_type": "constant",
+    }
+    sft(decoder, tmp_path / "whole", prompts, recorder, num_train_epochs=3, **changes)
+    again = DynamicsRecorder(tmp_path / "again", example_ids=IDS, encoding="values", chance=0.0)
+    died = tmp_path / "died"
+    sft(decoder, died, prompts, again, save_strategy="epoch", num_train_epochs=1, **changes)
+    resumed = DynamicsRecorder(tmp_path / "again", example_ids=IDS, encoding="values", chance=0.0)
+    checkpoint = str(died / "checkpoint-3")
+    sft(decoder, died, prompts, resumed, checkpoint, num_train_epochs=3, **changes)
+    whole, found = recorder.read(), resumed.read()
+    assert whole.epochs == found.epochs == (0, 1, 2)
+    for epoch in whole.epochs:
+        loss = found.point_values(epoch).loss
+        assert loss == pytest.approx(whole.point_values(epoch).loss, rel=1e-4)
 
 
 def test_a_text_counts_as_a_whole(decoder, tmp_path, recorder):
