@@ -69,7 +69,7 @@ def arguments(kind, folder, **changes):
     return kind(**(values | changes))
 
 
-def sft(decoder, folder, data, recorder=None, **changes):
+def sft(decoder, folder, data, recorder=None, peft_config=None, resume=None, **changes):
     set_seed(0)
     made = RecordingSFT(
         model=AutoModelForCausalLM.from_pretrained(decoder),
@@ -77,8 +77,9 @@ def sft(decoder, folder, data, recorder=None, **changes):
         processing_class=AutoTokenizer.from_pretrained(decoder),
         train_dataset=data,
         recorder=recorder,
+        peft_config=peft_config,
     )
-    made.train()
+    made.train(resume_from_checkpoint=resume)
     return made
 
 
@@ -99,8 +100,15 @@ def expected(trainer):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"loss_type": "dft"}, {"padding_free": True}, {"label_smoothing_factor": 0.1}],
-    ids=["padded", "dft", "padding-free", "smoothed"],
+    [
+        {},
+        {"loss_type": "dft"},
+        {"padding_free": True},
+        {"label_smoothing_factor": 0.1},
+        {"gradient_accumulation_steps": 2},
+        {"gradient_checkpointing": True},
+    ],
+    ids=["padded", "dft", "padding-free", "smoothed", "accumulated", "computed twice"],
 )
 def test_what_is_recorded_is_how_well_completions_are_predicted(
     decoder, tmp_path, prompts, recorder, changes
@@ -128,6 +136,36 @@ def test_training_comes_out_the_same_with_it_and_without(decoder, tmp_path, prom
     )
     first, last = (recorder.read().point_values(epoch).loss.mean() for epoch in (0, 1))
     assert last < first
+
+
+def test_with_peft_the_adapter_alone_is_trained_and_all_is_recorded(
+    decoder, tmp_path, prompts, recorder
+):
+    peft = pytest.importorskip("peft", reason="PEFT is not installed")
+    lora = peft.LoraConfig(r=2, target_modules="all-linear")
+    trainer = sft(decoder, tmp_path, prompts, recorder, peft_config=lora)
+    assert isinstance(trainer.model, peft.PeftModel)
+    for epoch in (0, 1):
+        values = recorder.read().point_values(epoch)
+        assert values.loss == pytest.approx(expected(trainer)[:, 1], rel=1e-4)
+
+
+def test_resumed_it_records_the_epochs_that_are_left(decoder, tmp_path, prompts):
+    changes = {"learning_rate": 1e-3, "save_strategy": "epoch", "num_train_epochs": 3}
+
+    def trained(folder, resume=None):
+        # Made when the training starts, since it looks at what the folder holds by then.
+        made = DynamicsRecorder(folder / "dynamics", example_ids=IDS, encoding="values", chance=0.0)
+        trainer = sft(decoder, folder, prompts, made, resume=resume, **changes)
+        return trainer, made.read()
+
+    _, whole = trained(tmp_path / "whole")
+    trained(tmp_path / "parts")
+    trainer, parts = trained(tmp_path / "parts", str(tmp_path / "parts" / "checkpoint-6"))
+    assert trainer.state.global_step == 9
+    for epoch in range(3):
+        one, other = (made.point_values(epoch).loss for made in (whole, parts))
+        assert one == pytest.approx(other, rel=1e-5)
 
 
 def test_a_text_counts_as_a_whole(decoder, tmp_path, recorder):

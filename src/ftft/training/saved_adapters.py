@@ -22,12 +22,12 @@ from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.tasks.base import Task
 from ftft.training.adapters import DEFAULT, TASK_TYPES, targets
+from ftft.training.beside import ADAPTER
 from ftft.training.models import resolve_model
 from ftft.training.weights import WEIGHTS
 from ftft.utils.atomic import sha256_of
 
-ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-BASE = "adapter_base.json"
+ADAPTER_WEIGHTS, BASE = "adapter_model.safetensors", "adapter_base.json"
 
 _MAX_BYTES = 10_000_000
 # Only how the network was chosen when it was trained; the whole names of its layers are written.
