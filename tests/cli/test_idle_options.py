@@ -158,7 +158,7 @@ def labels_of(path, count):
 @pytest.mark.parametrize(("count", "noted"), [(40, False), (43, True)])
 def test_labels_of_ids_that_are_not_there(ftft, made, tmp_path, count, noted):
     labels_of(tmp_path / "labels.csv", count)
-    note = "note: labels.csv has 3 labels of ids that are not there, without effect"
+    note = "note: 3 labels in labels.csv ignored: no example has the id"
     tensors = {f"t{n}": torch.ones(2, 2) for n in range(40)}
     tensors["t7"][1] = 0.0
     torch.save(tensors, tmp_path / "uid_to_logits.pt")
@@ -166,7 +166,7 @@ def test_labels_of_ids_that_are_not_there(ftft, made, tmp_path, count, noted):
         outcome = ftft("import", source, "--labels", "labels.csv", "-o", output)
         assert outcome.code == 0, outcome.err
         assert (note in outcome.err) is noted
-        assert ("without effect" in outcome.err) is noted
+        assert ("ignored" in outcome.err) is noted
 
 
 @pytest.mark.parametrize("source", ["points.jsonl", "uid_to_logits.pt"])

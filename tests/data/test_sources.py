@@ -52,6 +52,15 @@ def test_all_columns_that_are_named_are_read_once(write):
     assert list(read(path, **options)) == ["a", "b", "d", "e", "c"]
 
 
+@pytest.mark.parametrize("name", ["", "no.csv"])
+def test_a_folder_that_may_not_be_listed_ends_in_a_message(tmp_path, monkeypatch, name):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    assert str(tmp_path) in problem(tmp_path / name)
+
+
 def test_missing_file_names_the_nearest(write):
     path = write("train.csv", "")
     message = problem(path.with_name("trian.csv"))

@@ -1,6 +1,7 @@
 """Prompts and completions: the loss, what is recorded, scores and inputs that cannot be used."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -201,8 +202,12 @@ def test_a_prompt_that_leaves_no_completion_is_refused(decoder, data):
     assert all(row["labels"][-1] != -100 for row in cut.rows)
 
 
-def test_a_tokenizer_without_an_end_is_refused(tiny_model):
-    settings = FineTuning(model=str(tiny_model), max_length=16)
+def test_a_tokenizer_without_an_end_is_refused(decoder, tmp_path):
+    folder = shutil.copytree(decoder(), tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(folder)
+    settings = FineTuning(model=str(folder), max_length=16)
     with pytest.raises(ModelError, match="no token that ends a text"):
         check_model(settings, texts=1, task=TASK)
 

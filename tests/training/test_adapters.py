@@ -394,6 +394,11 @@ def test_of_a_hub_model_at_its_commit(tiny_model, model_maker, tmp_path, monkeyp
     shutil.rmtree(repository / "snapshots" / ("a" * 40))
     with pytest.raises(ModelError, match="model owner/name: cannot be loaded"):
         load_finetuned(folder)
+    # Other weights in a folder that happens to have the name.
+    shutil.copytree(tiny_model, tmp_path / "owner" / "name")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="hub model owner/name, but here a folder has that name"):
+        load_finetuned(folder)
 
 
 def test_a_pooler_that_the_files_lack_is_saved(model_maker, tokenizer, tmp_path):

@@ -69,7 +69,7 @@ def arguments(kind, folder, **changes):
     return kind(**(values | changes))
 
 
-def sft(decoder, folder, data, recorder=None, resume=None, peft=None, **changes):
+def sft(decoder, folder, data, recorder=None, resume=None, peft_config=None, **changes):
     set_seed(0)
     made = RecordingSFT(
         model=AutoModelForCausalLM.from_pretrained(decoder),
@@ -77,7 +77,7 @@ def sft(decoder, folder, data, recorder=None, resume=None, peft=None, **changes)
         processing_class=AutoTokenizer.from_pretrained(decoder),
         train_dataset=data,
         recorder=recorder,
-        peft_config=peft,
+        peft_config=peft_config,
     )
     made.train(resume_from_checkpoint=resume)
     return made
@@ -100,8 +100,15 @@ def expected(trainer):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"loss_type": "dft"}, {"padding_free": True}, {"label_smoothing_factor": 0.1}],
-    ids=["padded", "dft", "padding-free", "smoothed"],
+    [
+        {},
+        {"loss_type": "dft"},
+        {"padding_free": True},
+        {"label_smoothing_factor": 0.1},
+        {"gradient_accumulation_steps": 2},
+        {"gradient_checkpointing": True},
+    ],
+    ids=["padded", "dft", "padding-free", "smoothed", "accumulated", "computed twice"],
 )
 def test_what_is_recorded_is_how_well_completions_are_predicted(
     decoder, tmp_path, prompts, recorder, changes
@@ -131,6 +138,18 @@ def test_training_comes_out_the_same_with_it_and_without(decoder, tmp_path, prom
     assert last < first
 
 
+def test_with_peft_the_adapter_alone_is_trained_and_all_is_recorded(
+    decoder, tmp_path, prompts, recorder
+):
+    peft = pytest.importorskip("peft", reason="PEFT is not installed")
+    lora = peft.LoraConfig(r=2, target_modules="all-linear")
+    trainer = sft(decoder, tmp_path, prompts, recorder, peft_config=lora)
+    assert isinstance(trainer.model, peft.PeftModel)
+    for epoch in (0, 1):
+        values = recorder.read().point_values(epoch)
+        assert values.loss == pytest.approx(expected(trainer)[:, 1], rel=1e-4)
+
+
 @pytest.mark.parametrize("adapter", [False, True], ids=["whole", "adapter"])
 def test_a_resumed_training_records_what_an_uninterrupted_one_does(
     decoder, tmp_path, prompts, recorder, adapter
@@ -138,7 +157,7 @@ def test_a_resumed_training_records_what_an_uninterrupted_one_does(
     from peft import LoraConfig
 
     changes = {
-        "peft": LoraConfig(r=4, target_modules="all-linear") if adapter else None,
+        "peft_config": LoraConfig(r=4, target_modules="all-linear") if adapter else None,
         "learning_rate": 1e-3,
         "per_device_train_batch_size": 4,
         "gradient_accumulation_steps": 2,

@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _say_loading(arguments: Sequence[str]) -> None:
-    """Say to who waits at a terminal why nothing is seen yet."""
+    """Tell whoever waits at a terminal why nothing has appeared yet."""
     from ftft.utils.distributed import is_first
 
     if not arguments or arguments[0] not in _SLOW or {"-h", "--help"} & {*arguments}:

@@ -96,7 +96,7 @@ def _merge(source: Path, output: Path) -> None:
     from ftft.workspace.workspace import check_artifact
 
     if output.exists():
-        raise ConfigError(f"{output}: is there already; a model needs a new folder.")
+        raise ConfigError(f"{output}: exists already; name a new folder for the model.")
     check_artifact(source)
     merge(source, output)
     tell(f"written to {output}")

@@ -128,7 +128,7 @@ def _note_unknown(path: Path | None, gold: Mapping[str, int] | None, examples: i
     if gold is not None and len(gold) > examples:
         unknown = len(gold) - examples
         labels = counted(unknown, "label")
-        say(f"note: {path} has {labels} of ids that are not there, without effect")
+        say(f"note: {labels} in {path} ignored: no example has the id")
 
 
 def _is_coordinates(source: Path) -> bool:

@@ -20,7 +20,7 @@ _MODELS = {
 
 # Families of encoders, in names and in the model_type of a config.json.
 _ENCODER = re.compile(
-    r"bert(?!-?generation)|electra|mpnet|minilm|xlm-r|ernie|xlnet|nystromformer|longformer|big-?bird",
+    r"bert(?!-?decoder)|electra|mpnet|minilm|xlm-r|ernie|xlnet|nystromformer|longformer|big-?bird",
     re.IGNORECASE,
 )
 

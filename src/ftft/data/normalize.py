@@ -21,7 +21,7 @@ from ftft.errors import DataError
 
 ROW = "\0row"  # cannot be the name of a column in a file
 
-# What programs write into a cell that is empty. A few are texts often enough.
+# What programs write into a cell that is empty. One among many cells may well be a text.
 _MISSING = frozenset(
     {"NaN", "nan", "NAN", "null", "NULL", "None", "N/A", "n/a", "#N/A", "NA", "<NA>", "NaT"}
 )

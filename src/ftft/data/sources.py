@@ -127,13 +127,13 @@ def check_file(path: Path, *, in_source: bool = False) -> None:
         folder = path.absolute().parent
         if not folder.is_dir():
             raise DataError(f"{path} does not exist, nor does the folder {folder}.")
-        names = [entry.name for entry in folder.iterdir()]
+        names = [entry.name for entry in _entries(folder)]
         raise DataError(f"{path} does not exist in {folder}.{nearest(path.name, names)}")
 
 
 def _folder_instead(folder: Path, *, in_source: bool) -> str:
     """What to say where a folder was given for a data file."""
-    files = sorted(one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+    files = sorted(one for one in _entries(folder) if one.suffix.lower() in SUFFIXES)
     # What a run writes is no table of examples, nor are the settings of a model or a stage.
     tables = [one for one in files if one.suffix.lower() != ".json" and one.name not in _OWN_FILES]
     hint = f", such as {one_of(tables)}" if tables else ""
@@ -142,6 +142,14 @@ def _folder_instead(folder: Path, *, in_source: bool) -> str:
         f"{folder} is a folder, where a file was expected. Give a CSV, TSV, JSON-lines or Parquet "
         f"file{hint}.{hub}"
     )
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds, as far as it may be listed."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:

@@ -167,8 +167,8 @@ def refuse_lost_beside(model: Any, missing: Collection[str], name: str) -> None:
     lost = sorted(key for key in missing if not _within(key, saved))
     if lost:
         raise ModelError(
-            f"model {name}: {len(lost)} weights are missing from its files (first: {lost[0]}); an "
-            "adapter would leave them as they are drawn. Name the parts that they belong to under "
+            f"model {name}: {len(lost)} weights are missing from its files (first: {lost[0]}); "
+            "with an adapter they would stay random. Name the parts that they belong to under "
             "adapter.modules_to_save, or leave adapter out."
         )
 
@@ -208,7 +208,7 @@ def _refuse_tied(model: Any, adapter: Adapter, saved: Collection[str], name: str
     if chosen:
         raise ModelError(
             f"model {name}: adapter names {chosen[0]}, but {' and '.join(tables)} share their "
-            "weights, so that one cannot be trained without the other; leave it out."
+            "weights, so one cannot be trained without the other; leave it out."
         )
 
 
@@ -232,5 +232,5 @@ def _refuse(lost: Mapping[str, Sequence[str]], name: str, known: str) -> None:
         if names:
             raise ModelError(
                 f"model {name}: adapter.{key} names {', '.join(map(repr, names))}, but nothing "
-                f"that it could mean is called that. {known}"
+                f"that it can apply to has that name. {known}"
             )

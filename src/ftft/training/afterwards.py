@@ -100,7 +100,7 @@ def _saved(folder: Path) -> list[_Saved]:
     saved = [_Saved(path, _epochs(path)) for step in steps for path in [checkpoint(folder, step)]]
     if len(saved) < 2:
         raise ModelError(
-            f"{folder}: {counted(len(saved), 'checkpoint')} (folders checkpoint-STEP) there, and "
+            f"{folder}: {counted(len(saved), 'checkpoint')} found (folders checkpoint-STEP), but "
             "dynamics need at least two. Give the output_dir of a transformers.Trainer that kept "
             "them (save_total_limit: null)."
         )

@@ -22,6 +22,7 @@ from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.completions import end_token
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter, require_peft
+from ftft.training.decoders import check_decoder
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
 from ftft.training.models import (
@@ -79,6 +80,7 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
         require_peft(settings.model)
     tokenizer = load_tokenizer(settings)
     if task.name == CAUSAL_LM.name:
+        check_decoder(load_config(settings), settings.model)
         end = end_token(tokenizer, settings.model)
         if tokenizer.pad_token is None:
             # As its batches do; the mask and the labels leave padding out.

@@ -16,10 +16,12 @@ from transformers import AutoConfig, AutoTokenizer
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError, first_line
 from ftft.tasks.base import Task
+from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import DEFAULT, add_adapter, refuse_lost_beside
 from ftft.training.beside import check_beside, commit_of
+from ftft.training.decoders import check_decoder
 from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import check_weight_values, check_weights
@@ -237,6 +239,8 @@ def load_model(
     config = load_config(settings)
     keep = task.new_head and settings.head == "keep"
     order = output_order(config, outputs, settings.model) if keep else None
+    if task.name == CAUSAL_LM.name:
+        check_decoder(config, settings.model)
     task.configure(config, outputs)
     torch.manual_seed(seed)
     with explained(settings.model), quiet():

@@ -15,10 +15,9 @@ from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter, refuse_lost_beside, require_peft
-from ftft.training.beside import check_beside
+from ftft.training.beside import ADAPTER, check_beside
 from ftft.training.models import explained, quiet, resolve_model, with_words
 from ftft.training.saved_adapters import (
-    ADAPTER,
     find_base,
     is_adapter,
     load_weights,

@@ -22,17 +22,16 @@ from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.tasks.base import Task
 from ftft.training.adapters import DEFAULT, TASK_TYPES, targets
+from ftft.training.beside import ADAPTER
 from ftft.training.models import resolve_model
 from ftft.training.weights import WEIGHTS
 from ftft.utils.atomic import sha256_of
 
-ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-BASE = "adapter_base.json"
+ADAPTER_WEIGHTS, BASE = "adapter_model.safetensors", "adapter_base.json"
 
 _MAX_BYTES = 10_000_000
 # Only how the network was chosen when it was trained; the whole names of its layers are written.
 _CHOICE = ("type", "exclude_modules", "layers_to_transform", "layers_pattern", "init_lora_weights")
-_Digest = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class SavedAdapter(Adapter):
@@ -170,11 +169,12 @@ def find_base(folder: Path, about: SavedAdapter, given: str | None) -> tuple[str
         given: Another name that the same model may have here; None: there is none.
 
     Raises:
-        ModelError: It is not here, or has other weights by now.
+        ModelError: It is not here, has other weights by now, or is a hub model whose name a
+            folder has here.
     """
     expected = _read(folder / BASE, _Base).weights
     if not expected:
-        return about.base_model_name_or_path, about.revision
+        return _on_the_hub(folder, about), about.revision
     problems = []
     for name in dict.fromkeys(one for one in (about.base_model_name_or_path, given) if one):
         try:
@@ -190,9 +190,21 @@ def find_base(folder: Path, about: SavedAdapter, given: str | None) -> tuple[str
             return name, None
     raise ModelError(
         f"model {folder}: this is an adapter, and the model that it was trained on is not here: "
-        f"{'; '.join(problems)}. Write the folder of that model as base_model_name_or_path in "
-        f"{ADAPTER}, or name it as main.model."
+        f"{'; '.join(problems)}. Name the folder of that model as main.model, or write it as "
+        f"base_model_name_or_path into {ADAPTER} of a copy of this folder."
     )
+
+
+def _on_the_hub(folder: Path, about: SavedAdapter) -> str:
+    """The name of an adapter's hub model; a folder of that name may hold any weights."""
+    name = about.base_model_name_or_path
+    if Path(resolve_model(name)).is_dir():
+        raise ModelError(
+            f"model {folder}: this adapter was trained on the hub model {name}, but here a folder "
+            f"has that name, and {BASE} has no checksums to compare its weights with. Rename the "
+            "folder, or use the adapter from another working directory."
+        )
+    return name
 
 
 def weight_sums(folder: Path) -> dict[str, str]:

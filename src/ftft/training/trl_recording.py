@@ -44,16 +44,16 @@ class RecordCompletions(_RecordInTRL):
     batches are taken apart again.
 
     Raises:
-        ConfigError: With ``packing``, which joins examples into rows without a trace of which
-            they are.
+        ConfigError: With ``packing``, which does not keep which example a token belongs to.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.recorder is not None and getattr(self.args, "packing", False):
             raise ConfigError(
-                "packing: it joins examples into rows, and nothing says any more which example a "
-                "token is of. Set packing=False; padding_free=True pads as little and is recorded."
+                "packing=True joins examples into rows and does not keep which example a token "
+                "belongs to, so nothing can be recorded. Set packing=False; padding_free=True pads "
+                "as little and can be recorded."
             )
 
     def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
