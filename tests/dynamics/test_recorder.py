@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -471,3 +473,27 @@ def test_a_step_only_queues_copies_and_reads_nothing_from_the_device(tmp_path):
             for row in range(1, N):
                 target.record(0, torch.arange(N)[row : row + 1], values[row : row + 1])
     assert operations.names <= {"arange", "slice", "detach", "clone", "alias"}
+
+
+class TestAnotherTrainingIntoTheSameFolder:
+    """A notebook's cell run twice would mix two trainings."""
+
+    IDS: ClassVar = ["a", "b"]
+
+    def record(self, folder, epochs, value):
+        recorder = DynamicsRecorder(folder, example_ids=self.IDS, labels=[0, 1])
+        for epoch in epochs:
+            recorder.record(epoch, [0, 1], np.full((2, 2), value, np.float32))
+        return recorder.read()
+
+    def test_is_warned_of_once(self, tmp_path):
+        self.record(tmp_path / "d", range(4), 1.0)
+        with pytest.warns(UserWarning, match=r"epoch 0 is recorded again.*up to 3") as caught:
+            self.record(tmp_path / "d", range(2), 2.0)
+        assert len(caught) == 1
+
+    def test_going_on_in_the_last_epoch_is_no_reason(self, tmp_path):
+        self.record(tmp_path / "d", range(3), 1.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert self.record(tmp_path / "d", (2, 3), 2.0).epochs == (0, 1, 2, 3)

@@ -21,6 +21,7 @@ from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import check_unique
 from ftft.dynamics.values import Labels
 from ftft.errors import DynamicsError, reason
+from ftft.utils.expected import expect
 from ftft.utils.notebook import html_table
 from ftft.utils.plural import as_share, counted
 
@@ -46,7 +47,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DataMap:
     """Statistics and region of N examples (Swayamdipta et al. 2020); see `Statistics`.
 
@@ -98,6 +99,9 @@ class DataMap:
     def __len__(self) -> int:
         """The number of examples N."""
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"<DataMap of {len(self):,} examples, {self.drawn_from}>"
 
     def knows(self, statistic: str) -> bool:
         """Whether the map has a statistic; imported coordinates lack some."""
@@ -155,6 +159,8 @@ class DataMap:
             DynamicsError: too few recording points, a setting out of range, or dynamics
                 that cannot be read.
         """
+        given = "what ftft.read_dynamics(FOLDER) or DynamicsRecorder.read() returns"
+        expect(dynamics, TrainingDynamics, "DataMap.from_dynamics", given, DynamicsError)
         checked_fraction(region_fraction, "region_fraction")
         if first_epochs is not None:
             dynamics = dynamics.first_epochs(first_epochs)

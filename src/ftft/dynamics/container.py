@@ -29,7 +29,7 @@ from ftft.utils.notebook import html_table
 Reader: TypeAlias = Callable[[int, int, int], Recorded]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainingDynamics:
     """Logits or values of N examples at E recording points, read when asked for.
 
@@ -67,6 +67,10 @@ class TrainingDynamics:
     def __len__(self) -> int:
         """The number of examples N."""
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        points = len(self.epochs)
+        return f"<TrainingDynamics of {len(self):,} examples at {points} recording points>"
 
     def epoch_logits(self, epoch: int) -> Logits:
         """The logits of all examples at one recording point.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -154,6 +155,7 @@ class DynamicsRecorder:
         flushes = list_flushes(self._folder)
         self._next = 1 + max((flush.number for flush in flushes), default=-1)
         self._started = bool(flushes)
+        self._last_found = max((flush.epoch for flush in flushes), default=-1)
         self._pending: dict[int, list[_Batch]] = {}
         self._held = 0
         self._checked_first = False
@@ -196,6 +198,8 @@ class DynamicsRecorder:
                 f"The first recording in {self._folder} is of epoch {epoch}. Epochs count from 0 "
                 "without gaps: record the first epoch as 0."
             )
+        if epoch < self._last_found:
+            self._warn_of_older(epoch)
         ids, values = detach_copy(ids_or_indices), detach_copy(recorded)
         if ids.ndim == 0 and values.ndim == 1:
             ids, values = ids.reshape(1), values.reshape(1, -1)
@@ -211,6 +215,15 @@ class DynamicsRecorder:
         self._held += count
         if self._held >= self._capacity:
             self.flush()
+
+    def _warn_of_older(self, epoch: int) -> None:
+        last, self._last_found = self._last_found, -1
+        warnings.warn(
+            f"{self._folder}: epoch {epoch} is recorded again over what was recorded before. "
+            f"Later epochs, up to {last}, are still those of before until they are recorded too: "
+            "give another training a new folder.",
+            stacklevel=3,
+        )
 
     def flush(self) -> None:
         """Write everything held, one file a recording point.

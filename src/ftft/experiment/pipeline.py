@@ -32,6 +32,7 @@ from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
+from ftft.utils.expected import expect
 from ftft.workspace.layout import EXPERIMENT_TITLE
 from ftft.workspace.workspace import Stage, Workspace
 
@@ -56,6 +57,7 @@ def run(
         FtftError: The data, a model or the folder is not as it should be. Whatever can be
             checked is checked before anything is written.
     """
+    expect(experiment, Experiment, "ftft.run", "ftft.load_experiment(FILE)", ConfigError)
     names = stage_names(experiment.baselines, experiment.seeds)
     with opened(experiment, folder, say, chosen_stages(force, names)) as stages:
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]

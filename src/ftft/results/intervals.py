@@ -29,7 +29,8 @@ class Interval:
         mean: Its mean.
         deviation: Its sample standard deviation (ddof 1); None for one seed.
         low: Lower end of the 95% interval of the mean, from Student's t, cut off where no such
-            figure can be; None for one seed.
+            figure can be; None for one seed, and where all seeds give the same figure, which
+            says nothing about how others would differ.
         high: Upper end.
         count: Number of seeds.
     """
@@ -59,9 +60,9 @@ class Interval:
         if count == 1:
             return cls(mean, None, None, None, 1)
         deviation = statistics.stdev(values)
-        error = deviation / count**0.5
-        # Without spread there is no distribution, and the interval is the mean.
-        ends = stats.t.interval(LEVEL, count - 1, mean, error) if error else (mean, mean)
+        if max(values) - min(values) <= _SAME:
+            return cls(mean, deviation, None, None, count)
+        ends = stats.t.interval(LEVEL, count - 1, mean, deviation / count**0.5)
         low, high = max(within[0], float(ends[0])), min(within[1], float(ends[1]))
         return cls(mean, deviation, low, high, count)
 

@@ -104,6 +104,11 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
             "from chance."
         )
     seeds = f"{compared.interval.count} seeds"
+    if compared.interval.low is None:
+        return OPEN, (
+            f"FTFT and ERM differ by the same {points(compared.interval.mean)} points {where} in "
+            f"each of {seeds}, at {cost}: that says nothing about how other seeds would differ."
+        )
     if not compared.is_clear:
         return OPEN, (
             f"FTFT and ERM do not differ clearly {where}: {points(compared.interval.mean)} points "

@@ -23,7 +23,7 @@ _SHOWN = 5
 _COLUMNS = {"example_id": pa.string(), "score": pa.float64(), "rank": pa.int64()}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Selection:
     """K of the N examples of a map, best first.
 
@@ -61,6 +61,9 @@ class Selection:
     def __len__(self) -> int:
         """The number of selected examples K."""
         return len(self.scores)
+
+    def __repr__(self) -> str:
+        return f"<Selection of {len(self):,} of {self.total:,} examples, {self.strategy}>"
 
     def to_table(self) -> pa.Table:
         """The selection as an Arrow table: `example_id, score, rank`, best first."""

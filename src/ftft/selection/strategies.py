@@ -27,6 +27,7 @@ from ftft.errors import DynamicsError
 from ftft.selection.clusters import balanced_sample, cluster
 from ftft.selection.quotas import quotas
 from ftft.selection.selection import Selection
+from ftft.utils.expected import expect
 from ftft.utils.plural import as_share
 
 RANDOM, MIXED, CLUSTERS = "random", "ambiguous+easy", "loss-clusters"
@@ -74,9 +75,8 @@ def select(
 ) -> Selection:
     """Select exactly `round(fraction * N)` examples of a map.
 
-    `round` is Python's: halves go to the even number. Ties are broken by ascending id,
-    so the selection depends neither on the order of the rows nor on the machine. Rank 0
-    is the most wanted example.
+    Halves are rounded to the even number. Ties are broken by ascending id, so that neither the
+    order of the rows nor the machine matters. Rank 0 is the most wanted example.
 
     Args:
         datamap: the map of N examples.
@@ -93,8 +93,7 @@ def select(
             forgetting: times forgotten, highest first; an example that was never predicted
                 right counts as forgotten at every point.
             threshold-closeness: confidence * (1 - confidence), highest first.
-            Of correctness and forgetting many are equal; these come in the order that random
-            would give them.
+            Equal correctness or forgetting: in the order that random would give.
         fraction: share of N, in (0, 1].
         seed: for random and loss-clusters, and for equal correctness or forgetting.
         keep_label_proportions: give each label its share of the map (largest remainders).
@@ -117,6 +116,7 @@ def select(
         DynamicsError: an unknown strategy, a value out of range, too few candidates, or labels
             to go by where all are one.
     """
+    expect(datamap, DataMap, "select", "DataMap.read(FILE) or DataMap.from_dynamics", DynamicsError)
     fraction = checked_fraction(fraction, "The selected fraction")
     _check(strategy, seed, easy_share, other_end)
     _check_balance(datamap, keep_label_proportions, balance_labels, balance_by, groups)

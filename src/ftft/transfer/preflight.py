@@ -264,7 +264,8 @@ def _steady(found: Signals) -> Finding:
     if found.steady is None:
         points = counted(found.points, "recording point")
         reason = f"with {points} nobody can tell whether its map has settled"
-        return Finding(DOUBTFUL, reason, "record at least three epochs")
+        more = "train the reference for more epochs: three points after burn-in are needed"
+        return Finding(DOUBTFUL, reason, more)
     reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
     return Finding(_graded(found.steady, 0.0, 0.7), reason, "record more epochs")
 
