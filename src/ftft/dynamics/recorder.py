@@ -281,11 +281,13 @@ class DynamicsRecorder:
     def check_recorded(self, points: int) -> None:
         """Check that something of each of the first recording points is on the disk.
 
-        For a training that is continued: what it recorded before must be in this folder.
+        For a training that is continued: what it recorded before must be in this folder, and what
+        it records again from a checkpoint on is meant.
 
         Raises:
             DynamicsError: of one of them there is nothing; or the folder cannot be listed.
         """
+        self._last_found = -1
         missing = set(range(points)) - {flush.epoch for flush in list_flushes(self._folder)}
         if missing:
             raise DynamicsError(

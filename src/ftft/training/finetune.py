@@ -228,7 +228,7 @@ def _recorder(
     rank: int,
 ) -> DynamicsRecorder:
     labelled, task = train.labelled, TASKS[train.labelled.task]
-    return DynamicsRecorder(
+    made = DynamicsRecorder(
         folder,
         example_ids=labelled.example_ids,
         encoding=task.encoding,
@@ -243,6 +243,8 @@ def _recorder(
             "data": labelled.fingerprint,
         },
     )
+    made.check_recorded(0)  # the folder is this training's own, and may hold an interrupted try
+    return made
 
 
 def _finetuned(
