@@ -1,8 +1,10 @@
 """Prompts and completions that test composition: SCAN, with decoders of random weights.
 
 ``python benchmarks/scan.py FOLDER --data DATA`` reads DATA/scan and writes into FOLDER a decoder of
-random weights with a whole-word tokenizer, and an experiment file for each split (``around_right``:
-"around right" is never seen in training; ``length``: the test commands ask for longer sequences).
+random weights with a whole-word tokenizer (a Llama, whose rotary positions are relative: longer
+completions than those of training are not at positions that were never trained), and an experiment
+file for each split (``around_right``: "around right" is never seen in training; ``length``: the
+test commands ask for longer sequences).
 The reference is its first layers. Then ``ftft run FOLDER/around_right.yaml``, or
 ``ftft study`` for several selections. The test files are out of distribution by construction; a
 tenth of the training rows is held out as the development set.
@@ -18,12 +20,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast, set_seed
+from ftft.demo.decoder import POSITIONS, write_decoder
 
 SPLITS = ("around_right", "length")
-SPECIAL = ("[PAD]", "[UNK]", "[END]")
-POSITIONS = 64
 
 EXPERIMENT = """\
 # SCAN, split {split}: a main model of {layers} layers, its reference the first {reference} of them.
@@ -67,35 +66,6 @@ def words_of(files: Sequence[Path]) -> list[str]:
     return sorted(found)
 
 
-def make_decoder(folder: Path, words: Sequence[str], *, layers: int, hidden: int) -> None:
-    """Write a Llama of random weights, and a tokenizer of whole words.
-
-    Its positions are relative (rotary), so that longer completions than those of the training
-    data are not at positions that were never trained.
-    """
-    vocabulary = {word: index for index, word in enumerate([*SPECIAL, *words])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL[1]))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = dict(zip(("pad_token", "unk_token", "eos_token"), SPECIAL, strict=True))
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
-    set_seed(0)
-    config = AutoConfig.for_model(
-        "llama",
-        vocab_size=len(vocabulary),
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=POSITIONS,
-        pad_token_id=0,
-        bos_token_id=None,
-        eos_token_id=2,
-    )
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    fast.save_pretrained(folder)
-
-
 def prepare(
     folder: Path,
     data: Path,
@@ -110,7 +80,7 @@ def prepare(
     scan = data / "scan"
     files = [scan / f"{split}_{part}.jsonl" for split in SPLITS for part in ("train", "test")]
     folder.mkdir(parents=True, exist_ok=True)
-    make_decoder(folder / "decoder", words_of(files), layers=layers, hidden=hidden)
+    write_decoder(folder / "decoder", words_of(files), layers=layers, width=hidden, seed=0)
     written = []
     for split in SPLITS:
         text = EXPERIMENT.format(

@@ -237,7 +237,7 @@ class TestWhatDoesNotFit:
             ({"exclude_modules": ["x"]}, "exclude_modules names 'x'"),
             ({"modules_to_save": ["x"]}, "modules_to_save names 'x'"),
             ({"rank_pattern": {"x": 2}}, "rank_pattern names 'x'"),
-            ({"layers_to_transform": 9, "target_modules": ["key"]}, "key"),
+            ({"layers_to_transform": 9, "target_modules": ["key"]}, "'layers_to_transform': 9"),
             ({"init_lora_weights": "orthogonal", "r": 3}, "adapter: .*r"),
         ],
     )
