@@ -31,8 +31,9 @@ from ftft.evaluation.training import Training
 from ftft.experiment.stages import Stages
 from ftft.results.intervals import paired
 from ftft.results.read import read_run
+from ftft.selection.names import CLUSTERS
 from ftft.selection.selection import Selection
-from ftft.selection.strategies import CLUSTERS, select
+from ftft.selection.strategies import select
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy, open_study
 from ftft.study.run_task import Done

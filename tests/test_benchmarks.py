@@ -4,7 +4,6 @@ import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -51,29 +50,3 @@ def test_cartography_finds_the_files_of_either_of_its_versions(
 def test_a_checkout_that_reads_neither_is_named(dynamics, tmp_path):
     with pytest.raises(SystemExit, match=r"utils\.py reads neither"):
         dynamics._published_dynamics(reading("csv"), tmp_path / "jsonl", tmp_path / "model")
-
-
-def test_the_late_learnt_are_right_in_the_end_but_for_the_random_ones():
-    from ftft import TrainingDynamics
-
-    # Of each label ten learnt late, ten wavering and never right, twenty easy.
-    rise, waver, easy = (-4.0, -2.0, 0.5, 2.0), (0.5, -3.0, 0.5, -1.0), (0.0, 3.0, 4.0, 5.0)
-    per_label = [rise] * 10 + [waver] * 10 + [easy] * 20
-    margins = np.array(per_label * 2).T
-    labels = np.repeat([0, 1], 40)
-    logits = np.zeros((4, 80, 2), np.float32)
-    logits[:, np.arange(80), labels] = margins
-    ids = [
-        f"{kind}-{n}" for n, kind in enumerate((["late"] * 10 + ["never"] * 10 + ["easy"] * 20) * 2)
-    ]
-    dynamics = TrainingDynamics.from_arrays(logits, labels, ids, ("no", "yes"))
-    found = load("late_learnt").late_learnt(dynamics, seed=0, fraction=0.25, random_share=0.2)
-    assert len(set(found)) == len(found) == 20
-    assert sum(one.startswith("late") for one in found) >= 16
-    assert [int(one.split("-")[1]) < 40 for one in found] == [True] * 10 + [False] * 10
-    assert found == load("late_learnt").late_learnt(
-        dynamics, seed=0, fraction=0.25, random_share=0.2
-    )
-    assert found != load("late_learnt").late_learnt(
-        dynamics, seed=1, fraction=0.25, random_share=0.2
-    )

@@ -119,7 +119,7 @@ def test_writing_and_reading_keeps_everything(tmp_path):
     datamap.write(path)
     table = pq.read_table(path)
     assert table.column_names[: len(COLUMNS)] == COLUMNS
-    assert table.column_names[len(COLUMNS) :] == ["aum", "mean_loss", "el2n"]
+    assert table.column_names[len(COLUMNS) :] == ["aum", "mean_loss", "el2n", "learnt"]
     assert set(table["label"].to_pylist()) == {"no", "maybe", "yes"}
     found = DataMap.read(path)
     for name in DataMap.__dataclass_fields__:
@@ -130,6 +130,20 @@ def test_writing_and_reading_keeps_everything(tmp_path):
         else:
             assert ours == theirs
     assert [file.name for file in path.parent.iterdir()] == ["map.parquet"]
+
+
+def test_a_map_of_an_older_version_does_not_know_what_was_learnt(tmp_path):
+    datamap = DataMap.from_dynamics(make_dynamics())
+    assert datamap.knows("learnt")
+    datamap.write(tmp_path / "map.parquet")
+    table = pq.read_table(tmp_path / "map.parquet")
+    pq.write_table(table.drop_columns(["learnt"]), tmp_path / "older.parquet")
+    older = DataMap.read(tmp_path / "older.parquet")
+    assert not older.knows("learnt")
+    np.testing.assert_array_equal(older.variability, datamap.variability)
+    # Written again, it still does not know.
+    older.write(tmp_path / "again.parquet")
+    assert not DataMap.read(tmp_path / "again.parquet").knows("learnt")
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.5, float("nan"), float("inf"), "0.3", True, None])

@@ -19,12 +19,12 @@ from ftft.cartography import (
     read_coordinates,
     write_coordinates,
 )
-from ftft.config.schema import Selection as Section
-from ftft.config.schema import Strategy
+from ftft.config.drawing import Selection as Section
+from ftft.config.drawing import Strategy
 from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.errors import DynamicsError
 from ftft.selection import STRATEGIES, Selection, select
-from ftft.selection.strategies import SCORED
+from ftft.selection.names import SCORED
 
 
 def make_dynamics(examples=200, seed=0, ties=False):
@@ -97,6 +97,45 @@ def test_by_hand():
     np.testing.assert_allclose(mixed.scores, [0.4, 0.1, 0.9], rtol=1e-6)
 
 
+def test_what_is_never_learnt_comes_last():
+    # Label 0 over two epochs; v and y are wrong at the last one, z and y vary the most.
+    p = np.array([[0.6, 0.9, 0.4, 0.9, 0.2], [0.4, 0.8, 0.6, 0.2, 0.9]])
+    logits = np.stack([np.log(p / (1 - p)), np.zeros_like(p)], axis=2)
+    datamap = DataMap.from_dynamics(
+        TrainingDynamics.from_arrays(logits, [0] * 5, list("vwxyz")), region_fraction=0.4, burn_in=0
+    )
+    assert datamap.learnt.tolist() == [0, 1, 1, 0, 1]
+    taken = {
+        count: "".join(select(datamap, "late-learnt", count / 5).example_ids.to_pylist())
+        for count in (2, 4, 5)
+    }
+    assert taken == {2: "zx", 4: "zxwy", 5: "zxwyv"}
+    assert "".join(select(datamap, "ambiguous", 0.4).example_ids.to_pylist()) == "yz"
+
+
+@pytest.mark.parametrize("strategy", ["ambiguous", "late-learnt", "hard-to-learn"])
+def test_a_share_at_random(strategy):
+    datamap = DataMap.from_dynamics(make_dynamics(), burn_in=0)
+    mixed, again, other = (
+        select(datamap, strategy, 0.4, random_share=0.25, seed=seed).example_ids.to_pylist()
+        for seed in (1, 1, 2)
+    )
+    alone = select(datamap, strategy, 0.4).example_ids.to_pylist()
+    assert mixed == again != other
+    assert mixed[:60] == other[:60] == alone[:60]
+    # The rest is what a random selection takes first of what is left.
+    left = [name for name in select(datamap, "random", 1.0, seed=1).example_ids.to_pylist()]
+    assert mixed[60:] == [name for name in left if name not in alone[:60]][:20]
+    assert select(datamap, strategy, 0.4, random_share=0.25).options == {"random_share": 0.25}
+
+
+def test_a_map_that_does_not_know_what_was_learnt():
+    drawn = DataMap.from_dynamics(make_dynamics())
+    unknown = replace(drawn, learnt=np.full(200, -1, dtype=np.int8))
+    with pytest.raises(DynamicsError, match="does not say which examples its last recording"):
+        select(unknown, "late-learnt")
+
+
 def test_halves_round_to_even():
     datamap = DataMap.from_dynamics(make_dynamics(examples=5), burn_in=0)
     assert len(select(datamap, fraction=0.5)) == 2
@@ -112,6 +151,7 @@ cases = st.fixed_dictionaries(
         "labels": st.sampled_from(["as they come", "proportions", "balanced", "by column"]),
         "other_end": st.sampled_from([0.0, 0.3, 1.0]),
         "easy_share": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+        "random_share": st.sampled_from([0.0, 0.3, 1.0]),
         "ties": st.booleans(),
     }
 )
@@ -138,6 +178,7 @@ def test_any_selection_is_exact_and_independent_of_the_order_of_rows(case, rando
             keep_label_proportions=case["labels"] == "proportions",
             balance_labels=case["labels"] == "balanced",
             easy_share=case["easy_share"],
+            random_share=case["random_share"],
             other_end=case["other_end"] if case["strategy"] in SCORED else 0.0,
             **column(source, case["labels"] == "by column"),
             trajectories=loss_trajectories(source),
@@ -330,7 +371,7 @@ def test_forgetting_that_is_not_known():
     unknown = replace(
         DataMap.from_dynamics(make_dynamics()), forgetting=np.full(200, -1, dtype=np.int32)
     )
-    with pytest.raises(DynamicsError, match="The map has no forgetting"):
+    with pytest.raises(DynamicsError, match="does not say how often its examples were forgotten"):
         select(unknown, "forgetting")
 
 
@@ -369,6 +410,7 @@ def test_a_fraction_out_of_range(fraction):
         ({"other_end": 0.5, "strategy": "random"}, "random has no other end"),
         ({"strategy": "ambiguous+easy", "easy_share": 1.1}, "easy_share"),
         ({"easy_share": float("nan")}, "easy_share"),
+        ({"random_share": 1.1}, "random_share"),
         ({"exclude_label_errors": 1.0}, "exclude_label_errors"),
         ({"exclude_label_errors": -0.1}, "exclude_label_errors"),
         ({"strategy": "loss-clusters"}, "none were given"),

@@ -121,6 +121,7 @@ def read_coordinates(
         aum=unknown,
         mean_loss=unknown,
         el2n=unknown,
+        learnt=np.full(len(ids), UNKNOWN_COUNT, dtype=np.int8),
         region_code=region_codes(confidence, variability, ids, fraction),
         epochs=tuple(range(total)),
         burn_in=0,

@@ -28,22 +28,25 @@ from ftft.utils.plural import as_share, counted
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
 REGIONS = (EASY, AMBIGUOUS, HARD)
 SCHEMA = 1
-# The forgetting of a map that was imported without it; null in a file.
+# Forgetting and what was learnt, where a map does not know them; null in a file.
 UNKNOWN_COUNT = -1
 
-_STATISTICS = ("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n")
+_STATISTICS = (
+    *("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n"),
+    "learnt",
+)
+_COUNTED = {"forgetting": np.int32, "learnt": np.int8}
 _MEANS = ("confidence", "variability", "correctness")
 _COLUMNS = {
     "example_id": pa.string(),
     "label": pa.string(),
-    "confidence": pa.float32(),
-    "variability": pa.float32(),
-    "correctness": pa.float32(),
+    **dict.fromkeys(_MEANS, pa.float32()),
     "forgetting": pa.int32(),
     "region": pa.string(),
     "aum": pa.float32(),
     "mean_loss": pa.float32(),
     "el2n": pa.float32(),
+    "learnt": pa.int8(),
 }
 
 
@@ -70,6 +73,8 @@ class DataMap:
             are NaN in a map that was imported from coordinates.
         mean_loss: float32 (N,); higher is harder.
         el2n: float32 (N,) in [0, √2]; higher is harder.
+        learnt: int8 (N,), 1 where the last recording point that took part predicts the example
+            right, else 0; -1 in maps of coordinates and of ftft 0.1.
         region_code: int8 (N,), position of the region in `REGIONS`.
         epochs: the recording points that took part.
         burn_in: how many of the first complete points were left out.
@@ -89,6 +94,7 @@ class DataMap:
     aum: Values
     mean_loss: Values
     el2n: Values
+    learnt: npt.NDArray[np.int8]
     region_code: npt.NDArray[np.int8]
     epochs: tuple[int, ...]
     burn_in: int
@@ -106,7 +112,7 @@ class DataMap:
     def knows(self, statistic: str) -> bool:
         """Whether the map has a statistic; imported coordinates lack some."""
         values = getattr(self, statistic)
-        unknown = values < 0 if statistic == "forgetting" else np.isnan(values)
+        unknown = values < 0 if statistic in _COUNTED else np.isnan(values)
         return not bool(unknown.any())
 
     @property
@@ -117,16 +123,14 @@ class DataMap:
     @property
     def drawn_from(self) -> str:
         """Which recording points took part, in words; people count from one."""
+        if not self.epochs:
+            return "points not known"
         points = ", ".join(str(point + 1) for point in self.epochs)
         left_out = f", the first {self.burn_in} left out as burn-in" if self.burn_in else ""
         lost = ""
         if self.left_out:
             lost = f"; {self.left_out:,} examples have no answer or no two values and are left out"
-        return (
-            f"drawn from recording points {points}{left_out}{lost}"
-            if points
-            else "points not known"
-        )
+        return f"drawn from recording points {points}{left_out}{lost}"
 
     @property
     def region(self) -> npt.NDArray[np.object_]:
@@ -204,7 +208,7 @@ class DataMap:
         """A map that knows no dynamics, for a random selection: every statistic is 0."""
         zeros = np.zeros(len(labels), dtype=np.float32)
         columns: dict[str, Any] = dict.fromkeys(_STATISTICS, zeros)
-        columns["forgetting"] = zeros.astype(np.int32)
+        columns |= {name: zeros.astype(kind) for name, kind in _COUNTED.items()}
         return cls(
             example_ids=example_ids,
             labels=labels,
@@ -220,8 +224,9 @@ class DataMap:
     def to_table(self) -> pa.Table:
         """The map as an Arrow table, one row an example, labels and regions by name."""
         columns: dict[str, Any] = {name: getattr(self, name) for name in _STATISTICS}
-        if not self.knows("forgetting"):
-            columns["forgetting"] = pa.nulls(len(self), pa.int32())
+        for name in _COUNTED:
+            if not self.knows(name):
+                columns[name] = pa.nulls(len(self))
         columns["example_id"] = self.example_ids
         columns["label"] = label_names(self.group_names, self.labels)
         columns["region"] = label_names(REGIONS, self.region_code)
@@ -268,7 +273,7 @@ class DataMap:
         Raises:
             DynamicsError: the file is missing, damaged, not a map, or of a newer schema.
         """
-        table, settings = read_table(path, "map", SCHEMA, _COLUMNS)
+        table, settings = read_table(path, "map", SCHEMA, _COLUMNS, since={"learnt"})
         try:
             class_names = tuple(settings["class_names"])
             table = _checked_values(table)
@@ -307,11 +312,12 @@ def checked_fraction(fraction: float, name: str) -> float:
 def _checked_values(table: pa.Table) -> pa.Table:
     if table.column("example_id").null_count:
         raise ValueError("the id of an example is missing")
-    place = table.column_names.index("forgetting")
-    if 0 < len(table) == table.column(place).null_count:
-        unknown = pa.array(np.full(len(table), UNKNOWN_COUNT, dtype=np.int32))
-        table = table.set_column(place, "forgetting", unknown)
-    for name in ("confidence", "variability", "correctness", "forgetting"):
+    for name, kind in _COUNTED.items():
+        place = table.column_names.index(name)
+        if 0 < len(table) == table.column(place).null_count:
+            unknown = pa.array(np.full(len(table), UNKNOWN_COUNT, dtype=kind))
+            table = table.set_column(place, name, unknown)
+    for name in (*_MEANS, *_COUNTED):
         if table.column(name).null_count or not np.isfinite(table.column(name).to_numpy()).all():
             raise ValueError(f"the {name} of an example is missing or not finite")
     return table

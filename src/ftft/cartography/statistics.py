@@ -46,6 +46,7 @@ class Statistics:
         ddof: what variability divides by: the number of points less this.
         points: int32, how many of `epochs` an example has values of. One with fewer than two
             has no statistics: NaN, and 0 where they are integers.
+        learnt: int8, 1 where the last of these points predicts the example right, else 0.
     """
 
     confidence: Values
@@ -59,6 +60,7 @@ class Statistics:
     burn_in: int
     ddof: int
     points: npt.NDArray[np.int32]
+    learnt: npt.NDArray[np.int8]
 
 
 def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0) -> Statistics:
@@ -95,6 +97,7 @@ def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0
         burn_in=len(dynamics.epochs) - len(epochs),
         ddof=ddof,
         points=sums.points,
+        learnt=sums.was_correct.astype(np.int8),
     )
 
 
@@ -110,7 +113,7 @@ class _Sums:
         self.error_norm: Floats = np.zeros(num_examples)
         self.correct = np.zeros(num_examples, dtype=np.int32)
         self.forgetting = np.zeros(num_examples, dtype=np.int32)
-        self._was_correct = np.zeros(num_examples, dtype=np.bool_)
+        self.was_correct = np.zeros(num_examples, dtype=np.bool_)
 
     def add(self, values: PointValues) -> None:
         """Add the values of the next recording point; examples without one are passed over."""
@@ -127,5 +130,5 @@ class _Sums:
         self.loss[rows] += values.loss
         self.error_norm[rows] += values.error_norm
         self.correct[rows] += values.correct
-        self.forgetting[rows] += self._was_correct[rows] & ~values.correct
-        self._was_correct[rows] = values.correct
+        self.forgetting[rows] += self.was_correct[rows] & ~values.correct
+        self.was_correct[rows] = values.correct

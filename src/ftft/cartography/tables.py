@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ _READ_ERRORS = (
     *(pa.ArrowException, OSError, ValueError, KeyError, TypeError),
     *(MemoryError, OverflowError, RecursionError),
 )
-_REPEATED = ("label", "region", "correctness", "forgetting")
+_REPEATED = ("label", "region", "correctness", "forgetting", "learnt")
 
 
 def write_table(
@@ -50,7 +50,11 @@ def write_table(
 
 
 def read_table(
-    path: str | PathLike[str], kind: str, schema: int, columns: Mapping[str, pa.DataType]
+    path: str | PathLike[str],
+    kind: str,
+    schema: int,
+    columns: Mapping[str, pa.DataType],
+    since: Collection[str] = (),
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Read a table that `write_table` wrote.
 
@@ -59,6 +63,7 @@ def read_table(
         kind: what it must be.
         schema: the newest version that can be read.
         columns: the needed columns and the types they are cast to.
+        since: those of them that older files of this version lack; they are null there.
 
     Returns:
         The table with exactly these columns, and the settings.
@@ -79,6 +84,9 @@ def read_table(
                 )
             table = file.read()
             if settings.get("kind") == kind:
+                for name in since:
+                    if name not in table.column_names:
+                        table = table.append_column(name, pa.nulls(len(table)))
                 return table.select(list(columns)).cast(pa.schema(list(columns.items()))), settings
     except FileNotFoundError as error:
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error

@@ -20,7 +20,7 @@ def select_(
         str,
         typer.Option(
             help="ambiguous, hard-to-learn, easy-to-learn, random, ambiguous+easy, loss-clusters, "
-            "correctness, forgetting or threshold-closeness."
+            "correctness, forgetting, threshold-closeness or late-learnt."
         ),
     ] = "ambiguous",
     fraction: Annotated[float, typer.Option(help="Share of the examples, in (0, 1].")] = 0.33,
@@ -38,6 +38,9 @@ def select_(
     num_clusters: Annotated[int, typer.Option(help="Clusters of loss-clusters.")] = 100,
     other_end: Annotated[
         float, typer.Option(help="Share taken from the other end of the strategy's score.")
+    ] = 0.0,
+    random_share: Annotated[
+        float, typer.Option(help="Share drawn at random from what the strategy leaves.")
     ] = 0.0,
     balance_by: Annotated[
         str | None,
@@ -62,7 +65,8 @@ def select_(
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
-    from ftft.selection.strategies import CLOSENESS, CLUSTERS, MIXED, select
+    from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
+    from ftft.selection.strategies import select
     from ftft.transfer.reading import dynamics_folder
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
@@ -92,6 +96,7 @@ def select_(
         exclude_label_errors=exclude_label_errors,
         easy_share=easy_share,
         other_end=other_end,
+        random_share=random_share,
         balance_by=balance_by,
         groups=None if balance_by is None else _groups(drawn, slices, balance_by),
         num_clusters=num_clusters,
@@ -102,7 +107,8 @@ def select_(
         "easy_share": strategy == MIXED,
         "num_clusters": strategy == CLUSTERS,
         "dynamics": strategy == CLUSTERS,
-        "seed": strategy not in (AMBIGUOUS, HARD, EASY, MIXED, CLOSENESS),
+        "random_share": strategy != RANDOM,
+        "seed": random_share > 0 or strategy not in (AMBIGUOUS, HARD, EASY, MIXED, CLOSENESS, LATE),
     }
     note_idle(context, f"with --strategy {strategy}", works)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")

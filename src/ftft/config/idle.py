@@ -54,7 +54,8 @@ def all_but_scoring(section: str, settings: FineTuning) -> list[str]:
 
 def idle_in_selection(strategy: str) -> list[str]:
     """The keys of the selection that a strategy does not read."""
-    return [f"selection.{name}" for name, reader in _READ if reader != strategy]
+    idle = [name for name, reader in _READ if reader != strategy]
+    return [f"selection.{name}" for name in [*idle, *["random_share"] * (strategy == "random")]]
 
 
 def idle_in_training(settings: FineTuning, task: str) -> list[str]:

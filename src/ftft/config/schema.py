@@ -14,37 +14,22 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ftft.config.adapter import Adapter
 from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
+from ftft.config.drawing import Map, Selection
+from ftft.config.section import MOST, Fraction, PositiveInt, Section
 from ftft.config.tasks import Metric, TaskName
-from ftft.config.values import Baseline, BurnIn, expand
+from ftft.config.values import Baseline, expand
 from ftft.utils.plural import counted
 
-Strategy = Literal[
-    "ambiguous",
-    "hard-to-learn",
-    "easy-to-learn",
-    "random",
-    "ambiguous+easy",
-    "loss-clusters",
-    "correctness",
-    "forgetting",
-    "threshold-closeness",
-]
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Head = Literal["new", "keep"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
-
-Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-MOST = 2**31 - 1
-"""The highest whole number that a setting may be: what libraries keep in 32 bits."""
-
-PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 
 # Each worker is a process with a copy of what it reads.
 _FEWER = {"dataloader_num_workers": 1_000}
@@ -57,12 +42,6 @@ def _check_numbers(name: str, value: object) -> None:
             _check_numbers(name, item)
     elif isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError(f"{name} holds {value:,}, more than 64 bits can")
-
-
-class Section(BaseModel):
-    """A part of the experiment: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class FineTuning(Section):
@@ -237,55 +216,6 @@ class Main(FineTuning):
     keep: Literal["best", "last"] = Field(
         "best", description="Weights that become the model: best on the watched sets, or last."
     )
-
-
-class Map(Section):
-    """How the data map is drawn from the dynamics."""
-
-    burn_in: BurnIn = Field("auto", description="First points left out; auto: those of the rise.")
-    ddof: Literal[0, 1] = Field(
-        0, description="Degrees of freedom taken off in the variability; the ranking is the same."
-    )
-    region_fraction: Fraction = Field(
-        0.33, description="Share of the training set called ambiguous on the map."
-    )
-
-
-class Selection(Section):
-    """Which examples the main model is trained on; see ``ftft.selection.select``."""
-
-    strategy: Strategy = "ambiguous"
-    fraction: Fraction = 0.33
-    keep_label_proportions: bool = Field(False, description="The same share of every label.")
-    balance_labels: bool = Field(False, description="The same number of every label.")
-    exclude_label_errors: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="Share of the examples left out first, as likeliest to be mislabelled."
-    )
-    easy_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1, description="Share of the selection that is easy, for ambiguous+easy."
-    )
-    num_clusters: PositiveInt = Field(100, description="Clusters of loss-clusters.")
-    other_end: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="Share of the selection from the other end of the strategy's score."
-    )
-    balance_by: str | None = Field(
-        None, description="A slice of the training data; the same number of each of its values."
-    )
-
-    @model_validator(mode="after")
-    def _one_way_to_balance(self) -> Self:
-        if self.keep_label_proportions + self.balance_labels + (self.balance_by is not None) > 1:
-            raise ValueError(
-                "keep_label_proportions, balance_labels and balance_by exclude each other"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _has_another_end(self) -> Self:
-        without = ("easy-to-learn", "random", "ambiguous+easy", "loss-clusters")
-        if self.other_end and self.strategy in without:
-            raise ValueError(f"other_end: the strategy {self.strategy} has no other end")
-        return self
 
 
 class DataMapBaseline(Section):

@@ -20,8 +20,9 @@ from ftft.evaluation.metrics import SetScores
 from ftft.experiment.again_words import again_in_words
 from ftft.experiment.logged_metrics import tracked
 from ftft.experiment.stage_words import dev_score, points_used, training_in_words, write_selection
+from ftft.selection.names import CLUSTERS, RANDOM
 from ftft.selection.selection import Selection
-from ftft.selection.strategies import CLUSTERS, RANDOM, select
+from ftft.selection.strategies import select
 from ftft.training.arguments import Plan, decisive, equal_cost_plan, main_plan, reference_plan
 from ftft.training.encodings import Encodings
 from ftft.training.erm_cost import plan_cost
@@ -98,8 +99,8 @@ class Stages:
                 "preflight": asdict(found) | {"reasons": found.reasons, "advice": found.advice},
             }
 
-        # Older maps do not say which points they used: they are drawn again, which is cheap.
-        inputs = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 2}
+        # Older maps do not say which points they used, or what was learnt: they are drawn again.
+        inputs = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 3}
         return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=(trained,))
 
     def select(self, name: str, datamap: Stage, trained: Stage, seed: int) -> Stage:
@@ -134,8 +135,9 @@ class Stages:
     def select_at_random(self, name: str, seed: int) -> Stage:
         """Draw the baseline's random subset, of the size of a selection."""
         # Nothing of a map may enter it, since it is not charged for one.
-        baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0, "other_end": 0.0}
-        return self._select_at_random(name, self.experiment.selection.model_dump() | baseline, seed)
+        shares = dict.fromkeys(("exclude_label_errors", "other_end", "random_share"), 0.0)
+        settings = self.experiment.selection.model_dump() | {"strategy": RANDOM, **shares}
+        return self._select_at_random(name, settings, seed)
 
     def _select_at_random(self, name: str, settings: dict[str, Any], seed: int) -> Stage:
         train = self.data.train
@@ -195,28 +197,23 @@ class Stages:
         patience = (settings.patience or DEFAULT_PATIENCE) if stop_early else None
         plan = main_plan(settings, len(self.data.train), budget=1.0, patience=patience, seed=seed)
         # Recording is all but free, and the data-map baseline may be asked for later.
-        recording = None if stop_early else Recording()
-        name = "erm_es" if stop_early else "erm"
+        name, recording = ("erm_es", None) if stop_early else ("erm", Recording())
         return self._finetune(name, settings, plan, recording=recording)
 
     def score_tests(self, method: str, trained: Stage, seed: int) -> dict[str, SetScores]:
         """Score a finished main model on every test set."""
-        tests = {**self.data.test, **self.data.test_ood}
-        settings = self.experiment.main
+        tests, settings = {**self.data.test, **self.data.test_ood}, self.experiment.main
 
         def build(folder: Path) -> dict[str, Any]:
-            encoded = {
-                name: self.encodings.encoded(settings, dataset, self.say)
-                for name, dataset in tests.items()
-            }
+            encode = partial(self.encodings.encoded, settings, say=self.say)
+            encoded = {name: encode(dataset) for name, dataset in tests.items()}
             scores = score_sets(trained.folder / "model", settings, encoded)
             return {name: asdict(score) for name, score in scores.items()}
 
-        fingerprints = {name: dataset.fingerprint for name, dataset in tests.items()}
-        inputs = {"model": trained.digest, "sets": fingerprints}
-        stage = self._stage(
-            f"scores/{method}/seed-{seed}", inputs, build, collective=True, upstream=(trained,)
-        )
+        sets = {name: dataset.fingerprint for name, dataset in tests.items()}
+        inputs = {"model": trained.digest, "sets": sets}
+        ways: dict[str, Any] = {"collective": True, "upstream": (trained,)}
+        stage = self._stage(f"scores/{method}/seed-{seed}", inputs, build, **ways)
         return {name: SetScores(**values) for name, values in stage.result.items()}
 
     def dev(self, settings: FineTuning) -> DevSets:
@@ -244,9 +241,11 @@ class Stages:
         recording: Recording | None = None,
         until: Settling | None = None,
     ) -> Stage:
+        stage_name = f"{name}/seed-{plan.seed}"
+
         def build(folder: Path) -> dict[str, Any]:
             start = time.perf_counter()
-            self.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
+            self.say(f"{stage_name}: training, at most {plan.steps:,} steps")
             train = self._train(settings, selection)
             dev = self.dev(settings)
             followed = self._tracked(name, plan.seed, train) if is_tracked(settings) else None
@@ -285,7 +284,7 @@ class Stages:
         selected = "" if selection is None else selection.name
         idle = idle_in_training(settings, self.experiment.task)
         ways: dict[str, Any] = {"collective": True, "selected": selected, "idle": idle}
-        stage = self._stage(f"{name}/seed-{plan.seed}", inputs, build, **ways)
+        stage = self._stage(stage_name, inputs, build, **ways)
         if not stage.reused:
             sets, metric = self._dev(settings), self.experiment.metric
             for line in training_in_words(stage.result, plan, sets, metric):
@@ -345,6 +344,6 @@ class Stages:
             stop.stage, stop.finished = name, tuple(self._finished)
             raise
         self._finished.setdefault(name)
-        seconds = time.perf_counter() - start
-        self.say(f"{name}: " + ("done before" if stage.reused else f"done in {seconds:.0f} s"))
+        took = f"done in {time.perf_counter() - start:.0f} s"
+        self.say(f"{name}: " + ("done before" if stage.reused else took))
         return stage
