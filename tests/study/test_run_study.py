@@ -1,6 +1,8 @@
 """Whole studies on a tiny model: shared trainings, reuse, failures, what is written."""
 
+import contextlib
 import json
+import os
 import shutil
 
 import pytest
@@ -11,6 +13,7 @@ from ftft import run as run_experiment
 from ftft.config.load_study import load_study
 from ftft.errors import ConfigError, DataError, WorkspaceError
 from ftft.results.read import read_run
+from ftft.study.executors import ThisProcess
 from ftft.study.grid import Task, tasks
 from ftft.study.job import Outcome
 from ftft.study.plan import plan
@@ -213,7 +216,25 @@ class TestFailures:
         with held(again.folder), pytest.raises(WorkspaceError, match="another run is using"):
             again.run()
 
-    def test_a_cell_that_another_process_does(self, again):
+    def test_a_cell_that_a_killed_study_left_running_is_waited_for(self, again):
+        shutil.rmtree(again.folder / "tiny" / CELL)
+        lock = again.folder / ".locks/tiny" / CELL
+        with contextlib.ExitStack() as left_behind:
+            left_behind.enter_context(held(lock))
+            said = []
+
+            def say(line):
+                said.append(line)
+                if "waiting for process" in line:
+                    left_behind.close()
+
+            finished = again.run(engine=lambda opened, _: ThisProcess(opened, say))
+        assert finished.failures == {}
+        (waited,) = [line for line in said if "waiting for" in line]
+        assert f"tiny/{CELL} | waiting for process {os.getpid()} on" in waited
+
+    def test_it_is_not_waited_for_without_end(self, again, monkeypatch):
+        monkeypatch.setattr("ftft.study.job.ORPHAN_SECONDS", 0.3)
         shutil.rmtree(again.folder / "tiny" / CELL)
         lock = again.folder / ".locks/tiny" / CELL
         with held(lock):

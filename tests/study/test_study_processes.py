@@ -99,8 +99,8 @@ def test_a_stopped_study_goes_on(undone, expected, tmp_path, signum):
     if signum == signal.SIGINT:
         assert status == 130
         assert "interrupted: nothing that was finished is lost" in log.read_text()
-    # A study that was killed cannot tell its processes, which notice and let go of their locks.
-    wait_for(lambda: undone.run(*PART).failures == {})
+    # A study that was killed cannot stop its processes; they notice, and the next waits for them.
+    assert undone.run(*PART).failures == {}
     assert content(undone.folder / "study.json") == expected
 
 

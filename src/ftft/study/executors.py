@@ -57,7 +57,8 @@ class ThisProcess:
         """Nothing runs beside this process."""
 
     def _done(self, job: Job) -> Outcome:
-        return do(job, lambda: self._opened.stages(job.task, of(job, self._say)))
+        say = of(job, self._say)
+        return do(job, lambda: self._opened.stages(job.task, say), say)
 
 
 class Processes:

@@ -13,12 +13,14 @@ from typing import Self
 
 from ftft.config.schema import Experiment
 from ftft.errors import FtftError, WorkspaceError
-from ftft.experiment.stages import Stages
+from ftft.experiment.stages import Say, Stages
 from ftft.study.grid import Task
 from ftft.study.run_task import perform
 from ftft.workspace.lock import held
 
 LOCKS = ".locks"
+ORPHAN_SECONDS = 300.0
+"""How long to wait for a process that a killed study left behind; it writes a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,22 @@ class Outcome:
     seconds: float
 
 
-def do(job: Job, stages: Callable[[], Stages]) -> Outcome:
+def do(job: Job, stages: Callable[[], Stages], say: Say) -> Outcome:
     """Do a task; whatever goes wrong with it is its outcome.
 
     Args:
         job: What to do.
         stages: Gives the task's stages.
+        say: Receives a line about a wait for a process that a killed study left behind.
 
     Raises:
         Stopped: The process was asked to stop.
     """
     start, problem = time.perf_counter(), None
     try:
-        with held(_lock_folder(job)):
+        # Two studies cannot hold one folder, so whoever is at work on this task was left behind by
+        # a study that was killed: it writes a checkpoint and ends, from which this one resumes.
+        with held(_lock_folder(job), ORPHAN_SECONDS, lambda name: say(f"waiting for {name}")):
             perform(stages(), job.task)
     except FtftError as error:
         problem = str(error)

@@ -119,11 +119,14 @@ def main() -> int:
     def tell(**what: str | None) -> None:
         print(json.dumps(what), file=out, flush=True)
 
+    def say(line: str) -> None:
+        tell(say=line)
+
     job = Job.from_json(sys.stdin.readline())
     try:
         with stoppable():
             threading.Thread(target=_stop_when_alone, daemon=True).start()
-            outcome = do(job, lambda: _stages(job, lambda line: tell(say=line)))
+            outcome = do(job, lambda: _stages(job, say), say)
     except Stopped as stop:
         tell(problem=f"stopped; it {stop.saved or 'resumes from its last checkpoint'}")
         return 128 + stop.signum

@@ -7,29 +7,39 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from ftft.errors import WorkspaceError
 
 LOCK_NAME = ".lock"
+_POLL = 0.2
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(
+    folder: Path, seconds: float = 0.0, waiting: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold a run folder for this process; the system lets go of it when the process ends.
 
+    Args:
+        folder: The folder.
+        seconds: How long to wait where another process holds it.
+        waiting: Given the name of that process before the wait.
+
     Raises:
+        Stopped: This process was asked to stop while it waited.
         WorkspaceError: Another process holds the folder (the message names it), or its file
             system cannot lock files.
     """
     path = folder / LOCK_NAME
     # A soft lock would outlive a process that is killed, so there is none to fall back to.
     try:
-        lock = FileLock(path, blocking=False, fallback_to_soft=False).acquire()
+        lock = _acquired(FileLock(path, blocking=False, fallback_to_soft=False), seconds, waiting)
     except Timeout:
         raise WorkspaceError(
             f"{folder}: another run is using this folder ({_name_in(path)}); wait for it, stop it, "
@@ -46,6 +56,22 @@ def held(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.write_text(_name_of_this_process(), encoding="utf-8")
         yield
+
+
+def _acquired(
+    lock: FileLock, seconds: float, waiting: Callable[[str], None] | None
+) -> AcquireReturnProxy:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return lock.acquire()
+        except Timeout:
+            if time.monotonic() >= end:
+                raise
+        if waiting is not None:
+            waiting(_name_in(Path(lock.lock_file)))
+            waiting = None
+        time.sleep(_POLL)
 
 
 def _name_in(path: Path) -> str:
