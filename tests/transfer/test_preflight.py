@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ftft.cartography import DataMap
+from ftft.config.drawing import Selection
 from ftft.dynamics import TrainingDynamics
 from ftft.errors import DynamicsError
 from ftft.selection import select
@@ -125,7 +127,7 @@ def test_so_can_the_development_score(dev, verdict):
     assert preflight(replace(FINE, train_accuracy=0.78), dev).verdict == verdict
 
 
-def test_training_examples_known_by_heart_are_doubtful():
+def test_memorised_training_examples_are_doubtful():
     known = preflight(FINE, DevScore(0.84, 0.5))
     assert known.verdict == "doubtful"
     assert known.reasons == (
@@ -138,11 +140,19 @@ def test_training_examples_known_by_heart_are_doubtful():
     assert preflight(FINE, DevScore(0.86, 0.5)).verdict == "good"
 
 
-def test_the_worst_counts_and_is_told_first():
+def test_the_worst_comes_first():
     found = preflight(replace(FINE, steady=0.5, easy=0.0), DevScore(0.9, 0.5))
     assert found.verdict == "bad"
     assert "easy" in found.reasons[0]
     assert "last recording point" in found.reasons[1]
+
+
+def test_what_is_never_learnt_can_be_left_out():
+    """Where the ambiguous were not learnt, the advice names the selection that leaves them out."""
+    (advice,) = preflight(replace(FINE, ambiguous_unlearnt=0.25)).advice
+    named = dict(one.split("=") for one in re.findall(r"selection\.(\w+=[\w.-]+)", advice))
+    assert named == {"strategy": "late-learnt", "random_share": "0.3"}
+    Selection.model_validate(named)
 
 
 def test_no_advice_is_given_twice():
