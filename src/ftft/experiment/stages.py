@@ -31,8 +31,8 @@ from ftft.training.loggers import Tracked
 from ftft.training.models import model_fingerprint
 from ftft.training.scoring import score_sets
 from ftft.transfer.early_stopping import Settling
-from ftft.transfer.preflight import preflight
-from ftft.transfer.preflight import signals as preflight_signals
+from ftft.transfer.preflight import preflight, signals_of
+from ftft.transfer.stability import FollowedMap
 from ftft.utils import signals
 from ftft.utils.environment import environment
 from ftft.utils.signals import Stopped
@@ -70,14 +70,12 @@ class Stages:
 
     def reference(self, seed: int) -> Stage:
         """Fine-tune the reference on the whole training set, recording its dynamics."""
-        settings, drawn = self.experiment.reference, self.experiment.map
+        settings, drawn, until = self.experiment.reference, self.experiment.map, None
         plan = reference_plan(settings, len(self.data.train), seed=seed)
-        until = None
         if settings.stop == "stable":
             until = Settling(settings.stable_share, drawn.region_fraction, drawn.burn_in)
-        return self._finetune(
-            "reference", settings, plan, recording=settings.recording, until=until
-        )
+        ways: dict[str, Any] = {"recording": settings.recording, "until": until}
+        return self._finetune("reference", settings, plan, **ways)
 
     def datamap(self, name: str, trained: Stage, seed: int) -> Stage:
         """Draw the data map from a training's dynamics."""
@@ -85,10 +83,11 @@ class Stages:
 
         def build(folder: Path) -> dict[str, Any]:
             dynamics = read_dynamics(trained.folder / "dynamics")
-            datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
+            built = FollowedMap(settings.burn_in).update(dynamics)
+            datamap = DataMap.from_builder(built, **settings.model_dump(exclude={"burn_in"}))
             datamap.write(folder / "map.parquet")
             found = preflight(
-                preflight_signals(dynamics, settings.region_fraction, settings.burn_in),
+                signals_of(built, settings.region_fraction),
                 dev_score(trained.result, self.data.dev),
             )
             return {
@@ -126,7 +125,8 @@ class Stages:
             selection = select(drawn, **settings, groups=groups, trajectories=losses, seed=seed)
             return write_selection(selection, folder)
 
-        inputs = self._selected_from(settings, seed) | {"map": datamap.digest}
+        made_from = {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
+        inputs = made_from | {"map": datamap.digest}
         upstream = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
         idle = idle_in_selection(settings["strategy"])
         return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=upstream, idle=idle)
@@ -147,11 +147,8 @@ class Stages:
             selection = select(unmeasured, **settings, groups=groups, seed=seed)
             return write_selection(selection, folder)
 
-        inputs, idle = self._selected_from(settings, seed), idle_in_selection(RANDOM)
-        return self._stage(f"{name}/seed-{seed}", inputs, build, idle=idle)
-
-    def _selected_from(self, settings: dict[str, Any], seed: int) -> dict[str, Any]:
-        return {"selection": settings, "seed": seed, "data": self.data.train.fingerprint}
+        inputs = {"selection": settings, "seed": seed, "data": train.fingerprint}
+        return self._stage(f"{name}/seed-{seed}", inputs, build, idle=idle_in_selection(RANDOM))
 
     def main(
         self, name: str, selection: Stage, seed: int, budget: float, patience: int | None
@@ -205,10 +202,8 @@ class Stages:
         settings = self.experiment.main
 
         def build(folder: Path) -> dict[str, Any]:
-            encoded = {
-                name: self.encodings.encoded(settings, dataset, self.say)
-                for name, dataset in tests.items()
-            }
+            given = tests.items()
+            encoded = {name: self.encodings.encoded(settings, one, self.say) for name, one in given}
             scores = score_sets(trained.folder / "model", settings, encoded)
             return {name: asdict(score) for name, score in scores.items()}
 
@@ -249,7 +244,10 @@ class Stages:
             self.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
             train = self._train(settings, selection)
             dev = self.dev(settings)
-            followed = self._tracked(name, plan.seed, train) if is_tracked(settings) else None
+            # Both look at the same pass over what is recorded.
+            recorded, followed = FollowedMap(self.experiment.map.burn_in), None
+            if is_tracked(settings):
+                followed = self._tracked(name, plan.seed, train, recorded)
             prepared = time.perf_counter() - start
             tuned = finetune(
                 settings,
@@ -259,7 +257,7 @@ class Stages:
                 self.encodings.tokenizer(settings),
                 folder,
                 recording=recording,
-                settled=None if until is None else until.is_reached,
+                settled=until and (lambda found: until.is_reached(recorded.update(found))),
                 tracked=followed,
                 say=self.say,
             )
@@ -313,11 +311,12 @@ class Stages:
         selection.check()
         return every.take(Selection.read(selection.folder / "selection.parquet").example_ids)
 
-    def _tracked(self, name: str, seed: int, train: EncodedDataset) -> Tracked:
+    def _tracked(
+        self, name: str, seed: int, train: EncodedDataset, recorded: FollowedMap
+    ) -> Tracked:
         flops, folder, examples = self.erm_flops(seed), self.workspace.folder, len(self.data.train)
-        return tracked(
-            self.experiment, folder, name, seed, train.labelled, examples, flops, self.stage_paths
-        )
+        given = (train.labelled, examples, flops, self.stage_paths, recorded)
+        return tracked(self.experiment, folder, name, seed, *given)
 
     def _stage(
         self,
