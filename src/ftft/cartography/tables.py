@@ -20,6 +20,8 @@ from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import atomic_path
 from ftft.utils.below import files_below, one_of
 
+MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
+
 _KEY = b"ftft"
 # What Arrow and JSON raise for a damaged file depends on where the damage is.
 _READ_ERRORS = (

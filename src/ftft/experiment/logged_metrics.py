@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import numpy as np
 
 from ftft.cartography.datamap import REGIONS, DataMap
 from ftft.config.methods import METHODS
-from ftft.config.schema import Experiment, Map
+from ftft.config.schema import Map
 from ftft.data.dataset import LabelledDataset
+from ftft.evaluation.training import Training
+from ftft.experiment.stages import Stages
 from ftft.training.loggers import Tracked
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD, preflight, signals_of
 from ftft.transfer.stability import FollowedMap
@@ -30,37 +31,26 @@ _SELECTING = ("given", *(method.stages["main"] for method in METHODS.values() if
 
 
 def tracked(
-    experiment: Experiment,
-    run_folder: Path,
-    name: str,
-    seed: int,
-    train: LabelledDataset,
-    examples: int,
-    erm_flops: float,
-    stage_paths: Mapping[str, str],
-    recorded: FollowedMap,
+    stages: Stages, name: str, seed: int, train: LabelledDataset, recorded: FollowedMap
 ) -> Tracked:
     """How one training is followed, and what is known before it.
 
     Args:
-        experiment: The experiment.
-        run_folder: The run folder.
+        stages: The experiment.
         name: The training, such as ``main``.
         seed: Its seed.
         train: What it trains on.
-        examples: Size of the full training set.
-        erm_flops: What ERM costs with this seed.
-        stage_paths: Where trainings are below the run folder, as far as it is not their names.
         recorded: Takes in what is recorded meanwhile.
     """
-    paid = _PAID_BEFORE.get(name)
+    experiment, folder, paid = stages.experiment, stages.workspace.folder, _PAID_BEFORE.get(name)
+    selects, examples = name in _SELECTING, len(stages.data.train)
     return Tracked(
-        name=_stage(name, seed, stage_paths),
+        name=_stage(stages, name, seed),
         project=experiment.name,
-        logs=run_folder / LOGS,
-        known=selection_figures(train, examples) if name in _SELECTING else {},
-        spent_flops=0.0 if paid is None else _flops_of(run_folder, _stage(paid, seed, stage_paths)),
-        erm_flops=erm_flops,
+        logs=folder / LOGS,
+        known=selection_figures(train, examples) if selects else {},
+        spent_flops=0.0 if paid is None else _flops_of(folder, _stage(stages, paid, seed)),
+        erm_flops=stages.erm_flops(seed),
         of_dynamics=lambda dynamics: dynamics_figures(recorded.update(dynamics), experiment.map),
     )
 
@@ -121,8 +111,8 @@ def dynamics_figures(recorded: FollowedMap, settings: Map) -> dict[str, float]:
     return figures | {"preflight/verdict": float(verdict)}
 
 
-def _stage(name: str, seed: int, stage_paths: Mapping[str, str]) -> str:
-    return f"{stage_paths.get(name, name)}/seed-{seed}"
+def _stage(stages: Stages, name: str, seed: int) -> str:
+    return f"{stages.stage_paths.get(name, name)}/seed-{seed}"
 
 
 def _flops_of(run_folder: Path, stage: str) -> float:
@@ -130,5 +120,4 @@ def _flops_of(run_folder: Path, stage: str) -> float:
     record = read_record(run_folder / stage, stage)
     if record is None or record["status"] != "finished":
         return 0.0
-    cost = record["result"]["cost"]
-    return float(cost["training"]["flops"] + cost["evaluation"]["flops"])
+    return Training.from_dict(record["result"]).cost.total.flops
