@@ -46,6 +46,7 @@ class Stages:
         encodings: The data as the models' tokenizers see them.
         stage_paths: Where a kind of stage is below the run folder, as far as it is not its name;
             for studies, which have many stages of a kind.
+        ends_said: Whether a line says that a stage is done; a study says it of whole tasks.
     """
 
     experiment: Experiment
@@ -54,6 +55,7 @@ class Stages:
     say: Say
     stage_paths: Mapping[str, str] = field(default_factory=dict)
     encodings: Encodings = field(default_factory=Encodings)
+    ends_said: bool = True
     _finished: dict[str, None] = field(default_factory=dict)
     _erm_flops: dict[int, float] = field(default_factory=dict)
 
@@ -97,8 +99,9 @@ class Stages:
             stop.stage, stop.finished = name, tuple(self._finished)
             raise
         self._finished.setdefault(name)
-        seconds = time.perf_counter() - start
-        self.say(f"{name}: " + ("done before" if stage.reused else f"done in {seconds:.0f} s"))
+        if self.ends_said:
+            how = "before" if stage.reused else f"in {time.perf_counter() - start:.0f} s"
+            self.say(f"{name}: done {how}")
         return stage.read_as(read)
 
     def train_set(self, settings: FineTuning, selection: Stage[Any] | None) -> EncodedDataset:
