@@ -23,6 +23,7 @@ from ftft.demo.prepare import FLIPPED, SHORTCUT
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics
 from ftft.experiment.pipeline import opened
+from ftft.experiment.trainings import train_reference
 from ftft.selection.strategies import select
 
 EXPERIMENT = """\
@@ -52,7 +53,7 @@ def recorded(
     changes = [f"reference.layers={layers}", f"reference.epochs={epochs}", f"seeds=[{seed}]"]
     experiment = load_experiment(place / "experiment.yaml", changes)
     with opened(experiment, str(place / f"{layers}-layers-{epochs}-epochs")) as stages:
-        dynamics = read_dynamics(stages.reference(seed).folder / "dynamics")
+        dynamics = read_dynamics(train_reference(stages, seed).folder / "dynamics")
     return dynamics, {row.id: row for row in data.train}
 
 

@@ -28,6 +28,7 @@ from ftft.results.run import RunResult
 from ftft.transfer import DevScore, Preflight, Signals, preflight, selections_by_point, signals
 from ftft.transfer.agreement import overlap_of, spearman
 from ftft.transfer.early_stopping import Settling
+from ftft.transfer.stability import FollowedMap
 
 SIGNALS = (
     *("train_accuracy", "easy", "ambiguous_and_hard", "ambiguous_confidence", "ambiguous_unlearnt"),
@@ -232,7 +233,14 @@ def settling(rungs: list[Rung]) -> None:
             rule = Settling(share, rung.signals.fraction, 0)
             epochs = rung.dynamics.epochs
             parts_of = [replace(rung.dynamics, epochs=epochs[:end]) for end in range(3, points)]
-            stop = next((place for place, one in enumerate(parts_of) if rule.is_reached(one)), None)
+            stop = next(
+                (
+                    place
+                    for place, one in enumerate(parts_of)
+                    if rule.is_reached(FollowedMap(0).update(one))
+                ),
+                None,
+            )
             chosen = selections_by_point(rung.dynamics)
             at = len(chosen) - 1 if stop is None else stop + 1
             parts.append((at + 2) / points)

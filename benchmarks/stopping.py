@@ -27,8 +27,9 @@ from ftft.config.schema import Experiment
 from ftft.dynamics import TrainingDynamics, read_dynamics
 from ftft.errors import FtftError
 from ftft.evaluation.metrics import SetScores
-from ftft.evaluation.training import Training
+from ftft.experiment.scoring import score_tests
 from ftft.experiment.stages import Stages
+from ftft.experiment.trainings import train_main_on
 from ftft.results.intervals import paired
 from ftft.results.read import read_run
 from ftft.selection.names import CLUSTERS
@@ -109,12 +110,12 @@ def compare(opened: OpenStudy, task: Task, done: Done, points: int) -> Pair | No
         stage_paths={given: task.stage_paths[kind] for given, kind in kinds.items()},
     )
     with stages.workspace.locked():
-        trained = stages.main_on(selection, task.seed)
-        scores = stages.score_tests("given", trained, task.seed)
+        trained = train_main_on(stages, selection, task.seed)
+        scores = score_tests(stages, "given", trained, task.seed)
     run, part = done.run, points / len(dynamics.epochs)
     assert run is not None
     assert run.reference is not None, "a cell on a selection has one"
-    main = Training.from_dict(trained.result)
+    main = trained.result
     reference, erm = run.reference.cost.total.flops, erm_flops(reading, task)
     return Pair(
         stopped=ood(stages, scores),

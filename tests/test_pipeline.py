@@ -17,7 +17,10 @@ from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.config.methods import BASELINES, METHODS
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
+from ftft.experiment.maps import draw_map
 from ftft.experiment.pipeline import check, dm, opened
+from ftft.experiment.selections import select_at_random, select_examples
+from ftft.experiment.trainings import train_erm, train_reference
 from ftft.report.html import write_report
 from ftft.results.read import read_run
 from ftft.training.trainer import FineTuner
@@ -300,7 +303,7 @@ class TestFolder:
             *("example_id", "label", "confidence", "variability", "correctness", "forgetting"),
             "region",
         ]
-        assert set(table.column_names[7:]) == {"aum", "mean_loss", "el2n"}
+        assert set(table.column_names[7:]) == {"aum", "mean_loss", "el2n", "learnt"}
         assert sorted(table["example_id"].to_pylist()) == sorted(f"t{i}" for i in range(64))
         assert set(table["label"].to_pylist()) == {"neg", "pos"}
         assert table["region"].to_pylist().count("ambiguous") == 21
@@ -393,19 +396,19 @@ class TestReuse:
         for share, done in ((0.3, True), (0.3, False), (0.6, True)):
             experiment = load_experiment(whole.file, [*EVERYTHING, mixed[0], f"{mixed[1]}{share}"])
             with opened(experiment, str(copied), lambda line: None) as stages:
-                reference = stages.reference(0)
-                datamap = stages.datamap("map", reference, 0)
-                selection = stages.select("selection", datamap, reference, 0)
-                assert stages.select_at_random("random-selection", 0).reused
+                reference = train_reference(stages, 0)
+                datamap = draw_map(stages, "map", reference, 0)
+                selection = select_examples(stages, "selection", datamap, reference, 0)
+                assert select_at_random(stages, "random-selection", 0).reused
             assert selection.reused is not done
 
     def test_a_changed_map_is_drawn_and_selected_from_again(self, whole, copied):
         experiment = load_experiment(whole.file, [*EVERYTHING, "map.burn_in=1"])
         with opened(experiment, str(copied), lambda line: None) as stages:
-            reference = stages.reference(0)
-            datamap = stages.datamap("map", reference, 0)
-            selection = stages.select("selection", datamap, reference, 0)
-            chosen = stages.select_at_random("random-selection", 0)
+            reference = train_reference(stages, 0)
+            datamap = draw_map(stages, "map", reference, 0)
+            selection = select_examples(stages, "selection", datamap, reference, 0)
+            chosen = select_at_random(stages, "random-selection", 0)
         assert reference.reused
         assert not datamap.reused
         assert not selection.reused
@@ -416,8 +419,8 @@ class TestReuse:
         changes = ["main.budget=0.5", "main.patience=null", "dm.budget=0.5", "seeds=[0, 1, 2]"]
         experiment = load_experiment(whole.file, [*EVERYTHING, *changes])
         with opened(experiment, str(copied), lambda line: None) as stages:
-            assert stages.erm(0).reused
-            assert stages.erm(0, stop_early=True).reused
+            assert train_erm(stages, 0).reused
+            assert train_erm(stages, 0, stop_early=True).reused
 
     def test_the_main_model_s_patience_is_no_matter_to_dm(self, whole, copied):
         changes = ["main.patience=1", "main.budget=0.5"]
@@ -739,9 +742,11 @@ def test_a_selection_balanced_over_a_slice(tmp_path, make_experiment):
     balanced = ("selection.balance_by=origin", "selection.fraction=0.25", train)
     experiment = load_experiment(file, balanced)
     with opened(experiment, str(tmp_path / "run"), lambda _: None, ()) as stages:
-        trained = stages.reference(0)
-        chosen = stages.select("selection", stages.datamap("map", trained, 0), trained, 0)
-        drawn = stages.select_at_random("random-selection", 0)
+        trained = train_reference(stages, 0)
+        chosen = select_examples(
+            stages, "selection", draw_map(stages, "map", trained, 0), trained, 0
+        )
+        drawn = select_at_random(stages, "random-selection", 0)
     for stage in (chosen, drawn):
         found = pq.read_table(stage.folder / "selection.parquet")["example_id"].to_pylist()
         assert len(found) == 16

@@ -14,6 +14,7 @@ from ftft.config.load import load_experiment
 from ftft.demo.generate import generate_demo, write_demo
 from ftft.dynamics.store import read_dynamics
 from ftft.experiment.pipeline import opened
+from ftft.experiment.trainings import train_reference
 from ftft.selection.strategies import select
 
 EXPERIMENT = """\
@@ -38,7 +39,7 @@ def recorded(tmp_path_factory):
     write_demo(folder, data)
     (folder / "experiment.yaml").write_text(EXPERIMENT)
     with opened(load_experiment(folder / "experiment.yaml"), str(folder / "run"), print) as stages:
-        dynamics = read_dynamics(stages.reference(2).folder / "dynamics")
+        dynamics = read_dynamics(train_reference(stages, 2).folder / "dynamics")
     return dynamics, {row.id: (row.counterexample, row.flipped) for row in data.train}
 
 

@@ -379,7 +379,7 @@ class TestTheUnexpected:
         def interrupted(*args, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("ftft.experiment.stages.finetune", interrupted)
+        monkeypatch.setattr("ftft.experiment.trainings.finetune", interrupted)
         outcome = ftft("run", "experiment.yaml")
         assert outcome.code == 130
         assert "interrupted: nothing that was finished is lost" in outcome.err

@@ -20,7 +20,7 @@ def judged(monkeypatch):
 
     def tell_map(stages, datamap):
         layers = stages.experiment.reference.layers
-        datamap.result["preflight"]["verdict"] = verdicts[layers]
+        datamap.result.preflight["verdict"] = verdicts[layers]
 
     monkeypatch.setattr(ftft.experiment.choose, "opened", opened)
     monkeypatch.setattr(ftft.experiment.choose, "tell_map", tell_map)

@@ -16,7 +16,7 @@ def failing(ftft, experiment_file, monkeypatch):
         def fail(*args, **options):
             raise error
 
-        monkeypatch.setattr("ftft.experiment.stages.finetune", fail)
+        monkeypatch.setattr("ftft.experiment.trainings.finetune", fail)
         return ftft("run", "experiment.yaml", *arguments)
 
     return run

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import ftft.experiment.stages
+import ftft.experiment.trainings
 import ftft.training.erm_cost
 import ftft.training.finetune
 from ftft.config.load_study import load_study
@@ -45,20 +45,20 @@ class Runner:
     ) -> Finished:
         self.trained, self.said, self.progress = [], [], []
         study = load_study(self.file, overrides)
-        real = ftft.experiment.stages.finetune
+        real = ftft.experiment.trainings.finetune
 
         def counted(settings: Any, plan: Any, *rest: Any, **more: Any) -> Any:
             _, kind, *_ = rest[-1].relative_to(self.folder).parts  # of its folder
             self.trained.append(f"{kind}, seed {plan.seed}")
             return real(settings, plan, *rest, **more)
 
-        ftft.experiment.stages.finetune = counted
+        ftft.experiment.trainings.finetune = counted
         try:
             finished = run_study(
                 study, self.folder, engine, self.said.append, self.progress.append, force
             )
         finally:
-            ftft.experiment.stages.finetune = real
+            ftft.experiment.trainings.finetune = real
         summary = read_summary(self.folder, study)
         failed = {task.id: problem for task, problem in finished.failures.items()}
         write_summary(summary, study.name, finished.total, failed)

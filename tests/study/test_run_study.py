@@ -107,6 +107,10 @@ class TestDone:
         assert all(one.seconds_left > 0 for one in progress[1:-1])
         assert progress[-1].seconds_left == 0
 
+    def test_stages_leave_it_to_progress_that_a_task_is_done(self, grid):
+        assert any(": training, at most " in line for line in grid[0].said)
+        assert not any(": done " in line for line in grid[0].said)
+
     def test_tests_are_scored_by_no_reference(self, grid):
         assert {path.name for path in (grid[0].folder / "tiny/scores").iterdir()} == {"erm", "ftft"}
 

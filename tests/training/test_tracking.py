@@ -18,6 +18,7 @@ from ftft.experiment.logged_metrics import dynamics_figures, selection_figures
 from ftft.training.arguments import decisive, training_arguments
 from ftft.training.logger_checks import is_tracked
 from ftft.training.loggers import Tracked, name_run, tracking
+from ftft.transfer.stability import FollowedMap
 from killing import KilledError, Killer
 from tiny_task import plan, reviews, same_weights
 
@@ -44,6 +45,10 @@ def files_in_the_order_they_were_made(monkeypatch):
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(1000))
 
 
+def figures_of(dynamics, settings):
+    return dynamics_figures(FollowedMap(settings.burn_in).update(dynamics), settings)
+
+
 @pytest.fixture
 def followed(tune, settings, tmp_path):
     """Fine-tune with TensorBoard; what it logged is in ``logs/NAME``."""
@@ -53,7 +58,7 @@ def followed(tune, settings, tmp_path):
             "name": to,
             "project": "tiny",
             "logs": tmp_path / "logs",
-            "of_dynamics": lambda dynamics: dynamics_figures(dynamics, Map()),
+            "of_dynamics": lambda dynamics: figures_of(dynamics, Map()),
         }
         return tune(
             to,
@@ -141,16 +146,16 @@ class TestTensorBoard:
 class TestFigures:
     def test_one_recording_point_is_no_map_yet(self):
         one = TrainingDynamics.from_arrays([[[1.0, 0.0], [0.0, 1.0]]], [0, 0])
-        figures = dynamics_figures(one, Map())
+        figures = figures_of(one, Map())
         assert figures["dynamics/last_accuracy"] == 0.5
         assert not any(name.startswith(("preflight", "dynamics/conf")) for name in figures)
-        assert dynamics_figures(TrainingDynamics.from_arrays([one.logits()[0]] * 2, [0, 0]), Map())[
+        assert figures_of(TrainingDynamics.from_arrays([one.logits()[0]] * 2, [0, 0]), Map())[
             "dynamics/variability"
         ] == pytest.approx(0)
 
     def test_burn_in_holds_here_too(self):
         two = TrainingDynamics.from_arrays([[[1.0, 0.0], [0.0, 1.0]]] * 2, [0, 0])
-        assert "dynamics/confidence" not in dynamics_figures(two, Map(burn_in=1))
+        assert "dynamics/confidence" not in figures_of(two, Map(burn_in=1))
 
     def test_a_selection_has_a_size_and_a_share_of_each_label(self):
         train = reviews("train", 20)

@@ -7,6 +7,7 @@ import numpy as np
 from ftft.dynamics import TrainingDynamics
 from ftft.transfer import preflight, signals, stability
 from ftft.transfer.early_stopping import Settling
+from ftft.transfer.stability import FollowedMap
 
 LABELS = np.arange(200) % 2
 
@@ -26,16 +27,16 @@ def test_the_share_asked_for_decides():
     given = dynamics()
     steady = stability(given, burn_in=0)[-1]
     assert preflight(signals(given, burn_in=0)).verdict == "good"
-    assert Settling(steady, 0.33, 0).is_reached(given)
-    assert not Settling(min(1.0, steady + 0.01), 0.33, 0).is_reached(given)
+    assert Settling(steady, 0.33, 0).is_reached(FollowedMap(0).update(given))
+    assert not Settling(min(1.0, steady + 0.01), 0.33, 0).is_reached(FollowedMap(0).update(given))
 
 
 def test_three_points_are_the_least():
-    assert not Settling(0.01, 0.33, 0).is_reached(dynamics(2))
-    assert not Settling(0.01, 0.33, 3).is_reached(dynamics(5))
+    assert not Settling(0.01, 0.33, 0).is_reached(FollowedMap(0).update(dynamics(2)))
+    assert not Settling(0.01, 0.33, 3).is_reached(FollowedMap(3).update(dynamics(5)))
 
 
 def test_a_reference_that_has_learnt_nothing_goes_on():
     given = dynamics(learnt=False)
     assert stability(given, burn_in=0)[-1] > 0.1
-    assert not Settling(0.1, 0.33, 0).is_reached(given)
+    assert not Settling(0.1, 0.33, 0).is_reached(FollowedMap(0).update(given))

@@ -9,6 +9,8 @@ epochs, the rise is most of what was recorded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -30,13 +32,18 @@ LEARNT = 0.1
 """Least rise above chance, as a share of what is possible, that counts as having learnt at all."""
 
 
-def points_left_out(dynamics: TrainingDynamics, burn_in: BurnIn) -> int:
+Mean: TypeAlias = Callable[[int], float]
+"""Gives the mean probability of the right answer at a recording point."""
+
+
+def points_left_out(dynamics: TrainingDynamics, burn_in: BurnIn, mean: Mean | None = None) -> int:
     """How many of the first complete recording points a map leaves out.
 
     Args:
         dynamics: What was recorded.
         burn_in: A number of points, or ``auto``: those of the :func:`transient`, but never so many
             that fewer than the two are left that variability needs.
+        mean: Gives a point's mean probability, where it is known; None: the point is read.
 
     Returns:
         A number of points, at least 0.
@@ -47,10 +54,10 @@ def points_left_out(dynamics: TrainingDynamics, burn_in: BurnIn) -> int:
     """
     if burn_in != AUTO:
         return checked_count("burn_in", burn_in, "an integer of at least 0, or auto")
-    return max(0, min(transient(dynamics), len(dynamics.epochs) - 2))
+    return max(0, min(transient(dynamics, mean), len(dynamics.epochs) - 2))
 
 
-def transient(dynamics: TrainingDynamics) -> int:
+def transient(dynamics: TrainingDynamics, mean: Mean | None = None) -> int:
     """How many of the first complete recording points lie in the transient.
 
     With ``m[e]`` the mean probability of the right answer at point ``e`` and ``c`` that of a model
@@ -60,6 +67,7 @@ def transient(dynamics: TrainingDynamics) -> int:
 
     Args:
         dynamics: What was recorded.
+        mean: As for :func:`points_left_out`.
 
     Returns:
         A number of points, from 0 to one less than there are: the last point is never in it.
@@ -69,12 +77,13 @@ def transient(dynamics: TrainingDynamics) -> int:
     """
     if not dynamics.epochs:
         return 0
+    mean = mean or partial(mean_probability, dynamics)
     chance = dynamics.chance
-    last = mean_probability(dynamics, dynamics.epochs[-1]) - chance
+    last = mean(dynamics.epochs[-1]) - chance
     if last < LEARNT * (1 - chance):
         return 0
     for position, epoch in enumerate(dynamics.epochs[:-1]):
-        if mean_probability(dynamics, epoch) - chance >= SETTLED * last:
+        if mean(epoch) - chance >= SETTLED * last:
             return position
     return len(dynamics.epochs) - 1
 
@@ -99,8 +108,7 @@ def mean_probability(dynamics: TrainingDynamics, epoch: int) -> float:
     Raises:
         DynamicsError: The point cannot be read.
     """
-    values = dynamics.point_values(epoch)
-    return float(values.probability[values.present].mean())
+    return dynamics.point_values(epoch).mean_probability
 
 
 def epochs_used(dynamics: TrainingDynamics, burn_in: BurnIn, least: int) -> tuple[int, ...]:
@@ -115,9 +123,23 @@ def epochs_used(dynamics: TrainingDynamics, burn_in: BurnIn, least: int) -> tupl
         DynamicsError: Fewer are left, or ``burn_in`` is neither a number of points nor ``auto``.
     """
     left_out = points_left_out(dynamics, burn_in)
-    used = dynamics.epochs[left_out:]
-    if len(used) >= least:
-        return used
+    check_enough(dynamics, left_out, least)
+    return dynamics.epochs[left_out:]
+
+
+def check_enough(dynamics: TrainingDynamics, left_out: int, least: int) -> None:
+    """Check that enough complete recording points are left after burn-in.
+
+    Args:
+        dynamics: What was recorded.
+        left_out: How many of the first complete points are left out.
+        least: How many must be left.
+
+    Raises:
+        DynamicsError: Fewer are left.
+    """
+    if len(dynamics.epochs) - left_out >= least:
+        return
     incomplete = ""
     if dynamics.incomplete:
         counts = ", ".join(f"{e} ({counted(n, 'example')})" for e, n in dynamics.incomplete.items())

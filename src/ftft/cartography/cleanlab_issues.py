@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ftft.cartography.datamap import label_names
 from ftft.cartography.label_errors import label_quality_probabilities
 from ftft.cartography.ranking import top
+from ftft.cartography.tables import label_names
 from ftft.dynamics.container import TrainingDynamics
 from ftft.errors import DynamicsError, reason
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ftft.cartography.builder import MapBuilder
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.inline import svg_map
 from ftft.cartography.ranking import top_set
-from ftft.cartography.statistics import Values, statistics
-from ftft.cartography.tables import read_table, write_table
+from ftft.cartography.statistics import Values, statistics_of
+from ftft.cartography.tables import codes_of, label_names, read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import check_unique
 from ftft.dynamics.values import Labels
@@ -165,15 +165,27 @@ class DataMap:
         """
         given = "what ftft.read_dynamics(FOLDER) or DynamicsRecorder.read() returns"
         expect(dynamics, TrainingDynamics, "DataMap.from_dynamics", given, DynamicsError)
-        checked_fraction(region_fraction, "region_fraction")
         if first_epochs is not None:
             dynamics = dynamics.first_epochs(first_epochs)
         try:
-            result = statistics(dynamics, burn_in=burn_in, ddof=ddof)
+            built = MapBuilder(burn_in).update(dynamics)
+            return cls.from_builder(built, ddof=ddof, region_fraction=region_fraction)
         except DynamicsError as error:
             if first_epochs is None:
                 raise
             raise DynamicsError(f"With first_epochs {first_epochs:g}: {error}") from error
+
+    @classmethod
+    def from_builder(
+        cls, built: MapBuilder, *, ddof: int = 0, region_fraction: float = 0.33
+    ) -> DataMap:
+        """The map of the recording points that a builder has taken in; as `from_dynamics`.
+
+        Raises:
+            DynamicsError: too few recording points, or a setting out of range.
+        """
+        checked_fraction(region_fraction, "region_fraction")
+        dynamics, result = built.dynamics, statistics_of(built, ddof)
         ids, labels = dynamics.example_ids, dynamics.labels
         columns = {name: getattr(result, name) for name in _STATISTICS}
         kept = result.points >= 2
@@ -281,10 +293,10 @@ class DataMap:
             check_unique(ids, str(path))
             return cls(
                 example_ids=ids,
-                labels=_codes(class_names or ("all",), table, "label").astype(np.int64),
+                labels=codes_of(class_names or ("all",), table, "label").astype(np.int64),
                 class_names=class_names,
                 **{name: table.column(name).to_numpy() for name in _STATISTICS},
-                region_code=_codes(REGIONS, table, "region").astype(np.int8),
+                region_code=codes_of(REGIONS, table, "region").astype(np.int8),
                 epochs=tuple(settings["epochs"]),
                 burn_in=int(settings["burn_in"]),
                 ddof=int(settings["ddof"]),
@@ -331,19 +343,3 @@ def region_codes(
     count = round(region_fraction * len(ids))
     codes[top_set(variability, ids, count, largest=True)] = REGIONS.index(AMBIGUOUS)
     return codes
-
-
-def label_names(names: tuple[str, ...], codes: npt.NDArray[Any]) -> pa.StringArray:
-    """Names of codes as an Arrow string array."""
-    indices = pa.array(codes.astype(np.int32))
-    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
-
-
-def _codes(names: tuple[str, ...], table: pa.Table, column: str) -> npt.NDArray[Any]:
-    values = table.column(column).combine_chunks()
-    codes = pc.index_in(values, value_set=pa.array(names, pa.string()))
-    if codes.null_count:
-        unknown = values.filter(codes.is_null())[0].as_py()
-        raise ValueError(f"the {column} {unknown!r} is not one of {list(names)}")
-    result: npt.NDArray[Any] = codes.to_numpy()
-    return result

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ftft.cartography.burn_in import epochs_used
-from ftft.cartography.datamap import DataMap, label_names
+from ftft.cartography.datamap import DataMap
 from ftft.cartography.ranking import top
+from ftft.cartography.tables import label_names
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.values import softmax
 from ftft.errors import DynamicsError

@@ -15,14 +15,15 @@ z[e] the logits at point e, each example gets
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ftft.cartography.burn_in import AUTO, BurnIn, checked_count, epochs_used
+from ftft.cartography.builder import MapBuilder
+from ftft.cartography.burn_in import AUTO, BurnIn, check_enough, checked_count
 from ftft.dynamics.container import TrainingDynamics
-from ftft.dynamics.values import Floats, PointValues
+from ftft.dynamics.values import Floats
 from ftft.errors import DynamicsError
 
 Values: TypeAlias = npt.NDArray[np.float32]
@@ -78,57 +79,35 @@ def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0
         DynamicsError: fewer than two recording points are left, the settings are out of
             range, or a point cannot be read.
     """
+    return statistics_of(MapBuilder(burn_in).update(dynamics), ddof)
+
+
+def statistics_of(built: MapBuilder, ddof: int = 0) -> Statistics:
+    """The statistics of the recording points that a builder has taken in.
+
+    Args:
+        built: The builder.
+        ddof: As for :func:`statistics`.
+
+    Raises:
+        DynamicsError: It has fewer than two points, or ``ddof`` is out of range.
+    """
     if checked_count("ddof", ddof) > 1:
         raise DynamicsError(f"ddof is {ddof}; it must be 0 or 1.")
-    epochs = epochs_used(dynamics, burn_in, least=2)
-    sums = _Sums(len(dynamics))
-    for epoch in epochs:
-        sums.add(dynamics.point_values(epoch))
-    points: Floats = np.where(sums.points < 2, np.nan, sums.points)
+    check_enough(built.dynamics, built.left_out, least=2)
+    sums, spread = built.sums, built.sums.probability
+    points: Floats = np.where(spread.points < 2, np.nan, spread.points)
     return Statistics(
-        confidence=np.where(sums.points < 2, np.nan, sums.mean).astype(np.float32),
-        variability=np.sqrt(sums.squares / (points - ddof)).astype(np.float32),
+        confidence=np.where(spread.points < 2, np.nan, spread.mean).astype(np.float32),
+        variability=np.sqrt(spread.squares / (points - ddof)).astype(np.float32),
         correctness=(sums.correct / points).astype(np.float32),
-        forgetting=sums.forgetting,
+        forgetting=sums.forgetting.copy(),
         aum=(sums.margin / points).astype(np.float32),
         mean_loss=(sums.loss / points).astype(np.float32),
         el2n=(sums.error_norm / points).astype(np.float32),
-        epochs=epochs,
-        burn_in=len(dynamics.epochs) - len(epochs),
+        epochs=built.used,
+        burn_in=built.left_out,
         ddof=ddof,
-        points=sums.points,
+        points=spread.points.copy(),
         learnt=sums.was_correct.astype(np.int8),
     )
-
-
-class _Sums:
-    """Running sums over recording points, each of shape (N,)."""
-
-    def __init__(self, num_examples: int) -> None:
-        self.points = np.zeros(num_examples, dtype=np.int32)
-        self.mean: Floats = np.zeros(num_examples)
-        self.squares: Floats = np.zeros(num_examples)
-        self.margin: Floats = np.zeros(num_examples)
-        self.loss: Floats = np.zeros(num_examples)
-        self.error_norm: Floats = np.zeros(num_examples)
-        self.correct = np.zeros(num_examples, dtype=np.int32)
-        self.forgetting = np.zeros(num_examples, dtype=np.int32)
-        self.was_correct = np.zeros(num_examples, dtype=np.bool_)
-
-    def add(self, values: PointValues) -> None:
-        """Add the values of the next recording point; examples without one are passed over."""
-        rows: Any = slice(None)
-        if not values.present.all():
-            rows = np.flatnonzero(values.present)
-            values = values.take(rows)
-        self.points[rows] += 1
-        # Welford's recurrence: the plain sum of squares cancels for confident examples.
-        difference = values.probability - self.mean[rows]
-        self.mean[rows] += difference / self.points[rows]
-        self.squares[rows] += difference * (values.probability - self.mean[rows])
-        self.margin[rows] += values.margin
-        self.loss[rows] += values.loss
-        self.error_norm[rows] += values.error_norm
-        self.correct[rows] += values.correct
-        self.forgetting[rows] += self.was_correct[rows] & ~values.correct
-        self.was_correct[rows] = values.correct

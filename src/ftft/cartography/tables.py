@@ -9,13 +9,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftft.dynamics.header import HEADER_NAME
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import atomic_path
 from ftft.utils.below import files_below, one_of
+
+MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 
 _KEY = b"ftft"
 # What Arrow and JSON raise for a damaged file depends on where the damage is.
@@ -120,3 +125,24 @@ def _folder_instead(folder: Path, kind: str) -> str:
         f"{folder} is a folder with no {kind} in it. Give the file of a {kind}, such as "
         f"runs/NAME/{kind}/seed-0/{kind}.parquet."
     )
+
+
+def label_names(names: tuple[str, ...], codes: npt.NDArray[Any]) -> pa.StringArray:
+    """Names of codes as an Arrow string array."""
+    indices = pa.array(codes.astype(np.int32))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
+
+
+def codes_of(names: tuple[str, ...], table: pa.Table, column: str) -> npt.NDArray[Any]:
+    """Positions in ``names`` of the values of a column; the inverse of :func:`label_names`.
+
+    Raises:
+        ValueError: A value is not one of them.
+    """
+    values = table.column(column).combine_chunks()
+    codes = pc.index_in(values, value_set=pa.array(names, pa.string()))
+    if codes.null_count:
+        unknown = values.filter(codes.is_null())[0].as_py()
+        raise ValueError(f"the {column} {unknown!r} is not one of {list(names)}")
+    result: npt.NDArray[Any] = codes.to_numpy()
+    return result

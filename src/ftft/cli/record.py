@@ -49,6 +49,7 @@ def record(
     experiment = open_experiment(file, overrides)
 
     from ftft.experiment.pipeline import chosen_stages, opened
+    from ftft.experiment.trainings import train_reference
 
     unread = ["main", "selection", "baselines", "dm"]
     if experiment.reference.stop == "full":
@@ -57,7 +58,7 @@ def record(
     forced = chosen_stages(force_stage or (), [f"reference/seed-{n}" for n in experiment.seeds])
     with opened(experiment, run_folder(experiment, output), say, forced) as stages:
         for seed in experiment.seeds:
-            tell(str(stages.reference(seed).folder / "dynamics"))
+            tell(str(train_reference(stages, seed).folder / "dynamics"))
 
 
 def _check_options(

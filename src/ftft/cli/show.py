@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from ftft.data.dataset import TaskData
     from ftft.demo.prepare import RegionTruth
     from ftft.evaluation.metrics import SetScores
+    from ftft.evaluation.training import Training
     from ftft.results.read import Results
     from ftft.results.tables import Table as ResultsTable
-    from ftft.workspace.workspace import Stage
+    from ftft.workspace.stage import Stage
 
 _PIPED_WIDTH = 200
 
@@ -160,13 +161,13 @@ def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:
     console().print(drawn)
 
 
-def show_training(stage: Stage) -> None:
+def show_training(stage: Stage[Training]) -> None:
     """A finished training: steps, development scores, where the model is."""
     scores = "; ".join(
         f"{name} " + ", ".join(f"{metric} {value:.3f}" for metric, value in values.items())
-        for name, values in stage.result["dev_scores"].items()
+        for name, values in stage.result.dev_scores.items()
     )
-    say(f"{stage.name}: {stage.result['steps']:,} steps; {scores}")
+    say(f"{stage.name}: {stage.result.steps:,} steps; {scores}")
     tell(str(stage.folder / "model"))
 
 

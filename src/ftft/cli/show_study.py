@@ -91,7 +91,7 @@ class GridProgress:
         if self._bar is not None:
             self._bar.total = progress.total
             self._bar.update(progress.ended - self._bar.n)
-            self._bar.set_postfix_str(line.rpartition("; ")[2] if ";" in line else "")
+            self._bar.set_postfix_str(time_left(progress))
         if self._bar is None or (progress.last is not None and progress.last.problem):
             self.say(line)
 
@@ -111,8 +111,13 @@ def progress_line(progress: Progress) -> str:
         line += f" {last.task.id}: done in {last.seconds:.0f} s"
     else:
         line += f" {last.task.id}: failed: {last.problem}"
-    left = progress.seconds_left
-    return line if not left else f"{line}; about {duration(left)} left"
+    left = time_left(progress)
+    return f"{line}; {left}" if left else line
+
+
+def time_left(progress: Progress) -> str:
+    """How long a study takes yet, in words; empty where nobody knows."""
+    return f"about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
 
 
 def duration(seconds: float) -> str:

@@ -40,6 +40,7 @@ def train(
 
     from ftft.cli.show import show_training
     from ftft.experiment.pipeline import chosen_stages, opened
+    from ftft.experiment.trainings import train_erm, train_main_on
     from ftft.selection.id_lists import is_id_list, read_ids
     from ftft.selection.selection import Selection
     from ftft.workspace.workspace import check_artifact
@@ -60,5 +61,7 @@ def train(
         if ids is not None:
             chosen = Selection.of_ids(ids, len(stages.data.train))
         for seed in experiment.seeds:
-            stage = stages.erm(seed) if chosen is None else stages.main_on(chosen, seed)
+            stage = (
+                train_erm(stages, seed) if chosen is None else train_main_on(stages, chosen, seed)
+            )
             show_training(stage)

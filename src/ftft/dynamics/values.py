@@ -7,6 +7,7 @@ a selection come out the same everywhere.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
@@ -57,6 +58,12 @@ class PointValues:
     def accuracy(self) -> float:
         """Share of the examples with a value whose answer is right, in [0, 1]."""
         return float(self.correct[self.present].mean())
+
+    @property
+    def mean_probability(self) -> float:
+        """Mean probability of the right answer of the examples with a value, in [0, 1]."""
+        found = self.probability[self.present]
+        return float(found.mean()) if len(found) else math.nan
 
     def take(self, rows: npt.NDArray[Any]) -> PointValues:
         """The values of some examples, by position or as a mask."""

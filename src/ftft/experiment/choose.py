@@ -15,8 +15,10 @@ from typing import Any
 
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
+from ftft.experiment.maps import draw_map
 from ftft.experiment.pipeline import opened, tell_map
 from ftft.experiment.stages import Stages
+from ftft.experiment.trainings import train_reference
 from ftft.experiment.validate import Attempts, check
 from ftft.training.arguments import Plan, main_plan, reference_plan
 from ftft.training.erm_cost import plan_cost
@@ -131,12 +133,9 @@ def _judged(one: Judged, say: Callable[[str], None]) -> Judged:
     )
     with opened(lenient, str(candidate.folder), say) as stages:
         seed = experiment.seeds[0]
-        datamap = stages.datamap("map", stages.reference(seed), seed)
+        datamap = draw_map(stages, "map", train_reference(stages, seed), seed)
         tell_map(stages, datamap)
-    found = datamap.result["preflight"]
+    found = datamap.result
     return replace(
-        one,
-        verdict=found["verdict"],
-        reasons=tuple(found["reasons"]),
-        signals=dict(found["signals"]),
+        one, verdict=found.verdict, reasons=found.reasons, signals=found.preflight["signals"]
     )

@@ -1,4 +1,4 @@
-"""From stages and data to the plain values that results are made of."""
+"""From finished stages to the plain values that results are made of."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from typing import Any
 from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.data.load import HOLDOUT_SEED
+from ftft.evaluation.training import Training
+from ftft.experiment.selections import Selected
+from ftft.experiment.stages import Stages
 from ftft.results import record
 from ftft.results.read import Results
-from ftft.results.record import MethodRun
-from ftft.workspace.workspace import Stage
+from ftft.results.record import ErmCost, MethodRun
+from ftft.results.run import Cell
+from ftft.training.arguments import full_steps, main_plan
+from ftft.training.erm_cost import plan_cost
+from ftft.workspace.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +30,50 @@ class StagedRun(MethodRun):
         trained: The stage.
     """
 
-    trained: Stage
+    trained: Stage[Training]
+
+
+def method_run(
+    stages: Stages,
+    method: str,
+    seed: int,
+    trained: Stage[Training],
+    selection: Stage[Selected] | None = None,
+    reference: Stage[Training] | None = None,
+) -> StagedRun:
+    """Put together what one method did with one seed."""
+    experiment, model = stages.experiment, None
+    if reference is not None:
+        model = (experiment.main if method == "dm" else experiment.reference).label
+    strategy, fraction = None, 1.0
+    if selection is not None:
+        strategy, fraction = selection.result.strategy, experiment.selection.fraction
+    return StagedRun(
+        cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
+        seed=seed,
+        trained=trained,
+        environment=trained.environment,
+        main=trained.result,
+        reference=None if reference is None else reference.result,
+        selected=len(stages.data.train) if selection is None else selection.result.selected,
+    )
+
+
+def erm_cost(stages: Stages, seed: int, runs: Sequence[StagedRun]) -> ErmCost:
+    """What ERM costs with this seed: measured where it was run, else computed."""
+    of_seed = {run.cell.method: run for run in runs if run.seed == seed}
+    settings = stages.experiment.main
+    examples = len(stages.data.train)
+    steps = full_steps(settings, examples)
+    if "erm" in of_seed:
+        return ErmCost(steps, of_seed["erm"].main.cost)
+    if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
+        return ErmCost(steps, erm.cost)
+    plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
+    train = stages.encodings.encoded(settings, stages.data.train)
+    measured = next(iter(of_seed.values())).main.cost
+    cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)
+    return ErmCost(steps, cost)
 
 
 def collect(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ftft.cartography.burn_in import points_left_out
 from ftft.cartography.datamap import REGIONS, DataMap
 from ftft.config.drawing import Map
 from ftft.config.methods import METHODS
-from ftft.config.schema import Experiment
 from ftft.data.dataset import LabelledDataset
-from ftft.dynamics.container import TrainingDynamics
+from ftft.evaluation.training import Training
+from ftft.experiment.stages import Stages
 from ftft.training.loggers import Tracked
-from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD, preflight, signals
+from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD, preflight, signals_of
+from ftft.transfer.stability import FollowedMap
 from ftft.workspace.stage_record import read_record
 
 LOGS = "logs"
@@ -33,36 +31,27 @@ _SELECTING = ("given", *(method.stages["main"] for method in METHODS.values() if
 
 
 def tracked(
-    experiment: Experiment,
-    run_folder: Path,
-    name: str,
-    seed: int,
-    train: LabelledDataset,
-    examples: int,
-    erm_flops: float,
-    stage_paths: Mapping[str, str],
+    stages: Stages, name: str, seed: int, train: LabelledDataset, recorded: FollowedMap
 ) -> Tracked:
     """How one training is followed, and what is known before it.
 
     Args:
-        experiment: The experiment.
-        run_folder: The run folder.
+        stages: The experiment.
         name: The training, such as ``main``.
         seed: Its seed.
         train: What it trains on.
-        examples: Size of the full training set.
-        erm_flops: What ERM costs with this seed.
-        stage_paths: Where trainings are below the run folder, as far as it is not their names.
+        recorded: Takes in what is recorded meanwhile.
     """
-    paid = _PAID_BEFORE.get(name)
+    experiment, folder, paid = stages.experiment, stages.workspace.folder, _PAID_BEFORE.get(name)
+    selects, examples = name in _SELECTING, len(stages.data.train)
     return Tracked(
-        name=_stage(name, seed, stage_paths),
+        name=_stage(stages, name, seed),
         project=experiment.name,
-        logs=run_folder / LOGS,
-        known=selection_figures(train, examples) if name in _SELECTING else {},
-        spent_flops=0.0 if paid is None else _flops_of(run_folder, _stage(paid, seed, stage_paths)),
-        erm_flops=erm_flops,
-        of_dynamics=partial(dynamics_figures, settings=experiment.map),
+        logs=folder / LOGS,
+        known=selection_figures(train, examples) if selects else {},
+        spent_flops=0.0 if paid is None else _flops_of(folder, _stage(stages, paid, seed)),
+        erm_flops=stages.erm_flops(seed),
+        of_dynamics=lambda dynamics: dynamics_figures(recorded.update(dynamics), experiment.map),
     )
 
 
@@ -85,33 +74,34 @@ def selection_figures(train: LabelledDataset, examples: int) -> dict[str, float]
     }
 
 
-def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, float]:
+def dynamics_figures(recorded: FollowedMap, settings: Map) -> dict[str, float]:
     """A summary of the dynamics recorded so far, and of how well the reference will transfer.
 
     Args:
-        dynamics: At least one complete recording point; fewer give nothing.
+        recorded: What was recorded, at least one complete point; fewer give nothing.
         settings: How the data map is drawn.
 
     Returns:
         ``dynamics/…`` of the last point; with two points after burn-in also of the map, and the
         signals and verdict (0 bad, 1 doubtful, 2 good) of the preflight check as ``preflight/…``.
     """
-    if not dynamics.epochs:
+    epochs = recorded.dynamics.epochs
+    if not epochs:
         return {}
-    last = dynamics.point_values(dynamics.epochs[-1])
+    last = recorded.values(epochs[-1])
     figures = {
-        "dynamics/points": float(len(dynamics.epochs)),
+        "dynamics/points": float(len(epochs)),
         "dynamics/last_accuracy": last.accuracy,
-        "dynamics/last_probability": float(last.probability[last.present].mean()),
+        "dynamics/last_probability": last.mean_probability,
     }
-    if len(dynamics.epochs) < points_left_out(dynamics, settings.burn_in) + 2:
+    if len(recorded.used) < 2:
         return figures
-    datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
+    datamap = DataMap.from_builder(recorded, **settings.model_dump(exclude={"burn_in"}))
     for name in ("confidence", "variability", "correctness"):
         figures[f"dynamics/{name}"] = float(getattr(datamap, name).mean())
     for code, region in enumerate(REGIONS):
         figures[f"dynamics/share_{region}"] = float((datamap.region_code == code).mean())
-    found = signals(dynamics, settings.region_fraction, settings.burn_in)
+    found = signals_of(recorded, settings.region_fraction)
     figures |= {
         f"preflight/{name}": float(value)
         for name, value in asdict(found).items()
@@ -121,8 +111,8 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     return figures | {"preflight/verdict": float(verdict)}
 
 
-def _stage(name: str, seed: int, stage_paths: Mapping[str, str]) -> str:
-    return f"{stage_paths.get(name, name)}/seed-{seed}"
+def _stage(stages: Stages, name: str, seed: int) -> str:
+    return f"{stages.stage_paths.get(name, name)}/seed-{seed}"
 
 
 def _flops_of(run_folder: Path, stage: str) -> float:
@@ -130,5 +120,4 @@ def _flops_of(run_folder: Path, stage: str) -> float:
     record = read_record(run_folder / stage, stage)
     if record is None or record["status"] != "finished":
         return 0.0
-    cost = record["result"]["cost"]
-    return float(cost["training"]["flops"] + cost["evaluation"]["flops"])
+    return Training.from_dict(record["result"]).cost.total.flops

@@ -19,22 +19,24 @@ from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.training import Training
-from ftft.experiment.collect import StagedRun, collect
+from ftft.experiment.collect import StagedRun, collect, erm_cost, method_run
+from ftft.experiment.maps import DrawnMap, draw_map
+from ftft.experiment.scoring import score_tests
+from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.stages import Say, Stages
+from ftft.experiment.trainings import train_erm, train_main, train_main_for, train_reference
 from ftft.experiment.validate import check, notes
 from ftft.report.html import REPORT_NAME, write_report
 from ftft.results.read import Results, read_run
-from ftft.results.record import ErmCost, run_record
-from ftft.results.run import Cell
-from ftft.training.arguments import full_steps, main_plan
-from ftft.training.erm_cost import plan_cost
+from ftft.results.record import run_record
 from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
 from ftft.utils.expected import expect
 from ftft.workspace.layout import EXPERIMENT_TITLE
-from ftft.workspace.workspace import Stage, Workspace
+from ftft.workspace.stage import Stage
+from ftft.workspace.workspace import Workspace
 
 
 def run(
@@ -63,7 +65,7 @@ def run(
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
-        scores = [stages.score_tests(run.cell.method, run.trained, run.seed) for run in runs]
+        scores = [score_tests(stages, run.cell.method, run.trained, run.seed) for run in runs]
         records = [
             run_record(run, erm_costs[run.seed], test)
             for run, test in zip(runs, scores, strict=True)
@@ -148,8 +150,8 @@ def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
 
 def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     """FTFT and the baselines that were asked for, with one seed."""
-    reference = stages.reference(seed)
-    datamap = stages.datamap("map", reference, seed)
+    reference = train_reference(stages, seed)
+    datamap = draw_map(stages, "map", reference, seed)
     tell_map(stages, datamap)
     found = ftft(stages, seed, reference, datamap)
     yield found
@@ -158,32 +160,34 @@ def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
             yield BASELINES[name](stages, seed, lambda: found)
 
 
-def tell_map(stages: Stages, datamap: Stage) -> None:
+def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
     """Say which recording points the map was drawn from, and what preflight makes of them.
 
     Raises:
         ConfigError: The reference looks bad, and the experiment says to stop then.
     """
-    stages.say(f"  {datamap.result['drawn']['in_words']}")
-    found = datamap.result["preflight"]
-    stages.say(f"  preflight: {'; '.join([found['verdict'], *found['reasons']])}")
-    for line in found["advice"]:
+    stages.say(f"  {datamap.result.drawn['in_words']}")
+    found = datamap.result
+    stages.say(f"  preflight: {'; '.join([found.verdict, *found.reasons])}")
+    for line in found.preflight["advice"]:
         stages.say(f"  try: {line}")
-    if found["verdict"] == BAD and stages.experiment.reference.if_bad == "stop":
+    if found.verdict == BAD and stages.experiment.reference.if_bad == "stop":
         raise ConfigError(
             f"{datamap.name}: the preflight check finds this reference bad: "
-            f"{'; '.join(found['reasons'])}. The main model was not trained, as reference.if_bad "
+            f"{'; '.join(found.reasons)}. The main model was not trained, as reference.if_bad "
             "is stop. Change the reference, or set reference.if_bad=continue."
         )
 
 
-def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> StagedRun:
+def ftft(
+    stages: Stages, seed: int, reference: Stage[Training], datamap: Stage[DrawnMap]
+) -> StagedRun:
     """The main model on what the reference's map calls ambiguous."""
-    selection = stages.select("selection", datamap, reference, seed)
+    selection = select_examples(stages, "selection", datamap, reference, seed)
     settings = stages.experiment.main
-    main = stages.main("main", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "main", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "ftft", seed, main, selection, reference)
-    return replace(run, preflight=datamap.result["preflight"], map=datamap.result["drawn"])
+    return replace(run, preflight=datamap.result.preflight, map=datamap.result.drawn)
 
 
 Paid = Callable[[], StagedRun]
@@ -192,48 +196,48 @@ Paid = Callable[[], StagedRun]
 
 def erm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on everything, for its full length."""
-    return method_run(stages, "erm", seed, stages.erm(seed))
+    return method_run(stages, "erm", seed, train_erm(stages, seed))
 
 
 def erm_es(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on everything, until it stops getting better on development data."""
-    return method_run(stages, "erm_es", seed, stages.erm(seed, stop_early=True))
+    return method_run(stages, "erm_es", seed, train_erm(stages, seed, stop_early=True))
 
 
 def erm_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     """The main model on everything, for what FTFT cost in all, the reference counted in."""
     spent = paid()
-    trained = stages.main_for("erm_budget", spent.flops, seed)
+    trained = train_main_for(stages, "erm_budget", spent.flops, seed)
     run = method_run(stages, "erm_budget", seed, trained)
     return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
 
 
 def random(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
-    selection = stages.select_at_random("random-selection", seed)
+    selection = select_at_random(stages, "random-selection", seed)
     settings = stages.experiment.main
-    main = stages.main("random", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "random", selection, seed, settings.budget, settings.patience)
     return method_run(stages, "random", seed, main, selection)
 
 
 def random_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     """The main model on a random subset of FTFT's size, for what FTFT cost in all."""
     spent = paid()
-    selection = stages.select_at_random("random-selection", seed)
-    trained = stages.main_for("random_budget", spent.flops, seed, selection)
+    selection = select_at_random(stages, "random-selection", seed)
+    trained = train_main_for(stages, "random_budget", spent.flops, seed, selection)
     run = method_run(stages, "random_budget", seed, trained, selection)
     return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
 
 
 def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """Classic dataset cartography: the main model is its own reference."""
-    erm = stages.erm(seed)
-    datamap = stages.datamap("dm-map", erm, seed)
-    selection = stages.select("dm-selection", datamap, erm, seed)
+    erm = train_erm(stages, seed)
+    datamap = draw_map(stages, "dm-map", erm, seed)
+    selection = select_examples(stages, "dm-selection", datamap, erm, seed)
     settings = stages.experiment.dm
-    main = stages.main("dm", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "dm", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "dm", seed, main, selection, erm)
-    return replace(run, map=datamap.result["drawn"])
+    return replace(run, map=datamap.result.drawn)
 
 
 BASELINES: Mapping[str, Callable[[Stages, int, Paid], StagedRun]] = {
@@ -245,46 +249,3 @@ BASELINES: Mapping[str, Callable[[Stages, int, Paid], StagedRun]] = {
     "dm": dm,
 }
 """How each baseline of :data:`ftft.config.methods.METHODS` is run."""
-
-
-def method_run(
-    stages: Stages,
-    method: str,
-    seed: int,
-    trained: Stage,
-    selection: Stage | None = None,
-    reference: Stage | None = None,
-) -> StagedRun:
-    """Put together what one method did with one seed."""
-    experiment, model = stages.experiment, None
-    if reference is not None:
-        model = (experiment.main if method == "dm" else experiment.reference).label
-    strategy, fraction = None, 1.0
-    if selection is not None:
-        strategy, fraction = selection.result["strategy"], experiment.selection.fraction
-    return StagedRun(
-        cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
-        seed=seed,
-        trained=trained,
-        environment=trained.environment,
-        main=Training.from_dict(trained.result),
-        reference=None if reference is None else Training.from_dict(reference.result),
-        selected=len(stages.data.train) if selection is None else selection.result["selected"],
-    )
-
-
-def erm_cost(stages: Stages, seed: int, runs: Sequence[StagedRun]) -> ErmCost:
-    """What ERM costs with this seed: measured where it was run, else computed."""
-    of_seed = {run.cell.method: run for run in runs if run.seed == seed}
-    settings = stages.experiment.main
-    examples = len(stages.data.train)
-    steps = full_steps(settings, examples)
-    if "erm" in of_seed:
-        return ErmCost(steps, of_seed["erm"].main.cost)
-    if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
-        return ErmCost(steps, erm.cost)
-    plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
-    train = stages.encodings.encoded(settings, stages.data.train)
-    measured = next(iter(of_seed.values())).main.cost
-    cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)
-    return ErmCost(steps, cost)

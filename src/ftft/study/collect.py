@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from ftft.experiment.collect import StagedRun, collect
-from ftft.experiment.pipeline import erm_cost
+from ftft.experiment.collect import StagedRun, collect, erm_cost
 from ftft.experiment.stages import Stages
 from ftft.results.record import ErmCost, run_record
 from ftft.study.grid import Task

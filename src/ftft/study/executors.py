@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-import re
 import subprocess
 from collections.abc import Callable
 from typing import Protocol
@@ -13,9 +12,6 @@ from ftft.experiment.stages import Say
 from ftft.study.job import Job, Outcome, do
 from ftft.study.prepare import OpenStudy
 from ftft.study.worker import launch
-
-# How stages say that they are done; progress says it of the whole task.
-_DONE = re.compile(r": done (before|in \d+ s)$")
 
 
 class Engine(Protocol):
@@ -121,10 +117,5 @@ def _cores() -> int:
 
 
 def of(job: Job, say: Say) -> Say:
-    """Put a task's name before what is said of it; that a stage is done is left out."""
-
-    def say_of_task(line: str) -> None:
-        if not _DONE.search(line):
-            say(f"{job.task.id} | {line.strip()}")
-
-    return say_of_task
+    """Put a task's name before what is said of it."""
+    return lambda line: say(f"{job.task.id} | {line.strip()}")

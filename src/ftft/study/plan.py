@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import FineTuning
-from ftft.experiment.stages import DEFAULT_PATIENCE, Stages
+from ftft.experiment.stages import Stages
+from ftft.experiment.trainings import DEFAULT_PATIENCE
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy
 from ftft.tasks import TASKS

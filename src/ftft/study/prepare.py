@@ -56,6 +56,7 @@ class OpenStudy:
             task.stage_paths,
             # Texts are tokenised once for all tasks of a process.
             self._encodings.setdefault(task.data, Encodings()),
+            ends_said=False,
         )
 
     def finished(self, task: Task) -> Done | None:

@@ -8,7 +8,10 @@ from ftft.config.methods import REFERENCE
 from ftft.evaluation.metrics import SetScores
 from ftft.experiment import pipeline
 from ftft.experiment.collect import StagedRun
+from ftft.experiment.maps import draw_map
+from ftft.experiment.scoring import score_tests
 from ftft.experiment.stages import Stages
+from ftft.experiment.trainings import train_reference
 from ftft.results.run import Cell
 from ftft.study.grid import Task
 
@@ -39,19 +42,19 @@ def perform(stages: Stages, task: Task, cell: Cell | None = None) -> Done:
             a stage is not finished that may not be run here.
     """
     if task.method == REFERENCE:
-        datamap = stages.datamap("map", stages.reference(task.seed), task.seed)
+        datamap = draw_map(stages, "map", train_reference(stages, task.seed), task.seed)
         pipeline.tell_map(stages, datamap)
         return Done(None, {})
     run = _ftft(stages, task) if task.method == "ftft" else _baseline(stages, task)
-    scores = stages.score_tests(task.method, run.trained, task.seed)
+    scores = score_tests(stages, task.method, run.trained, task.seed)
     if cell is not None:
         run = replace(run, cell=cell)
     return Done(run, scores)
 
 
 def _ftft(stages: Stages, task: Task) -> StagedRun:
-    reference = stages.reference(task.seed)
-    datamap = stages.datamap("map", reference, task.seed)
+    reference = train_reference(stages, task.seed)
+    datamap = draw_map(stages, "map", reference, task.seed)
     return pipeline.ftft(stages, task.seed, reference, datamap)
 
 

@@ -148,7 +148,8 @@ def _stages(job: Job, say: Say) -> Stages:
     datasets.disable_progress_bars()
     workspace = Workspace(job.folder / job.task.data, builds=job.task.makes)
     data = load_data(job.experiment)
-    return Stages(job.experiment, data, workspace, say, job.task.stage_paths)
+    paths = job.task.stage_paths
+    return Stages(job.experiment, data, workspace, say, paths, ends_said=False)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftft.cartography.burn_in import BurnIn, points_left_out
-from ftft.dynamics.container import TrainingDynamics
-from ftft.transfer.preflight import GOOD, preflight, signals
+from ftft.cartography.burn_in import BurnIn
+from ftft.transfer.preflight import GOOD, preflight, signals_of
+from ftft.transfer.stability import FollowedMap
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Settling:
     fraction: float
     burn_in: BurnIn
 
-    def is_reached(self, dynamics: TrainingDynamics) -> bool:
+    def is_reached(self, recorded: FollowedMap) -> bool:
         """Whether the last recording point left the selection all but as it was.
 
         That alone would not do. While the hard examples have not been learnt, the selection can
@@ -32,14 +32,14 @@ class Settling:
         have learnt its data, too.
 
         Args:
-            dynamics: What was recorded so far. With fewer than three points after burn-in it
-                is not enough.
+            recorded: What was recorded so far, with this burn-in. With fewer than three points
+                after it it is not enough.
 
         Raises:
             DynamicsError: A recording point cannot be read.
         """
-        if len(dynamics.epochs) < points_left_out(dynamics, self.burn_in) + 3:
+        if len(recorded.used) < 3:
             return False
-        found = signals(dynamics, self.fraction, self.burn_in)
+        found = signals_of(recorded, self.fraction)
         assert found.steady is not None, "three points make two selections"
         return found.steady >= self.share and preflight(found).verdict == GOOD

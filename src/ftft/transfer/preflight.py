@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed, transient
+from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed
 from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
 from ftft.cartography.ranking import top_set
 from ftft.dynamics.container import TrainingDynamics
 from ftft.transfer.agreement import overlap_of
-from ftft.transfer.stability import stability
+from ftft.transfer.stability import FollowedMap
 from ftft.utils.plural import counted
 
 GOOD, DOUBTFUL, BAD = "good", "doubtful", "bad"
@@ -135,26 +135,36 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn 
         DynamicsError: There are too few points, a number is out of range, or a point cannot
             be read.
     """
+    return signals_of(FollowedMap(burn_in).update(dynamics), fraction)
+
+
+def signals_of(built: FollowedMap, fraction: float) -> Signals:
+    """Read the signals of a reference from a builder that has taken in its recording points.
+
+    Args:
+        built: The builder, with at least two points after burn-in.
+        fraction: Share of the examples that is to be selected, in (0, 1].
+
+    Raises:
+        DynamicsError: As :func:`signals`.
+    """
     checked_fraction(fraction, "The selected fraction")
-    datamap = DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
+    datamap = DataMap.from_builder(built, region_fraction=fraction)
     ids, total = datamap.example_ids, len(datamap)
-    dynamics = dynamics.take(ids)
+    if datamap.left_out:  # all that follows is about the examples that are in the map
+        built = FollowedMap(built.burn_in).update(built.dynamics.take(ids))
+    dynamics = built.dynamics
     count = max(1, round(fraction * total))
     hard = top_set(datamap.confidence, ids, count, largest=False)
     ambiguous = top_set(datamap.variability, ids, count, largest=True)
     both = overlap_of(ambiguous, hard, total)
-    first, last = (
-        dynamics.point_values(epoch)
-        # The very first point, whatever burn-in is: what was learnt before it counts.
-        for epoch in (dynamics.epochs[0], dynamics.epochs[-1])
-    )
-    steady = stability(dynamics, fraction, burn_in)
+    first, last = (built.values(dynamics.epochs[place]) for place in (0, -1))
     rise = last.probability[hard] - first.probability[hard]
     return Signals(
         examples=total,
         points=len(datamap.epochs),
         burn_in=datamap.burn_in,
-        transient=transient(dynamics),
+        transient=built.transient,
         fraction=fraction,
         majority=float(np.bincount(datamap.labels).max() / total)
         if dynamics.encoding == "logits"  # else the labels are groups, and no answers
@@ -167,7 +177,7 @@ def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn 
         ambiguous_unlearnt=float((datamap.confidence[ambiguous] < 0.5).mean()),
         hard_learnt=float(rise[~np.isnan(rise)].mean()),
         hard_right=last.take(hard).accuracy,
-        steady=steady[-1] if steady else None,
+        steady=built.steady(fraction),
     )
 
 

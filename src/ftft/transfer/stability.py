@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from ftft.cartography.builder import MapBuilder, Spread
 from ftft.cartography.burn_in import AUTO, BurnIn, points_left_out
 from ftft.cartography.datamap import checked_fraction
 from ftft.cartography.ranking import Rows, top_set
-from ftft.cartography.trajectories import confidence_by_epoch
+from ftft.cartography.statistics import Values
 from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.values import PointValues
 from ftft.transfer.agreement import overlap_of
 
 
@@ -32,25 +33,13 @@ def selections_by_point(
     Raises:
         DynamicsError: The fraction is out of range, or a recording point cannot be read.
     """
-    count = max(1, round(checked_fraction(fraction, "The selected fraction") * len(dynamics)))
-    by_epoch = confidence_by_epoch(dynamics)[points_left_out(dynamics, burn_in) :]
-    # The running variance of Welford (1962): every point is read once.
-    mean: npt.NDArray[np.float64] = np.zeros(len(dynamics))
-    squares: npt.NDArray[np.float64] = np.zeros(len(dynamics))
-    counts = np.zeros(len(dynamics), dtype=np.int64)
+    checked_fraction(fraction, "The selected fraction")
+    spread = Spread(len(dynamics))
     selections = []
-    for number, probability in enumerate(by_epoch.astype(np.float64), start=1):
-        present = ~np.isnan(probability)
-        counts += present
-        delta = np.where(present, probability - mean, 0.0)
-        mean += delta / np.maximum(counts, 1)
-        squares += np.where(present, delta * (probability - mean), 0.0)
-        if number > 1:
-            # As the map does, so that ties are the same ones. Missing examples are never ambiguous.
-            variability = np.sqrt(squares / np.maximum(counts, 1)).astype(np.float32)
-            rows = top_set(variability, dynamics.example_ids, count, largest=True)
-            selections.append(np.sort(rows))
-    return selections
+    for epoch in dynamics.epochs[points_left_out(dynamics, burn_in) :]:
+        _add(spread, dynamics.point_values(epoch))
+        selections.append(_most_ambiguous(_variability(spread), dynamics, fraction))
+    return selections[1:]
 
 
 def stability(
@@ -71,3 +60,52 @@ def stability(
     return tuple(
         overlap_of(one, other, len(dynamics)).shared for one, other in pairwise(selections)
     )
+
+
+class FollowedMap(MapBuilder):
+    """A map builder that also follows the ambiguous selection, for the preflight check."""
+
+    def begin(self) -> None:
+        """Forget the sums."""
+        super().begin()
+        self._spread = Spread(len(self.dynamics))
+        self._before = self._variability = _variability(self._spread)
+
+    def add(self, values: PointValues) -> None:
+        """Add the next recording point after burn-in."""
+        super().add(values)
+        _add(self._spread, values)
+        self._before, self._variability = self._variability, _variability(self._spread)
+
+    def held_points(self) -> set[int]:
+        """The very first point too, whatever burn-in is: what was learnt before it counts."""
+        return {self.dynamics.epochs[0], *super().held_points()}
+
+    def steady(self, fraction: float) -> float | None:
+        """Share of the ambiguous selection that the last point left as it was, in [0, 1].
+
+        None where there are fewer than three points after burn-in.
+        """
+        if len(self.used) < 3:
+            return None
+        one, other = (
+            _most_ambiguous(variability, self.dynamics, fraction)
+            for variability in (self._before, self._variability)
+        )
+        return overlap_of(one, other, len(self.dynamics)).shared
+
+
+def _add(spread: Spread, values: PointValues) -> None:
+    # Rounded as ``confidence_by_epoch`` is, and not as the map's are: earlier versions' figures.
+    rows = np.flatnonzero(values.present)
+    spread.add(rows, values.probability[rows].astype(np.float32).astype(np.float64))
+
+
+def _variability(spread: Spread) -> Values:
+    # Examples without a value are never ambiguous.
+    return np.sqrt(spread.squares / np.maximum(spread.points, 1)).astype(np.float32)
+
+
+def _most_ambiguous(variability: Values, dynamics: TrainingDynamics, fraction: float) -> Rows:
+    count = max(1, round(fraction * len(dynamics)))
+    return np.sort(top_set(variability, dynamics.example_ids, count, largest=True))

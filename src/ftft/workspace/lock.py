@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from ftft.errors import WorkspaceError
 
@@ -60,7 +60,7 @@ def held(
 
 def _acquired(
     lock: FileLock, seconds: float, waiting: Callable[[str], None] | None
-) -> AcquireReturnProxy:
+) -> contextlib.AbstractContextManager[object]:
     end = time.monotonic() + seconds
     while True:
         try:

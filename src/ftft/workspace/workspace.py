@@ -14,7 +14,6 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ftft.utils.atomic import remove_leftovers
 from ftft.workspace.changes import Tell, is_same, why_again
 from ftft.workspace.layout import check_writable, stage_name, unwritable
 from ftft.workspace.lock import held
+from ftft.workspace.stage import Plain, Stage
 from ftft.workspace.stage_record import (
     RECORD_NAME,
     SCRATCH,
@@ -35,42 +35,6 @@ from ftft.workspace.stage_record import (
     read_record,
     write_record,
 )
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A finished stage.
-
-    Attributes:
-        name: Path of the stage below the run folder, such as ``main/seed-0``.
-        folder: The stage's folder.
-        digest: Digest of everything it was made from, hexadecimal.
-        result: What it said at its end, plain JSON values.
-        reused: True where it had been finished before.
-        environment: Versions and hardware it was run with.
-        outputs: File below the folder to ``bytes`` and ``sha256``.
-    """
-
-    name: str
-    folder: Path
-    digest: str
-    result: dict[str, Any]
-    reused: bool
-    environment: dict[str, Any] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def content(self) -> str:
-        """Digest of all that it wrote, hexadecimal."""
-        return digest_of(self.outputs)
-
-    def check(self) -> None:
-        """Check that what it wrote is still what it wrote.
-
-        Raises:
-            WorkspaceError: A file is missing or changed.
-        """
-        check_outputs(self.folder, self.name, {"outputs": self.outputs})
 
 
 class NotFinishedError(WorkspaceError):
@@ -122,12 +86,12 @@ class Workspace:
         inputs: Mapping[str, Any],
         build: Callable[[Path], Mapping[str, Any]],
         environment: Mapping[str, Any] | None = None,
-        upstream: Sequence[Stage] = (),
+        upstream: Sequence[Stage[Any]] = (),
         *,
         collective: bool = False,
         idle: Collection[str] = (),
         again: Tell = lambda why: None,
-    ) -> Stage:
+    ) -> Stage[Plain]:
         """Run a stage, or return it where it was finished before from the same things.
 
         What an earlier call made from other things stays until this one has finished. Of several
@@ -173,7 +137,7 @@ class Workspace:
             return distributed.from_first(lambda: self._ended(folder, name, record, result))
         return distributed.from_first(lambda: self._ended(folder, name, record, build(folder)))
 
-    def _only_read(self, folder: Path, name: str, wanted: Mapping[str, Any]) -> Stage:
+    def _only_read(self, folder: Path, name: str, wanted: Mapping[str, Any]) -> Stage[Plain]:
         """A finished stage, with nothing in the folder touched."""
         before = read_record(folder, name)
         if before is None or before["status"] != "finished" or not is_same(before, wanted):
@@ -184,8 +148,13 @@ class Workspace:
         return self._finished(folder, name, before)
 
     def _begun(
-        self, folder: Path, name: str, record: dict[str, Any], upstream: Sequence[Stage], tell: Tell
-    ) -> Stage | None:
+        self,
+        folder: Path,
+        name: str,
+        record: dict[str, Any],
+        upstream: Sequence[Stage[Any]],
+        tell: Tell,
+    ) -> Stage[Plain] | None:
         """Make the folder ready to be built in; where the stage is finished, return it."""
         old = read_record(folder, name) or _previous(folder, name)
         with _writing(folder):
@@ -206,7 +175,7 @@ class Workspace:
 
     def _ended(
         self, folder: Path, name: str, record: dict[str, Any], built: Mapping[str, Any]
-    ) -> Stage:
+    ) -> Stage[Plain]:
         """Record that a stage is finished."""
         # As a later run will read it, so that both say the same.
         result, outputs = as_plain(built), finish_outputs(folder)
@@ -245,7 +214,7 @@ class Workspace:
             marker |= {"schema": STAGE_SCHEMA, "status": "running", "forced": True}
             write_record(folder, {"digest": "", **marker})
 
-    def _finished(self, folder: Path, name: str, record: Mapping[str, Any]) -> Stage:
+    def _finished(self, folder: Path, name: str, record: Mapping[str, Any]) -> Stage[Plain]:
         # Several methods may share a stage; once a process is enough.
         if name not in self._checked:
             check_outputs(folder, name, record)

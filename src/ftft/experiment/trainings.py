@@ -1,0 +1,200 @@
+"""The stages that train: the reference, the main model, and the baselines' main models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftft.config.idle import idle_in_training
+from ftft.config.schema import FineTuning, Recording
+from ftft.data.dataset import LabelledDataset
+from ftft.evaluation.training import Training
+from ftft.experiment.logged_metrics import tracked
+from ftft.experiment.selections import Selected, take_selection
+from ftft.experiment.stages import Stages
+from ftft.selection.selection import Selection
+from ftft.tasks import TASKS
+from ftft.training.arguments import Plan, decisive, equal_cost_plan, main_plan, reference_plan
+from ftft.training.finetune import finetune
+from ftft.training.logger_checks import is_tracked
+from ftft.training.models import model_fingerprint
+from ftft.transfer.early_stopping import Settling
+from ftft.transfer.stability import FollowedMap
+from ftft.utils.plural import counted
+from ftft.workspace.stage import Stage
+
+DEFAULT_PATIENCE = 2
+"""Evaluations without improvement after which ERM with early stopping stops, as in the paper."""
+
+
+def train_reference(stages: Stages, seed: int) -> Stage[Training]:
+    """Fine-tune the reference on the whole training set, recording its dynamics."""
+    settings, drawn, until = stages.experiment.reference, stages.experiment.map, None
+    plan = reference_plan(settings, len(stages.data.train), seed=seed)
+    if settings.stop == "stable":
+        until = Settling(settings.stable_share, drawn.region_fraction, drawn.burn_in)
+    ways: dict[str, Any] = {"recording": settings.recording, "until": until}
+    return _finetune(stages, "reference", settings, plan, **ways)
+
+
+def train_main(
+    stages: Stages,
+    name: str,
+    selection: Stage[Selected],
+    seed: int,
+    budget: float,
+    patience: int | None,
+) -> Stage[Training]:
+    """Fine-tune the main model on a selection, for at most the budget."""
+    settings, examples = stages.experiment.main, len(stages.data.train)
+    plan = main_plan(settings, examples, budget=budget, patience=patience, seed=seed)
+    return _finetune(stages, name, settings, plan, selection=selection)
+
+
+def train_main_for(
+    stages: Stages, name: str, flops: float, seed: int, selection: Stage[Selected] | None = None
+) -> Stage[Training]:
+    """Fine-tune the main model for as many operations as something else cost.
+
+    Its learning rate reaches zero at the end and nothing stops it before: what a person would
+    do who has that much to spend.
+
+    Args:
+        stages: The experiment.
+        name: Name of the stage.
+        flops: What may be spent, the scoring of development sets counted in.
+        seed: The seed.
+        selection: What it trains on; None: everything.
+    """
+    settings, examples = stages.experiment.main, len(stages.data.train)
+    train = stages.train_set(settings, selection)
+    # Batches of a selection can be smaller or longer than those of all the data.
+    share = flops / stages.full_length_flops(train, seed)
+    plan = equal_cost_plan(settings, examples, share=share, seed=seed)
+    return _finetune(stages, name, settings, plan, selection=selection)
+
+
+def train_main_on(stages: Stages, selection: Selection, seed: int) -> Stage[Training]:
+    """Fine-tune the main model on a selection from elsewhere."""
+    taken, settings = take_selection(stages, selection, seed), stages.experiment.main
+    return train_main(stages, "given", taken, seed, settings.budget, settings.patience)
+
+
+def train_erm(stages: Stages, seed: int, *, stop_early: bool = False) -> Stage[Training]:
+    """Fine-tune the main model on everything, for its full length unless it stops early."""
+    settings, examples = stages.experiment.main, len(stages.data.train)
+    patience = (settings.patience or DEFAULT_PATIENCE) if stop_early else None
+    plan = main_plan(settings, examples, budget=1.0, patience=patience, seed=seed)
+    # Recording is all but free, and the data-map baseline may be asked for later.
+    recording = None if stop_early else Recording()
+    name = "erm_es" if stop_early else "erm"
+    return _finetune(stages, name, settings, plan, recording=recording)
+
+
+def _finetune(
+    stages: Stages,
+    name: str,
+    settings: FineTuning,
+    plan: Plan,
+    *,
+    selection: Stage[Selected] | None = None,
+    recording: Recording | None = None,
+    until: Settling | None = None,
+) -> Stage[Training]:
+    inputs = {
+        # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
+        "settings": decisive(settings),
+        "model": model_fingerprint(settings),
+        "plan": asdict(plan),
+        "train": stages.data.train.fingerprint,
+        # What is selected, not why: another map that selects the same changes nothing.
+        "selection": None if selection is None else selection.result.content,
+        "dev": {name: one.fingerprint for name, one in stages.dev_data(settings).items()},
+        "watched": stages.watched(settings),
+        "metric": stages.experiment.metric,
+        "recording": None if recording is None else recording.model_dump(),
+        "until": None if until is None else asdict(until),
+    }
+    build = partial(_build, stages, name, settings, plan, selection, recording, until)
+    idle = idle_in_training(settings, stages.experiment.task)
+    selected = "" if selection is None else selection.name
+    ways: dict[str, Any] = {"collective": True, "selected": selected, "idle": idle}
+    stage = stages.run(f"{name}/seed-{plan.seed}", inputs, build, Training.from_dict, **ways)
+    if not stage.reused:
+        sets, metric = stages.dev_data(settings), stages.experiment.metric
+        for line in training_in_words(stage.result, plan, sets, metric):
+            stages.say(line)
+    return stage
+
+
+def _build(
+    stages: Stages,
+    name: str,
+    settings: FineTuning,
+    plan: Plan,
+    selection: Stage[Selected] | None,
+    recording: Recording | None,
+    until: Settling | None,
+    folder: Path,
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    stages.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
+    train = stages.train_set(settings, selection)
+    dev = stages.dev(settings)
+    # Early stopping and logged figures look at the same pass over what is recorded.
+    recorded, followed = FollowedMap(stages.experiment.map.burn_in), None
+    if is_tracked(settings):
+        followed = tracked(stages, name, plan.seed, train.labelled, recorded)
+    prepared = time.perf_counter() - start
+    tuned = finetune(
+        settings,
+        plan,
+        train,
+        dev,
+        stages.encodings.tokenizer(settings),
+        folder,
+        recording=recording,
+        settled=None if until is None else lambda found: until.is_reached(recorded.update(found)),
+        tracked=followed,
+        say=stages.say,
+    )
+    cost = replace(tuned.cost, preparation_seconds=prepared)
+    ood = [name for name in dev.sets if name in stages.data.dev_ood]  # for ftft preflight
+    return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood}
+
+
+def training_in_words(
+    trained: Training, plan: Plan, dev: Mapping[str, LabelledDataset], metric: str
+) -> Iterator[str]:
+    """How a training went, and where it learnt nothing.
+
+    Args:
+        trained: What the training came to.
+        plan: How long it might have run.
+        dev: The development sets that it was scored on.
+        metric: The metric to show.
+    """
+    reached = trained.dev_scores
+    scores = ", ".join(f"{name} {values[metric]:.3f}" for name, values in reached.items())
+    yield (
+        f"  {trained.steps:,} of at most {counted(plan.steps, 'step')}, weights of step "
+        f"{trained.kept_step:,}, {trained.precision}; {metric.replace('_', '-')} {scores}"
+    )
+    if trained.trained_parameters < trained.parameters:
+        share = trained.trained_parameters / trained.parameters
+        yield (
+            f"  trained {trained.trained_parameters:,} of {trained.parameters:,} parameters "
+            f"({share:.1%})"
+        )
+    for name, dataset in dev.items():
+        floor = TASKS[dataset.task].floor([dataset])
+        if floor is not None and reached[name]["accuracy"] <= floor:
+            yield (
+                f"  note: on {name} this model is no better than always answering with the "
+                f"most frequent class (accuracy {floor:.3f}); train it longer or with another "
+                "learning rate"
+            )
