@@ -38,7 +38,7 @@ def shuffled(drawn, seed=9):
     order = np.random.default_rng(seed).permutation(len(drawn))
     columns = {
         name: getattr(drawn, name)[order]
-        for name in ("labels", "confidence", "variability", "correctness", "forgetting")
+        for name in ("labels", "confidence", "variability", "correctness", "forgetting", "learnt")
     }
     columns |= {name: getattr(drawn, name)[order] for name in ("aum", "mean_loss", "el2n")}
     from dataclasses import replace
