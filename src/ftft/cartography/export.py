@@ -99,10 +99,9 @@ def _joined(table: pa.Table, rows: pa.Table, id_column: str) -> pa.Table:
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
-    columns = [formula_inert(_flat(column)) for column in table.columns]
-    names = formula_inert(pa.array(table.column_names, pa.string())).to_pylist()
+    flat = pa.table([_flat(column) for column in table.columns], names=table.column_names)
     with atomic_path(path) as temporary:
-        pcsv.write_csv(pa.table(columns, names=names), temporary)
+        pcsv.write_csv(formulas_inert(flat), temporary)
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -147,8 +146,13 @@ def _flat(column: Any) -> Any:
     return column
 
 
-def formula_inert(column: Any) -> Any:
-    """An Arrow column whose texts no spreadsheet runs as formulas; others as they are."""
+def formulas_inert(table: pa.Table) -> pa.Table:
+    """A table whose texts and column names no spreadsheet runs as formulas."""
+    names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
+    return pa.table([_inert(column) for column in table.columns], names=names)
+
+
+def _inert(column: Any) -> Any:
     kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return column
