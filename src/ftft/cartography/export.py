@@ -38,20 +38,20 @@ def export_table(
     rows: pa.Table | None = None,
     id_column: str = "example_id",
 ) -> None:
-    """Write a table with an `example_id` column for other tools, whole or not at all.
+    """Write a table with an ``example_id`` column for other tools, whole or not at all.
 
     Args:
-        table: `DataMap.to_table()`, `Selection.to_table()` or `label_error_candidates(…)`.
-        path: the file; for "datasets" a new folder, as `datasets.load_from_disk` reads it.
-        kind: one of `FORMATS`; by the ending of the path where None (none: datasets).
+        table: ``DataMap.to_table()``, ``Selection.to_table()`` or ``label_error_candidates(…)``.
+        path: The file; for "datasets" a new folder, as ``datasets.load_from_disk`` reads it.
+        kind: One of ``FORMATS``; by the ending of the path where None (none: datasets).
             In CSV, text that a spreadsheet would run as a formula (it starts with = + - @,
             a tab or a line break) gets a leading apostrophe.
-        rows: the original rows, joined to the right by id. A column whose name the table
-            has already is called `original_…`.
-        id_column: the column of `rows` that holds the ids.
+        rows: The original rows, joined to the right by id. A column whose name the table
+            has already is called ``original_…``.
+        id_column: The column of ``rows`` that holds the ids.
 
     Raises:
-        DynamicsError: an unknown format, an id without or with several rows, or a path
+        DynamicsError: An unknown format, an id without or with several rows, or a path
             that cannot be written.
     """
     path, named = Path(path), kind
