@@ -41,8 +41,8 @@ def points_left_out(dynamics: TrainingDynamics, burn_in: BurnIn, mean: Mean | No
 
     Args:
         dynamics: What was recorded.
-        burn_in: A number of points, or ``auto``: those of the :func:`transient`, but never so many
-            that fewer than the two are left that variability needs.
+        burn_in: A number of points, or ``auto``: those of the :func:`transient`, but never so
+            many that fewer than the two are left that variability needs.
         mean: Gives a point's mean probability, where it is known; None: the point is read.
 
     Returns:
@@ -62,8 +62,8 @@ def transient(dynamics: TrainingDynamics, mean: Mean | None = None) -> int:
 
     With ``m[e]`` the mean probability of the right answer at point ``e`` and ``c`` that of a model
     that knows nothing, it lasts while ``(m[e] - c) / (m[last] - c)`` is below
-    :data:`SETTLED`. A training that has hardly learnt (``m[last]`` less than :data:`LEARNT` of the
-    way from ``c`` to 1) has no transient to leave out.
+    :data:`SETTLED`. A training that has hardly learnt (``m[last]`` less than :data:`LEARNT` of
+    the way from ``c`` to 1) has no transient to leave out.
 
     Args:
         dynamics: What was recorded.

@@ -1,6 +1,6 @@
 """What cleanlab finds in the data: likely label errors, near-duplicates and outliers.
 
-cleanlab is an extra (`pip install 'ftft[cleanlab]'`), loaded when it is asked for.
+cleanlab is an extra (``pip install 'ftft[cleanlab]'``), loaded when it is asked for.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Issues:
     """What cleanlab says of N examples.
 
     Attributes:
-        table: Arrow table `example_id, label, score, rank, is_label_issue, suggested_label`;
+        table: Arrow table ``example_id, label, score, rank, is_label_issue, suggested_label``;
             a low score (the label's quality, in [0, 1]) is suspicious, rank 0 the most. With
-            texts also `is_near_duplicate, near_duplicates` (their ids), `is_outlier,
+            texts also ``is_near_duplicate, near_duplicates`` (their ids), `is_outlier,
             outlier_score` (low is far from all others).
         label_errors: The estimated number of label errors; the flagged ones may be more or fewer.
     """
@@ -42,7 +42,7 @@ class Issues:
     label_errors: int
 
     def flagged(self, name: str) -> int:
-        """How many examples have a flag, such as `is_label_issue`."""
+        """How many examples have a flag, such as ``is_label_issue``."""
         return int(self.table.column(name).to_numpy().sum())
 
 
@@ -51,17 +51,17 @@ def cleanlab_issues(
 ) -> Issues:
     """Find likely label errors by confident learning; with texts also near-duplicates and outliers.
 
-    The probabilities are those of `label_quality_probabilities`, which are **not
+    The probabilities are those of ``label_quality_probabilities``, which are **not
     out-of-sample**: label errors that the model has memorised are missed. Texts are compared
     by their character n-grams (TF-IDF, reduced by SVD).
 
     Args:
-        dynamics: what was recorded of N examples.
+        dynamics: What was recorded of N examples.
         texts: (N,) texts, in the order of the examples.
-        burn_in: how many of the first complete recording points to leave out.
+        burn_in: How many of the first complete recording points to leave out.
 
     Raises:
-        DynamicsError: cleanlab is not installed or refuses the data, there are fewer than two
+        DynamicsError: Cleanlab is not installed or refuses the data, there are fewer than two
             classes, or the texts are not those of the examples.
     """
     cleanlab = _cleanlab()

@@ -1,6 +1,6 @@
 """Data-map coordinates of allenai/cartography: one JSON object an example.
 
-`guid, index, threshold_closeness, confidence, variability, correctness, forgetfulness`
+``guid, index, threshold_closeness, confidence, variability, correctness, forgetfulness``
 as its code writes them; its published files lack the closeness, which follows from the
 confidence, and the forgetfulness. There, correctness is the *number* of epochs predicted
 right, and the forgetfulness of an example that was never predicted right is 1000.
@@ -32,17 +32,17 @@ _MOST_FORGOTTEN = 1e6
 
 
 def write_coordinates(path: str | PathLike[str], datamap: DataMap) -> None:
-    """Write the coordinates of a map as allenai/cartography does (`td_metrics.jsonl`).
+    """Write the coordinates of a map as allenai/cartography does (``td_metrics.jsonl``).
 
     Ids that are all decimal integers are written as numbers, as the original does. A map
     that does not know its forgetting gives no forgetfulness.
 
     Args:
-        path: the JSON lines file.
-        datamap: the map; ddof 0 is what the original computes.
+        path: The JSON lines file.
+        datamap: The map; ddof 0 is what the original computes.
 
     Raises:
-        DynamicsError: the file cannot be written.
+        DynamicsError: The file cannot be written.
     """
     confidence = datamap.confidence.astype(np.float64)
     right = np.rint(datamap.correctness * len(datamap.epochs)).astype(int)
@@ -73,19 +73,19 @@ def read_coordinates(
     """Read coordinates of allenai/cartography as a map.
 
     What they do not hold is unknown: AUM, loss and EL2N are NaN, and forgetting is -1 where
-    no line has a forgetfulness, so strategies that need them refuse; `epochs` are numbered
+    no line has a forgetfulness, so strategies that need them refuse; ``epochs`` are numbered
     from 0; without labels, all examples count as class 0.
 
     Args:
-        path: the JSON lines file.
-        num_epochs: epochs that the coordinates were computed from; the highest
+        path: The JSON lines file.
+        num_epochs: Epochs that the coordinates were computed from; the highest
             correctness where None.
-        labels: gold class indices by id.
+        labels: Gold class indices by id.
         class_names: C names; "0" to "C-1" where None.
-        region_fraction: share of the examples that is ambiguous, in (0, 1].
+        region_fraction: Share of the examples that is ambiguous, in (0, 1].
 
     Raises:
-        DynamicsError: the file is missing, or a line is not as expected.
+        DynamicsError: The file is missing, or a line is not as expected.
     """
     path = Path(path)
     fraction = checked_fraction(region_fraction, "region_fraction")

@@ -52,10 +52,10 @@ _COLUMNS = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DataMap:
-    """Statistics and region of N examples (Swayamdipta et al. 2020); see `Statistics`.
+    """Statistics and region of N examples (Swayamdipta et al. 2020); see ``Statistics``.
 
-    The regions are exclusive: *ambiguous* are the `round(region_fraction * N)` examples
-    of highest variability (Python's `round`, ties by ascending id); of the rest,
+    The regions are exclusive: *ambiguous* are the ``round(region_fraction * N)`` examples
+    of highest variability (Python's ``round``, ties by ascending id); of the rest,
     *easy-to-learn* are those with a confidence of at least 0.5 and *hard-to-learn* the
     others. The paper leaves the borders open; the ambiguous third is the one that FTFT
     trains on.
@@ -63,24 +63,24 @@ class DataMap:
     Attributes:
         example_ids: (N,) unique ids.
         labels: (N,) int64 group of each example: its gold class, where the task has classes.
-        class_names: the C names; none where the examples have no groups (all are 0).
+        class_names: The C names; none where the examples have no groups (all are 0).
         confidence: float32 (N,) in [0, 1]; higher is easier.
         variability: float32 (N,); higher is more ambiguous.
         correctness: float32 (N,) in [0, 1]; higher is easier.
         forgetting: int32 (N,); higher is harder. -1 in a map that was imported from
-            coordinates without it; see `knows`.
+            coordinates without it; see ``knows``.
         aum: float32 (N,); low and negative point to label errors. It, mean_loss and el2n
             are NaN in a map that was imported from coordinates.
         mean_loss: float32 (N,); higher is harder.
         el2n: float32 (N,) in [0, √2]; higher is harder.
         learnt: int8 (N,), 1 where the last recording point that took part predicts the example
             right, else 0; -1 in maps of coordinates and of ftft 0.1.
-        region_code: int8 (N,), position of the region in `REGIONS`.
-        epochs: the recording points that took part.
-        burn_in: how many of the first complete points were left out.
-        ddof: of the standard deviation.
-        region_fraction: share of the examples that is ambiguous.
-        left_out: examples of the dynamics that are not in the map, because they have no answer
+        region_code: int8 (N,), position of the region in ``REGIONS``.
+        epochs: The recording points that took part.
+        burn_in: How many of the first complete points were left out.
+        ddof: Of the standard deviation.
+        region_fraction: Share of the examples that is ambiguous.
+        left_out: Examples of the dynamics that are not in the map, because they have no answer
             and so no value at two recording points.
     """
 
@@ -117,7 +117,7 @@ class DataMap:
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """Names of what `labels` counts; one for all where the examples have no groups."""
+        """Names of what ``labels`` counts; one for all where the examples have no groups."""
         return self.class_names or ("all",)
 
     @property
@@ -134,7 +134,7 @@ class DataMap:
 
     @property
     def region(self) -> npt.NDArray[np.object_]:
-        """Names of the regions: object array (N,) of strings out of `REGIONS`."""
+        """Names of the regions: object array (N,) of strings out of ``REGIONS``."""
         return np.array(REGIONS, dtype=object)[self.region_code]
 
     @classmethod
@@ -150,17 +150,17 @@ class DataMap:
         """Compute the map of recorded dynamics.
 
         Args:
-            dynamics: what was recorded, with at least two complete points after burn-in.
-            burn_in: how many of the first complete recording points to leave out; ``auto``
+            dynamics: What was recorded, with at least two complete points after burn-in.
+            burn_in: How many of the first complete recording points to leave out; ``auto``
                 leaves out those at which everything was still being learnt (see
-                `ftft.cartography.burn_in`), and the map says how many that were.
-            first_epochs: take in what was recorded in so many first epochs only, of which
-                `burn_in` is still left out; all where None.
-            ddof: of the standard deviation, 0 or 1; the ranking is the same.
-            region_fraction: share of the examples that is ambiguous, in (0, 1].
+                ``ftft.cartography.burn_in``), and the map says how many that were.
+            first_epochs: Take in what was recorded in so many first epochs only, of which
+                ``burn_in`` is still left out; all where None.
+            ddof: Of the standard deviation, 0 or 1; the ranking is the same.
+            region_fraction: Share of the examples that is ambiguous, in (0, 1].
 
         Raises:
-            DynamicsError: too few recording points, a setting out of range, or dynamics
+            DynamicsError: Too few recording points, a setting out of range, or dynamics
                 that cannot be read.
         """
         given = "what ftft.read_dynamics(FOLDER) or DynamicsRecorder.read() returns"
@@ -179,10 +179,10 @@ class DataMap:
     def from_builder(
         cls, built: MapBuilder, *, ddof: int = 0, region_fraction: float = 0.33
     ) -> DataMap:
-        """The map of the recording points that a builder has taken in; as `from_dynamics`.
+        """The map of the recording points that a builder has taken in; as ``from_dynamics``.
 
         Raises:
-            DynamicsError: too few recording points, or a setting out of range.
+            DynamicsError: Too few recording points, or a setting out of range.
         """
         checked_fraction(region_fraction, "region_fraction")
         dynamics, result = built.dynamics, statistics_of(built, ddof)
@@ -263,10 +263,10 @@ class DataMap:
         return table + svg_map(self.confidence, self.variability, self.correctness)
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write the map as a Parquet file (`example_id, label, confidence, …`).
+        """Write the map as a Parquet file (``example_id, label, confidence, …``).
 
         Raises:
-            DynamicsError: the file cannot be written.
+            DynamicsError: The file cannot be written.
         """
         settings = {
             "class_names": list(self.class_names),
@@ -280,10 +280,10 @@ class DataMap:
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> DataMap:
-        """Read a map that `write` wrote.
+        """Read a map that ``write`` wrote.
 
         Raises:
-            DynamicsError: the file is missing, damaged, not a map, or of a newer schema.
+            DynamicsError: The file is missing, damaged, not a map, or of a newer schema.
         """
         table, settings = read_table(path, "map", SCHEMA, _COLUMNS, since={"learnt"})
         try:
@@ -310,7 +310,7 @@ class DataMap:
 
 
 def checked_fraction(fraction: float, name: str) -> float:
-    """Return a fraction in (0, 1] as a float, or raise a `DynamicsError`."""
+    """Return a fraction in (0, 1] as a float, or raise a ``DynamicsError``."""
     number = isinstance(fraction, int | float | np.number) and not isinstance(fraction, bool)
     # The comparison is written so that NaN fails it.
     if not number or not 0.0 < fraction <= 1.0 or not math.isfinite(fraction):
@@ -338,7 +338,7 @@ def _checked_values(table: pa.Table) -> pa.Table:
 def region_codes(
     confidence: Values, variability: Values, ids: pa.StringArray, region_fraction: float
 ) -> npt.NDArray[np.int8]:
-    """The regions of N examples as positions in `REGIONS`: int8 array (N,); see `DataMap`."""
+    """The regions of N examples as positions in ``REGIONS``: int8 array (N,); see ``DataMap``."""
     codes = np.where(confidence >= 0.5, REGIONS.index(EASY), REGIONS.index(HARD)).astype(np.int8)
     count = round(region_fraction * len(ids))
     codes[top_set(variability, ids, count, largest=True)] = REGIONS.index(AMBIGUOUS)

@@ -38,20 +38,20 @@ def export_table(
     rows: pa.Table | None = None,
     id_column: str = "example_id",
 ) -> None:
-    """Write a table with an `example_id` column for other tools, whole or not at all.
+    """Write a table with an ``example_id`` column for other tools, whole or not at all.
 
     Args:
-        table: `DataMap.to_table()`, `Selection.to_table()` or `label_error_candidates(…)`.
-        path: the file; for "datasets" a new folder, as `datasets.load_from_disk` reads it.
-        kind: one of `FORMATS`; by the ending of the path where None (none: datasets).
+        table: ``DataMap.to_table()``, ``Selection.to_table()`` or ``label_error_candidates(…)``.
+        path: The file; for "datasets" a new folder, as ``datasets.load_from_disk`` reads it.
+        kind: One of ``FORMATS``; by the ending of the path where None (none: datasets).
             In CSV, text that a spreadsheet would run as a formula (it starts with = + - @,
             a tab or a line break) gets a leading apostrophe.
-        rows: the original rows, joined to the right by id. A column whose name the table
-            has already is called `original_…`.
-        id_column: the column of `rows` that holds the ids.
+        rows: The original rows, joined to the right by id. A column whose name the table
+            has already is called ``original_…``.
+        id_column: The column of ``rows`` that holds the ids.
 
     Raises:
-        DynamicsError: an unknown format, an id without or with several rows, or a path
+        DynamicsError: An unknown format, an id without or with several rows, or a path
             that cannot be written.
     """
     path, named = Path(path), kind
@@ -99,10 +99,9 @@ def _joined(table: pa.Table, rows: pa.Table, id_column: str) -> pa.Table:
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
-    columns = [formula_inert(_flat(column)) for column in table.columns]
-    names = formula_inert(pa.array(table.column_names, pa.string())).to_pylist()
+    flat = pa.table([_flat(column) for column in table.columns], names=table.column_names)
     with atomic_path(path) as temporary:
-        pcsv.write_csv(pa.table(columns, names=names), temporary)
+        pcsv.write_csv(formulas_inert(flat), temporary)
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -147,8 +146,13 @@ def _flat(column: Any) -> Any:
     return column
 
 
-def formula_inert(column: Any) -> Any:
-    """An Arrow column whose texts no spreadsheet runs as formulas; others as they are."""
+def formulas_inert(table: pa.Table) -> pa.Table:
+    """A table whose texts and column names no spreadsheet runs as formulas."""
+    names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
+    return pa.table([_inert(column) for column in table.columns], names=names)
+
+
+def _inert(column: Any) -> Any:
     kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return column

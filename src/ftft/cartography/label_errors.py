@@ -24,18 +24,18 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     may be mislabelled, or only hard: look at it before it is changed.
 
     Args:
-        datamap: the map of N examples.
+        datamap: The map of N examples.
         by: "confidence": lowest mean probability of the label (hard-to-learn; Swayamdipta
             et al. 2020, section 5). "aum": lowest area under the margin (Pleiss et al.
             2020, section 3), which unlike a probability does not level off.
-        count: how many; all N where None.
+        count: How many; all N where None.
 
     Returns:
-        Arrow table `example_id, label, score, rank`; a low score is suspicious, rank 0 the
+        Arrow table ``example_id, label, score, rank``; a low score is suspicious, rank 0 the
         most; equal scores by ascending id.
 
     Raises:
-        DynamicsError: an unknown score, one that the map lacks, or a count out of range.
+        DynamicsError: An unknown score, one that the map lacks, or a count out of range.
     """
     if by not in SCORES:
         raise DynamicsError(
@@ -79,15 +79,15 @@ def label_quality_probabilities(
     cross-validated predictions where a decision depends on them.
 
     Args:
-        dynamics: what was recorded.
-        burn_in: how many of the first complete recording points to leave out.
+        dynamics: What was recorded.
+        burn_in: How many of the first complete recording points to leave out.
 
     Returns:
         float64 array of shape (N, C); each row sums to 1. With the gold labels,
-        `cleanlab.filter.find_label_issues(dynamics.labels, probabilities)` takes it as it is.
+        ``cleanlab.filter.find_label_issues(dynamics.labels, probabilities)`` takes it as it is.
 
     Raises:
-        DynamicsError: no complete recording point is left, or one cannot be read.
+        DynamicsError: No complete recording point is left, or one cannot be read.
     """
     epochs = epochs_used(dynamics, burn_in, least=1)
     total: npt.NDArray[np.float64] = np.zeros((len(dynamics), dynamics.num_classes))

@@ -23,16 +23,16 @@ def top(
     largest: bool,
     rows: Rows | None = None,
 ) -> Rows:
-    """The `count` rows with the best scores, best first; equal scores by ascending id.
+    """The ``count`` rows with the best scores, best first; equal scores by ascending id.
 
     Only the chosen rows are sorted, and ids are compared only among equal scores.
 
     Args:
         scores: (N,) numbers without NaN.
         ids: (N,) unique ids; compared byte by byte (UTF-8).
-        count: how many rows, from 0 to the number of candidates.
-        largest: whether high scores are the best ones.
-        rows: the candidates, row numbers without repeats; all N where None.
+        count: How many rows, from 0 to the number of candidates.
+        largest: Whether high scores are the best ones.
+        rows: The candidates, row numbers without repeats; all N where None.
 
     Returns:
         int64 row numbers of shape (count,), in rank order.
@@ -57,7 +57,7 @@ def top_set(
     largest: bool,
     rows: Rows | None = None,
 ) -> Rows:
-    """The same rows as `top` in no particular order, without the cost of sorting them."""
+    """The same rows as ``top`` in no particular order, without the cost of sorting them."""
     candidates = np.arange(len(scores), dtype=np.int64) if rows is None else rows
     if count >= len(candidates):
         return candidates
@@ -78,11 +78,11 @@ def id_uniform(ids: pa.StringArray, seed: int) -> npt.NDArray[np.float64]:
 
     A 64-bit hash of the UTF-8 bytes, eight at a time, mixed as in SplitMix64 (Steele et
     al. 2014). Unlike a generator's stream it does not depend on the order of the rows,
-    and unlike `hash` it is the same in every process and on every machine.
+    and unlike ``hash`` it is the same in every process and on every machine.
 
     Args:
         ids: (N,) ids.
-        seed: any integer.
+        seed: Any integer.
 
     Returns:
         float64 array of shape (N,), uniform over ids; the upper 53 bits of the hash.
@@ -160,7 +160,7 @@ class _Words:
         self._words = np.ndarray((len(data) + 1,), dtype="<u8", buffer=padded, strides=(1,))
 
     def at(self, rows: Rows, position: int) -> npt.NDArray[np.uint64]:
-        """Bytes `position` to `position` + 7 of some ids, zero after the end of an id.
+        """Bytes ``position`` to ``position`` + 7 of some ids, zero after the end of an id.
 
         The first byte is the lowest of the number.
         """

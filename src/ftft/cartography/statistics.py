@@ -42,10 +42,10 @@ class Statistics:
         aum: float32, any value; low and negative point to label errors.
         mean_loss: float32, at least 0; higher is harder.
         el2n: float32 in [0, √2]; higher is harder.
-        epochs: the recording points that took part.
-        burn_in: how many of the first complete points were left out.
-        ddof: what variability divides by: the number of points less this.
-        points: int32, how many of `epochs` an example has values of. One with fewer than two
+        epochs: The recording points that took part.
+        burn_in: How many of the first complete points were left out.
+        ddof: What variability divides by: the number of points less this.
+        points: int32, how many of ``epochs`` an example has values of. One with fewer than two
             has no statistics: NaN, and 0 where they are integers.
         learnt: int8, 1 where the last of these points predicts the example right, else 0.
     """
@@ -68,15 +68,15 @@ def statistics(dynamics: TrainingDynamics, burn_in: BurnIn = AUTO, ddof: int = 0
     """Compute all statistics, reading one recording point at a time.
 
     Args:
-        dynamics: what was recorded; incomplete recording points do not take part.
-        burn_in: how many of the first complete recording points to leave out; ``auto``
-            leaves out those of the transient (`ftft.cartography.burn_in`). Forgetting
+        dynamics: What was recorded; incomplete recording points do not take part.
+        burn_in: How many of the first complete recording points to leave out; ``auto``
+            leaves out those of the transient (``ftft.cartography.burn_in``). Forgetting
             counts only between points that take part.
         ddof: 0 for the population standard deviation, as in the figures of the data-map
             paper; 1 for the sample one, as in the FTFT code. The ranking is the same.
 
     Raises:
-        DynamicsError: fewer than two recording points are left, the settings are out of
+        DynamicsError: Fewer than two recording points are left, the settings are out of
             range, or a point cannot be read.
     """
     return statistics_of(MapBuilder(burn_in).update(dynamics), ddof)

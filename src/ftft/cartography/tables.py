@@ -37,14 +37,14 @@ def write_table(
     """Write a table, whole or not at all.
 
     Args:
-        path: the Parquet file.
-        table: its columns.
-        kind: what it is ("map", "selection"); checked when it is read.
-        schema: version of the columns and settings.
-        settings: what the table was made with; kept as JSON in the file's metadata.
+        path: The Parquet file.
+        table: Its columns.
+        kind: What it is ("map", "selection"); checked when it is read.
+        schema: Version of the columns and settings.
+        settings: What the table was made with; kept as JSON in the file's metadata.
 
     Raises:
-        DynamicsError: the file cannot be written.
+        DynamicsError: The file cannot be written.
     """
     text = json.dumps({"kind": kind, "schema": schema, **settings})
     table = table.replace_schema_metadata({_KEY: text.encode()})
@@ -61,20 +61,20 @@ def read_table(
     columns: Mapping[str, pa.DataType],
     since: Collection[str] = (),
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """Read a table that `write_table` wrote.
+    """Read a table that ``write_table`` wrote.
 
     Args:
-        path: the Parquet file.
-        kind: what it must be.
-        schema: the newest version that can be read.
-        columns: the needed columns and the types they are cast to.
-        since: those of them that older files of this version lack; they are null there.
+        path: The Parquet file.
+        kind: What it must be.
+        schema: The newest version that can be read.
+        columns: The needed columns and the types they are cast to.
+        since: Those of them that older files of this version lack; they are null there.
 
     Returns:
         The table with exactly these columns, and the settings.
 
     Raises:
-        DynamicsError: the file is missing, damaged, something else, or newer.
+        DynamicsError: The file is missing, damaged, something else, or newer.
     """
     path = Path(path)
     try:

@@ -18,7 +18,7 @@ def confidence_by_epoch(dynamics: TrainingDynamics) -> npt.NDArray[np.float32]:
         learnt better.
 
     Raises:
-        DynamicsError: a recording point cannot be read.
+        DynamicsError: A recording point cannot be read.
     """
     return _by_epoch(dynamics, dynamics.epochs, "probability")
 
@@ -29,7 +29,7 @@ def loss_trajectories(
     """Cross-entropy of the gold label at each recording point.
 
     Args:
-        dynamics: what was recorded.
+        dynamics: What was recorded.
         epochs: E of its complete points, such as those of a map; all where None.
 
     Returns:
@@ -38,7 +38,7 @@ def loss_trajectories(
         is the mean of the example's others.
 
     Raises:
-        DynamicsError: a recording point cannot be read.
+        DynamicsError: A recording point cannot be read.
     """
     taken = dynamics.epochs if epochs is None else epochs
     losses = np.ascontiguousarray(_by_epoch(dynamics, taken, "loss").T)

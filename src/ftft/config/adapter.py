@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+ADAPTER_FILE = "adapter_config.json"
+
 ALL_LINEAR = "all-linear"
 """Every linear layer of the network."""
 

@@ -27,12 +27,12 @@ def detach_copy(array: Any) -> Any:
 
 
 def is_torch(array: Any) -> bool:
-    """Whether `array` is a torch tensor, found out without importing torch."""
+    """Whether ``array`` is a torch tensor, found out without importing torch."""
     return any(base.__module__.split(".")[0] == "torch" for base in type(array).__mro__)
 
 
 def is_jax(array: Any) -> bool:
-    """Whether `array` is a JAX array, found out without importing JAX."""
+    """Whether ``array`` is a JAX array, found out without importing JAX."""
     return any(base.__module__.split(".")[0] in ("jax", "jaxlib") for base in type(array).__mro__)
 
 
@@ -40,14 +40,14 @@ def to_host(arrays: list[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
     """Join held arrays along their first axis and move them to the host in bulk.
 
     Args:
-        arrays: at least one array of shape (n, …) from `detach_copy`.
-        dtype: the NumPy type of the result: float32, int64, or `np.str_` for ids.
+        arrays: At least one array of shape (n, …) from ``detach_copy``.
+        dtype: The NumPy type of the result: float32, int64, or ``np.str_`` for ids.
 
     Returns:
-        One NumPy array of the given type; an object array of strings for `np.str_`.
+        One NumPy array of the given type; an object array of strings for ``np.str_``.
 
     Raises:
-        DynamicsError: the arrays do not fit together.
+        DynamicsError: The arrays do not fit together.
     """
     if all(map(is_torch, arrays)):
         return _torch_to_host(arrays, dtype)
@@ -78,16 +78,16 @@ def batch_size(ids: Any, recorded: Any, width: int, encoding: Encoding) -> int:
     """Check the shapes of one batch; nothing is read from the device.
 
     Args:
-        ids: held ids or indices of shape (n,).
-        recorded: held logits (n, C) or values (n, 5).
+        ids: Held ids or indices of shape (n,).
+        recorded: Held logits (n, C) or values (n, 5).
         width: C or 5.
-        encoding: which they are.
+        encoding: Which they are.
 
     Returns:
         n.
 
     Raises:
-        DynamicsError: the shapes are not (n,) and (n, width).
+        DynamicsError: The shapes are not (n,) and (n, width).
     """
     shape = tuple(recorded.shape)
     if encoding == "values" and (len(shape) != 2 or shape[1] != width):

@@ -34,13 +34,13 @@ def check_finite(
     where: str,
     encoding: Encoding = "logits",
 ) -> None:
-    """Raise a `DynamicsError` that names the first example that cannot be used.
+    """Raise a ``DynamicsError`` that names the first example that cannot be used.
 
     Args:
-        recorded: (N, W) rows; which are usable says `ftft.dynamics.values.unusable`.
+        recorded: (N, W) rows; which are usable says ``ftft.dynamics.values.unusable``.
         ids: (N,) ids of the rows.
-        where: the place, for the message.
-        encoding: what they are.
+        where: The place, for the message.
+        encoding: What they are.
     """
     if encoding == "logits" and np.isfinite(recorded).all():
         return
@@ -90,14 +90,14 @@ def stacked_arrays(recorded: Any, encoding: Encoding) -> Recorded:
 
 
 def checked_epoch(epoch: int) -> int:
-    """Return a recording point, an integer from 0, or raise a `DynamicsError`."""
+    """Return a recording point, an integer from 0, or raise a ``DynamicsError``."""
     if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
         raise DynamicsError(f"The epoch is {epoch!r}; it must be an integer from 0.")
     return int(epoch)
 
 
 def at_least(least: int, value: int, name: str) -> int:
-    """Return an integer that is at least so high, or raise a `DynamicsError`."""
+    """Return an integer that is at least so high, or raise a ``DynamicsError``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise DynamicsError(f"{name} is {value!r}; it must be an integer of at least {least}.")
     return value

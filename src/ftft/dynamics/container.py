@@ -35,21 +35,21 @@ class TrainingDynamics:
 
     A recording point is numbered from 0 and is called an epoch throughout: with plain
     recording there is one an epoch. Only complete points, at which every example was
-    seen, take part; the others are named in `incomplete`.
+    seen, take part; the others are named in ``incomplete``.
 
     Attributes:
         example_ids: (N,) unique ids, always strings.
         labels: (N,) int64 gold class indices in [0, C). Of values they are the group of each
             example, for label proportions and the like; all 0 where there is none.
         num_classes: C; of logits at least 2.
-        class_names: the C names; none where the labels are no group of examples.
-        epochs: the complete recording points in ascending order.
-        incomplete: examples seen at each recording point that is left out.
-        points: for each of `epochs`, the epochs of training done by its end (1.0, 2.0, …
+        class_names: The C names; none where the labels are no group of examples.
+        epochs: The complete recording points in ascending order.
+        incomplete: Examples seen at each recording point that is left out.
+        points: For each of ``epochs``, the epochs of training done by its end (1.0, 2.0, …
             with one recording point an epoch).
-        chance: mean probability of the right answer of a model that knows nothing, in [0, 1).
+        chance: Mean probability of the right answer of a model that knows nothing, in [0, 1).
         encoding: "logits", or "values" of tasks whose logits are too many to keep.
-        meta: free notes of whoever recorded.
+        meta: Free notes of whoever recorded.
     """
 
     example_ids: pa.StringArray
@@ -76,13 +76,13 @@ class TrainingDynamics:
         """The logits of all examples at one recording point.
 
         Args:
-            epoch: one of `epochs` (the number it was recorded under, not a position).
+            epoch: One of ``epochs`` (the number it was recorded under, not a position).
 
         Returns:
-            float32 array of shape (N, C), in the order of `example_ids`, all finite.
+            float32 array of shape (N, C), in the order of ``example_ids``, all finite.
 
         Raises:
-            DynamicsError: the point is not there, is not complete, or cannot be read; or
+            DynamicsError: The point is not there, is not complete, or cannot be read; or
                 values were recorded instead of logits.
         """
         if self.encoding != "logits":
@@ -98,7 +98,7 @@ class TrainingDynamics:
         """What was recorded of all examples at one recording point: float32 array (N, W).
 
         Raises:
-            DynamicsError: the point is not there, is not complete, or cannot be read.
+            DynamicsError: The point is not there, is not complete, or cannot be read.
         """
         if epoch not in self.epochs:
             seen = self.incomplete.get(epoch)
@@ -115,13 +115,13 @@ class TrainingDynamics:
         """What one recording point says about each example.
 
         Args:
-            epoch: one of `epochs`.
+            epoch: One of ``epochs``.
 
         Returns:
-            Arrays of shape (N,), in the order of `example_ids`.
+            Arrays of shape (N,), in the order of ``example_ids``.
 
         Raises:
-            DynamicsError: as `epoch_recorded`.
+            DynamicsError: As ``epoch_recorded``.
         """
         recorded = self.epoch_recorded(epoch)
         if self.encoding == "values":
@@ -132,7 +132,7 @@ class TrainingDynamics:
         """All logits at once: float32 array of shape (E, N, C).
 
         Raises:
-            DynamicsError: there is no complete recording point, or one cannot be read.
+            DynamicsError: There is no complete recording point, or one cannot be read.
         """
         if not self.epochs:
             raise DynamicsError(
@@ -165,11 +165,11 @@ class TrainingDynamics:
         computed from the part needs memory of the order of the part.
 
         Args:
-            start: first row, at least 0.
-            stop: row after the last, at most N and greater than `start`.
+            start: First row, at least 0.
+            stop: Row after the last, at most N and greater than ``start``.
 
         Raises:
-            DynamicsError: the range is empty or outside.
+            DynamicsError: The range is empty or outside.
         """
         if not 0 <= start < stop <= len(self):
             raise DynamicsError(
@@ -192,7 +192,7 @@ class TrainingDynamics:
         """Some of the examples only, in the order of the given ids, still read lazily.
 
         Raises:
-            DynamicsError: an id is not that of an example.
+            DynamicsError: An id is not that of an example.
         """
         if example_ids.equals(self.example_ids):
             return self
@@ -215,11 +215,11 @@ class TrainingDynamics:
         """What was recorded in the first epochs of training only, still read lazily.
 
         Args:
-            epochs: epochs of training, above 0; with several recording points in one, a
+            epochs: Epochs of training, above 0; with several recording points in one, a
                 share of an epoch will do. More than there are leaves out nothing.
 
         Raises:
-            DynamicsError: `epochs` is not a number above 0, or no point is that early.
+            DynamicsError: ``epochs`` is not a number above 0, or no point is that early.
         """
         if isinstance(epochs, bool) or not isinstance(epochs, int | float) or not epochs > 0:
             raise DynamicsError(f"first_epochs is {epochs!r}; it must be a number above 0.")
@@ -258,19 +258,19 @@ class TrainingDynamics:
 
         Args:
             logits: (E, N, C) numbers, or a sequence of E arrays (N, C), in training order; of
-                values (E, N, 5), in the order of the fields of `PointValues`.
+                values (E, N, 5), in the order of the fields of ``PointValues``.
             labels: (N,) gold class indices in [0, C); of values the groups, if there are any.
             example_ids: (N,) unique strings or integers; "0" to "N-1" where None.
             class_names: C names; "0" to "C-1" where None; none at all where the labels are no
                 group of examples.
-            points_per_epoch: recording points in one epoch of training.
+            points_per_epoch: Recording points in one epoch of training.
             encoding: "logits" or "values".
-            chance: mean probability of the right answer of a model that knows nothing; where
+            chance: Mean probability of the right answer of a model that knows nothing; where
                 None one in C of logits, and 0 of values.
-            meta: free notes to keep with the dynamics.
+            meta: Free notes to keep with the dynamics.
 
         Raises:
-            DynamicsError: shapes do not fit, logits are not finite, labels are out of
+            DynamicsError: Shapes do not fit, logits are not finite, labels are out of
                 range or ids are repeated.
         """
         where = "The given arrays"
@@ -308,7 +308,7 @@ def point_positions(epochs: Sequence[int], points_per_epoch: int) -> tuple[float
     """Epochs of training done by the end of each recording point.
 
     Raises:
-        DynamicsError: `points_per_epoch` is not a positive integer.
+        DynamicsError: ``points_per_epoch`` is not a positive integer.
     """
     if isinstance(points_per_epoch, bool) or not isinstance(points_per_epoch, int):
         points_per_epoch = 0

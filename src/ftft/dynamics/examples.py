@@ -20,13 +20,13 @@ def to_ids(ids: Any) -> pa.StringArray:
     """Turn ids into one Arrow string array.
 
     Args:
-        ids: a sequence, NumPy array or Arrow array of strings or integers, shape (N,).
+        ids: A sequence, NumPy array or Arrow array of strings or integers, shape (N,).
 
     Returns:
-        `pa.StringArray` of length N; integers in decimal.
+        ``pa.StringArray`` of length N; integers in decimal.
 
     Raises:
-        DynamicsError: an id is missing or is neither a string nor an integer, or all
+        DynamicsError: An id is missing or is neither a string nor an integer, or all
             ids together exceed 2 GiB of text.
     """
     array = _as_arrow(ids)
@@ -91,11 +91,11 @@ def json_ids(ids: pa.StringArray) -> pa.StringArray:
 
 
 def check_unique(ids: pa.StringArray, where: str) -> None:
-    """Raise a `DynamicsError` naming a repeated id, where there is one.
+    """Raise a ``DynamicsError`` naming a repeated id, where there is one.
 
     Args:
         ids: (N,) ids.
-        where: what holds the ids, for the message.
+        where: What holds the ids, for the message.
     """
     if pc.count_distinct(ids).as_py() == len(ids):
         return
@@ -114,14 +114,14 @@ def to_labels(labels: Any, num_classes: int | None, where: str) -> Labels:
 
     Args:
         labels: (N,) integers in [0, num_classes).
-        num_classes: the number of classes C, or None to leave the upper end open.
-        where: what holds the labels, for the message.
+        num_classes: The number of classes C, or None to leave the upper end open.
+        where: What holds the labels, for the message.
 
     Returns:
         int64 array of shape (N,).
 
     Raises:
-        DynamicsError: the labels are not a list of integers in range.
+        DynamicsError: The labels are not a list of integers in range.
     """
     array = np.asarray(labels)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -159,14 +159,14 @@ def resolve_classes(
         num_classes: C; from the class names, else from the largest label, where None.
         class_names: C names; "0", "1", … where None; none at all where the labels are no
             group of examples.
-        where: what holds the labels, for messages.
-        least: the least number of classes.
+        where: What holds the labels, for messages.
+        least: The least number of classes.
 
     Returns:
         The int64 labels (N,), C, and the C names, or none.
 
     Raises:
-        DynamicsError: the three do not fit together.
+        DynamicsError: The three do not fit together.
     """
     if num_classes is None and class_names:
         num_classes = len(class_names)
@@ -190,7 +190,7 @@ def classes_of(
     encoding: Encoding,
     examples: int,
 ) -> tuple[Labels, int, tuple[str, ...]]:
-    """Labels, number of classes and their names, as `resolve_classes`, of either encoding.
+    """Labels, number of classes and their names, as ``resolve_classes``, of either encoding.
 
     Of values, labels are groups, and there may be none.
     """

@@ -27,14 +27,14 @@ class Header:
     Attributes:
         num_examples: N, at least 1.
         num_classes: C; of logits at least 2.
-        class_names: the C names; none where the labels are no group of examples.
-        points_per_epoch: recording points in one epoch of training.
-        examples_sha256: fingerprint of ids and labels in their order.
-        positions: epochs of training done by the end of each recording point, where they
+        class_names: The C names; none where the labels are no group of examples.
+        points_per_epoch: Recording points in one epoch of training.
+        examples_sha256: Fingerprint of ids and labels in their order.
+        positions: Epochs of training done by the end of each recording point, where they
             are not multiples of 1 / points_per_epoch.
         encoding: "logits" or "values": what was recorded of each example.
-        chance: mean probability of the right answer of a model that knows nothing.
-        meta: free notes (anything JSON can hold); not compared when a folder is resumed.
+        chance: Mean probability of the right answer of a model that knows nothing.
+        meta: Free notes (anything JSON can hold); not compared when a folder is resumed.
     """
 
     num_examples: int
@@ -53,10 +53,10 @@ class Header:
         return self.num_classes if self.encoding == "logits" else len(COLUMNS)
 
     def write(self, folder: Path) -> None:
-        """Write `header.json` into `folder`.
+        """Write ``header.json`` into ``folder``.
 
         Raises:
-            DynamicsError: `meta` cannot be written as JSON, or the folder not be written.
+            DynamicsError: ``meta`` cannot be written as JSON, or the folder not be written.
         """
         try:
             text = self.to_text()
@@ -69,10 +69,10 @@ class Header:
         write_text(folder / HEADER_NAME, text)
 
     def to_text(self) -> str:
-        """The content of `header.json`.
+        """The content of ``header.json``.
 
         Raises:
-            TypeError, ValueError: `meta` cannot be written as JSON.
+            TypeError, ValueError: ``meta`` cannot be written as JSON.
         """
         content = {"format": FORMAT, "schema": SCHEMA, **self._content()}
         content["sha256"] = _digest(content)
@@ -99,10 +99,10 @@ class Header:
 
 
 def read_header(folder: Path) -> Header:
-    """Read and check `header.json`.
+    """Read and check ``header.json``.
 
     Raises:
-        DynamicsError: the file is missing, damaged, or of a newer schema.
+        DynamicsError: The file is missing, damaged, or of a newer schema.
     """
     path = folder / HEADER_NAME
     content = _load(path)
@@ -166,7 +166,7 @@ _COMPARED = (
 
 
 def check_same(folder: Path, found: Header, wanted: Header) -> None:
-    """Raise a `DynamicsError` where a folder was started with other examples or classes."""
+    """Raise a ``DynamicsError`` where a folder was started with other examples or classes."""
     if found == wanted:
         return
     differences = [

@@ -23,7 +23,7 @@ def are_integers(ids: Any) -> bool:
     """Whether held ids are integers; otherwise they are text. Reads nothing from a device.
 
     Raises:
-        DynamicsError: they are numbers of another kind.
+        DynamicsError: They are numbers of another kind.
     """
     if is_torch(ids):
         kind = "i" if not (ids.dtype.is_floating_point or ids.dtype.is_complex) else "f"
@@ -52,9 +52,9 @@ def meaning_of_integers(
     """What integers in a batch are.
 
     Args:
-        wanted: what whoever records says they are; None where nothing was said.
+        wanted: What whoever records says they are; None where nothing was said.
         given: (N,) example ids as they were given, a sequence or array.
-        example_ids: the same ids as text.
+        example_ids: The same ids as text.
 
     Returns:
         Ids where ids were given as integers, positions where they were given as text; None
@@ -62,7 +62,7 @@ def meaning_of_integers(
         nothing that is recorded tells which.
 
     Raises:
-        DynamicsError: `wanted` is something else.
+        DynamicsError: ``wanted`` is something else.
     """
     if wanted not in (None, "ids", "positions"):
         raise DynamicsError(f'integers is {wanted!r}; it must be "ids" or "positions".')
@@ -89,7 +89,7 @@ def _given_as_integers(ids: Any) -> bool:
 
 
 def check_clear(ids: Any, integers: Integers | None, where: str) -> None:
-    """Raise a `DynamicsError` where held ids are integers and nothing says what those are."""
+    """Raise a ``DynamicsError`` where held ids are integers and nothing says what those are."""
     if are_integers(ids) and integers is None:
         raise DynamicsError(
             f"{where}: integers were recorded, but the example ids are the numbers from 0 in "
@@ -104,12 +104,12 @@ def find_rows(
     """Turn the ids of some batches into rows.
 
     Args:
-        held: at least one array of shape (n,) of integers or text, from `detach_copy`.
+        held: At least one array of shape (n,) of integers or text, from ``detach_copy``.
         example_ids: (N,) the known ids.
-        integers: what integers are; None where they are refused before.
+        integers: What integers are; None where they are refused before.
 
     Returns:
-        int64 rows, those of all batches one after the other, `UNKNOWN` for what is not
+        int64 rows, those of all batches one after the other, ``UNKNOWN`` for what is not
         one of the N examples; and what is wrong with the first unknown one, or None.
     """
     by_number = [are_integers(ids) for ids in held]

@@ -1,7 +1,7 @@
 """Dynamics in the formats of other tools.
 
 dynamics_epoch_N.jsonl   allenai/cartography (Swayamdipta et al. 2020): one JSON object
-                         an example with `guid`, `logits_epoch_N` and `gold`
+                         an example with ``guid``, ``logits_epoch_N`` and ``gold``
 uid_to_logits.pt         the research code of FTFT: a torch file with a dictionary of
                          id to (epochs, classes) tensor, without gold labels
 """
@@ -41,19 +41,19 @@ _FINISHED = 0.9
 def read_cartography(
     folder: str | PathLike[str], *, class_names: Sequence[str] | None = None
 ) -> TrainingDynamics:
-    """Read the `dynamics_epoch_N.jsonl` files of allenai/cartography.
+    """Read the ``dynamics_epoch_N.jsonl`` files of allenai/cartography.
 
     The ids of the first epoch set the examples and their order. An epoch that lacks more than
     a tenth of them is left out, as incomplete; so is an example that another epoch lacks,
-    which `meta["left_out"]` names.
+    which ``meta["left_out"]`` names.
 
     Args:
-        folder: the folder of the files, the one above `training_dynamics`, or one of the
+        folder: The folder of the files, the one above ``training_dynamics``, or one of the
             files, for that epoch alone.
         class_names: C names; "0" to "C-1" where None.
 
     Raises:
-        DynamicsError: no or missing files, a line that is not as expected, or ids or
+        DynamicsError: No or missing files, a line that is not as expected, or ids or
             gold labels that differ between epochs.
     """
     folder = Path(folder)
@@ -81,17 +81,17 @@ def read_cartography(
 
 
 def write_cartography(folder: str | PathLike[str], dynamics: TrainingDynamics) -> None:
-    """Write `dynamics_epoch_N.jsonl` files that allenai/cartography and its users read.
+    """Write ``dynamics_epoch_N.jsonl`` files that allenai/cartography and its users read.
 
     Complete recording points only, numbered from 0. Ids that are all decimal integers are
     written as numbers, as the original does; logits with the digits that float32 needs.
 
     Args:
-        folder: where the files go; made where it is missing.
-        dynamics: what to write.
+        folder: Where the files go; made where it is missing.
+        dynamics: What to write.
 
     Raises:
-        DynamicsError: the folder cannot be written, or a recording point not be read.
+        DynamicsError: The folder cannot be written, or a recording point not be read.
     """
     ids = json_ids(dynamics.example_ids)
     gold = pa.array(dynamics.labels).cast(pa.string())
@@ -110,20 +110,20 @@ def read_uid_to_logits(
     *,
     class_names: Sequence[str] | None = None,
 ) -> TrainingDynamics:
-    """Read `uid_to_logits.pt` of the FTFT research code.
+    """Read ``uid_to_logits.pt`` of the FTFT research code.
 
-    The file is loaded with `weights_only`, so it cannot run code. An example that an epoch
+    The file is loaded with ``weights_only``, so it cannot run code. An example that an epoch
     did not reach has only zeros there: that row is missing. An epoch that lacks more than a
     tenth of the examples is left out, as incomplete; so is an example that another epoch
-    lacks, which `meta["left_out"]` names.
+    lacks, which ``meta["left_out"]`` names.
 
     Args:
-        path: the torch file.
-        labels: gold class indices, which the file lacks: by id, or in the file's order.
+        path: The torch file.
+        labels: Gold class indices, which the file lacks: by id, or in the file's order.
         class_names: C names; "0" to "C-1" where None.
 
     Raises:
-        DynamicsError: the file is not such a dictionary, or labels are missing.
+        DynamicsError: The file is not such a dictionary, or labels are missing.
     """
     path = Path(path)
     content = _load_tensors(path)
@@ -252,15 +252,15 @@ def read_guid_lines(path: Path, kinds: Mapping[str, pa.DataType], expected: str)
     """Read one of allenai/cartography's files, as far as JSON goes.
 
     Args:
-        path: the JSON lines file.
-        kinds: the columns whose types are known.
-        expected: a sentence for the message: what the file should be.
+        path: The JSON lines file.
+        kinds: The columns whose types are known.
+        expected: A sentence for the message: what the file should be.
 
     Returns:
-        All columns; `guid`, where there is one, as it is written: integers or texts.
+        All columns; ``guid``, where there is one, as it is written: integers or texts.
 
     Raises:
-        DynamicsError: the file cannot be read, or a value has another type.
+        DynamicsError: The file cannot be read, or a value has another type.
     """
     options = pj.ParseOptions(explicit_schema=pa.schema(list(kinds.items())))
     try:

@@ -44,9 +44,9 @@ class EpochCoverage:
     """How much of a recording point is on the disk, over all ranks.
 
     Attributes:
-        epoch: the recording point.
-        seen: examples recorded at it, at most `total`.
-        total: all examples.
+        epoch: The recording point.
+        seen: Examples recorded at it, at most ``total``.
+        total: All examples.
     """
 
     epoch: int
@@ -69,7 +69,7 @@ class DynamicsRecorder:
 
     An existing folder of the same examples is continued; numbers of files continue, so
     what is recorded now counts over what is there. With several processes, each makes a
-    recorder with its own `rank`, all before the first of them writes.
+    recorder with its own ``rank``, all before the first of them writes.
 
     Example:
         >>> with DynamicsRecorder("dynamics", example_ids=ids, labels=labels) as recorder:
@@ -100,28 +100,28 @@ class DynamicsRecorder:
         """Open or start a dynamics folder.
 
         Args:
-            folder: the folder; made where it does not exist.
+            folder: The folder; made where it does not exist.
             example_ids: (N,) unique ids (strings or integers) of all training examples.
             labels: (N,) gold class indices in [0, C); of values the groups, if there are any.
             num_classes: C; from the class names, else from the largest label, where None.
-            class_names: C names; "0" to "C-1" where None; none at all (`()`) where the labels
+            class_names: C names; "0" to "C-1" where None; none at all (``()``) where the labels
                 are no group of examples.
-            integers: what integers in a batch are: "ids" or "positions" (in `example_ids`).
-                Where None, ids if `example_ids` are integers, else positions. Where the
+            integers: What integers in a batch are: "ids" or "positions" (in ``example_ids``).
+                Where None, ids if ``example_ids`` are integers, else positions. Where the
                 ids are 0 to N-1 in another order, integers are refused until this is set.
             encoding: "logits" to record those of each class; "values" for tasks with too many
                 of them: probability, loss, margin, error norm and correct of each example, as
-                `PointValues` describes them.
-            chance: mean probability of the right answer of a model that knows nothing; where
+                ``PointValues`` describes them.
+            chance: Mean probability of the right answer of a model that knows nothing; where
                 None one in C of logits, and 0 of values.
-            rank: number of this process, from 0; each process writes files of its own.
-            buffer_examples: examples held before they are written; the memory is this
+            rank: Number of this process, from 0; each process writes files of its own.
+            buffer_examples: Examples held before they are written; the memory is this
                 many times C (or 5) numbers. What is held is lost when the process is killed.
-            points_per_epoch: recording points in one epoch of training, if more than one.
-            meta: free notes for the header (JSON); those of an existing folder stay.
+            points_per_epoch: Recording points in one epoch of training, if more than one.
+            meta: Free notes for the header (JSON); those of an existing folder stay.
 
         Raises:
-            DynamicsError: ids, labels and classes do not fit together; or the folder has
+            DynamicsError: Ids, labels and classes do not fit together; or the folder has
                 other examples, is damaged or cannot be written.
         """
         where = f"The recorder of {folder}"
@@ -178,9 +178,9 @@ class DynamicsRecorder:
         """Record the logits or values of one batch.
 
         Args:
-            epoch: recording point from 0 (the epoch, unless there are several in one).
-            ids_or_indices: (n,) strings: ids; or (n,) integers: ids where `example_ids`
-                were given as integers, else positions in `example_ids` (see `integers`
+            epoch: Recording point from 0 (the epoch, unless there are several in one).
+            ids_or_indices: (n,) strings: ids; or (n,) integers: ids where ``example_ids``
+                were given as integers, else positions in ``example_ids`` (see ``integers``
                 of the recorder). A torch tensor, NumPy or JAX array, or a list; a single
                 one for a batch of one with logits (C,).
             recorded: (n, C) logits, or (n, 5) values: a torch, NumPy or JAX array of any float
@@ -188,7 +188,7 @@ class DynamicsRecorder:
                 float32. Values that an example does not have are all NaN.
 
         Raises:
-            DynamicsError: shapes, ids or values are not as expected. Shapes are checked
+            DynamicsError: Shapes, ids or values are not as expected. Shapes are checked
                 at once; ids and values of the first batch at once, of later batches when
                 the buffer is written (checking them earlier would wait for the device).
         """
@@ -229,7 +229,7 @@ class DynamicsRecorder:
         """Write everything held, one file a recording point.
 
         Raises:
-            DynamicsError: an index or id is unknown or a logit is not finite (the other
+            DynamicsError: An index or id is unknown or a logit is not finite (the other
                 examples are written first), or the file cannot be written (the buffer is
                 kept, so flushing can be tried again).
         """
@@ -270,7 +270,7 @@ class DynamicsRecorder:
         then once more on one of them for the figure over all ranks.
 
         Raises:
-            DynamicsError: as `flush`; or a file of the recording point is damaged.
+            DynamicsError: As ``flush``; or a file of the recording point is damaged.
         """
         epoch = checked_epoch(epoch)
         self.flush()
@@ -285,7 +285,7 @@ class DynamicsRecorder:
         it records again from a checkpoint on is meant.
 
         Raises:
-            DynamicsError: of one of them there is nothing; or the folder cannot be listed.
+            DynamicsError: Of one of them there is nothing; or the folder cannot be listed.
         """
         self._last_found = -1
         missing = set(range(points)) - {flush.epoch for flush in list_flushes(self._folder)}
@@ -300,7 +300,7 @@ class DynamicsRecorder:
         """Flush, then open what was recorded so far by all ranks.
 
         Raises:
-            DynamicsError: as `flush` and `read_dynamics`.
+            DynamicsError: As ``flush`` and ``read_dynamics``.
         """
         self.flush()
         return read_dynamics(self._folder)

@@ -1,7 +1,7 @@
 """The files of a dynamics folder that hold what was recorded: one Parquet file a flush.
 
-Each file has the columns `index` (int32, a row of `examples.parquet`) and `logits` or
-`values` (fixed-size list of float32), no row twice. The checksums of both columns are kept in
+Each file has the columns ``index`` (int32, a row of ``examples.parquet``) and ``logits`` or
+``values`` (fixed-size list of float32), no row twice. The checksums of both columns are kept in
 the file, because Parquet's own page checksums leave its headers and footer unprotected.
 """
 
@@ -47,13 +47,13 @@ class Flush:
 
     @classmethod
     def named(cls, folder: Path, epoch: int, rank: int, number: int) -> Flush:
-        """The flush file with its regular name in `folder`."""
+        """The flush file with its regular name in ``folder``."""
         name = f"epoch-{epoch:03d}.rank-{rank:02d}.{number:06d}.parquet"
         return cls(folder / name, epoch, rank, number)
 
 
 def list_flushes(folder: Path) -> list[Flush]:
-    """All flush files of `folder`, oldest first: by number, then rank.
+    """All flush files of ``folder``, oldest first: by number, then rank.
 
     Where two files hold the same example of the same recording point, the later in this
     order counts. A recorder numbers on from the highest number of any rank that it finds
@@ -61,7 +61,7 @@ def list_flushes(folder: Path) -> list[Flush]:
     recorded before, also where the number of processes changed.
 
     Raises:
-        DynamicsError: the folder cannot be listed, or a file is named almost but not
+        DynamicsError: The folder cannot be listed, or a file is named almost but not
             quite like a flush file.
     """
     try:
@@ -91,13 +91,13 @@ def write_flush(
     """Write one flush file, whole or not at all.
 
     Args:
-        flush: the file to write.
-        index: (n,) int32 rows of `examples.parquet`, none twice.
+        flush: The file to write.
+        index: (n,) int32 rows of ``examples.parquet``, none twice.
         recorded: (n, W) float32 rows.
-        encoding: what they are.
+        encoding: What they are.
 
     Raises:
-        DynamicsError: the file exists already or cannot be written.
+        DynamicsError: The file exists already or cannot be written.
     """
     if flush.path.exists():
         raise DynamicsError(
@@ -133,7 +133,7 @@ def read_index(flush: Flush, num_examples: int) -> Index:
     """The (n,) int32 rows that a flush file holds, each in [0, num_examples).
 
     Raises:
-        DynamicsError: the file is missing, damaged, or does not belong to the folder.
+        DynamicsError: The file is missing, damaged, or does not belong to the folder.
     """
     table = _read(flush.path, ["index"])
     return _checked_index(flush.path, table, num_examples)
@@ -145,16 +145,16 @@ def read_flush(
     """The rows of a flush file and what was recorded of them.
 
     Args:
-        flush: the file.
+        flush: The file.
         num_examples: N; every row must be below it.
         width: W; every row must have as many numbers.
-        encoding: what they are.
+        encoding: What they are.
 
     Returns:
         int32 rows of shape (n,) and finite or non-finite float32 numbers of shape (n, W).
 
     Raises:
-        DynamicsError: the file is missing, damaged, or does not belong to the folder.
+        DynamicsError: The file is missing, damaged, or does not belong to the folder.
     """
     path = flush.path
     table = _read(path, ["index", encoding])
@@ -179,7 +179,7 @@ def covered(flushes: Iterable[Flush], num_examples: int) -> npt.NDArray[np.bool_
     """Which examples some flush files hold together: bool array of shape (N,).
 
     Raises:
-        DynamicsError: a file is missing or damaged.
+        DynamicsError: A file is missing or damaged.
     """
     seen = np.zeros(num_examples, dtype=np.bool_)
     for index in ahead(lambda flush: read_index(flush, num_examples), flushes):
@@ -188,7 +188,7 @@ def covered(flushes: Iterable[Flush], num_examples: int) -> npt.NDArray[np.bool_
 
 
 def ahead(read: Callable[[Flush], Read], flushes: Iterable[Flush]) -> Iterator[Read]:
-    """Yield what `read` makes of each file, in order, reading a few files in advance."""
+    """Yield what ``read`` makes of each file, in order, reading a few files in advance."""
     with ThreadPoolExecutor(_THREADS) as pool:
         waiting: deque[Future[Read]] = deque()
         for flush in flushes:

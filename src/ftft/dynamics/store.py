@@ -1,4 +1,4 @@
-"""A folder of training dynamics: `header.json`, `examples.parquet` and the flush files.
+"""A folder of training dynamics: ``header.json``, ``examples.parquet`` and the flush files.
 
     header.json                             schema, sizes, class names, checksum, notes
     examples.parquet                        example_id (string), label (int64); N rows
@@ -50,10 +50,10 @@ def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
     Where an example was recorded more than once at a recording point, the latest counts.
 
     Args:
-        folder: a folder that a `DynamicsRecorder` or `write_dynamics` wrote.
+        folder: A folder that a ``DynamicsRecorder`` or ``write_dynamics`` wrote.
 
     Raises:
-        DynamicsError: a file is missing, damaged, of a newer schema, or does not belong
+        DynamicsError: A file is missing, damaged, of a newer schema, or does not belong
             to the others; or a recording point between others is missing altogether.
     """
     folder = Path(folder)
@@ -84,11 +84,11 @@ def check_dynamics(folder: Path, files: Collection[str] = ()) -> None:
     """Read a dynamics folder whole, against its checksums.
 
     Args:
-        folder: the folder.
-        files: names of flush files that must be there.
+        folder: The folder.
+        files: Names of flush files that must be there.
 
     Raises:
-        DynamicsError: a file is missing or damaged; the message names it.
+        DynamicsError: A file is missing or damaged; the message names it.
     """
     header = read_header(folder)
     read_examples(folder, header)
@@ -114,12 +114,12 @@ def write_dynamics(
     """Write dynamics as a new folder, complete recording points only, renumbered from 0.
 
     Args:
-        folder: an absent or empty folder.
-        dynamics: what to write; one recording point is in memory at a time.
-        meta: free notes for the header; those of the dynamics where None.
+        folder: An absent or empty folder.
+        dynamics: What to write; one recording point is in memory at a time.
+        meta: Free notes for the header; those of the dynamics where None.
 
     Raises:
-        DynamicsError: the folder holds something already or cannot be written.
+        DynamicsError: The folder holds something already or cannot be written.
     """
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()):
@@ -149,10 +149,10 @@ def write_dynamics(
 
 
 def write_start(folder: Path, header: Header, ids: pa.StringArray, labels: Labels) -> None:
-    """Write `examples.parquet`, then `header.json`: with the header the folder is valid.
+    """Write ``examples.parquet``, then ``header.json``: with the header the folder is valid.
 
     Raises:
-        DynamicsError: the folder cannot be written.
+        DynamicsError: The folder cannot be written.
     """
     table = pa.table({"example_id": ids, "label": pa.array(labels)})
     with atomic_path(folder / EXAMPLES_NAME) as temporary:
@@ -167,7 +167,7 @@ def read_examples(folder: Path, header: Header) -> tuple[pa.StringArray, Labels]
         The (N,) ids and the (N,) int64 labels.
 
     Raises:
-        DynamicsError: the file is missing or damaged or belongs to another header.
+        DynamicsError: The file is missing or damaged or belongs to another header.
     """
     path = folder / EXAMPLES_NAME
     try:

@@ -31,13 +31,13 @@ class PointValues:
 
     The numbers are float64 where they are computed from logits, since they are summed
     before they are rounded, and float32 where they were recorded. An example without an
-    answer has no value: NaN in all numbers, and `correct` is False. A margin or an error
+    answer has no value: NaN in all numbers, and ``correct`` is False. A margin or an error
     norm that a task does not have is NaN too.
 
     Attributes:
-        probability: probability of the right answer, in [0, 1].
-        loss: cross-entropy of the right answer, at least 0.
-        margin: logit of the right answer less the highest other logit.
+        probability: Probability of the right answer, in [0, 1].
+        loss: Cross-entropy of the right answer, at least 0.
+        margin: Logit of the right answer less the highest other logit.
         error_norm: Euclidean norm of softmax minus one-hot answer, in [0, √2].
         correct: bool, whether the right answer has the highest logit (of equal ones, the
             first counts).
@@ -78,7 +78,7 @@ _SLACK = 1e-3
 
 
 def values_of_columns(recorded: Recorded) -> PointValues:
-    """The values of one recording point as they were recorded: (N, 5), see `COLUMNS`."""
+    """The values of one recording point as they were recorded: (N, 5), see ``COLUMNS``."""
     probability, loss, margin, error_norm, correct = np.ascontiguousarray(recorded.T)
     return PointValues(probability, loss, margin, error_norm, correct > 0.5)
 
@@ -91,7 +91,7 @@ def unusable(recorded: Recorded, encoding: Encoding) -> npt.NDArray[np.bool_]:
 
     Args:
         recorded: (N, W) rows.
-        encoding: what they are.
+        encoding: What they are.
     """
     if encoding == "logits":
         return np.asarray(~np.isfinite(recorded).all(axis=1))
@@ -127,7 +127,7 @@ def softmax(logits: Logits) -> Floats:
 
 
 def _of_block(by_class: Floats, labels: Labels) -> tuple[Any, ...]:
-    """The fields of `PointValues`, in their order, from (C, n) logits that may be overwritten."""
+    """The fields of ``PointValues``, in their order, from (C, n) logits that may be overwritten."""
     # Classes first: with few classes, operations along the long axis are several times
     # faster than reductions over a short last axis. The gold entries are addressed in
     # the flat array, which is faster than by row and column.

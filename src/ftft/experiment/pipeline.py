@@ -26,7 +26,7 @@ from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.trainings import train_erm, train_main, train_main_for, train_reference
 from ftft.experiment.validate import check, notes
-from ftft.report.html import REPORT_NAME, write_report
+from ftft.report.html import write_report
 from ftft.results.read import Results, read_run
 from ftft.results.record import run_record
 from ftft.transfer.preflight import BAD
@@ -34,7 +34,7 @@ from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
 from ftft.utils.expected import expect
-from ftft.workspace.layout import EXPERIMENT_TITLE
+from ftft.workspace.layout import EXPERIMENT_NAME, EXPERIMENT_TITLE, REPORT_NAME
 from ftft.workspace.stage import Stage
 from ftft.workspace.workspace import Workspace
 
@@ -125,7 +125,7 @@ def opened(
     workspace = Workspace(folder)
     with workspace.locked():
         if distributed.is_first():
-            path = workspace.folder / "experiment.yaml"
+            path = workspace.folder / EXPERIMENT_NAME
             write_text(path, resolved_yaml(experiment, data), WorkspaceError)
             for name in force:
                 workspace.force(name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.config.methods import METHODS
 from ftft.errors import FtftError, WorkspaceError
 from ftft.report.map_figure import draw_map, draw_overlaps, overlap_matrix
@@ -130,7 +131,7 @@ def _overlapping(group: Sequence[Results], paths: Sequence[Path]) -> Figure:
 
 
 def _maps(run: Results, stage: str) -> list[Path]:
-    return sorted(run.folder.absolute().glob(f"{stage}/seed-*/map.parquet"), key=_seed)
+    return sorted(run.folder.absolute().glob(f"{stage}/seed-*/{MAP_NAME}"), key=_seed)
 
 
 def _seed(path: Path) -> int:
@@ -139,7 +140,7 @@ def _seed(path: Path) -> int:
 
 
 def _selection(run: Results, datamap: Path) -> Path:
-    return run.folder / "selection" / datamap.parent.name / "selection.parquet"
+    return run.folder / "selection" / datamap.parent.name / SELECTION_NAME
 
 
 def _prefixes(runs: Sequence[Results]) -> list[str]:

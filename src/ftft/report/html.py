@@ -30,7 +30,6 @@ from ftft.results.tables import summary_table
 from ftft.results.verdict import verdict
 from ftft.utils.atomic import write_text
 
-REPORT_NAME = "report.html"
 MOST_BYTES = 40_000_000
 
 # In the order in which they run.

@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.tables import MAP_NAME
 from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.header import HEADER_NAME
 from ftft.errors import WorkspaceError
 from ftft.report.html import MOST_BYTES, with_maps
 from ftft.report.views import Curves, MapView, RunView, read_curves
-from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, Results
-from ftft.transfer.reading import MAP_NAME, dynamics_folder, map_file, read_map
+from ftft.results.read import Results
+from ftft.transfer.reading import dynamics_folder, map_file, read_map
 from ftft.utils.atomic import write_text
 from ftft.utils.names import names_apart
+from ftft.workspace.layout import RESULTS_NAME, SUMMARY_NAME
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from ftft.config.methods import METHODS
 from ftft.config.study import PLACES
 from ftft.errors import WorkspaceError
 from ftft.results.aggregate import setting_names
-from ftft.results.read import RESULTS_NAME, Results, read_run
+from ftft.results.read import Results, read_run
 from ftft.results.run import Cell, RunResult, cell_of
-from ftft.workspace.layout import in_study
+from ftft.workspace.layout import RESULTS_NAME, in_study
 
 MOST_PARTS = 12
 """As many settings as a page can show; the tables of a study hold all."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.cartography.trajectories import confidence_by_epoch
 from ftft.config.load import load_experiment
 from ftft.config.methods import METHODS
@@ -20,6 +21,7 @@ from ftft.errors import FtftError
 from ftft.results.read import Results
 from ftft.selection.selection import Selection
 from ftft.tasks import load_data
+from ftft.workspace.layout import EXPERIMENT_NAME, STUDY_NAME
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,7 @@ def read_view(run: Results, data: TaskData | None = None, *, texts: bool = True)
     train = None if data is None else data.train
     if data is None and study is None:
         train = _training_data(run, notes)
-    file = run.folder / "experiment.yaml" if study is None else Path(study) / "study.yaml"
+    file = run.folder / EXPERIMENT_NAME if study is None else Path(study) / STUDY_NAME
     try:
         experiment = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -111,8 +113,8 @@ def _maps(run: Results, notes: list[str]) -> Sequence[MapView]:
         for seed in sorted(counted):
             at = f"seed-{seed}"
             try:
-                datamap = DataMap.read(place(stages["map"]) / at / "map.parquet")
-                chosen = Selection.read(place(stages["selection"]) / at / "selection.parquet")
+                datamap = DataMap.read(place(stages["map"]) / at / MAP_NAME)
+                chosen = Selection.read(place(stages["selection"]) / at / SELECTION_NAME)
             except FtftError as error:
                 notes.append(f"The data map of {run.name}, seed {seed}, is left out: {error}")
                 continue
@@ -146,7 +148,7 @@ def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | No
 
 def _training_data(run: Results, notes: list[str]) -> LabelledDataset | None:
     try:
-        data = load_data(load_experiment(run.folder / "experiment.yaml"))
+        data = load_data(load_experiment(run.folder / EXPERIMENT_NAME))
     except FtftError as error:
         notes.append(f"{run.name} is shown without texts, as its data cannot be read: {error}")
         return None

@@ -12,7 +12,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from ftft.cartography.export import formula_inert
+from ftft.cartography.export import formulas_inert
 from ftft.config.methods import METHODS
 from ftft.errors import FtftError
 from ftft.results.aggregate import Row
@@ -106,10 +106,8 @@ def _in_latex(text: str) -> str:
 def _csv(rows: Sequence[Row]) -> str:
     sets = ood_sets(rows)
     table = pa.Table.from_pylist([_flat(row, sets) for row in rows])
-    columns = [formula_inert(column) for column in table.columns]
-    names = formula_inert(pa.array(table.column_names, pa.string())).to_pylist()
     buffer = io.BytesIO()
-    pcsv.write_csv(pa.table(columns, names=names), buffer)
+    pcsv.write_csv(formulas_inert(table), buffer)
     return buffer.getvalue().decode()
 
 

@@ -18,9 +18,8 @@ from ftft.results.tables import summary_table
 from ftft.results.verdict import verdicts
 from ftft.utils.names import names_apart
 from ftft.utils.notebook import html_table
+from ftft.workspace.layout import RESULTS_NAME, SUMMARY_NAME
 
-RESULTS_NAME = "results.json"
-SUMMARY_NAME = "study.json"
 RESULTS_SCHEMA = 1
 
 

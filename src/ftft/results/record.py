@@ -10,10 +10,11 @@ from typing import Any
 from ftft.config.methods import place_of
 from ftft.evaluation.metrics import SetScores
 from ftft.evaluation.training import Amount, Training, TrainingCost
-from ftft.results.read import RESULTS_NAME, RESULTS_SCHEMA, Results, results_of
+from ftft.results.read import RESULTS_SCHEMA, Results, results_of
 from ftft.results.run import Cell
 from ftft.utils import distributed
 from ftft.utils.environment import environment
+from ftft.workspace.layout import RESULTS_NAME
 from ftft.workspace.stage_record import write_json
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
+from ftft.config.adapter import ADAPTER_FILE
 from ftft.dynamics.header import HEADER_NAME, read_header
 from ftft.dynamics.store import check_dynamics, read_dynamics
 from ftft.errors import DynamicsError, SharingError
@@ -21,7 +23,6 @@ from ftft.utils.below import files_below, one_of
 from ftft.workspace.layout import run_folder_of
 from ftft.workspace.workspace import check_artifact
 
-MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 # Where transformers writes down the folder that a model was loaded from.
 _NAME_KEYS = ("_name_or_path", "name_or_path", "base_model_name_or_path")
 
@@ -168,7 +169,7 @@ def _model(folder: Path) -> Bundle:
 
     model, _ = load_finetuned(folder)
     contents: dict[str, Path | bytes] = _shared_files(folder, "model")
-    for name in ("config.json", "tokenizer_config.json", "adapter_config.json"):
+    for name in ("config.json", "tokenizer_config.json", ADAPTER_FILE):
         if name in contents:
             contents[name] = _without_folders(folder / name)
     task, names = task_of(folder), model.config.id2label

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from ftft.config.adapter import Adapter
+from ftft.cartography.tables import SELECTION_NAME
+from ftft.config.adapter import ADAPTER_FILE, Adapter
 from ftft.config.methods import METHODS
 from ftft.config.tasks import METRIC_NAMES
 from ftft.results.formatting import percent, ratio
@@ -38,7 +39,6 @@ _NOUNS = {
     "token-classification": "token classifier",
     "causal-lm": "language model",
 }
-ADAPTER = "adapter_config.json"
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$])")
 
 
@@ -63,8 +63,8 @@ def card(manifest: Manifest, place: Repository | None) -> str:
         place=f"{FILE_PREFIX}THIS_FOLDER" if place is None else place,
         loaded="THIS_FOLDER" if place is None else place.id,
         auto_class=TASKS[_task(manifest.about)].auto_class,
-        is_adapter=ADAPTER in manifest.files,
-        has_selection="selection.parquet" in manifest.files,
+        is_adapter=ADAPTER_FILE in manifest.files,
+        has_selection=SELECTION_NAME in manifest.files,
         sections=list(_sections(manifest.about)),
         files=[(name, f"{entry.bytes:,}") for name, entry in manifest.files.items()],
     )
@@ -84,7 +84,7 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
         return {"pretty_name": _title(about, manifest.kind), "viewer": False, "tags": tags}
     tag = _PIPELINES[_task(about)]
     metadata: dict[str, Any] = {
-        "library_name": "peft" if ADAPTER in manifest.files else "transformers",
+        "library_name": "peft" if ADAPTER_FILE in manifest.files else "transformers",
         "pipeline_tag": tag,
         "tags": ["ftft", tag],
     }
@@ -92,7 +92,7 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
     # A folder's name is no model of the hub; an id with its owner is.
     if base.count("/") == 1 and ":" not in base:
         metadata["base_model"] = base
-        if ADAPTER in manifest.files:
+        if ADAPTER_FILE in manifest.files:
             metadata["base_model_relation"] = "adapter"
     return metadata
 
@@ -116,7 +116,7 @@ def _summary(manifest: Manifest) -> str:
         known = METHODS.get(about.get("method", ""))
         method = "" if known is None else known.card
         trained = f"{_NOUNS[_task(about)]}{labels}{f', trained {method}' if method else ''}."
-        if ADAPTER not in manifest.files:
+        if ADAPTER_FILE not in manifest.files:
             return f"A {trained}"
         given = about.get("main", {}).get("settings", {}).get("adapter")
         kind = "LoRA" if given is None else Adapter.model_validate(given).label
@@ -156,7 +156,7 @@ def _sections(about: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:
 
 
 def _base(about: Mapping[str, Any]) -> str:
-    return str(about.get("main", {}).get("model", "the model that adapter_config.json names"))
+    return str(about.get("main", {}).get("model", f"the model that {ADAPTER_FILE} names"))
 
 
 def _training(values: Mapping[str, Any]) -> Rows:

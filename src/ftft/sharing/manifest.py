@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
+from ftft.dynamics.header import HEADER_NAME
+from ftft.dynamics.store import EXAMPLES_NAME
 from ftft.errors import SharingError, reason
 from ftft.utils.atomic import sha256_of
 from ftft.workspace.stage_record import digest_of
@@ -38,9 +41,9 @@ _NAMES: dict[str, re.Pattern[str]] = {
     ),
 }
 _NEEDED: dict[str, frozenset[str]] = {
-    "dynamics": frozenset({"header.json", "examples.parquet"}),
-    "map": frozenset({"map.parquet"}),
-    "selection": frozenset({"selection.parquet"}),
+    "dynamics": frozenset({HEADER_NAME, EXAMPLES_NAME}),
+    "map": frozenset({MAP_NAME}),
+    "selection": frozenset({SELECTION_NAME}),
     "model": frozenset({"config.json"}),
 }
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import SharingError
@@ -71,9 +72,9 @@ def check_match(folder: Path, manifest: Manifest, train: LabelledDataset, experi
 def _examples(folder: Path, manifest: Manifest) -> tuple[pa.Array, pa.Array | None]:
     """Ids, and label names where they are known."""
     if manifest.kind == "selection":
-        return Selection.read(folder / "selection.parquet").example_ids, None
+        return Selection.read(folder / SELECTION_NAME).example_ids, None
     if manifest.kind == "map":
-        table = DataMap.read(folder / "map.parquet").to_table()
+        table = DataMap.read(folder / MAP_NAME).to_table()
         return table.column("example_id").combine_chunks(), table.column("label").combine_chunks()
     dynamics = read_dynamics(folder)
     groups = dynamics.class_names or ("all",)

@@ -13,9 +13,9 @@ from typing import Any
 
 from ftft.config.methods import METHODS
 from ftft.errors import WorkspaceError
-from ftft.results.read import RESULTS_NAME, read_run
+from ftft.results.read import read_run
 from ftft.results.verdict import verdict
-from ftft.workspace.layout import run_folder_of, stage_name
+from ftft.workspace.layout import RESULTS_NAME, run_folder_of, stage_name
 from ftft.workspace.stage_record import RECORD_NAME, read_record
 
 _SETTINGS = (

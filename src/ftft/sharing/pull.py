@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.dynamics.store import check_dynamics
 from ftft.errors import FtftError, SharingError
 from ftft.sharing import hub
@@ -127,7 +128,7 @@ def _check_tables(folder: Path, manifest: Manifest) -> None:
     from ftft.cartography.datamap import DataMap
     from ftft.selection.selection import Selection
 
-    if "map.parquet" in manifest.files:
-        DataMap.read(folder / "map.parquet")
-    if "selection.parquet" in manifest.files:
-        Selection.read(folder / "selection.parquet")
+    if MAP_NAME in manifest.files:
+        DataMap.read(folder / MAP_NAME)
+    if SELECTION_NAME in manifest.files:
+        Selection.read(folder / SELECTION_NAME)

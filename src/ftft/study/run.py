@@ -21,7 +21,7 @@ from ftft.study.job import Job, Outcome
 from ftft.study.prepare import OpenStudy, open_study
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
-from ftft.workspace.layout import STUDY_TITLE
+from ftft.workspace.layout import STUDY_NAME, STUDY_TITLE
 from ftft.workspace.workspace import Workspace
 
 MakeEngine = Callable[[OpenStudy, Say], Engine]
@@ -233,4 +233,4 @@ def _chosen(study: Study, force: Sequence[str]) -> dict[str, list[str]]:
 def _write_asked(study: Study, folder: Path) -> None:
     content = dump(dict(study.asked))
     where = f"# From {study.path}, from whose folder relative paths count.\n"
-    write_text(folder / "study.yaml", STUDY_TITLE + where + content, WorkspaceError)
+    write_text(folder / STUDY_NAME, STUDY_TITLE + where + content, WorkspaceError)

@@ -12,10 +12,11 @@ from ftft.config.methods import REFERENCE
 from ftft.config.study import Study
 from ftft.results.aggregate import Row, aggregate
 from ftft.results.intervals import LEVEL
-from ftft.results.read import RESULTS_NAME, SUMMARY_NAME, Results, read_run
+from ftft.results.read import Results, read_run
 from ftft.results.run import Cell, RunResult, cell_of
 from ftft.results.verdict import verdicts
 from ftft.study.grid import Task, cell_of_task, tasks
+from ftft.workspace.layout import RESULTS_NAME, STUDY_NAME, SUMMARY_NAME
 from ftft.workspace.stage_record import write_json
 
 _SCHEMA = 2
@@ -78,7 +79,7 @@ def other_settings(study: Study, folder: Path) -> list[str]:
     Raises:
         ConfigError: ``study.yaml`` cannot be read.
     """
-    before = _by_key(read_yaml(folder / "study.yaml", "study file", "name, base and grid"))
+    before = _by_key(read_yaml(folder / STUDY_NAME, "study file", "name, base and grid"))
     now = _by_key(study.asked)
     keys = [key for key in {**now, **before} if key not in _TOLD_APART]
     return [key for key in keys if before.get(key) != now.get(key)]

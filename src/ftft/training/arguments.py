@@ -278,22 +278,27 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
     }
     arguments = _made(values, extra)
     if isinstance(arguments, Exception):
-        alone = [
-            name
-            for name in extra
-            if not isinstance(_made(values, {k: extra[k] for k in extra if k != name}), Exception)
-        ]
-        given = " and ".join(f"{name} {extra[name]!r}" for name in alone or extra)
-        raise ConfigError(
-            f"training_arguments of model {settings.model}: {given or 'they'}: refused by "
-            f"transformers.TrainingArguments: {first_line(arguments)}. Give another "
-            "value, or leave it out."
-        ) from arguments
+        raise _refused(settings, values, arguments) from arguments
     check_services(arguments.report_to, settings.model)
     # One process drives one GPU. The Trainer would spread it over all that it sees, and each step
     # would then have more examples than batch_size says.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
+
+
+def _refused(settings: FineTuning, own: Mapping[str, Any], error: Exception) -> ConfigError:
+    """What is wrong with the user's arguments: those without which they would be taken."""
+    extra = settings.training_arguments
+    alone = [
+        name
+        for name in extra
+        if not isinstance(_made(own, {k: extra[k] for k in extra if k != name}), Exception)
+    ]
+    given = " and ".join(f"{name} {extra[name]!r}" for name in alone or extra)
+    return ConfigError(
+        f"training_arguments of model {settings.model}: {given or 'they'}: refused by "
+        f"transformers.TrainingArguments: {first_line(error)}. Give another value, or leave it out."
+    )
 
 
 def _made(own: Mapping[str, Any], extra: Mapping[str, Any]) -> TrainingArguments | Exception:

@@ -12,9 +12,10 @@ from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 from transformers.utils import cached_file
 from transformers.utils.hub import extract_commit_hash
 
+from ftft.config.adapter import ADAPTER_FILE
 from ftft.errors import ModelError
 
-ADAPTER, TOKENIZER = "adapter_config.json", "tokenizer_config.json"
+TOKENIZER = "tokenizer_config.json"
 
 # Values with a slash name a repository of kernels, whose code is fetched and run.
 _KERNELS = ("attn_implementation", "experts_implementation")
@@ -76,14 +77,14 @@ def _file(place: str, revision: str | None, filename: str) -> str | None:
 
 
 def _refuse_adapter(place: str, revision: str | None, name: str) -> None:
-    if _file(place, revision, ADAPTER) is not None:
+    if _file(place, revision, ADAPTER_FILE) is not None:
         raise ModelError(
-            f"model {name}: {ADAPTER} lies beside it, so transformers would load an adapter (LoRA "
-            "and the like) with it, which can import Python modules that the file names, and which "
-            "freezes the network. ftft starts no training from an adapter. Merge it into the "
+            f"model {name}: {ADAPTER_FILE} lies beside it, so transformers would load an adapter "
+            "(LoRA and the like) with it, which can import Python modules that the file names, and "
+            "which freezes the network. ftft starts no training from an adapter. Merge it into the "
             "weights, with `ftft export --merge` where ftft trained it, else with PEFT, where you "
             "trust it (merge_and_unload(), then save_pretrained), and name that folder; or, to "
-            f"train the network without the adapter, remove {ADAPTER} from a copy."
+            f"train the network without the adapter, remove {ADAPTER_FILE} from a copy."
         )
 
 

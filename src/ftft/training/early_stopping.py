@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.recorder import DynamicsRecorder
-from ftft.dynamics.store import read_dynamics
-from ftft.training.eval_recording import points_reached
+from ftft.training.eval_recording import look_at_recorded, points_reached
 from ftft.training.trainer import FineTuner
-from ftft.utils import distributed
 
 Settled = Callable[[TrainingDynamics], bool]
 """Given what was recorded so far, all recording points of it complete: whether that is enough."""
@@ -28,7 +25,6 @@ class StopWhenSettled(TrainerCallback):
     Args:
         trainer: The trainer in which this callback runs.
         recorder: What records; flushed before it is looked at.
-        folder: Where it records.
         examples: Size of the training set.
         points_per_epoch: Recording points in an epoch, at least 1.
         settled: Decides.
@@ -38,14 +34,12 @@ class StopWhenSettled(TrainerCallback):
         self,
         trainer: FineTuner,
         recorder: DynamicsRecorder,
-        folder: Path,
         examples: int,
         points_per_epoch: int,
         settled: Settled,
     ) -> None:
         self._trainer = trainer
         self._recorder = recorder
-        self._folder = folder
         self._examples = examples
         self._points_per_epoch = points_per_epoch
         self._settled = settled
@@ -58,16 +52,9 @@ class StopWhenSettled(TrainerCallback):
         """
         step = state.global_step
         reached = points_reached(args, step, self._examples, self._points_per_epoch)
-        if reached and step < state.max_steps and self._is_settled():
+        if not reached or step >= state.max_steps:
+            return
+        if look_at_recorded(self._trainer, self._recorder, self._settled):
             control.should_training_stop = True
             control.should_evaluate = True
             control.should_save = True
-
-    def _is_settled(self) -> bool:
-        self._trainer.meter.add_time("training")
-        self._recorder.flush()
-        # All processes' recordings count, and all must decide alike.
-        distributed.wait()
-        enough = distributed.from_first(lambda: self._settled(read_dynamics(self._folder)))
-        self._trainer.meter.add_time("overhead")
-        return enough

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from transformers import TrainerCallback
 
 from ftft.data.encode import EncodedDataset
+from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.recorder import DynamicsRecorder
 from ftft.training.trainer import FineTuner
+from ftft.utils import distributed
+
+T = TypeVar("T")
 
 
 class RecordingPasses(TrainerCallback):
@@ -50,6 +55,19 @@ class RecordingPasses(TrainerCallback):
                 self._recorder.record(point, np.arange(len(self._train)), recorded)
                 self._recorder.finish_epoch(point)
         self._trainer.meter.add_time("evaluation")
+
+
+def look_at_recorded(
+    trainer: FineTuner, recorder: DynamicsRecorder, look: Callable[[TrainingDynamics], T]
+) -> T:
+    """What the first process makes of all that was recorded so far; all get its answer."""
+    trainer.meter.add_time("training")
+    recorder.flush()
+    # All processes' recordings count, and all must decide alike.
+    distributed.wait()
+    found = distributed.from_first(lambda: look(recorder.read()))
+    trainer.meter.add_time("overhead")
+    return found
 
 
 def points_reached(args: Any, step: int, examples: int, points_per_epoch: int) -> range:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
 
 from ftft.config.schema import FineTuning, Recording
 from ftft.config.tasks import TASK_METRICS
@@ -116,17 +116,14 @@ def finetune(
     best = plan.keep == "best"
     resume = distributed.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     task = TASKS[train.labelled.task]
-    outputs = train.labelled.model_classes
-    model = load_model(settings, outputs, seed=plan.seed, task=task, say=say)
+    model = load_model(settings, train.labelled.model_classes, seed=plan.seed, task=task, say=say)
     flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
     parameters = parameter_counts(model)
-    if arguments.device.type == "cpu":
-        _spare_memory(model, compiled=arguments.torch_compile)
+    _spare_memory(model, arguments)
     recorder = None
     if recording is not None:
         rank = arguments.process_index
         recorder = _recorder(folder / "dynamics", train, settings, plan, recording, rank)
-    in_training = recording is not None and recording.mode == "training"
     with _refusals_explained(settings):
         trainer = FineTuner(
             model=model,
@@ -141,20 +138,11 @@ def finetune(
             watched=dev.watched,
             metric=dev.metric,
             meter=CostMeter(),
-            recorder=recorder if in_training else None,
+            recorder=None if recording is None or recording.mode != "training" else recorder,
             callbacks=_callbacks(plan, say),
         )
-    if recorder is not None and recording is not None and not in_training:
-        points = recording.points_per_epoch
-        trainer.add_callback(RecordingPasses(trainer, recorder, train, points))
-    if recorder is not None and recording is not None and settled is not None:
-        # After the passes, which record what it looks at.
-        given = (folder / "dynamics", len(train), recording.points_per_epoch, settled)
-        trainer.add_callback(StopWhenSettled(trainer, recorder, *given))
-    if tracked is not None:
-        points = 1 if recording is None else recording.points_per_epoch
-        own = (recorder, folder / "dynamics", (len(train), points))
-        trainer.add_callback(OwnFigures(trainer, tracked, flops, *own))
+    for callback in _at_points(trainer, train, recorder, recording, settled, tracked, flops):
+        trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)
     trainer.dynamics = dynamics
     _train(trainer, resume, recorder, tracked)
@@ -166,11 +154,13 @@ def finetune(
     return _finetuned(trainer, folder, plan, flops, parameters, recorded=recorded)
 
 
-def _spare_memory(model: Any, *, compiled: bool) -> None:
+def _spare_memory(model: Any, arguments: TrainingArguments) -> None:
     """Keep memory from step to step, where a CPU would fetch it anew."""
+    if arguments.device.type != "cpu":
+        return
     keep_freed_memory()
     # A launcher wraps even one process, and what wraps it wants its own kind of gradient.
-    if not torch.distributed.is_initialized() and not compiled:
+    if not torch.distributed.is_initialized() and not arguments.torch_compile:
         reuse_embedding_gradient(model)
 
 
@@ -217,6 +207,27 @@ def _save_model(trainer: FineTuner, settings: FineTuning, folder: Path) -> None:
 def _callbacks(plan: Plan, say: Callable[[str], None]) -> list[Any]:
     early = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
     return [progress(say), *early, StopAtStepEnd()]
+
+
+def _at_points(
+    trainer: FineTuner,
+    train: EncodedDataset,
+    recorder: DynamicsRecorder | None,
+    recording: Recording | None,
+    settled: Settled | None,
+    tracked: Tracked | None,
+    flops: FlopCounter,
+) -> Iterator[TrainerCallback]:
+    """What records at recording points, and after it what looks at what was recorded."""
+    points = 1
+    if recorder is not None and recording is not None:
+        points = recording.points_per_epoch
+        if recording.mode != "training":
+            yield RecordingPasses(trainer, recorder, train, points)
+        if settled is not None:
+            yield StopWhenSettled(trainer, recorder, len(train), points, settled)
+    if tracked is not None:
+        yield OwnFigures(trainer, tracked, flops, recorder, (len(train), points))
 
 
 def _recorder(

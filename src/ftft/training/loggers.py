@@ -19,9 +19,8 @@ from transformers.integrations import TensorBoardCallback
 
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.recorder import DynamicsRecorder
-from ftft.dynamics.store import read_dynamics
 from ftft.errors import ConfigError, WorkspaceError, first_line
-from ftft.training.eval_recording import points_reached
+from ftft.training.eval_recording import look_at_recorded, points_reached
 from ftft.training.flops import FlopCounter
 from ftft.training.trainer import FineTuner
 from ftft.utils import distributed
@@ -161,7 +160,6 @@ class OwnFigures(TrainerCallback):
         tracked: What is known, and what is looked at.
         flops: Counts the operations of the model.
         recorder: What records; None where nothing is recorded.
-        recorded: Where it records.
         points: Size of the training set and recording points in an epoch.
     """
 
@@ -171,14 +169,12 @@ class OwnFigures(TrainerCallback):
         tracked: Tracked,
         flops: FlopCounter,
         recorder: DynamicsRecorder | None,
-        recorded: Path,
         points: tuple[int, int],
     ) -> None:
         self._trainer = trainer
         self._tracked = tracked
         self._flops = flops
         self._recorder = recorder
-        self._recorded = recorded
         self._points = points
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -193,12 +189,7 @@ class OwnFigures(TrainerCallback):
             return
         if not points_reached(args, state.global_step, *self._points):
             return
-        self._trainer.meter.add_time("training")
-        self._recorder.flush()
-        # All processes' recordings count.
-        distributed.wait()
-        found = distributed.from_first(lambda: dict(look(read_dynamics(self._recorded))))
-        self._log(found, control)
+        self._log(look_at_recorded(self._trainer, self._recorder, look), control)
         self._trainer.meter.add_time("overhead")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

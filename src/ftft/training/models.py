@@ -24,7 +24,7 @@ from ftft.training.beside import check_beside, commit_of
 from ftft.training.decoders import check_decoder
 from ftft.training.head import output_order, settle_head
 from ftft.training.sparse_embedding_grad import freeze_embeddings
-from ftft.training.weights import check_weight_values, check_weights
+from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
 from ftft.utils.hub_reach import asking_the_hub, unreachable
 
@@ -93,7 +93,7 @@ def _package_folder(name: str) -> Path:
         )
     expected = KNOWN_WEIGHTS.get(name.rstrip("/"))
     if expected is not None:
-        _verify(folder / "model.safetensors", expected)
+        _verify(folder / WEIGHTS, expected)
     return folder
 
 
@@ -156,18 +156,15 @@ def load_tokenizer(settings: FineTuning) -> Any:
     Raises:
         ModelError: It cannot be loaded.
     """
-    place = resolve_model(settings.model)
+    return with_words(_read(AutoTokenizer, settings), settings.model)
+
+
+def _read(kind: Any, settings: FineTuning) -> Any:
+    """A model's tokenizer or configuration, with nothing beside it that runs code."""
+    place, trusted = resolve_model(settings.model), settings.trust_remote_code
     with explained(settings.model):
-        _check_beside(settings, place)
-        tokenizer = AutoTokenizer.from_pretrained(
-            place, revision=settings.revision, trust_remote_code=settings.trust_remote_code
-        )
-        return with_words(tokenizer, settings.model)
-
-
-def _check_beside(settings: FineTuning, place: str) -> None:
-    trusted = settings.trust_remote_code
-    check_beside(place, settings.revision, settings.model, trusted=trusted)
+        check_beside(place, settings.revision, settings.model, trusted=trusted)
+        return kind.from_pretrained(place, revision=settings.revision, trust_remote_code=trusted)
 
 
 def with_words(tokenizer: Any, name: str) -> Any:
@@ -188,12 +185,7 @@ def load_config(settings: FineTuning) -> Any:
         ModelError: It cannot be loaded, has fewer layers than asked for, or something lies beside
             it that must not be loaded.
     """
-    place = resolve_model(settings.model)
-    with explained(settings.model):
-        _check_beside(settings, place)
-        config = AutoConfig.from_pretrained(
-            place, revision=settings.revision, trust_remote_code=settings.trust_remote_code
-        )
+    config = _read(AutoConfig, settings)
     if settings.layers is not None:
         _cut_layers(config, settings)
     return config

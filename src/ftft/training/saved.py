@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoTokenizer
 
+from ftft.config.adapter import ADAPTER_FILE
 from ftft.errors import ModelError, WorkspaceError
 from ftft.tasks import TASKS
 from ftft.tasks.base import Task
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter, refuse_lost_beside, require_peft
-from ftft.training.beside import ADAPTER, check_beside
+from ftft.training.beside import check_beside
 from ftft.training.models import explained, quiet, resolve_model, with_words
 from ftft.training.saved_adapters import (
     find_base,
@@ -169,8 +170,8 @@ def merge(folder: Path, to: Path) -> None:
     """
     if not is_adapter(folder):
         raise ModelError(
-            f"{folder}: holds no adapter (no {ADAPTER}, or a whole {WEIGHTS}), so there is nothing "
-            "to merge; give a model folder of a training with an adapter, such as "
+            f"{folder}: holds no adapter (no {ADAPTER_FILE}, or a whole {WEIGHTS}), so there is "
+            "nothing to merge; give a model folder of a training with an adapter, such as "
             "runs/NAME/main/seed-0/model."
         )
     model, tokenizer = load_finetuned(folder)

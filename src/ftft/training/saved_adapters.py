@@ -14,17 +14,15 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from ftft.config.adapter import Adapter, Names
+from ftft.config.adapter import ADAPTER_FILE, Adapter, Names
 from ftft.config.schema import FineTuning
 from ftft.errors import ModelError
 from ftft.tasks.base import Task
 from ftft.training.adapters import DEFAULT, TASK_TYPES, targets
-from ftft.training.beside import ADAPTER
 from ftft.training.models import resolve_model
-from ftft.training.weights import WEIGHTS
+from ftft.training.weights import WEIGHTS, check_header
 from ftft.utils.atomic import sha256_of
 
 ADAPTER_WEIGHTS, BASE = "adapter_model.safetensors", "adapter_base.json"
@@ -80,7 +78,7 @@ class _Base(BaseModel):
 
 def is_adapter(folder: Path) -> bool:
     """Whether a folder holds an adapter and no whole model."""
-    return (folder / ADAPTER).is_file() and not (folder / WEIGHTS).is_file()
+    return (folder / ADAPTER_FILE).is_file() and not (folder / WEIGHTS).is_file()
 
 
 def write_about(model: Any, settings: FineTuning, task: Task, folder: Path) -> None:
@@ -109,7 +107,7 @@ def write_about(model: Any, settings: FineTuning, task: Task, folder: Path) -> N
         "rank_pattern": {name: rank for name, rank in ranks.items() if rank != given.r},
         "alpha_pattern": {n: alpha for n, alpha in alphas.items() if alpha != given.lora_alpha},
     }
-    _write(folder / ADAPTER, values)
+    _write(folder / ADAPTER_FILE, values)
     base = Path(resolve_model(settings.model))
     _write(folder / BASE, {"weights": weight_sums(base) if base.is_dir() else {}})
     config.architectures = [type(model.get_base_model()).__name__]
@@ -127,17 +125,9 @@ def read_about(folder: Path) -> SavedAdapter:
         ModelError: A key is not one that ftft writes, a value is out of its range, or a file is
             missing or damaged.
     """
-    about: SavedAdapter = _read(folder / ADAPTER, SavedAdapter)
+    about: SavedAdapter = _read(folder / ADAPTER_FILE, SavedAdapter)
     _read(folder / BASE, _Base)
-    path = folder / ADAPTER_WEIGHTS
-    try:
-        with safe_open(path, "numpy") as file:
-            file.keys()
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"model {folder}: {path} is missing, damaged or cut off ({error}); the adapter's whole "
-            "safetensors file was expected. Copy the folder again."
-        ) from error
+    check_header(folder / ADAPTER_WEIGHTS, str(folder))
     return about
 
 
@@ -191,7 +181,7 @@ def find_base(folder: Path, about: SavedAdapter, given: str | None) -> tuple[str
     raise ModelError(
         f"model {folder}: this is an adapter, and the model that it was trained on is not here: "
         f"{'; '.join(problems)}. Name the folder of that model as main.model, or write it as "
-        f"base_model_name_or_path into {ADAPTER} of a copy of this folder."
+        f"base_model_name_or_path into {ADAPTER_FILE} of a copy of this folder."
     )
 
 

@@ -33,10 +33,10 @@ def check_weights(folder: Path, name: str) -> None:
             "with transformers, and name that folder; or remove the part from a copy."
         )
     if (folder / WEIGHTS).is_file():
-        _check_header(folder / WEIGHTS, name)
+        check_header(folder / WEIGHTS, name)
     elif (folder / SHARDS).is_file():
         for shard in _shards(folder, name):
-            _check_header(shard, name)
+            check_header(shard, name)
     else:
         others = sorted(path.name for path in folder.iterdir() if path.suffix in _OTHER_WEIGHTS)
         if others:
@@ -80,7 +80,12 @@ def _shards(folder: Path, name: str) -> list[Path]:
         ) from error
 
 
-def _check_header(path: Path, name: str) -> None:
+def check_header(path: Path, name: str) -> None:
+    """Check that a file of weights is a whole one, by its header alone.
+
+    Raises:
+        ModelError: It is missing, damaged or cut off.
+    """
     try:
         with safe_open(path, "numpy") as file:
             file.keys()

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
 from ftft.errors import DynamicsError
 from ftft.utils.below import one_of
-
-MAP_NAME = "map.parquet"
 
 # Where a training's dynamics are below a stage, a run, and the data set or folder of a study.
 _RECORDED = tuple(f"{'*/' * depth}seed-*/dynamics/{HEADER_NAME}" for depth in range(4))
@@ -78,7 +77,7 @@ def dynamics_folder(path: Path) -> Path:
                 f"{path} is the folder of a run or a study, where that of one training was "
                 f"expected; give {one_of(first)}."
             )
-        for name in (MAP_NAME, "selection.parquet"):
+        for name in (MAP_NAME, SELECTION_NAME):
             if os.path.isfile(path / name):
                 raise DynamicsError(
                     f"{path} holds {name} and no training dynamics; give the folder of the "

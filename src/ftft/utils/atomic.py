@@ -19,21 +19,21 @@ from ftft.errors import DynamicsError, FtftError
 
 @contextlib.contextmanager
 def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[Path]:
-    """Give a temporary path in the folder of `path`; rename it to `path` at the end.
+    """Give a temporary path in the folder of ``path``; rename it to ``path`` at the end.
 
     What is written is flushed to the disk before the rename, so a process or a machine that
     dies leaves the old file or the new one, never a part of one.
 
     Args:
-        path: where the finished file, or new folder, belongs; the folder that it lies in is made
+        path: Where the finished file, or new folder, belongs; the folder that it lies in is made
             where it is missing.
-        error: what to raise where it cannot be written.
+        error: What to raise where it cannot be written.
 
     Yields:
         The path to write to, or to make a folder of.
 
     Raises:
-        FtftError: the folder or the file cannot be written; of the given class.
+        FtftError: The folder or the file cannot be written; of the given class.
     """
     # The leading dot and the suffix keep a left-over out of every listing by pattern.
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
@@ -60,15 +60,15 @@ def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[
 def check_free(
     path: Path, *, overwrite: bool = False, error: type[FtftError] = DynamicsError
 ) -> None:
-    """Check that a file can be written to `path` without losing one that is there.
+    """Check that a file can be written to ``path`` without losing one that is there.
 
     Args:
-        path: where the file is to be written.
-        overwrite: whether a file that is there may be replaced; a folder is never replaced.
-        error: what to raise.
+        path: Where the file is to be written.
+        overwrite: Whether a file that is there may be replaced; a folder is never replaced.
+        error: What to raise.
 
     Raises:
-        FtftError: a folder is there, or a file that may not be replaced; of the given class.
+        FtftError: A folder is there, or a file that may not be replaced; of the given class.
     """
     try:
         is_folder = path.is_dir()
@@ -89,17 +89,17 @@ def check_free(
 
 
 def write_text(path: Path, text: str, error: type[FtftError] = DynamicsError) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all.
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all.
 
     Raises:
-        FtftError: the file cannot be written; of the given class.
+        FtftError: The file cannot be written; of the given class.
     """
     with atomic_path(path, error) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process had begun to write below `folder` and never renamed."""
+    """Remove what a killed process had begun to write below ``folder`` and never renamed."""
     for path in folder.rglob(".*.tmp"):
         # A leftover that stays does no harm.
         with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, read in blocks; hexadecimal.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -125,7 +125,7 @@ def xxh3_of(path: Path) -> str:
     """XXH3 of a file's content, 128 bits: seven times as fast, against decay and no enemy.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
@@ -135,7 +135,7 @@ def sync_file(path: Path) -> None:
     """Wait until a file's content is on the disk, so that it survives a power cut.
 
     Raises:
-        OSError: the disk is full or cannot be written.
+        OSError: The disk is full or cannot be written.
     """
     descriptor = os.open(path, os.O_RDWR)
     try:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ftft.errors import WorkspaceError
 
+EXPERIMENT_NAME, RESULTS_NAME, REPORT_NAME = "experiment.yaml", "results.json", "report.html"
+STUDY_NAME, SUMMARY_NAME = "study.yaml", "study.json"
+
 EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
 """The first line of the experiment.yaml that a run writes, by which it knows it again."""
 
@@ -22,7 +25,7 @@ def check_foreign(folder: str | os.PathLike[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
-    files = [Path(folder) / name for name in ("experiment.yaml", "results.json", "report.html")]
+    files = [Path(folder) / name for name in (EXPERIMENT_NAME, RESULTS_NAME, REPORT_NAME)]
     check_written_by(files[0], EXPERIMENT_TITLE, files, "run")
 
 
@@ -56,8 +59,8 @@ def run_folder_of(stage: Path) -> Path | None:
             between the two below a study's.
     """
     for folder in stage.absolute().parents:
-        is_run = _starts_with(folder / "experiment.yaml", EXPERIMENT_TITLE)
-        if is_run or (folder / "results.json").is_file() or in_study(folder):
+        is_run = _starts_with(folder / EXPERIMENT_NAME, EXPERIMENT_TITLE)
+        if is_run or (folder / RESULTS_NAME).is_file() or in_study(folder):
             return folder
     return None
 
@@ -73,7 +76,7 @@ def stage_name(stage: Path) -> str:
 
 def in_study(run: Path) -> bool:
     """Whether a folder is that of a data set of a study."""
-    return _starts_with(run.parent / "study.yaml", STUDY_TITLE)
+    return _starts_with(run.parent / STUDY_NAME, STUDY_TITLE)
 
 
 def check_foreign_study(folder: Path, data: Iterable[str]) -> None:
@@ -86,10 +89,10 @@ def check_foreign_study(folder: Path, data: Iterable[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
-    names = ["study.yaml", "study.json", "experiment.yaml", "results.json"]
+    names = [STUDY_NAME, SUMMARY_NAME, EXPERIMENT_NAME, RESULTS_NAME]
     files = [folder / name for name in (*names, "study.csv", "study.md", "study.tex")]
     files += [folder / one / name for one in data for name in names]
-    check_written_by(folder / "study.yaml", STUDY_TITLE, files, "study")
+    check_written_by(folder / STUDY_NAME, STUDY_TITLE, files, "study")
 
 
 def check_has_study(folder: Path, data: Iterable[str]) -> None:
@@ -106,7 +109,7 @@ def check_has_study(folder: Path, data: Iterable[str]) -> None:
     if not folder.is_dir():
         raise WorkspaceError(f"{folder}: there is no such study folder; {advice}.")
     check_foreign_study(folder, data)
-    if not _starts_with(folder / "study.yaml", STUDY_TITLE):
+    if not _starts_with(folder / STUDY_NAME, STUDY_TITLE):
         raise WorkspaceError(f"{folder}: no study was run in this folder; {advice}.")
 
 
