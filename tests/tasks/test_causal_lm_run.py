@@ -11,6 +11,9 @@ from completions import write_experiment
 from ftft import DataMap, load_experiment, run
 from ftft.config.schema import FineTuning, Recording
 from ftft.dynamics import read_dynamics
+from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.store import write_dynamics
+from ftft.errors import DynamicsError
 from ftft.tasks import load_data
 from ftft.tasks.completions import encode_completions
 from ftft.training.finetune import DevSets, _callbacks, finetune
@@ -71,6 +74,65 @@ def test_nothing_is_done_twice(whole):
     said = []
     run(load_experiment(whole[0]), str(whole[1]), said.append)
     assert not [line for line in said if ": done in" in line]
+
+
+MEASURE = "mean-token-probability"
+
+
+def record_of(folder):
+    return json.loads((folder / "seed-0/stage.json").read_text())["made_from"]
+
+
+def test_the_map_by_mean_token_probability_trains_no_reference_again(decoder, tmp_path):
+    file = write_experiment(tmp_path, decoder(), **{"[erm, erm_budget, random]": "[]"})
+    folder, quick = tmp_path / "run", ["main.epochs=1", "selection.strategy=hard-to-learn"]
+    run(load_experiment(file, quick), str(folder), lambda line: None)
+    assert "measure" not in record_of(folder / "map")["map"], "older maps stay valid"
+    usual = DataMap.read(folder / "map/seed-0/map.parquet")
+    said = []
+    other = load_experiment(file, [*quick, f"map.measure={MEASURE}"])
+    run(other, str(folder), said.append)
+    assert "reference/seed-0: done before" in said
+    assert f"map/seed-0: again: map.measure was not set, is {MEASURE}" in said
+    drawn = DataMap.read(folder / "map/seed-0/map.parquet")
+    recorded = read_dynamics(folder / "reference/seed-0/dynamics")
+    assert recorded.measures == (MEASURE,)
+    columns = np.stack([recorded.epoch_recorded(epoch) for epoch in recorded.epochs])
+    np.testing.assert_allclose(usual.confidence, columns[:, :, 0].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(drawn.confidence, columns[:, :, 5].mean(0), rtol=1e-5)
+    assert (drawn.confidence >= usual.confidence).all(), "the mean is not below the geometric one"
+    assert (drawn.measure, usual.measure) == (MEASURE, None)
+    for name in ("results.json", "report.html"):
+        assert "by mean token probability" in (folder / name).read_text()
+
+
+def test_commands_take_the_measure(ftft, whole, tmp_path):
+    dynamics = whole[1] / "reference/seed-0/dynamics"
+    options = ("--burn-in", 0, "--measure", MEASURE)
+    outcome = ftft("map", dynamics, "-o", tmp_path / "mean.parquet", *options)
+    assert outcome.code == 0, outcome.err
+    assert "by mean token probability" in outcome.out
+    usual = DataMap.read(whole[1] / "map/seed-0/map.parquet")
+    drawn = DataMap.read(tmp_path / "mean.parquet")
+    assert not np.array_equal(drawn.confidence, usual.confidence)
+    for command in (("preflight", dynamics), ("transfer", dynamics, tmp_path / "mean.parquet")):
+        assert ftft(*command, *options).code == 0
+    outcome = ftft("map", dynamics, "-o", tmp_path / "no.parquet", "--measure", "median")
+    assert outcome.code == 2
+    assert "do not hold median" in outcome.err
+
+
+def test_what_an_older_version_recorded_is_drawn_as_ever_and_not_otherwise(whole, tmp_path):
+    new = read_dynamics(whole[1] / "reference/seed-0/dynamics")
+    columns = np.stack([new.epoch_recorded(epoch)[:, :5] for epoch in new.epochs])
+    old = TrainingDynamics.from_arrays(columns, example_ids=new.example_ids, encoding="values")
+    write_dynamics(tmp_path / "old", old)
+    assert json.loads((tmp_path / "old/header.json").read_text())["schema"] == 2
+    old = read_dynamics(tmp_path / "old")
+    maps = [DataMap.from_dynamics(one, burn_in=0) for one in (old, new)]
+    np.testing.assert_array_equal(maps[0].variability, maps[1].variability)
+    with pytest.raises(DynamicsError, match="record again: of a run, with --force-stage reference"):
+        old.measured_by(MEASURE)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ class DataMap:
         region_fraction: share of the examples that is ambiguous.
         left_out: examples of the dynamics that are not in the map, because they have no answer
             and so no value at two recording points.
+        measure: what counted as the probability of the right answer, where that is not what
+            the task takes anyway.
     """
 
     example_ids: pa.StringArray
@@ -95,6 +97,7 @@ class DataMap:
     ddof: int
     region_fraction: float
     left_out: int = 0
+    measure: str | None = None
 
     def __len__(self) -> int:
         """The number of examples N."""
@@ -122,8 +125,9 @@ class DataMap:
         lost = ""
         if self.left_out:
             lost = f"; {self.left_out:,} examples have no answer or no two values and are left out"
+        by = f", by {self.measure.replace('-', ' ')}" if self.measure else ""
         return (
-            f"drawn from recording points {points}{left_out}{lost}"
+            f"drawn from recording points {points}{by}{left_out}{lost}"
             if points
             else "points not known"
         )
@@ -191,6 +195,7 @@ class DataMap:
                 columns["confidence"], columns["variability"], ids, region_fraction
             ),
             left_out=len(dynamics) - len(ids),
+            measure=dynamics.measure,
             epochs=result.epochs,
             burn_in=result.burn_in,
             ddof=ddof,
@@ -258,6 +263,7 @@ class DataMap:
             "ddof": self.ddof,
             "region_fraction": self.region_fraction,
             "left_out": self.left_out,
+            **({"measure": self.measure} if self.measure else {}),
         }
         write_table(path, self.to_table(), "map", SCHEMA, settings)
 
@@ -285,6 +291,7 @@ class DataMap:
                 ddof=int(settings["ddof"]),
                 region_fraction=float(settings["region_fraction"]),
                 left_out=int(settings.get("left_out", 0)),
+                measure=settings.get("measure"),
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(

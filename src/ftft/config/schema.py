@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from ftft.config.adapter import Adapter
 from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
+from ftft.config.map import Map
 from ftft.config.tasks import Metric, TaskName
-from ftft.config.values import Baseline, BurnIn, expand
+from ftft.config.values import Baseline, expand
 from ftft.utils.plural import counted
 
 Strategy = Literal[
@@ -236,18 +237,6 @@ class Main(FineTuning):
     )
     keep: Literal["best", "last"] = Field(
         "best", description="Weights that become the model: best on the watched sets, or last."
-    )
-
-
-class Map(Section):
-    """How the data map is drawn from the dynamics."""
-
-    burn_in: BurnIn = Field("auto", description="First points left out; auto: those of the rise.")
-    ddof: Literal[0, 1] = Field(
-        0, description="Degrees of freedom taken off in the variability; the ranking is the same."
-    )
-    region_fraction: Fraction = Field(
-        0.33, description="Share of the training set called ambiguous on the map."
     )
 
 

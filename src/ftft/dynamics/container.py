@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from ftft.dynamics.checks import check_finite, checked_chance, stacked_arrays
 from ftft.dynamics.examples import check_unique, classes_of, to_ids
 from ftft.dynamics.values import (
+    COLUMNS,
+    FIRST_MEASURE,
     Encoding,
     Labels,
     Logits,
@@ -49,6 +51,8 @@ class TrainingDynamics:
             with one recording point an epoch).
         chance: mean probability of the right answer of a model that knows nothing, in [0, 1).
         encoding: "logits", or "values" of tasks whose logits are too many to keep.
+        measures: other probabilities of the right answer that were recorded beside the values.
+        measure: the one of them that counts as the probability; None: that of the values.
         meta: free notes of whoever recorded.
     """
 
@@ -62,6 +66,8 @@ class TrainingDynamics:
     reader: Reader = field(repr=False)
     chance: float
     encoding: Encoding = "logits"
+    measures: tuple[str, ...] = ()
+    measure: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -125,7 +131,8 @@ class TrainingDynamics:
         """
         recorded = self.epoch_recorded(epoch)
         if self.encoding == "values":
-            return values_of_columns(recorded)
+            at = 0 if self.measure is None else len(COLUMNS) + self.measures.index(self.measure)
+            return values_of_columns(recorded, at)
         return values_of_logits(recorded, self.labels)
 
     def logits(self) -> Logits:
@@ -157,6 +164,25 @@ class TrainingDynamics:
             f"{partly}{notes}"
         )
         return html_table(title, ["label", "examples", "share"], rows)
+
+    def measured_by(self, measure: str) -> TrainingDynamics:
+        """The same dynamics, with another probability of the right answer, still read lazily.
+
+        Args:
+            measure: one of `measures`, or "inverse-perplexity", what the values hold anyway.
+
+        Raises:
+            DynamicsError: it was not recorded.
+        """
+        if measure == FIRST_MEASURE:
+            return replace(self, measure=None)
+        if measure not in self.measures:
+            raise DynamicsError(
+                f"These dynamics do not hold {measure}: their task has none, or an older ftft or a "
+                f"recorder without measures=[{measure!r}] recorded them. Use {FIRST_MEASURE}, or "
+                "record again: of a run, with --force-stage reference."
+            )
+        return replace(self, measure=measure)
 
     def rows(self, start: int, stop: int) -> TrainingDynamics:
         """The examples [start, stop) only, still read lazily.

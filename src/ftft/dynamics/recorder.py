@@ -19,6 +19,7 @@ from ftft.dynamics.checks import (
     check_finite,
     checked_chance,
     checked_epoch,
+    checked_measures,
 )
 from ftft.dynamics.container import TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids
@@ -92,6 +93,7 @@ class DynamicsRecorder:
         integers: Integers | None = None,
         encoding: Encoding = "logits",
         chance: float | None = None,
+        measures: Sequence[str] = (),
         rank: int = 0,
         buffer_examples: int = 65_536,
         points_per_epoch: int = 1,
@@ -114,6 +116,8 @@ class DynamicsRecorder:
                 `PointValues` describes them.
             chance: mean probability of the right answer of a model that knows nothing; where
                 None one in C of logits, and 0 of values.
+            measures: names of other probabilities of the right answer, which follow the five
+                values of each example.
             rank: number of this process, from 0; each process writes files of its own.
             buffer_examples: examples held before they are written; the memory is this
                 many times C (or 5) numbers. What is held is lost when the process is killed.
@@ -149,6 +153,7 @@ class DynamicsRecorder:
             examples_sha256=fingerprint(self._ids, checked),
             encoding=encoding,
             chance=checked_chance(chance, encoding, num_classes),
+            measures=checked_measures(measures, encoding),
             meta=dict(meta or {}),
         )
         self._open(checked)
@@ -173,6 +178,11 @@ class DynamicsRecorder:
             )
         else:
             write_start(self._folder, self._header, self._ids, labels)
+
+    @property
+    def width(self) -> int:
+        """Numbers that are recorded of an example."""
+        return self._header.width
 
     def record(self, epoch: int, ids_or_indices: Any, recorded: Any) -> None:
         """Record the logits or values of one batch.

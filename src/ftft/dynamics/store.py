@@ -3,7 +3,7 @@
     header.json                             schema, sizes, class names, checksum, notes
     examples.parquet                        example_id (string), label (int64); N rows
     epoch-000.rank-00.000000.parquet …      index (int32), logits (C × float32) or
-                                            values (5 × float32)
+                                            values (5 × float32, more with measures)
 
 Any number of processes write flush files, each under its own rank; nothing is ever
 changed in place, so a reader sees whole files only.
@@ -76,6 +76,7 @@ def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
         reader=_FolderReader(header, ids, by_epoch),
         chance=header.chance,
         encoding=header.encoding,
+        measures=header.measures,
         meta=header.meta,
     )
 
@@ -136,6 +137,7 @@ def write_dynamics(
         positions=dynamics.points,
         encoding=dynamics.encoding,
         chance=dynamics.chance,
+        measures=dynamics.measures,
         meta=dict(dynamics.meta if meta is None else meta),
     )
     write_start(folder, header, dynamics.example_ids, dynamics.labels)

@@ -97,6 +97,7 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     """
     if not dynamics.epochs:
         return {}
+    dynamics = dynamics.measured_by(settings.measure)
     last = dynamics.point_values(dynamics.epochs[-1])
     figures = {
         "dynamics/points": float(len(dynamics.epochs)),
@@ -105,7 +106,7 @@ def dynamics_figures(dynamics: TrainingDynamics, settings: Map) -> dict[str, flo
     }
     if len(dynamics.epochs) < points_left_out(dynamics, settings.burn_in) + 2:
         return figures
-    datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
+    datamap = DataMap.from_dynamics(dynamics, **settings.drawing())
     for name in ("confidence", "variability", "correctness"):
         figures[f"dynamics/{name}"] = float(getattr(datamap, name).mean())
     for code, region in enumerate(REGIONS):

@@ -74,7 +74,7 @@ class Stages:
         plan = reference_plan(settings, len(self.data.train), seed=seed)
         until = None
         if settings.stop == "stable":
-            until = Settling(settings.stable_share, drawn.region_fraction, drawn.burn_in)
+            until = Settling(settings.stable_share, **drawn.settling())
         return self._finetune(
             "reference", settings, plan, recording=settings.recording, until=until
         )
@@ -84,8 +84,8 @@ class Stages:
         settings = self.experiment.map
 
         def build(folder: Path) -> dict[str, Any]:
-            dynamics = read_dynamics(trained.folder / "dynamics")
-            datamap = DataMap.from_dynamics(dynamics, **settings.model_dump())
+            dynamics = read_dynamics(trained.folder / "dynamics").measured_by(settings.measure)
+            datamap = DataMap.from_dynamics(dynamics, **settings.drawing())
             datamap.write(folder / "map.parquet")
             found = preflight(
                 preflight_signals(dynamics, settings.region_fraction, settings.burn_in),
@@ -99,7 +99,7 @@ class Stages:
             }
 
         # Older maps do not say which points they used: they are drawn again, which is cheap.
-        inputs = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 2}
+        inputs = {"map": settings.inputs(), "dynamics": trained.digest, "says": 2}
         return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=(trained,))
 
     def select(self, name: str, datamap: Stage, trained: Stage, seed: int) -> Stage:
@@ -280,7 +280,7 @@ class Stages:
             "watched": self._watched(settings),
             "metric": self.experiment.metric,
             "recording": None if recording is None else recording.model_dump(),
-            "until": None if until is None else asdict(until),
+            "until": None if until is None else until.to_dict(),
         }
         selected = "" if selection is None else selection.name
         idle = idle_in_training(settings, self.experiment.task)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ftft.cartography.burn_in import BurnIn, points_left_out
 from ftft.dynamics.container import TrainingDynamics
+from ftft.dynamics.values import FIRST_MEASURE
 from ftft.transfer.preflight import GOOD, preflight, signals
 
 
@@ -18,11 +20,18 @@ class Settling:
             (0, 1].
         fraction: Share of the examples selected, in (0, 1].
         burn_in: First recording points left out, or ``auto``.
+        measure: What counts as the probability of a right answer.
     """
 
     share: float
     fraction: float
     burn_in: BurnIn
+    measure: str = FIRST_MEASURE
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a training with it is made from; an older one knows no measure but the first."""
+        known = asdict(self)
+        return known if known.pop("measure") == FIRST_MEASURE else asdict(self)
 
     def is_reached(self, dynamics: TrainingDynamics) -> bool:
         """Whether the last recording point left the selection all but as it was.
@@ -38,6 +47,7 @@ class Settling:
         Raises:
             DynamicsError: A recording point cannot be read.
         """
+        dynamics = dynamics.measured_by(self.measure)
         if len(dynamics.epochs) < points_left_out(dynamics, self.burn_in) + 3:
             return False
         found = signals(dynamics, self.fraction, self.burn_in)

@@ -9,6 +9,7 @@ from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
+from ftft.dynamics.values import FIRST_MEASURE
 from ftft.errors import DynamicsError
 from ftft.utils.below import one_of
 
@@ -18,7 +19,9 @@ MAP_NAME = "map.parquet"
 _RECORDED = tuple(f"{'*/' * depth}seed-*/dynamics/{HEADER_NAME}" for depth in range(4))
 
 
-def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> DataMap:
+def read_map(
+    path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33, measure: str = FIRST_MEASURE
+) -> DataMap:
     """Read a map, or draw it from a dynamics folder or the folder of a training that holds one.
 
     Args:
@@ -26,6 +29,7 @@ def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> Data
             ``dynamics/`` in it.
         burn_in: First recording points left out, or ``auto``, where it is drawn.
         fraction: Share of the examples called ambiguous, where it is drawn.
+        measure: What counts as the probability of a right answer, where it is drawn.
 
     Raises:
         DynamicsError: It is none of these, or damaged.
@@ -34,7 +38,7 @@ def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> Data
     if given is not None or not os.path.isdir(path):
         return DataMap.read(given or path)
     checked_fraction(fraction, "The selected fraction")
-    dynamics = read_dynamics(dynamics_folder(path))
+    dynamics = read_dynamics(dynamics_folder(path)).measured_by(measure)
     return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
 
 
