@@ -9,11 +9,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from completions import write_experiment
 from ftft import DataMap, load_experiment, run
+from ftft.config.load_study import load_study
 from ftft.config.schema import FineTuning, Recording
 from ftft.dynamics import read_dynamics
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import write_dynamics
-from ftft.errors import DynamicsError
+from ftft.errors import DataError, DynamicsError
+from ftft.experiment.room import usable_data
+from ftft.study.prepare import open_study
 from ftft.tasks import load_data
 from ftft.tasks.completions import encode_completions
 from ftft.training.finetune import DevSets, _callbacks, finetune
@@ -191,9 +194,72 @@ def test_a_prompt_without_room_is_named_before_anything_is_trained(ftft, decoder
         lines.write(json.dumps(row) + "\n")
     done = ftft("run", file, "--output", "run")
     assert done.code == 2
-    assert "the prompts of 1 examples have max_length (16) tokens or more" in done.err
-    assert "'long'" in done.err
+    assert "the prompts of 1 example have max_length (16) tokens or more" in done.err
+    assert "completion is left to learn by reference.model: row 65 of " in done.err
+    assert "train.jsonl (id 'long')" in done.err
+    assert "data.without_room=leave-out" in done.err
     assert not (tmp_path / "run/reference").exists()
+
+
+def with_long_prompts(folder, model, **changes):
+    """An experiment with a prompt of 20 tokens in the training data and in a test set."""
+    file = write_experiment(folder, model, **changes)
+    row = {"id": "long", "prompt": " ".join(["walk"] * 20), "completion": "I_WALK", "kind": ""}
+    for name in ("train", "ood"):
+        with (folder / f"{name}.jsonl").open("a") as lines:
+            lines.write(json.dumps(row) + "\n")
+    return file
+
+
+def test_what_has_no_room_is_left_out_by_choice_and_counted(ftft, decoder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = with_long_prompts(tmp_path, decoder(), **{"[erm, erm_budget, random]": "[]"})
+    options = ("--set", "data.without_room=leave-out", "--set", "main.epochs=1")
+    # Room in the main model's tokens is not enough for training, but for its test sets.
+    roomy = (*options, "--set", "main.max_length=32", "--output", "run")
+    for command in ("validate", "run"):
+        done = ftft(command, file, *roomy)
+        assert done.code == 0, done.err
+        said = " ".join((done.out + done.err).split())
+        assert "the prompts of 1 example have max_length (16) tokens or more" in said
+        assert "(id 'long'); left out, as data.without_room says" in said
+        assert "'ood'" not in said
+    found = json.loads((tmp_path / "run/results.json").read_text())
+    assert found["data"]["left_out"] == {"train": 1}
+    assert found["runs"][0]["scores"]["test"]["ood"]["examples"] == 25
+    recorded = read_dynamics(tmp_path / "run/reference/seed-0/dynamics")
+    assert len(recorded) == 64
+    assert "long" not in recorded.example_ids.to_pylist()
+    assert "1 of train: their prompts leave no room" in (tmp_path / "run/report.html").read_text()
+    outcome = ftft("report", "run", "--output", "again.html")
+    assert outcome.code == 0, outcome.err
+    assert "shown without texts" not in outcome.out + outcome.err
+    data = usable_data(load_experiment(file, ["data.without_room=leave-out"]))
+    assert data.left_out == {"train": 1, "ood": 1}
+    assert len(data.test_ood["ood"]) == 24
+
+
+def test_a_set_of_which_nothing_would_be_left_is_refused(decoder, tmp_path):
+    file = write_experiment(tmp_path, decoder())
+    (tmp_path / "ood.jsonl").write_text(
+        json.dumps({"id": "long", "prompt": "walk " * 20, "completion": "I_WALK"}) + "\n"
+    )
+    with pytest.raises(DataError, match=r"by main\.model: row 1 of .*Nothing is left of it: raise"):
+        usable_data(load_experiment(file, ["data.without_room=leave-out"]))
+
+
+def test_in_a_study_all_models_leave_out_the_same(decoder, tmp_path):
+    with_long_prompts(tmp_path, decoder())
+    (tmp_path / "study.yaml").write_text(
+        "name: rooms\nbase: {experiment: experiment.yaml}\n"
+        "grid: {references: {one: {}, other: {max_length: 32}}, seeds: [0]}\n"
+    )
+    overrides = ["base.data.without_room=leave-out", "base.main.max_length=32"]
+    with pytest.raises(DataError, match="would leave out different examples"):
+        open_study(load_study(tmp_path / "study.yaml", overrides), tmp_path / "out", print)
+    overrides[1] = "base.main.max_length=16"
+    opened = open_study(load_study(tmp_path / "study.yaml", overrides), tmp_path / "out", print)
+    assert [data.left_out for data in opened.data.values()] == [{"train": 1, "ood": 1}]
 
 
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])

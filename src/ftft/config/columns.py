@@ -70,6 +70,8 @@ def _problems(experiment: Any) -> Iterator[str]:
     yield from (f"{', '.join(found)}: {problem}" for problem, found in places.items())
     if task != _PROMPTS and experiment.map.measure != MEASURES[0]:
         yield f"map.measure is for task: {_PROMPTS}, and task is {task}; leave it out"
+    if task != _PROMPTS and data.without_room != "refuse":
+        yield f"data.without_room is for task: {_PROMPTS}, and task is {task}; leave it out"
     if task in _NEEDED:
         if data.classes is not None:
             yield f"data.classes names classes, which task {task} does not have; leave it out"

@@ -40,5 +40,6 @@ def collect(
             role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
             for role in ("dev", "dev_ood", "test", "test_ood")
         },
+        **({"left_out": dict(data.left_out)} if data.left_out else {}),
     }
     return record.collect(folder, experiment.name, experiment.metric, about, records)

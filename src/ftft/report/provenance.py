@@ -54,6 +54,7 @@ def provenance(view: RunView) -> Provenance:
         ("seeds", ", ".join(map(str, seeds))),
         ("training examples", f"{data['train_examples']:,}"),
         *((f"{role.replace('_', ' ')} sets", _sets(sets)) for role, sets in data["sets"].items()),
+        *((("left out", _left_out(lost)),) if (lost := data.get("left_out")) else ()),
         ("data fingerprint", str(data["fingerprint"])),
         ("processor", f"{environment['processor']}, {environment['cpu_count']} cores"),
         ("device", f"{environment['device']}, {environment['processes']} process(es)"),
@@ -74,6 +75,11 @@ def provenance(view: RunView) -> Provenance:
         experiment=view.experiment,
         others=_others(view, environment),
     )
+
+
+def _left_out(lost: Mapping[str, int]) -> str:
+    named = ", ".join(f"{count:,} of {name}" for name, count in lost.items())
+    return f"{named}: their prompts leave no room for a completion"
 
 
 def _sets(sets: Mapping[str, int]) -> str:
