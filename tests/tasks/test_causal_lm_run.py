@@ -1,6 +1,7 @@
 """The whole method on prompts and completions, with a tiny decoder of random weights."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,21 +17,26 @@ from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import write_dynamics
 from ftft.errors import DataError, DynamicsError
 from ftft.experiment.room import usable_data
+from ftft.selection.lengths import selection_lengths
+from ftft.selection.selection import Selection
+from ftft.study.executors import ThisProcess
 from ftft.study.prepare import open_study
+from ftft.study.run import run_study
 from ftft.tasks import load_data
 from ftft.tasks.completions import encode_completions
 from ftft.training.finetune import DevSets, _callbacks, finetune
 from killing import KilledError, Killer, check_same
 from tiny_task import plan
 
-METHODS = ("ftft", "erm", "erm_budget", "random")
+METHODS = ("ftft", "erm", "erm_budget", "random", "random_lengths")
 
 
 @pytest.fixture(scope="module")
 def whole(decoder, tmp_path_factory):
     """An experiment that was run, and its run folder."""
     folder = tmp_path_factory.mktemp("commands")
-    file = write_experiment(folder, decoder())
+    baselines = {"[erm, erm_budget, random]": "[erm, erm_budget, random, random_lengths]"}
+    file = write_experiment(folder, decoder(), **baselines)
     run(load_experiment(file), str(folder / "run"), lambda line: None)
     return file, folder / "run"
 
@@ -62,6 +68,51 @@ def test_the_map_is_of_values_that_were_learnt(whole):
 def test_the_report_shows_prompt_and_completion(whole):
     page = (whole[1] / "report.html").read_text()
     assert "exact match" in page
+    assert "Selection by length" in page
+    assert "tokens an example" in page
+
+
+def test_lengths_of_every_selection_are_known(ftft, whole, tmp_path):
+    """In tokens of the reference: two of the prompt, one to three of the completion, the end."""
+    values = json.loads((whole[1] / "results.json").read_text())
+    found = {one["method"]: one for one in values["runs"]}
+    encoded = encode_completions(
+        load_data(load_experiment(whole[0])).train,
+        AutoTokenizer.from_pretrained(whole[1] / "erm/seed-0/model"),
+        max_length=16,
+    )
+    for method in ("ftft", "random", "random_lengths"):
+        lengths = found[method]["lengths"]
+        assert lengths["all"]["mean"] == pytest.approx(encoded.lengths.mean())
+        assert 4 <= lengths["selected"]["lower"] <= lengths["selected"]["upper"] <= 6
+    assert found["erm"]["lengths"] is None
+    like, ours = (found[name]["lengths"]["selected"] for name in ("random_lengths", "ftft"))
+    assert like == ours, "lengths are so few that each has a bin of its own"
+    flops = found["random_lengths"]["cost"]["flops"]
+    assert flops["reference"] == found["ftft"]["cost"]["flops"]["reference"] > 0
+    outcome = ftft("select", whole[1] / "map/seed-0/map.parquet", "-o", tmp_path / "s.parquet")
+    assert f"tokens an example: selected mean {ours['mean']:.1f}, quartiles" in outcome.out
+
+
+def test_a_study_has_a_subset_of_like_lengths_for_each_selection(decoder, tmp_path):
+    write_experiment(tmp_path, decoder(), **{"[erm, erm_budget, random]": "[random_lengths]"})
+    (tmp_path / "study.yaml").write_text(
+        "name: lengths\nbase: {experiment: experiment.yaml, main: {epochs: 1}}\n"
+        "grid: {strategies: [ambiguous, hard-to-learn], seeds: [0]}\n"
+    )
+    folder = tmp_path / "out"
+    study = load_study(tmp_path / "study.yaml")
+    finished = run_study(study, folder, ThisProcess, lambda line: None, lambda progress: None)
+    assert not finished.failures
+    for strategy in ("ambiguous", "hard-to-learn"):
+        (like,) = folder.glob(f"*/like-lengths-selection/**/{strategy}*/seed-0/selection.parquet")
+        ours = Path(str(like).replace("like-lengths-selection", "selection"))
+        lengths = [
+            selection_lengths(DataMap.read(one), Selection.read(path))["selected"]
+            for path in (like, ours)
+            for one in folder.glob("*/map/**/map.parquet")
+        ]
+        assert lengths[0] == lengths[1]
 
 
 def test_the_main_model_writes_completions(whole):

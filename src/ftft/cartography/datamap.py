@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.inline import svg_map
 from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics
-from ftft.cartography.tables import read_table, write_table
+from ftft.cartography.tables import codes_of, read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import check_unique
-from ftft.dynamics.values import Labels
+from ftft.dynamics.values import Labels, Lengths
 from ftft.errors import DynamicsError, reason
 from ftft.utils.expected import expect
 from ftft.utils.notebook import html_table
@@ -77,6 +76,7 @@ class DataMap:
         region_fraction: share of the examples that is ambiguous.
         left_out: examples of the dynamics that are not in the map, because they have no answer
             and so no value at two recording points.
+        lengths: int32 (N,), tokens of each example, where the dynamics know them.
         measure: what counted as the probability of the right answer, where that is not what
             the task takes anyway.
     """
@@ -97,6 +97,7 @@ class DataMap:
     ddof: int
     region_fraction: float
     left_out: int = 0
+    lengths: Lengths | None = None
     measure: str | None = None
 
     def __len__(self) -> int:
@@ -195,6 +196,7 @@ class DataMap:
                 columns["confidence"], columns["variability"], ids, region_fraction
             ),
             left_out=len(dynamics) - len(ids),
+            lengths=None if dynamics.lengths is None else dynamics.lengths[kept],
             measure=dynamics.measure,
             epochs=result.epochs,
             burn_in=result.burn_in,
@@ -230,7 +232,10 @@ class DataMap:
         columns["example_id"] = self.example_ids
         columns["label"] = label_names(self.group_names, self.labels)
         columns["region"] = label_names(REGIONS, self.region_code)
-        return pa.table({name: pa.array(columns[name], kind) for name, kind in _COLUMNS.items()})
+        kinds = dict(_COLUMNS)
+        if self.lengths is not None:
+            columns["length"], kinds["length"] = self.lengths, pa.int32()
+        return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
     def _repr_html_(self) -> str:
         """What a notebook shows: counts and means by region, and where the examples lie."""
@@ -274,23 +279,25 @@ class DataMap:
         Raises:
             DynamicsError: the file is missing, damaged, not a map, or of a newer schema.
         """
-        table, settings = read_table(path, "map", SCHEMA, _COLUMNS)
+        table, settings = read_table(path, "map", SCHEMA, _COLUMNS, {"length": pa.int32()})
         try:
             class_names = tuple(settings["class_names"])
             table = _checked_values(table)
             ids = table.column("example_id").combine_chunks()
             check_unique(ids, str(path))
+            known = "length" in table.column_names
             return cls(
                 example_ids=ids,
-                labels=_codes(class_names or ("all",), table, "label").astype(np.int64),
+                labels=codes_of(class_names or ("all",), table, "label").astype(np.int64),
                 class_names=class_names,
                 **{name: table.column(name).to_numpy() for name in _STATISTICS},
-                region_code=_codes(REGIONS, table, "region").astype(np.int8),
+                region_code=codes_of(REGIONS, table, "region").astype(np.int8),
                 epochs=tuple(settings["epochs"]),
                 burn_in=int(settings["burn_in"]),
                 ddof=int(settings["ddof"]),
                 region_fraction=float(settings["region_fraction"]),
                 left_out=int(settings.get("left_out", 0)),
+                lengths=table.column("length").to_numpy() if known else None,
                 measure=settings.get("measure"),
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
@@ -338,13 +345,3 @@ def label_names(names: tuple[str, ...], codes: npt.NDArray[Any]) -> pa.StringArr
     """Names of codes as an Arrow string array."""
     indices = pa.array(codes.astype(np.int32))
     return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
-
-
-def _codes(names: tuple[str, ...], table: pa.Table, column: str) -> npt.NDArray[Any]:
-    values = table.column(column).combine_chunks()
-    codes = pc.index_in(values, value_set=pa.array(names, pa.string()))
-    if codes.null_count:
-        unknown = values.filter(codes.is_null())[0].as_py()
-        raise ValueError(f"the {column} {unknown!r} is not one of {list(names)}")
-    result: npt.NDArray[Any] = codes.to_numpy()
-    return result

@@ -9,7 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftft.dynamics.header import HEADER_NAME
@@ -50,7 +52,11 @@ def write_table(
 
 
 def read_table(
-    path: str | PathLike[str], kind: str, schema: int, columns: Mapping[str, pa.DataType]
+    path: str | PathLike[str],
+    kind: str,
+    schema: int,
+    columns: Mapping[str, pa.DataType],
+    more: Mapping[str, pa.DataType] | None = None,
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Read a table that `write_table` wrote.
 
@@ -59,6 +65,7 @@ def read_table(
         kind: what it must be.
         schema: the newest version that can be read.
         columns: the needed columns and the types they are cast to.
+        more: likewise columns that may be there.
 
     Returns:
         The table with exactly these columns, and the settings.
@@ -77,9 +84,11 @@ def read_table(
                     f"{path} has schema version {settings['schema']}; this version of ftft reads "
                     f"up to {schema}. Update with `pip install -U ftft`."
                 )
-            table = file.read()
+            table, names = file.read(), file.schema_arrow.names
             if settings.get("kind") == kind:
-                return table.select(list(columns)).cast(pa.schema(list(columns.items()))), settings
+                there = {name: (more or {})[name] for name in more or () if name in names}
+                wanted = {**columns, **there}
+                return table.select(list(wanted)).cast(pa.schema(list(wanted.items()))), settings
     except FileNotFoundError as error:
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
     except _READ_ERRORS as error:
@@ -93,6 +102,21 @@ def read_table(
         f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "
         f"{', '.join(table.column_names)}). Give the file of a {kind}."
     )
+
+
+def codes_of(names: tuple[str, ...], table: pa.Table, column: str) -> npt.NDArray[Any]:
+    """The values of a column as positions in `names`.
+
+    Raises:
+        ValueError: one is not among them.
+    """
+    values = table.column(column).combine_chunks()
+    codes = pc.index_in(values, value_set=pa.array(names, pa.string()))
+    if codes.null_count:
+        unknown = values.filter(codes.is_null())[0].as_py()
+        raise ValueError(f"the {column} {unknown!r} is not one of {list(names)}")
+    result: npt.NDArray[Any] = codes.to_numpy()
+    return result
 
 
 def _folder_instead(folder: Path, kind: str) -> str:

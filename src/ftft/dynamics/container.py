@@ -18,6 +18,7 @@ from ftft.dynamics.values import (
     FIRST_MEASURE,
     Encoding,
     Labels,
+    Lengths,
     Logits,
     PointValues,
     Recorded,
@@ -53,6 +54,7 @@ class TrainingDynamics:
         encoding: "logits", or "values" of tasks whose logits are too many to keep.
         measures: other probabilities of the right answer that were recorded beside the values.
         measure: the one of them that counts as the probability; None: that of the values.
+        lengths: (N,) int32 tokens of each example, where they are known.
         meta: free notes of whoever recorded.
     """
 
@@ -68,6 +70,7 @@ class TrainingDynamics:
     encoding: Encoding = "logits"
     measures: tuple[str, ...] = ()
     measure: str | None = None
+    lengths: Lengths | None = None
     meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -211,6 +214,7 @@ class TrainingDynamics:
             self,
             example_ids=self.example_ids.slice(start, stop - start),
             labels=self.labels[start:stop],
+            lengths=None if self.lengths is None else self.lengths[start:stop],
             reader=part,
         )
 
@@ -234,6 +238,7 @@ class TrainingDynamics:
             self,
             example_ids=example_ids,
             labels=self.labels[rows],
+            lengths=None if self.lengths is None else self.lengths[rows],
             reader=lambda epoch, start, stop: whole(epoch, 0, len(self))[rows[start:stop]],
         )
 

@@ -22,7 +22,7 @@ from ftft.dynamics.checks import (
     checked_measures,
 )
 from ftft.dynamics.container import TrainingDynamics, point_positions
-from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids
+from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids, to_lengths
 from ftft.dynamics.header import HEADER_NAME, Header, check_same, read_header
 from ftft.dynamics.index_lookup import (
     UNKNOWN,
@@ -94,6 +94,7 @@ class DynamicsRecorder:
         encoding: Encoding = "logits",
         chance: float | None = None,
         measures: Sequence[str] = (),
+        lengths: Any = None,
         rank: int = 0,
         buffer_examples: int = 65_536,
         points_per_epoch: int = 1,
@@ -118,6 +119,7 @@ class DynamicsRecorder:
                 None one in C of logits, and 0 of values.
             measures: names of other probabilities of the right answer, which follow the five
                 values of each example.
+            lengths: (N,) tokens of each example, for statistics by length; None: not known.
             rank: number of this process, from 0; each process writes files of its own.
             buffer_examples: examples held before they are written; the memory is this
                 many times C (or 5) numbers. What is held is lost when the process is killed.
@@ -156,7 +158,7 @@ class DynamicsRecorder:
             measures=checked_measures(measures, encoding),
             meta=dict(meta or {}),
         )
-        self._open(checked)
+        self._open(checked, None if lengths is None else to_lengths(lengths, len(checked)))
         flushes = list_flushes(self._folder)
         self._next = 1 + max((flush.number for flush in flushes), default=-1)
         self._started = bool(flushes)
@@ -165,7 +167,7 @@ class DynamicsRecorder:
         self._held = 0
         self._checked_first = False
 
-    def _open(self, labels: Any) -> None:
+    def _open(self, labels: Any, lengths: Any) -> None:
         # Listed first: another rank may start the folder at this very moment, and it
         # writes the header before its first flush.
         has_flushes = self._folder.is_dir() and bool(list_flushes(self._folder))
@@ -177,7 +179,7 @@ class DynamicsRecorder:
                 "continued. Record into a new folder, or restore the header."
             )
         else:
-            write_start(self._folder, self._header, self._ids, labels)
+            write_start(self._folder, self._header, self._ids, labels, lengths)
 
     @property
     def width(self) -> int:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Labels: TypeAlias = npt.NDArray[np.int64]
+# Tokens of each example.
+Lengths: TypeAlias = npt.NDArray[np.int32]
 Logits: TypeAlias = npt.NDArray[np.float32]
 # What a row of a dynamics folder is: the C logits of an example, or its `COLUMNS`.
 Encoding: TypeAlias = Literal["logits", "values"]

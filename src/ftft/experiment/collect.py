@@ -18,13 +18,17 @@ from ftft.workspace.workspace import Stage
 
 @dataclass(frozen=True, kw_only=True)
 class StagedRun(MethodRun):
-    """One method with one seed, and the stage that trained its main model.
+    """One method with one seed, and its stages.
 
     Attributes:
-        trained: The stage.
+        trained: The stage that trained its main model.
+        selection: The one that selected; None where all examples are trained on.
+        datamap: FTFT's map; None for other methods.
     """
 
     trained: Stage
+    selection: Stage | None = None
+    datamap: Stage | None = None
 
 
 def collect(

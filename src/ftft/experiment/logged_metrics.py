@@ -11,8 +11,9 @@ import numpy as np
 
 from ftft.cartography.burn_in import points_left_out
 from ftft.cartography.datamap import REGIONS, DataMap
+from ftft.config.map import Map
 from ftft.config.methods import METHODS
-from ftft.config.schema import Experiment, Map
+from ftft.config.schema import Experiment
 from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.container import TrainingDynamics
 from ftft.training.loggers import Tracked

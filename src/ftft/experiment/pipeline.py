@@ -20,6 +20,7 @@ from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.training import Training
 from ftft.experiment.collect import StagedRun, collect
+from ftft.experiment.like_lengths import with_lengths
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.validate import check, notes
 from ftft.report.html import REPORT_NAME, write_report
@@ -155,7 +156,7 @@ def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     yield found
     for name in METHODS:
         if name in stages.experiment.baselines:
-            yield BASELINES[name](stages, seed, lambda: found)
+            yield with_lengths(BASELINES[name](stages, seed, lambda: found), datamap)
 
 
 def tell_map(stages: Stages, datamap: Stage) -> None:
@@ -183,7 +184,8 @@ def ftft(stages: Stages, seed: int, reference: Stage, datamap: Stage) -> StagedR
     settings = stages.experiment.main
     main = stages.main("main", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "ftft", seed, main, selection, reference)
-    return replace(run, preflight=datamap.result["preflight"], map=datamap.result["drawn"])
+    about = {"preflight": datamap.result["preflight"], "map": datamap.result["drawn"]}
+    return with_lengths(replace(run, **about, datamap=datamap), datamap)
 
 
 Paid = Callable[[], StagedRun]
@@ -225,6 +227,23 @@ def random_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
 
 
+def random_lengths(stages: Stages, seed: int, paid: Paid) -> StagedRun:
+    """The main model on a random subset as long as FTFT's selection, for FTFT's budget.
+
+    FTFT's reference is counted in, since without its selection there are no lengths to match.
+    """
+    found = paid()
+    datamap, like = found.datamap, found.selection
+    assert datamap is not None, "it is FTFT's"
+    assert like is not None, "it is FTFT's"
+    selection = stages.select_like("like-lengths-selection", datamap, like, seed)
+    settings = stages.experiment.main
+    main = stages.main("random_lengths", selection, seed, settings.budget, settings.patience)
+    run = method_run(stages, "random_lengths", seed, main, selection)
+    cell = replace(run.cell, reference=found.cell.reference)
+    return with_lengths(replace(run, cell=cell, reference=found.reference), datamap)
+
+
 def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """Classic dataset cartography: the main model is its own reference."""
     erm = stages.erm(seed)
@@ -242,6 +261,7 @@ BASELINES: Mapping[str, Callable[[Stages, int, Paid], StagedRun]] = {
     "erm_budget": erm_budget,
     "random": random,
     "random_budget": random_budget,
+    "random_lengths": random_lengths,
     "dm": dm,
 }
 """How each baseline of :data:`ftft.config.methods.METHODS` is run."""
@@ -266,6 +286,7 @@ def method_run(
         cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
         seed=seed,
         trained=trained,
+        selection=selection,
         environment=trained.environment,
         main=Training.from_dict(trained.result),
         reference=None if reference is None else Training.from_dict(reference.result),

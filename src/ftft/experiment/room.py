@@ -61,12 +61,20 @@ def with_room(experiment: Experiment, data: TaskData) -> TaskData:
         remarks.append(f"{about}; left out, as data.without_room says")
     if problems:
         raise DataError(f"{'; '.join(problems)}. {_remedy(experiment)}")
-    sets = {
+    left = {
         role: {name: kept.get(name, one) for name, one in found.items()}
         for role, found in data.evaluation_sets.items()
     }
-    train = kept.get("train", data.train)
-    return replace(data, train=train, remarks=tuple(remarks), left_out=left_out, **sets)
+    return replace(
+        data,
+        train=kept.get("train", data.train),
+        dev=left["dev"],
+        dev_ood=left["dev_ood"],
+        test=left["test"],
+        test_ood=left["test_ood"],
+        remarks=tuple(remarks),
+        left_out=left_out,
+    )
 
 
 def _sets(data: TaskData) -> Iterator[tuple[str, LabelledDataset]]:

@@ -18,6 +18,7 @@ from ftft.data.encode import EncodedDataset
 from ftft.dynamics.store import read_dynamics
 from ftft.evaluation.metrics import SetScores
 from ftft.experiment.again_words import again_in_words
+from ftft.experiment.like_lengths import write_like_lengths
 from ftft.experiment.logged_metrics import tracked
 from ftft.experiment.stage_words import dev_score, points_used, training_in_words, write_selection
 from ftft.selection.selection import Selection
@@ -103,13 +104,9 @@ class Stages:
         return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=(trained,))
 
     def select(self, name: str, datamap: Stage, trained: Stage, seed: int) -> Stage:
-        """Select the examples that the main model is trained on.
+        """Select the examples that the main model is trained on, from a map.
 
-        Args:
-            name: Name of the stage.
-            datamap: The map to select from.
-            trained: The training that the map was drawn from, for what a map does not hold.
-            seed: The seed.
+        ``trained`` is the training that it was drawn from, for what a map does not hold.
         """
         settings = self.experiment.selection.model_dump()
         if settings["strategy"] == RANDOM and not settings["exclude_label_errors"]:
@@ -136,6 +133,12 @@ class Stages:
         # Nothing of a map may enter it, since it is not charged for one.
         baseline = {"strategy": RANDOM, "exclude_label_errors": 0.0, "other_end": 0.0}
         return self._select_at_random(name, self.experiment.selection.model_dump() | baseline, seed)
+
+    def select_like(self, name: str, datamap: Stage, like: Stage, seed: int) -> Stage:
+        """Draw a random subset of a map that is as long as a selection from it."""
+        build = partial(write_like_lengths, datamap, like, seed)
+        inputs = {"like": like.result["content"], "map": datamap.digest, "seed": seed}
+        return self._stage(f"{name}/seed-{seed}", inputs, build, upstream=(datamap, like))
 
     def _select_at_random(self, name: str, settings: dict[str, Any], seed: int) -> Stage:
         train = self.data.train
@@ -205,18 +208,15 @@ class Stages:
         settings = self.experiment.main
 
         def build(folder: Path) -> dict[str, Any]:
-            encoded = {
-                name: self.encodings.encoded(settings, dataset, self.say)
-                for name, dataset in tests.items()
-            }
+            sets = tests.items()
+            encoded = {name: self.encodings.encoded(settings, one, self.say) for name, one in sets}
             scores = score_sets(trained.folder / "model", settings, encoded)
             return {name: asdict(score) for name, score in scores.items()}
 
         fingerprints = {name: dataset.fingerprint for name, dataset in tests.items()}
         inputs = {"model": trained.digest, "sets": fingerprints}
-        stage = self._stage(
-            f"scores/{method}/seed-{seed}", inputs, build, collective=True, upstream=(trained,)
-        )
+        name = f"scores/{method}/seed-{seed}"
+        stage = self._stage(name, inputs, build, collective=True, upstream=(trained,))
         return {name: SetScores(**values) for name, values in stage.result.items()}
 
     def dev(self, settings: FineTuning) -> DevSets:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftft.cartography.lengths import lengths_in_words
 from ftft.report.views import RunView
 
 
@@ -50,6 +51,11 @@ def provenance(view: RunView) -> Provenance:
         ("reference", f"{ftft.reference} ({precision['reference']}{counts('reference')})"),
         ("main model", f"{ftft.main} ({precision['main']}{counts('main')})"),
         ("selection", f"{ftft.strategy}, {ftft.fraction:g} of the training examples"),
+        *(
+            (("tokens an example", lengths_in_words(found)),)
+            if (found := ftft.record.get("lengths"))
+            else ()
+        ),
         *((("map", str(drawn["in_words"])),) if (drawn := ftft.record.get("map")) else ()),
         ("seeds", ", ".join(map(str, seeds))),
         ("training examples", f"{data['train_examples']:,}"),

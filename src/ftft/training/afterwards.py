@@ -87,6 +87,7 @@ def _dynamics(
     return replace(
         TrainingDynamics.from_arrays(empty, example_ids=labelled.example_ids, **about),
         measures=measures,
+        lengths=encoded.lengths.astype(np.int32),
         epochs=tuple(range(len(saved))),
         points=tuple(item.epochs for item in saved),
         reader=read,
