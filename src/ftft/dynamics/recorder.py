@@ -35,6 +35,7 @@ from ftft.dynamics.index_lookup import (
 from ftft.dynamics.shards import Flush, covered, latest, list_flushes, write_flush
 from ftft.dynamics.store import read_dynamics, write_start
 from ftft.dynamics.values import Encoding, Recorded, unusable
+from ftft.dynamics.words import WordRecorder
 from ftft.errors import DynamicsError
 
 _Batch: TypeAlias = tuple[Any, Any]  # ids or row numbers, and logits or values
@@ -166,6 +167,7 @@ class DynamicsRecorder:
         self._pending: dict[int, list[_Batch]] = {}
         self._held = 0
         self._checked_first = False
+        self._words: WordRecorder | None = None
 
     def _open(self, labels: Any, lengths: Any) -> None:
         # Listed first: another rank may start the folder at this very moment, and it
@@ -237,6 +239,11 @@ class DynamicsRecorder:
             stacklevel=3,
         )
 
+    def record_words(self, epoch: int, rows: Any, *words: Any) -> None:
+        """Record the words of sentences, given by position; see `WordRecorder.record`."""
+        self._words = self._words or WordRecorder(self._folder, self._rank)
+        self._words.record(epoch, rows, *words)
+
     def flush(self) -> None:
         """Write everything held, one file a recording point.
 
@@ -247,6 +254,8 @@ class DynamicsRecorder:
         """
         for epoch in sorted(self._pending):
             self._flush_epoch(epoch)
+        if self._words is not None:
+            self._words.flush()
 
     def _flush_epoch(self, epoch: int) -> None:
         rows, recorded, problem = self._resolve(self._pending[epoch])

@@ -27,6 +27,9 @@ class Task(Protocol):
     group and five values of an example and recording point, and need no task. Tensors stay on
     their device, and no method waits for it.
 
+    A task with an answer a word may have ``recorded_words`` too, whose tensors go to
+    ``DynamicsRecorder.record_words``.
+
     Attributes:
         name: What an experiment calls it; the key of its metrics in ``ftft.config.tasks``.
         auto_class: The class of ``transformers`` that loads its models.
