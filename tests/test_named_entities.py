@@ -119,3 +119,30 @@ def test_init_finds_tagged_sentences(ftft, experiment, tmp_path, tiny_model):
             "validate", "made.yaml", *(part for one in limits for part in ("--set", one))
         )
         assert checked.code == 0, checked.err
+
+
+def test_label_errors_name_the_word(ftft, experiment, tmp_path):
+    """Four tags of 64 sentences are made wrong, and found again."""
+    lines = (tmp_path / "train.conll").read_text().split("\n")
+    at = [row for row, line in enumerate(lines) if line == "book\tB-text"][::4][:4]
+    assert len(at) == 4
+    for row in at:
+        lines[row] = "book\tB-film"
+    (tmp_path / "train.conll").write_text("\n".join(lines))
+    longer = ("--output", "run", "--set", "reference.epochs=12")
+    assert ftft("record", experiment, *longer).code == 0
+    by_word = ("run/reference/seed-0", "--by", "word", "--rows", experiment, "-o", "words.jsonl")
+    found = ftft("label-errors", *by_word, "--burn-in", 6)
+    assert found.code == 0, found.err
+    assert "preferred tag" in found.out
+    rows = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
+    first = [(one["word"], one["label"], one["preferred"]) for one in rows[:6]]
+    assert first.count(("book", "B-film", "B-text")) >= 3
+    # Where they are: sentences end with a line without a word.
+    starts = [0, *(row + 1 for row, line in enumerate(lines) if not line.strip())]
+    sentence = {row: max(start for start in starts if start <= row) for row in at}
+    positions = {row - sentence[row] + 1 for row in at}
+    assert {one["position"] for one in rows[:6] if one["preferred"] == "B-text"} <= positions
+    without = ftft("label-errors", "run/reference/seed-0", "--by", "word")
+    assert without.code == 2
+    assert "add --rows with the experiment file" in without.err

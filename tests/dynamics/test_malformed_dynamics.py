@@ -45,8 +45,8 @@ def test_a_missing_folder_header_or_table(folder, tmp_path):
 
 
 def test_a_future_schema(folder):
-    edit_header(folder, schema=3)
-    with pytest.raises(DynamicsError, match=r"schema version 3.*reads up to 2.*update"):
+    edit_header(folder, schema=4)
+    with pytest.raises(DynamicsError, match=r"schema version 4.*reads up to 3.*update"):
         read_dynamics(folder)
 
 

@@ -39,7 +39,7 @@ def test_an_imported_map(imported, tmp_path):
     assert one["method"] == "given"
     assert one["points"] == []
     assert one["selected"] == 0
-    assert sorted(one["unknown"]) == ["aum", "el2n", "forgetting", "mean_loss"]
+    assert sorted(one["unknown"]) == ["aum", "el2n", "forgetting", "length", "mean_loss"]
     # What is unknown has no numbers that could be taken for zeros.
     assert not {name for name, *_ in one["layout"]} & set(one["unknown"])
     assert found["datasets"][0]["total"] == 300
@@ -57,7 +57,7 @@ def test_dynamics_have_curves_and_several_maps_are_distinguished(tmp_path):
     found, _ = about(write_maps(read_maps(paths), tmp_path / "report.html"))
     first, second = found["maps"]
     assert first["points"] == [1, 2, 3, 4, 5]
-    assert first["unknown"] == []
+    assert first["unknown"] == ["length"]
     assert second["points"] == []
     assert first["run"] != second["run"]
     assert len(found["datasets"]) == 1, "maps of the same examples share ids and texts"

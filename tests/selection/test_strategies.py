@@ -19,8 +19,8 @@ from ftft.cartography import (
     read_coordinates,
     write_coordinates,
 )
-from ftft.config.drawing import Selection as Section
-from ftft.config.drawing import Strategy
+from ftft.config.selecting import Selection as Section
+from ftft.config.selecting import Strategy
 from ftft.dynamics import TrainingDynamics, write_dynamics
 from ftft.errors import DynamicsError
 from ftft.selection import STRATEGIES, Selection, select

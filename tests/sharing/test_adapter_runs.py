@@ -110,6 +110,21 @@ def test_pushed_and_pulled(finished, run, tmp_path, ftft):
     lost = ftft("export", "--merge", tmp_path / "pulled", tmp_path / "merged")
     assert lost.code == 2
     assert "base_model_name_or_path" in lost.err
+    assert "as --base" in lost.err
+    base = load_experiment(experiment).main.model
+    done = ftft("export", "--merge", "--base", base, tmp_path / "pulled", tmp_path / "merged")
+    assert done.code == 0, done.err
+    merged = AutoModelForSequenceClassification.from_pretrained(tmp_path / "merged").eval()
+    adapted, _ = load_finetuned(run / MODEL)
+    ids = {"input_ids": torch.arange(12).reshape(2, 6)}
+    torch.testing.assert_close(merged(**ids).logits, adapted(**ids).logits)
+    other = run / "erm/seed-0/model"  # an adapter too, and no base
+    wrong = ftft("export", "--merge", "--base", other, tmp_path / "pulled", tmp_path / "other")
+    assert wrong.code == 2
+    assert "has other weights than those it was trained on" in wrong.err
+    idle = ftft("export", "--base", base, run / "map/seed-0/map.parquet", tmp_path / "map.csv")
+    assert idle.code == 2
+    assert "--base names the model of an adapter" in idle.err
 
 
 def test_what_is_pulled_is_checked(run, tmp_path):

@@ -96,6 +96,10 @@ def test_every_combination_is_there_once(tmp_path_factory, drawn):
         "random_budget": mains * size(grid, "references", "fractions", "budgets")
         if "random_budget" in baselines
         else 0,
+        "random_lengths": mains
+        * size(grid, "references", "selections", "strategies", "fractions", "budgets")
+        if "random_lengths" in baselines
+        else 0,
     }
 
 

@@ -94,6 +94,8 @@ def test_values_of_examples(batch):
     for row in (0, 1, 3):
         mean = losses[row].sum() / counts[row]
         np.testing.assert_allclose(found[row, :2], [np.exp(-mean), mean], rtol=1e-5)
+        right = np.exp(-losses[row][labels[row, 1:] != -100])
+        np.testing.assert_allclose(found[row, 5], right.mean(), rtol=1e-5)
     assert np.isnan(found[:, 2:4]).all()
     assert np.isnan(found[2]).all(), "an example without a completion has no value"
     assert found[[0, 1, 3], 4].tolist() == [0.0, 0.0, 1.0]

@@ -157,7 +157,7 @@ def test_a_chat_without_room_for_its_completion(chatting, tmp_path, ftft):
     file = experiment_of(tmp_path, chatting)
     outcome = ftft("validate", file, "--set", "main.max_length=8")
     assert outcome.code == 2
-    assert "no token of their completions is left to learn" in outcome.err
+    assert "no token of a completion is left to learn" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,34 @@ def test_what_is_recorded_is_how_well_completions_are_predicted(
     assert len(DataMap.from_dynamics(dynamics, burn_in=0)) == ROWS
 
 
+@pytest.mark.parametrize("padding_free", [False, True])
+def test_a_recorder_that_asks_for_it_gets_the_mean_token_probability(
+    decoder, tmp_path, prompts, padding_free
+):
+    name = "mean-token-probability"
+    about = {"encoding": "values", "chance": 0.0, "measures": [name]}
+    recorder = DynamicsRecorder(tmp_path / "dynamics", example_ids=IDS, **about)
+    trainer = sft(decoder, tmp_path, prompts, recorder, padding_free=padding_free)
+    dynamics = recorder.read()
+    np.testing.assert_allclose(
+        dynamics.measured_by(name).point_values(1).probability, mean_probabilities(trainer), 1e-4
+    )
+    usual = dynamics.point_values(1).probability
+    np.testing.assert_allclose(usual, expected(trainer)[:, 0], rtol=1e-4)
+
+
+def mean_probabilities(trainer):
+    """Of every example, one at a time, from logits."""
+    found = []
+    for row in trainer.train_dataset:
+        with torch.no_grad():
+            logits = trainer.model.eval()(input_ids=torch.tensor([row["input_ids"]])).logits[0, :-1]
+        labels = torch.tensor(row["labels"])[1:]
+        known = labels != -100
+        found.append(float(logits.softmax(dim=1)[known, labels[known]].mean()))
+    return np.array(found)
+
+
 def test_training_comes_out_the_same_with_it_and_without(decoder, tmp_path, prompts, recorder):
     changes = {"learning_rate": 1e-3, "max_grad_norm": 1.0}
     plain = sft(decoder, tmp_path / "plain", prompts, **changes)
@@ -252,6 +280,8 @@ class TestOutputs:
         inputs = {"labels": self.LABELS, "position_ids": self.STARTS}
         found = completions_of([fused, logits], inputs)
         assert (found.nll.tolist(), found.right.tolist()) == ([3.0, 7.0], [1.0, 2.0])
+        sums = np.exp([[-1.0, -2.0], [-3.0, -4.0]]).sum(axis=1)
+        np.testing.assert_allclose(found.probability, sums, rtol=1e-6)
 
     def test_neither(self):
         with pytest.raises(DynamicsError, match="loss_type='nll'"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ftft.cartography import DataMap
-from ftft.config.drawing import Selection
+from ftft.config.selecting import Selection
 from ftft.dynamics import TrainingDynamics
 from ftft.errors import DynamicsError
 from ftft.selection import select

@@ -12,6 +12,14 @@ from ftft.transfer.stability import FollowedMap
 LABELS = np.arange(200) % 2
 
 
+def test_the_usual_measure_is_no_part_of_what_a_reference_is_made_from():
+    """So that references of before there was another one stay valid."""
+    known = {"share": 0.8, "fraction": 0.33, "burn_in": "auto"}
+    assert Settling(**known).to_dict() == known
+    other = {**known, "measure": "mean-token-probability"}
+    assert Settling(**other).to_dict() == other
+
+
 def dynamics(epochs=5, learnt=True, seed=3):
     """Examples from easy to hard; the hard are learnt last, or nothing is."""
     generator = np.random.default_rng(seed)

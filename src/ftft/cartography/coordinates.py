@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ftft.cartography.datamap import UNKNOWN_COUNT, DataMap, checked_fraction, region_codes
+from ftft.cartography.datamap import DataMap, checked_fraction, region_codes
+from ftft.cartography.map_columns import UNKNOWN_COUNT
 from ftft.dynamics.examples import check_unique, json_ids, resolve_classes, to_ids
 from ftft.dynamics.interop import read_guid_lines
 from ftft.errors import DynamicsError

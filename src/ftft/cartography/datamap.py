@@ -14,12 +14,20 @@ import pyarrow as pa
 from ftft.cartography.builder import MapBuilder
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.inline import svg_map
+from ftft.cartography.map_columns import (
+    COLUMNS,
+    COUNTED,
+    MEANS,
+    SCHEMA,
+    STATISTICS,
+    checked_values,
+)
 from ftft.cartography.ranking import top_set
 from ftft.cartography.statistics import Values, statistics_of
 from ftft.cartography.tables import codes_of, label_names, read_table, write_table
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.examples import check_unique
-from ftft.dynamics.values import Labels
+from ftft.dynamics.values import Labels, Lengths
 from ftft.errors import DynamicsError, reason
 from ftft.utils.expected import expect
 from ftft.utils.notebook import html_table
@@ -27,27 +35,6 @@ from ftft.utils.plural import as_share, counted
 
 EASY, AMBIGUOUS, HARD = "easy-to-learn", "ambiguous", "hard-to-learn"
 REGIONS = (EASY, AMBIGUOUS, HARD)
-SCHEMA = 1
-# Forgetting and what was learnt, where a map does not know them; null in a file.
-UNKNOWN_COUNT = -1
-
-_STATISTICS = (
-    *("confidence", "variability", "correctness", "forgetting", "aum", "mean_loss", "el2n"),
-    "learnt",
-)
-_COUNTED = {"forgetting": np.int32, "learnt": np.int8}
-_MEANS = ("confidence", "variability", "correctness")
-_COLUMNS = {
-    "example_id": pa.string(),
-    "label": pa.string(),
-    **dict.fromkeys(_MEANS, pa.float32()),
-    "forgetting": pa.int32(),
-    "region": pa.string(),
-    "aum": pa.float32(),
-    "mean_loss": pa.float32(),
-    "el2n": pa.float32(),
-    "learnt": pa.int8(),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,6 +69,9 @@ class DataMap:
         region_fraction: Share of the examples that is ambiguous.
         left_out: Examples of the dynamics that are not in the map, because they have no answer
             and so no value at two recording points.
+        lengths: int32 (N,), tokens of each example, where the dynamics know them.
+        measure: What counted as the probability of the right answer, where that is not what
+            the task takes anyway.
     """
 
     example_ids: pa.StringArray
@@ -101,6 +91,8 @@ class DataMap:
     ddof: int
     region_fraction: float
     left_out: int = 0
+    lengths: Lengths | None = None
+    measure: str | None = None
 
     def __len__(self) -> int:
         """The number of examples N."""
@@ -112,7 +104,7 @@ class DataMap:
     def knows(self, statistic: str) -> bool:
         """Whether the map has a statistic; imported coordinates lack some."""
         values = getattr(self, statistic)
-        unknown = values < 0 if statistic in _COUNTED else np.isnan(values)
+        unknown = values < 0 if statistic in COUNTED else np.isnan(values)
         return not bool(unknown.any())
 
     @property
@@ -130,7 +122,8 @@ class DataMap:
         lost = ""
         if self.left_out:
             lost = f"; {self.left_out:,} examples have no answer or no two values and are left out"
-        return f"drawn from recording points {points}{left_out}{lost}"
+        by = f", by {self.measure.replace('-', ' ')}" if self.measure else ""
+        return f"drawn from recording points {points}{by}{left_out}{lost}"
 
     @property
     def region(self) -> npt.NDArray[np.object_]:
@@ -187,7 +180,7 @@ class DataMap:
         checked_fraction(region_fraction, "region_fraction")
         dynamics, result = built.dynamics, statistics_of(built, ddof)
         ids, labels = dynamics.example_ids, dynamics.labels
-        columns = {name: getattr(result, name) for name in _STATISTICS}
+        columns = {name: getattr(result, name) for name in STATISTICS}
         kept = result.points >= 2
         if not kept.all():
             ids, labels = ids.filter(pa.array(kept)), labels[kept]
@@ -207,6 +200,8 @@ class DataMap:
                 columns["confidence"], columns["variability"], ids, region_fraction
             ),
             left_out=len(dynamics) - len(ids),
+            lengths=None if dynamics.lengths is None else dynamics.lengths[kept],
+            measure=dynamics.measure,
             epochs=result.epochs,
             burn_in=result.burn_in,
             ddof=ddof,
@@ -219,8 +214,8 @@ class DataMap:
     ) -> DataMap:
         """A map that knows no dynamics, for a random selection: every statistic is 0."""
         zeros = np.zeros(len(labels), dtype=np.float32)
-        columns: dict[str, Any] = dict.fromkeys(_STATISTICS, zeros)
-        columns |= {name: zeros.astype(kind) for name, kind in _COUNTED.items()}
+        columns: dict[str, Any] = dict.fromkeys(STATISTICS, zeros)
+        columns |= {name: zeros.astype(kind) for name, kind in COUNTED.items()}
         return cls(
             example_ids=example_ids,
             labels=labels,
@@ -235,14 +230,17 @@ class DataMap:
 
     def to_table(self) -> pa.Table:
         """The map as an Arrow table, one row an example, labels and regions by name."""
-        columns: dict[str, Any] = {name: getattr(self, name) for name in _STATISTICS}
-        for name in _COUNTED:
+        columns: dict[str, Any] = {name: getattr(self, name) for name in STATISTICS}
+        for name in COUNTED:
             if not self.knows(name):
                 columns[name] = pa.nulls(len(self))
         columns["example_id"] = self.example_ids
         columns["label"] = label_names(self.group_names, self.labels)
         columns["region"] = label_names(REGIONS, self.region_code)
-        return pa.table({name: pa.array(columns[name], kind) for name, kind in _COLUMNS.items()})
+        kinds = dict(COLUMNS)
+        if self.lengths is not None:
+            columns["length"], kinds["length"] = self.lengths, pa.int32()
+        return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
     def _repr_html_(self) -> str:
         """What a notebook shows: counts and means by region, and where the examples lie."""
@@ -250,16 +248,14 @@ class DataMap:
         for code, region in enumerate(REGIONS):
             inside = self.region_code == code
             count = int(inside.sum())
-            means = [
-                f"{getattr(self, name)[inside].mean():.3f}" if count else "" for name in _MEANS
-            ]
+            means = [f"{getattr(self, name)[inside].mean():.3f}" if count else "" for name in MEANS]
             share = f"{count / len(self):.1%}" if count else ""
             rows.append([region, f"{count:,}", share, *means])
         title = (
             f"data map of {counted(len(self), 'example')} with {len(self.group_names)} classes, "
             f"from {counted(len(self.epochs), 'recording point')}"
         )
-        table = html_table(title, ["region", "examples", "share", *_MEANS], rows)
+        table = html_table(title, ["region", "examples", "share", *MEANS], rows)
         return table + svg_map(self.confidence, self.variability, self.correctness)
 
     def write(self, path: str | PathLike[str]) -> None:
@@ -275,6 +271,7 @@ class DataMap:
             "ddof": self.ddof,
             "region_fraction": self.region_fraction,
             "left_out": self.left_out,
+            **({"measure": self.measure} if self.measure else {}),
         }
         write_table(path, self.to_table(), "map", SCHEMA, settings)
 
@@ -285,23 +282,27 @@ class DataMap:
         Raises:
             DynamicsError: The file is missing, damaged, not a map, or of a newer schema.
         """
-        table, settings = read_table(path, "map", SCHEMA, _COLUMNS, since={"learnt"})
+        lengths = {"length": pa.int32()}
+        table, settings = read_table(path, "map", SCHEMA, COLUMNS, lengths, since={"learnt"})
         try:
             class_names = tuple(settings["class_names"])
-            table = _checked_values(table)
+            table = checked_values(table)
             ids = table.column("example_id").combine_chunks()
             check_unique(ids, str(path))
+            known = "length" in table.column_names
             return cls(
                 example_ids=ids,
                 labels=codes_of(class_names or ("all",), table, "label").astype(np.int64),
                 class_names=class_names,
-                **{name: table.column(name).to_numpy() for name in _STATISTICS},
+                **{name: table.column(name).to_numpy() for name in STATISTICS},
                 region_code=codes_of(REGIONS, table, "region").astype(np.int8),
                 epochs=tuple(settings["epochs"]),
                 burn_in=int(settings["burn_in"]),
                 ddof=int(settings["ddof"]),
                 region_fraction=float(settings["region_fraction"]),
                 left_out=int(settings.get("left_out", 0)),
+                lengths=table.column("length").to_numpy() if known else None,
+                measure=settings.get("measure"),
             )
         except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             raise DynamicsError(
@@ -319,20 +320,6 @@ def checked_fraction(fraction: float, name: str) -> float:
             f"{as_share(fraction)}"
         )
     return float(fraction)
-
-
-def _checked_values(table: pa.Table) -> pa.Table:
-    if table.column("example_id").null_count:
-        raise ValueError("the id of an example is missing")
-    for name, kind in _COUNTED.items():
-        place = table.column_names.index(name)
-        if 0 < len(table) == table.column(place).null_count:
-            unknown = pa.array(np.full(len(table), UNKNOWN_COUNT, dtype=kind))
-            table = table.set_column(place, name, unknown)
-    for name in (*_MEANS, *_COUNTED):
-        if table.column(name).null_count or not np.isfinite(table.column(name).to_numpy()).all():
-            raise ValueError(f"the {name} of an example is missing or not finite")
-    return table
 
 
 def region_codes(

@@ -59,6 +59,7 @@ def read_table(
     kind: str,
     schema: int,
     columns: Mapping[str, pa.DataType],
+    more: Mapping[str, pa.DataType] | None = None,
     since: Collection[str] = (),
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Read a table that ``write_table`` wrote.
@@ -68,6 +69,7 @@ def read_table(
         kind: What it must be.
         schema: The newest version that can be read.
         columns: The needed columns and the types they are cast to.
+        more: Likewise columns that may be there.
         since: Those of them that older files of this version lack; they are null there.
 
     Returns:
@@ -87,12 +89,14 @@ def read_table(
                     f"{path} has schema version {settings['schema']}; this version of ftft reads "
                     f"up to {schema}. Update with `pip install -U ftft`."
                 )
-            table = file.read()
+            table, names = file.read(), file.schema_arrow.names
             if settings.get("kind") == kind:
                 for name in since:
                     if name not in table.column_names:
                         table = table.append_column(name, pa.nulls(len(table)))
-                return table.select(list(columns)).cast(pa.schema(list(columns.items()))), settings
+                there = {name: (more or {})[name] for name in more or () if name in names}
+                wanted = {**columns, **there}
+                return table.select(list(wanted)).cast(pa.schema(list(wanted.items()))), settings
     except FileNotFoundError as error:
         raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
     except _READ_ERRORS as error:

@@ -51,6 +51,15 @@ BurnInOption = Annotated[
     ),
 ]
 
+MeasureOption = Annotated[
+    str,
+    typer.Option(
+        "--measure",
+        metavar="inverse-perplexity|mean-token-probability",
+        help="Of completions, what counts as the probability of the right one.",
+    ),
+]
+
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace a file that is there; a folder is never replaced."),

@@ -41,6 +41,13 @@ def export(
             "--merge", help="Merge an adapter into its model: a model folder for any library."
         ),
     ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="With --merge: the folder of the model that the adapter was trained on, where it "
+            "lies elsewhere by now, as after ftft pull."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a data map, a selection, dynamics or a model in a form that other tools read."""
@@ -49,8 +56,10 @@ def export(
     if merge:
         if rows is not None or coordinates:
             raise ConfigError("--merge is for a model; leave --rows and --coordinates out here.")
-        _merge(source, output)
+        _merge(source, output, base)
         return
+    if base is not None:
+        raise ConfigError("--base names the model of an adapter, for --merge; leave it out here.")
     _check_given(source)
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
@@ -90,7 +99,7 @@ def export(
     tell(f"written to {output}")
 
 
-def _merge(source: Path, output: Path) -> None:
+def _merge(source: Path, output: Path, base: str | None) -> None:
     from ftft.errors import ConfigError
     from ftft.training.saved import merge
     from ftft.workspace.workspace import check_artifact
@@ -98,7 +107,7 @@ def _merge(source: Path, output: Path) -> None:
     if output.exists():
         raise ConfigError(f"{output}: exists already; name a new folder for the model.")
     check_artifact(source)
-    merge(source, output)
+    merge(source, output, base=base)
     tell(f"written to {output}")
 
 

@@ -14,20 +14,26 @@ from ftft.utils.plural import counted
 def label_errors(
     datamap: Annotated[
         Path,
-        typer.Argument(help="A map.parquet that ftft wrote; for cleanlab a dynamics folder."),
+        typer.Argument(
+            help="A map.parquet that ftft wrote; for cleanlab and words a dynamics folder."
+        ),
     ],
     by: Annotated[
-        str, typer.Option(help="aum, confidence or cleanlab (an extra: ftft[cleanlab]).")
+        str,
+        typer.Option(
+            help="aum, confidence, cleanlab (an extra: ftft[cleanlab]), or word: of sentences with "
+            "a tag for each word, the words."
+        ),
     ] = "aum",
     count: Annotated[int, typer.Option(help="How many to show.")] = 20,
     burn_in: Annotated[
-        int, typer.Option(help="For cleanlab: first recording points left out.")
+        int, typer.Option(help="For cleanlab and word: first recording points left out.")
     ] = 0,
     rows: Annotated[
         Path | None,
         typer.Option(
             help="For cleanlab: an experiment file, among whose training texts near-duplicates "
-            "and outliers are looked for too."
+            "and outliers are looked for too. For word: the one with the words."
         ),
     ] = None,
     output: Annotated[
@@ -53,11 +59,13 @@ def label_errors(
 
     if output is not None:
         check_free(output, overwrite=overwrite)
-    if by == "cleanlab":
-        _by_cleanlab(datamap, count, burn_in, rows, output)
+    if by in ("cleanlab", "word"):
+        (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)
         return
     if burn_in or rows is not None:
-        raise ConfigError("--burn-in and --rows are for --by cleanlab; leave them out here.")
+        raise ConfigError(
+            "--burn-in and --rows are for --by cleanlab and --by word; leave them out here."
+        )
     drawn = DataMap.read(datamap)
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     if output is not None:
@@ -94,6 +102,37 @@ def _by_cleanlab(
             f"near-duplicates: {counted(found.flagged('is_near_duplicate'), 'example')}; outliers: "
             f"{found.flagged('is_outlier'):,}"
         )
+
+
+def _by_word(
+    folder: Path, count: int, burn_in: int, rows: Path | None, output: Path | None
+) -> None:
+    from ftft.cartography.export import export_table
+    from ftft.cartography.word_errors import word_error_candidates
+    from ftft.cli.show import show_words
+    from ftft.data.tagged import TASK, words_at
+    from ftft.dynamics.store import read_dynamics
+    from ftft.errors import ConfigError
+    from ftft.transfer.reading import dynamics_folder
+
+    if count < 1:
+        raise ConfigError(f"--count {count}: give a number of at least 1.")
+    if rows is None:
+        raise ConfigError(
+            "--by word needs the words, which dynamics do not hold: add --rows with the experiment "
+            "file of the sentences."
+        )
+    train = data_of(rows).train
+    if train.task != TASK:
+        raise ConfigError(f"--by word is for task: {TASK}, and {rows} has task: {train.task}.")
+    place = dynamics_folder(folder)
+    given = (read_dynamics(place), place, train.model_classes)
+    found = words_at(train, word_error_candidates(*given, burn_in=burn_in))
+    if output is not None:
+        export_table(found, output)
+        tell(f"written to {output}")
+    show_words(found.slice(0, count).to_pylist())
+    tell(f"{counted(len(found), 'word')} whose tag the model mostly preferred another to")
 
 
 def _texts(experiment_file: Path, example_ids):  # type: ignore[no-untyped-def]  # pyarrow has no types

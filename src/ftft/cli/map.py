@@ -9,6 +9,7 @@ import typer
 
 from ftft.cli.common import (
     BurnInOption,
+    MeasureOption,
     Overwrite,
     PlotFile,
     burn_in_of,
@@ -33,6 +34,7 @@ def map_(
         typer.Option("--output", "-o", help="File to write; map.parquet if left out."),
     ] = None,
     burn_in: BurnInOption = "auto",
+    measure: MeasureOption = "inverse-perplexity",
     first_epochs: Annotated[
         float | None, typer.Option(help="Take in the first so many epochs only; all by default.")
     ] = None,
@@ -53,15 +55,15 @@ def map_(
     check_plot(plot, overwrite=overwrite)
     given = map_file(dynamics)
     if given is not None:
-        drawing = (output, burn_in, first_epochs, ddof, region_fraction)
-        changed = drawing != (None, "auto", None, 0, 0.33)
+        drawing = (output, burn_in, measure, first_epochs, ddof, region_fraction)
+        changed = drawing != (None, "auto", "inverse-perplexity", None, 0, 0.33)
         datamap = _drawn_before(given, changed=changed)
     else:
         output = output or Path("map.parquet")
         check_parquet(output)
         check_free(output, overwrite=overwrite)
         datamap = DataMap.from_dynamics(
-            read_dynamics(dynamics_folder(dynamics)),
+            read_dynamics(dynamics_folder(dynamics)).measured_by(measure),
             burn_in=burn_in_of(burn_in),
             first_epochs=first_epochs,
             ddof=ddof,
@@ -86,8 +88,8 @@ def _drawn_before(path: Path, *, changed: bool) -> DataMap:
     datamap = DataMap.read(path)
     if changed:
         raise ConfigError(
-            f"{path} is a map, which is shown as it is; --output, --burn-in, --first-epochs, "
-            "--ddof and --region-fraction are for dynamics. Give the dynamics folder that it was "
-            "drawn from."
+            f"{path} is a map, which is shown as it is; --output, --burn-in, --measure, "
+            "--first-epochs, --ddof and --region-fraction are for dynamics. Give the dynamics "
+            "folder that it was drawn from."
         )
     return datamap

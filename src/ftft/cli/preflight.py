@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import BurnInOption, Overwrite, burn_in_of, check_share, tell
+from ftft.cli.common import BurnInOption, MeasureOption, Overwrite, burn_in_of, check_share, tell
 
 
 def preflight(
@@ -17,6 +17,7 @@ def preflight(
     ],
     fraction: Annotated[float, typer.Option(help="Share that is to be selected.")] = 0.33,
     burn_in: BurnInOption = "auto",
+    measure: MeasureOption = "inverse-perplexity",
     dev_accuracy: Annotated[
         float | None,
         typer.Option(help="Its accuracy on development data, 0 to 1; a run's folder knows it."),
@@ -55,7 +56,8 @@ def preflight(
         check_free(output, overwrite=overwrite)
     folder = dynamics_folder(dynamics)
     check_artifact(folder)
-    found = signals(read_dynamics(folder), fraction, burn_in_of(burn_in))
+    recorded = read_dynamics(folder).measured_by(measure)
+    found = signals(recorded, fraction, burn_in_of(burn_in))
     if dev_accuracy is None:
         dev_accuracy = _recorded_accuracy(folder.absolute().parent)
     if expected is not None and dev_accuracy is None:

@@ -87,7 +87,7 @@ def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: 
 
     from ftft.config.idle import all_but_scoring
     from ftft.errors import ConfigError
-    from ftft.tasks import load_data
+    from ftft.experiment.room import usable_data
     from ftft.training.afterwards import dynamics_of_checkpoints
     from ftft.utils import distributed
 
@@ -97,7 +97,7 @@ def _afterwards(file: Path, overrides: list[str] | None, checkpoints: Path, to: 
     unread = ["main", "map", "selection", "baselines", "dm", "seeds", "metric", "name", "output"]
     unread += all_but_scoring("reference", reference)
     note_unread(overrides, unread, "with --checkpoints")
-    train = load_data(experiment).train
+    train = usable_data(experiment).train
     written = dynamics_of_checkpoints(checkpoints, reference, train, to)
     points = ", ".join(f"{point:g}" for point in written.points)
     tell(f"dynamics of {counted(len(written), 'example')} after {points} epochs, written to {to}")

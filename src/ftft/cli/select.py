@@ -62,9 +62,11 @@ def select_(
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
     from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap
+    from ftft.cartography.lengths import lengths_in_words
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
+    from ftft.selection.lengths import selection_lengths
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
     from ftft.selection.strategies import select
     from ftft.transfer.reading import dynamics_folder
@@ -112,6 +114,9 @@ def select_(
     }
     note_idle(context, f"with --strategy {strategy}", works)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
+    lengths = selection_lengths(drawn, selection)
+    if lengths is not None:
+        tell(f"tokens an example: {lengths_in_words(lengths)}")
 
 
 def _groups(datamap: DataMap, slices: Path | None, column: str) -> list[str]:

@@ -161,6 +161,19 @@ def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:
     console().print(drawn)
 
 
+def show_words(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Words whose tag is likeliest to be wrong."""
+    drawn = table("words whose tag may be wrong, the likeliest first")
+    for title in ("example id", "word", "given tag", "preferred tag"):
+        drawn.add_column(title)
+    for title in ("position", "probability"):
+        drawn.add_column(title, justify="right")
+    for row in rows:
+        names = (row["example_id"], row["word"], row["label"], row["preferred"])
+        add_row(drawn, *names, f"{row['position']:,}", f"{row['score']:.3f}")
+    console().print(drawn)
+
+
 def show_training(stage: Stage[Training]) -> None:
     """A finished training: steps, development scores, where the model is."""
     scores = "; ".join(

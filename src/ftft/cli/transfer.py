@@ -10,6 +10,7 @@ import typer
 
 from ftft.cli.common import (
     BurnInOption,
+    MeasureOption,
     Overwrite,
     PlotFile,
     burn_in_of,
@@ -30,6 +31,7 @@ def transfer(
     ],
     fraction: Annotated[float, typer.Option(help="Share of the examples selected.")] = 0.33,
     burn_in: BurnInOption = "auto",
+    measure: MeasureOption = "inverse-perplexity",
     slices: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +71,7 @@ def transfer(
         check_free(output, overwrite=overwrite)
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
-    drawn = [read_map(path, burn_in_of(burn_in), fraction) for path in maps]
+    drawn = [read_map(path, burn_in_of(burn_in), fraction, measure) for path in maps]
     known = {one for datamap in drawn for one in datamap.example_ids.to_pylist()}
     if groups is not None and not any(known & column.keys() for column in groups.values()):
         raise ConfigError(
@@ -77,7 +79,8 @@ def transfer(
             f"hold their ids, such as {drawn[0].example_ids[0].as_py()!r}."
         )
     are_drawn = any(map_file(path) is None for path in maps)
-    note_idle(context, "on maps, which are drawn already", {"burn_in": are_drawn})
+    works = {"burn_in": are_drawn, "measure": are_drawn}
+    note_idle(context, "on maps, which are drawn already", works)
     names = names_apart(maps)
     pairs = [
         (

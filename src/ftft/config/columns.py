@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ftft.config.data import DataConfig, DataSource
-from ftft.config.tasks import TASK_METRICS
+from ftft.config.tasks import MEASURES, TASK_METRICS
 
 _PROMPTS = "causal-lm"
 # Columns that only one task has.
@@ -68,6 +68,10 @@ def _problems(experiment: Any) -> Iterator[str]:
         for problem in _of_source(source, task):
             places.setdefault(problem, []).append(place)
     yield from (f"{', '.join(found)}: {problem}" for problem, found in places.items())
+    if task != _PROMPTS and experiment.map.measure != MEASURES[0]:
+        yield f"map.measure is for task: {_PROMPTS}, and task is {task}; leave it out"
+    if task != _PROMPTS and data.without_room != "refuse":
+        yield f"data.without_room is for task: {_PROMPTS}, and task is {task}; leave it out"
     if task in _NEEDED:
         if data.classes is not None:
             yield f"data.classes names classes, which task {task} does not have; leave it out"

@@ -276,6 +276,8 @@ class DataConfig(_Model):
             found in the training data, sorted.
         holdout: The share of the training rows that becomes the development set ``id``
             where ``dev`` is empty; without effect otherwise.
+        without_room: With task causal-lm, what becomes of an example whose prompt leaves no
+            room for its completion within ``max_length``.
         dev: In-distribution development sets.
         dev_ood: Out-of-distribution development sets.
         test: In-distribution test sets.
@@ -285,6 +287,7 @@ class DataConfig(_Model):
     train: Sources
     classes: ColumnNames | None = Field(default=None, min_length=2)
     holdout: float = Field(default=0.1, ge=0, lt=1)
+    without_room: Literal["refuse", "leave-out"] = "refuse"
     dev: EvaluationSets = {}
     dev_ood: EvaluationSets = {}
     test: EvaluationSets = {}

@@ -19,8 +19,9 @@ from pydantic import Field, field_validator, model_validator
 from ftft.config.adapter import Adapter
 from ftft.config.columns import check_task, with_defaults
 from ftft.config.data import DataConfig
-from ftft.config.drawing import Map, Selection
+from ftft.config.map import Map
 from ftft.config.section import MOST, Fraction, PositiveInt, Section
+from ftft.config.selecting import Selection
 from ftft.config.tasks import Metric, TaskName
 from ftft.config.values import Baseline, expand
 from ftft.utils.plural import counted

@@ -76,7 +76,7 @@ selection:
 
 # Run beside FTFT for comparison; each costs its own training of the main model.
 # Of erm, erm_es (stops early), erm_budget (ERM for what FTFT cost with its reference), random,
-# random_budget (likewise), dm (the main model as reference).
+# random_budget (likewise), random_lengths (as long as FTFT's), dm (the main model as reference).
 baselines: [erm, erm_budget]
 seeds: [0]
 """

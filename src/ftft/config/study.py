@@ -9,10 +9,10 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from ftft.config.drawing import Strategy
 from ftft.config.methods import BASELINES
 from ftft.config.schema import NAME_PATTERN, Experiment
 from ftft.config.section import MOST, Fraction, PositiveInt, Section
+from ftft.config.selecting import Strategy
 from ftft.config.tasks import Metric
 from ftft.config.values import Baseline, expand
 

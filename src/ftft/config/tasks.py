@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 TaskName = Literal["classification", "causal-lm", "multiple-choice", "token-classification"]
 Metric = Literal[
@@ -25,5 +25,9 @@ TASK_METRICS = {
     "token-classification": {"entity_f1": "entity F1", "token_accuracy": "token accuracy"},
 }
 """Task to its metrics, each with its name for people; the first is the default."""
+
+Measure = Literal["inverse-perplexity", "mean-token-probability"]
+MEASURES = get_args(Measure)
+"""What may count as the probability of a right completion; the first is the default."""
 
 METRIC_NAMES = {key: name for metrics in TASK_METRICS.values() for key, name in metrics.items()}

@@ -12,7 +12,7 @@ from ftft.config.data import HOLDOUT_NAME, DataConfig, DataSource
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.holdout import choose_held_out
-from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, task_data
+from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, place_of, task_data
 from ftft.data.normalize import Prepared, prepare_answers
 from ftft.errors import DataError
 
@@ -56,6 +56,17 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
     if not config.dev:
         train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
     return task_data(train, roles, groups, remarks)
+
+
+def places(sources: Sequence[DataSource], example_ids: Sequence[str]) -> list[str]:
+    """Row and file of some examples of a set, which is read again for it.
+
+    Raises:
+        DataError: It cannot be read any more.
+    """
+    parts = _prepared("the set", sources)
+    found = pc.index_in(pa.array(example_ids, pa.string()), value_set=assign_ids(parts))
+    return [place_of(parts, position) for position in found.to_pylist()]
 
 
 def _prepared(what: str, sources: Sequence[DataSource]) -> list[Prepared]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -188,6 +188,7 @@ class TaskData:
         overlaps: For every evaluation set, how many of its rows have the same texts as
             some row of the training data.
         remarks: What looks odd about the labels of the training data, a sentence or two each.
+        left_out: Set name to how many of its examples were left out, of those that lost some.
     """
 
     train: LabelledDataset
@@ -199,6 +200,7 @@ class TaskData:
     fingerprint: str
     overlaps: dict[str, int]
     remarks: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def num_texts(self) -> int:

@@ -128,14 +128,15 @@ def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
         first, second, count = repeat
         rows = f"{counted(count, 'row')} {'repeats' if count == 1 else 'repeat'}"
         raise DataError(
-            f"the example id {str(ids[first])[:80]!r} is there twice, in {_place(parts, first)} "
-            f"and in {_place(parts, second)}; {rows} an earlier id. Ids must be unique: repair the "
-            "column, or leave 'id' out to have ids made from the content."
+            f"the example id {str(ids[first])[:80]!r} is there twice, in {place_of(parts, first)} "
+            f"and in {place_of(parts, second)}; {rows} an earlier id. Ids must be unique: repair "
+            "the column, or leave 'id' out to have ids made from the content."
         )
     return ids
 
 
-def _place(parts: Sequence[Prepared], position: int) -> str:
+def place_of(parts: Sequence[Prepared], position: int) -> str:
+    """Row and file of an example, by its position in all parts."""
     for part in parts:
         if position < len(part):
             return f"row {part.rows[position].as_py():,} of {part.source.place}"

@@ -206,3 +206,42 @@ def _remarks(train: LabelledDataset) -> tuple[str, ...]:
     if not rare:
         return ()
     return (f"of some tags there is one word in the training data at most: {listed(rare)}",)
+
+
+def words_at(dataset: LabelledDataset, places: pa.Table) -> pa.Table:
+    """Add the words to a table of places in sentences.
+
+    Args:
+        dataset: The sentences.
+        places: Rows with ``example_id``, ``position`` (of a word, from 1) and ``label``, its tag.
+
+    Returns:
+        The table with a column ``word`` after the position.
+
+    Raises:
+        DataError: A sentence is not in the data, or has another tag there.
+    """
+    ids = pc.index_in(places.column("example_id"), value_set=dataset.example_ids)
+    if ids.null_count:
+        unknown = places.column("example_id").filter(ids.is_null())[0].as_py()
+        raise DataError(
+            f"data set {dataset.name!r}: there is no sentence {unknown!r}. Give the experiment "
+            "that the dynamics were recorded with."
+        )
+    words, tags = (dataset.table.column(name).combine_chunks() for name in ("words", "tags"))
+    at = ids.to_numpy().astype(np.int64)
+    ends = words.offsets.to_numpy() - words.offsets[0].as_py()
+    where = ends[at] + places.column("position").to_numpy() - 1
+    inside = where < ends[at + 1]
+    where = np.where(inside, where, 0)
+    names = np.array(dataset.model_classes, dtype=object)
+    same = names[tags.flatten().to_numpy()[where]] == np.array(places.column("label").to_pylist())
+    if not (inside & same).all():
+        other = places.slice(int(np.argmin(inside & same)), 1).to_pylist()[0]
+        raise DataError(
+            f"data set {dataset.name!r}: word {other['position']} of sentence "
+            f"{other['example_id']!r} has not the tag {other['label']} that was recorded. Give the "
+            "experiment that the dynamics were recorded with."
+        )
+    found = words.flatten().take(pa.array(where))
+    return places.add_column(places.column_names.index("position") + 1, "word", found)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ftft.dynamics.values import COLUMNS, Encoding, Recorded, unusable
+from ftft.dynamics.values import COLUMNS, FIRST_MEASURE, Encoding, Recorded, unusable
 from ftft.errors import DynamicsError, reason
 
 DIVERGED = (
@@ -64,6 +64,21 @@ def checked_chance(chance: float | None, encoding: Encoding, num_classes: int) -
     if isinstance(chance, bool) or not isinstance(chance, int | float) or not 0 <= chance < 1:
         raise DynamicsError(f"chance is {chance!r}; it must be a number from 0 to below 1.")
     return float(chance)
+
+
+def checked_measures(measures: Any, encoding: Encoding) -> tuple[str, ...]:
+    """Names of other probabilities that are recorded beside the values."""
+    names = tuple(measures)
+    if isinstance(measures, str) or not all(isinstance(one, str) and one for one in names):
+        raise DynamicsError(f"measures is {measures!r}; it must be a list of names.")
+    if len(set(names)) < len(names) or FIRST_MEASURE in names:
+        raise DynamicsError(
+            f"measures is {measures!r}; each may stand once, and {FIRST_MEASURE} is what the "
+            "values hold anyway."
+        )
+    if names and encoding == "logits":
+        raise DynamicsError("measures are for encoding='values'; logits have no others.")
+    return names
 
 
 def stacked_arrays(recorded: Any, encoding: Encoding) -> Recorded:

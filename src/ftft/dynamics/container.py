@@ -14,8 +14,11 @@ import pyarrow.compute as pc
 from ftft.dynamics.checks import check_finite, checked_chance, stacked_arrays
 from ftft.dynamics.examples import check_unique, classes_of, to_ids
 from ftft.dynamics.values import (
+    COLUMNS,
+    FIRST_MEASURE,
     Encoding,
     Labels,
+    Lengths,
     Logits,
     PointValues,
     Recorded,
@@ -49,6 +52,9 @@ class TrainingDynamics:
             with one recording point an epoch).
         chance: Mean probability of the right answer of a model that knows nothing, in [0, 1).
         encoding: "logits", or "values" of tasks whose logits are too many to keep.
+        measures: Other probabilities of the right answer that were recorded beside the values.
+        measure: The one of them that counts as the probability; None: that of the values.
+        lengths: (N,) int32 tokens of each example, where they are known.
         meta: Free notes of whoever recorded.
     """
 
@@ -62,6 +68,9 @@ class TrainingDynamics:
     reader: Reader = field(repr=False)
     chance: float
     encoding: Encoding = "logits"
+    measures: tuple[str, ...] = ()
+    measure: str | None = None
+    lengths: Lengths | None = None
     meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -125,7 +134,8 @@ class TrainingDynamics:
         """
         recorded = self.epoch_recorded(epoch)
         if self.encoding == "values":
-            return values_of_columns(recorded)
+            at = 0 if self.measure is None else len(COLUMNS) + self.measures.index(self.measure)
+            return values_of_columns(recorded, at)
         return values_of_logits(recorded, self.labels)
 
     def logits(self) -> Logits:
@@ -158,6 +168,25 @@ class TrainingDynamics:
         )
         return html_table(title, ["label", "examples", "share"], rows)
 
+    def measured_by(self, measure: str) -> TrainingDynamics:
+        """The same dynamics, with another probability of the right answer, still read lazily.
+
+        Args:
+            measure: one of `measures`, or "inverse-perplexity", what the values hold anyway.
+
+        Raises:
+            DynamicsError: it was not recorded.
+        """
+        if measure == FIRST_MEASURE:
+            return replace(self, measure=None)
+        if measure not in self.measures:
+            raise DynamicsError(
+                f"These dynamics do not hold {measure}: their task has none, or an older ftft or a "
+                f"recorder without measures=[{measure!r}] recorded them. Use {FIRST_MEASURE}, or "
+                "record again: of a run, with --force-stage reference."
+            )
+        return replace(self, measure=measure)
+
     def rows(self, start: int, stop: int) -> TrainingDynamics:
         """The examples [start, stop) only, still read lazily.
 
@@ -185,6 +214,7 @@ class TrainingDynamics:
             self,
             example_ids=self.example_ids.slice(start, stop - start),
             labels=self.labels[start:stop],
+            lengths=None if self.lengths is None else self.lengths[start:stop],
             reader=part,
         )
 
@@ -208,6 +238,7 @@ class TrainingDynamics:
             self,
             example_ids=example_ids,
             labels=self.labels[rows],
+            lengths=None if self.lengths is None else self.lengths[rows],
             reader=lambda epoch, start, stop: whole(epoch, 0, len(self))[rows[start:stop]],
         )
 

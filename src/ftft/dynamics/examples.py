@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.dynamics.values import Encoding, Labels
+from ftft.dynamics.values import Encoding, Labels, Lengths
 from ftft.errors import DynamicsError, reason
 
 
@@ -221,3 +221,22 @@ def text_buffers(ids: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArra
         return np.zeros(len(ids) + 1, dtype=np.int64), np.zeros(0, dtype=np.uint8)
     data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
     return offsets.astype(np.int64) - int(offsets[0]), data
+
+
+def to_lengths(lengths: Any, count: int) -> Lengths:
+    """Turn lengths of examples into an int32 array (count,).
+
+    Raises:
+        DynamicsError: there are more or fewer, or one is no number of tokens.
+    """
+    found = np.asarray(lengths)
+    if found.shape != (count,) or found.dtype.kind not in "iu":
+        raise DynamicsError(
+            f"The lengths are {found.dtype} of shape {found.shape}; give a number of tokens, an "
+            f"integer, for each of the {count} examples."
+        )
+    if count and not 0 <= found.min() <= found.max() < 2**31:
+        raise DynamicsError(
+            f"The lengths go from {found.min()} to {found.max()}; give numbers of tokens from 0."
+        )
+    return found.astype(np.int32)

@@ -16,8 +16,8 @@ from ftft.utils.atomic import write_text
 
 HEADER_NAME = "header.json"
 FORMAT = "ftft-dynamics"
-# 2 added `encoding` and `chance`.
-SCHEMA = 2
+# 2 added `encoding` and `chance`, 3 `measures`; without any, 2 is written.
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Header:
             are not multiples of 1 / points_per_epoch.
         encoding: "logits" or "values": what was recorded of each example.
         chance: Mean probability of the right answer of a model that knows nothing.
+        measures: Names of other probabilities of the right answer, which follow the values.
         meta: Free notes (anything JSON can hold); not compared when a folder is resumed.
     """
 
@@ -45,12 +46,15 @@ class Header:
     positions: tuple[float, ...] | None = None
     encoding: Encoding = "logits"
     chance: float = 0.0
+    measures: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def width(self) -> int:
         """Numbers recorded of an example at each point."""
-        return self.num_classes if self.encoding == "logits" else len(COLUMNS)
+        if self.encoding == "logits":
+            return self.num_classes
+        return len(COLUMNS) + len(self.measures)
 
     def write(self, folder: Path) -> None:
         """Write ``header.json`` into ``folder``.
@@ -74,7 +78,7 @@ class Header:
         Raises:
             TypeError, ValueError: ``meta`` cannot be written as JSON.
         """
-        content = {"format": FORMAT, "schema": SCHEMA, **self._content()}
+        content = {"format": FORMAT, "schema": SCHEMA if self.measures else 2, **self._content()}
         content["sha256"] = _digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -85,7 +89,8 @@ class Header:
         return point_positions(epochs, self.points_per_epoch)
 
     def _content(self) -> dict[str, Any]:
-        return {
+        measures = {"measures": list(self.measures)} if self.measures else {}
+        return measures | {
             "num_examples": self.num_examples,
             "num_classes": self.num_classes,
             "class_names": list(self.class_names),
@@ -132,6 +137,7 @@ def read_header(folder: Path) -> Header:
             positions=None if positions is None else tuple(map(float, positions)),
             encoding=content["encoding"],
             chance=float(content["chance"]),
+            measures=tuple(map(str, content.get("measures", ()))),
             meta=dict(content["meta"]),
         )
         _check_sizes(header)
@@ -146,6 +152,8 @@ def _check_sizes(header: Header) -> None:
     # Whoever changes the header by hand can put the checksum right as well.
     if header.encoding not in ("logits", "values") or not 0 <= header.chance < 1:
         raise ValueError(f"encoding {header.encoding!r} and chance {header.chance!r} are unknown")
+    if header.measures and header.encoding == "logits":
+        raise ValueError("logits have no other measures")
     least = 2 if header.encoding == "logits" else 1
     if header.num_examples < 1 or header.num_classes < least or header.points_per_epoch < 1:
         raise ValueError(
@@ -161,6 +169,7 @@ _COMPARED = (
     "num_classes",
     "class_names",
     "chance",
+    "measures",
     "points_per_epoch",
 )
 

@@ -19,9 +19,10 @@ from ftft.dynamics.checks import (
     check_finite,
     checked_chance,
     checked_epoch,
+    checked_measures,
 )
 from ftft.dynamics.container import TrainingDynamics, point_positions
-from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids
+from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids, to_lengths
 from ftft.dynamics.header import HEADER_NAME, Header, check_same, read_header
 from ftft.dynamics.index_lookup import (
     UNKNOWN,
@@ -34,6 +35,7 @@ from ftft.dynamics.index_lookup import (
 from ftft.dynamics.shards import Flush, covered, latest, list_flushes, write_flush
 from ftft.dynamics.store import read_dynamics, write_start
 from ftft.dynamics.values import Encoding, Recorded, unusable
+from ftft.dynamics.words import WordRecorder
 from ftft.errors import DynamicsError
 
 _Batch: TypeAlias = tuple[Any, Any]  # ids or row numbers, and logits or values
@@ -92,6 +94,8 @@ class DynamicsRecorder:
         integers: Integers | None = None,
         encoding: Encoding = "logits",
         chance: float | None = None,
+        measures: Sequence[str] = (),
+        lengths: Any = None,
         rank: int = 0,
         buffer_examples: int = 65_536,
         points_per_epoch: int = 1,
@@ -114,6 +118,9 @@ class DynamicsRecorder:
                 ``PointValues`` describes them.
             chance: Mean probability of the right answer of a model that knows nothing; where
                 None one in C of logits, and 0 of values.
+            measures: Names of other probabilities of the right answer, which follow the five
+                values of each example.
+            lengths: (N,) tokens of each example, for statistics by length; None: not known.
             rank: Number of this process, from 0; each process writes files of its own.
             buffer_examples: Examples held before they are written; the memory is this
                 many times C (or 5) numbers. What is held is lost when the process is killed.
@@ -149,9 +156,10 @@ class DynamicsRecorder:
             examples_sha256=fingerprint(self._ids, checked),
             encoding=encoding,
             chance=checked_chance(chance, encoding, num_classes),
+            measures=checked_measures(measures, encoding),
             meta=dict(meta or {}),
         )
-        self._open(checked)
+        self._open(checked, None if lengths is None else to_lengths(lengths, len(checked)))
         flushes = list_flushes(self._folder)
         self._next = 1 + max((flush.number for flush in flushes), default=-1)
         self._started = bool(flushes)
@@ -159,8 +167,9 @@ class DynamicsRecorder:
         self._pending: dict[int, list[_Batch]] = {}
         self._held = 0
         self._checked_first = False
+        self._words: WordRecorder | None = None
 
-    def _open(self, labels: Any) -> None:
+    def _open(self, labels: Any, lengths: Any) -> None:
         # Listed first: another rank may start the folder at this very moment, and it
         # writes the header before its first flush.
         has_flushes = self._folder.is_dir() and bool(list_flushes(self._folder))
@@ -172,7 +181,12 @@ class DynamicsRecorder:
                 "continued. Record into a new folder, or restore the header."
             )
         else:
-            write_start(self._folder, self._header, self._ids, labels)
+            write_start(self._folder, self._header, self._ids, labels, lengths)
+
+    @property
+    def width(self) -> int:
+        """Numbers that are recorded of an example."""
+        return self._header.width
 
     def record(self, epoch: int, ids_or_indices: Any, recorded: Any) -> None:
         """Record the logits or values of one batch.
@@ -225,6 +239,11 @@ class DynamicsRecorder:
             stacklevel=3,
         )
 
+    def record_words(self, epoch: int, rows: Any, *words: Any) -> None:
+        """Record the words of sentences, given by position; see `WordRecorder.record`."""
+        self._words = self._words or WordRecorder(self._folder, self._rank)
+        self._words.record(epoch, rows, *words)
+
     def flush(self) -> None:
         """Write everything held, one file a recording point.
 
@@ -235,6 +254,8 @@ class DynamicsRecorder:
         """
         for epoch in sorted(self._pending):
             self._flush_epoch(epoch)
+        if self._words is not None:
+            self._words.flush()
 
     def _flush_epoch(self, epoch: int) -> None:
         rows, recorded, problem = self._resolve(self._pending[epoch])

@@ -1,9 +1,10 @@
 """A folder of training dynamics: ``header.json``, ``examples.parquet`` and the flush files.
 
     header.json                             schema, sizes, class names, checksum, notes
-    examples.parquet                        example_id (string), label (int64); N rows
+    examples.parquet                        example_id (string), label (int64), and where they are
+                                            known length (int32); N rows
     epoch-000.rank-00.000000.parquet …      index (int32), logits (C × float32) or
-                                            values (5 × float32)
+                                            values (5 × float32, more with measures)
 
 Any number of processes write flush files, each under its own rank; nothing is ever
 changed in place, so a reader sees whole files only.
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 
 from ftft.dynamics.checks import IdsOfRows, check_finite
 from ftft.dynamics.container import TrainingDynamics
-from ftft.dynamics.examples import fingerprint, to_ids, to_labels
+from ftft.dynamics.examples import fingerprint, to_ids, to_labels, to_lengths
 from ftft.dynamics.header import HEADER_NAME, Header, read_header
 from ftft.dynamics.shards import (
     Flush,
@@ -34,7 +35,7 @@ from ftft.dynamics.shards import (
     read_flush,
     write_flush,
 )
-from ftft.dynamics.values import Labels, Recorded
+from ftft.dynamics.values import Labels, Lengths, Recorded
 from ftft.errors import DynamicsError
 from ftft.utils.atomic import atomic_path
 
@@ -58,7 +59,7 @@ def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
     """
     folder = Path(folder)
     header = read_header(folder)
-    ids, labels = read_examples(folder, header)
+    ids, labels, lengths = read_examples(folder, header)
     by_epoch = _group(folder)
     seen = {
         epoch: int(covered(flushes, header.num_examples).sum())
@@ -76,6 +77,8 @@ def read_dynamics(folder: str | PathLike[str]) -> TrainingDynamics:
         reader=_FolderReader(header, ids, by_epoch),
         chance=header.chance,
         encoding=header.encoding,
+        measures=header.measures,
+        lengths=lengths,
         meta=header.meta,
     )
 
@@ -136,9 +139,10 @@ def write_dynamics(
         positions=dynamics.points,
         encoding=dynamics.encoding,
         chance=dynamics.chance,
+        measures=dynamics.measures,
         meta=dict(dynamics.meta if meta is None else meta),
     )
-    write_start(folder, header, dynamics.example_ids, dynamics.labels)
+    write_start(folder, header, dynamics.example_ids, dynamics.labels, dynamics.lengths)
     for number, epoch in enumerate(dynamics.epochs):
         recorded = dynamics.epoch_recorded(epoch)
         for part, start in enumerate(range(0, len(dynamics), _ROWS_PER_FILE)):
@@ -148,23 +152,28 @@ def write_dynamics(
             write_flush(flush, index, recorded[start:stop], dynamics.encoding)
 
 
-def write_start(folder: Path, header: Header, ids: pa.StringArray, labels: Labels) -> None:
+def write_start(
+    folder: Path, header: Header, ids: pa.StringArray, labels: Labels, lengths: Lengths | None
+) -> None:
     """Write ``examples.parquet``, then ``header.json``: with the header the folder is valid.
 
     Raises:
         DynamicsError: The folder cannot be written.
     """
-    table = pa.table({"example_id": ids, "label": pa.array(labels)})
+    columns = {"example_id": ids, "label": pa.array(labels)}
+    if lengths is not None:
+        columns["length"] = pa.array(lengths, pa.int32())
+    table = pa.table(columns)
     with atomic_path(folder / EXAMPLES_NAME) as temporary:
         pq.write_table(table, temporary, use_dictionary=["label"], write_page_checksum=True)
     header.write(folder)
 
 
-def read_examples(folder: Path, header: Header) -> tuple[pa.StringArray, Labels]:
-    """The ids and labels of a folder, checked against its header.
+def read_examples(folder: Path, header: Header) -> tuple[pa.StringArray, Labels, Lengths | None]:
+    """The ids, labels and lengths of a folder, checked against its header.
 
     Returns:
-        The (N,) ids and the (N,) int64 labels.
+        The (N,) ids, the (N,) int64 labels, and the (N,) int32 lengths, where they are known.
 
     Raises:
         DynamicsError: The file is missing or damaged or belongs to another header.
@@ -172,9 +181,11 @@ def read_examples(folder: Path, header: Header) -> tuple[pa.StringArray, Labels]
     path = folder / EXAMPLES_NAME
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(columns=["example_id", "label"])
+            known = [name for name in file.schema_arrow.names if name == "length"]
+            table = file.read(columns=["example_id", "label", *known])
         ids = to_ids(table.column("example_id"))
         labels = to_labels(table.column("label").to_numpy(), header.num_classes, str(path))
+        lengths = to_lengths(table.column("length").to_numpy(), len(ids)) if known else None
     except FileNotFoundError as error:
         raise DynamicsError(
             f"{path} does not exist, though {HEADER_NAME} does. Copy the folder again from where "
@@ -184,7 +195,7 @@ def read_examples(folder: Path, header: Header) -> tuple[pa.StringArray, Labels]
         raise _not_original(path, str(error).strip()) from error
     if len(ids) != header.num_examples or fingerprint(ids, labels) != header.examples_sha256:
         raise _not_original(path, f"its ids and labels are not those that {HEADER_NAME} names")
-    return ids, labels
+    return ids, labels, lengths
 
 
 class _FolderReader:

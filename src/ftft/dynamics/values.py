@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Labels: TypeAlias = npt.NDArray[np.int64]
+# Tokens of each example.
+Lengths: TypeAlias = npt.NDArray[np.int32]
 Logits: TypeAlias = npt.NDArray[np.float32]
 # What a row of a dynamics folder is: the C logits of an example, or its `COLUMNS`.
 Encoding: TypeAlias = Literal["logits", "values"]
@@ -71,22 +73,31 @@ class PointValues:
 
 
 COLUMNS = tuple(field.name for field in fields(PointValues))
+FIRST_MEASURE = "inverse-perplexity"
+"""What the first column is of a completion, where another probability is recorded beside it."""
+
 # The numbers that every example with an answer has.
 _NEEDED = [COLUMNS.index(name) for name in ("probability", "loss", "correct")]
 # What rounding may add to a probability.
 _SLACK = 1e-3
 
 
-def values_of_columns(recorded: Recorded) -> PointValues:
-    """The values of one recording point as they were recorded: (N, 5), see ``COLUMNS``."""
-    probability, loss, margin, error_norm, correct = np.ascontiguousarray(recorded.T)
-    return PointValues(probability, loss, margin, error_norm, correct > 0.5)
+def values_of_columns(recorded: Recorded, probability: int = 0) -> PointValues:
+    """The values of one recording point as they were recorded.
+
+    Args:
+        recorded: (N, W) rows: ``COLUMNS``, and after them other probabilities of the right answer.
+        probability: The column to take for the probability.
+    """
+    columns = np.ascontiguousarray(recorded.T)
+    loss, margin, error_norm, correct = columns[1 : len(COLUMNS)]
+    return PointValues(columns[probability], loss, margin, error_norm, correct > 0.5)
 
 
 def unusable(recorded: Recorded, encoding: Encoding) -> npt.NDArray[np.bool_]:
     """Which rows cannot be used: bool array (N,).
 
-    Logits must be finite. Of values, all five may be missing (NaN); else probability, loss
+    Logits must be finite. Of values, all may be missing (NaN); else probabilities, loss
     and correct must be there and in range, and no number may be infinite.
 
     Args:
@@ -99,6 +110,8 @@ def unusable(recorded: Recorded, encoding: Encoding) -> npt.NDArray[np.bool_]:
     # The comparisons are written so that NaN fails them.
     fine = (probability >= 0) & (probability <= 1 + _SLACK) & (loss >= -_SLACK)
     fine &= ((correct == 0) | (correct == 1)) & ~np.isinf(recorded).any(axis=1)
+    others = recorded[:, len(COLUMNS) :]
+    fine &= ((others >= 0) & (others <= 1 + _SLACK)).all(axis=1)
     return np.asarray(~(fine | np.isnan(recorded).all(axis=1)))
 
 

@@ -11,6 +11,7 @@ from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.data.load import HOLDOUT_SEED
 from ftft.evaluation.training import Training
+from ftft.experiment.maps import DrawnMap
 from ftft.experiment.selections import Selected
 from ftft.experiment.stages import Stages
 from ftft.results import record
@@ -24,13 +25,17 @@ from ftft.workspace.stage import Stage
 
 @dataclass(frozen=True, kw_only=True)
 class StagedRun(MethodRun):
-    """One method with one seed, and the stage that trained its main model.
+    """One method with one seed, and its stages.
 
     Attributes:
-        trained: The stage.
+        trained: The stage that trained its main model.
+        selection: The one that selected; None where all examples are trained on.
+        datamap: FTFT's map; None for other methods.
     """
 
     trained: Stage[Training]
+    selection: Stage[Selected] | None = None
+    datamap: Stage[DrawnMap] | None = None
 
 
 def method_run(
@@ -52,6 +57,7 @@ def method_run(
         cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
         seed=seed,
         trained=trained,
+        selection=selection,
         environment=trained.environment,
         main=trained.result,
         reference=None if reference is None else reference.result,
@@ -89,5 +95,6 @@ def collect(
             role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
             for role in ("dev", "dev_ood", "test", "test_ood")
         },
+        **({"left_out": dict(data.left_out)} if data.left_out else {}),
     }
     return record.collect(folder, experiment.name, experiment.metric, about, records)

@@ -8,7 +8,8 @@ from pathlib import Path
 from ftft.config.schema import Experiment
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.metrics import SetScores
-from ftft.tasks import TASKS, load_data
+from ftft.experiment.room import usable_data
+from ftft.tasks import TASKS
 from ftft.training.saved import load_finetuned
 from ftft.training.scoring import score_sets
 from ftft.utils import distributed
@@ -52,7 +53,7 @@ def evaluate_model(
     task, trusted = TASKS[experiment.task], experiment.main.trust_remote_code
     base = experiment.main.model
     _, tokenizer = load_finetuned(model, task=task, trust_remote_code=trusted, base=base)
-    data = load_data(experiment)
+    data = usable_data(experiment)
     chosen = {**getattr(data, sets), **getattr(data, f"{sets}_ood")}
     if not chosen:
         raise ConfigError(

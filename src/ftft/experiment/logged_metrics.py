@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ftft.cartography.datamap import REGIONS, DataMap
-from ftft.config.drawing import Map
+from ftft.config.map import Map
 from ftft.config.methods import METHODS
 from ftft.data.dataset import LabelledDataset
 from ftft.evaluation.training import Training
@@ -51,7 +51,9 @@ def tracked(
         known=selection_figures(train, examples) if selects else {},
         spent_flops=0.0 if paid is None else _flops_of(folder, _stage(stages, paid, seed)),
         erm_flops=stages.erm_flops(seed),
-        of_dynamics=lambda dynamics: dynamics_figures(recorded.update(dynamics), experiment.map),
+        of_dynamics=lambda found: dynamics_figures(
+            recorded.update(found.measured_by(experiment.map.measure)), experiment.map
+        ),
     )
 
 
@@ -96,7 +98,7 @@ def dynamics_figures(recorded: FollowedMap, settings: Map) -> dict[str, float]:
     }
     if len(recorded.used) < 2:
         return figures
-    datamap = DataMap.from_builder(recorded, **settings.model_dump(exclude={"burn_in"}))
+    datamap = DataMap.from_builder(recorded, **settings.drawing())
     for name in ("confidence", "variability", "correctness"):
         figures[f"dynamics/{name}"] = float(getattr(datamap, name).mean())
     for code, region in enumerate(REGIONS):

@@ -56,9 +56,9 @@ def draw_map(stages: Stages, name: str, trained: Stage[Training], seed: int) -> 
     settings = stages.experiment.map
 
     def build(folder: Path) -> dict[str, Any]:
-        dynamics = read_dynamics(trained.folder / "dynamics")
+        dynamics = read_dynamics(trained.folder / "dynamics").measured_by(settings.measure)
         built = FollowedMap(settings.burn_in).update(dynamics)
-        datamap = DataMap.from_builder(built, **settings.model_dump(exclude={"burn_in"}))
+        datamap = DataMap.from_builder(built, **settings.drawing())
         datamap.write(folder / MAP_NAME)
         score = dev_score(trained.result, stages.data.dev)
         found = preflight(signals_of(built, settings.region_fraction), score)
@@ -67,7 +67,7 @@ def draw_map(stages: Stages, name: str, trained: Stage[Training], seed: int) -> 
         return asdict(DrawnMap(len(datamap), points, used, judged))
 
     # Older maps do not say which points they used, or what was learnt: they are drawn again.
-    inputs = {"map": settings.model_dump(), "dynamics": trained.digest, "says": 3}
+    inputs = {"map": settings.inputs(), "dynamics": trained.digest, "says": 3}
     read, upstream = DrawnMap.from_dict, (trained,)
     return stages.run(f"{name}/seed-{seed}", inputs, build, read, upstream=upstream)
 

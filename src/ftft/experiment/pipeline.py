@@ -20,6 +20,7 @@ from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.training import Training
 from ftft.experiment.collect import StagedRun, collect, erm_cost, method_run
+from ftft.experiment.like_lengths import select_like, with_lengths
 from ftft.experiment.maps import DrawnMap, draw_map
 from ftft.experiment.scoring import score_tests
 from ftft.experiment.selections import select_at_random, select_examples
@@ -157,7 +158,7 @@ def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     yield found
     for name in METHODS:
         if name in stages.experiment.baselines:
-            yield BASELINES[name](stages, seed, lambda: found)
+            yield with_lengths(BASELINES[name](stages, seed, lambda: found), datamap)
 
 
 def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
@@ -187,7 +188,8 @@ def ftft(
     settings = stages.experiment.main
     main = train_main(stages, "main", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "ftft", seed, main, selection, reference)
-    return replace(run, preflight=datamap.result.preflight, map=datamap.result.drawn)
+    judged, drawn = datamap.result.preflight, datamap.result.drawn
+    return with_lengths(replace(run, preflight=judged, map=drawn, datamap=datamap), datamap)
 
 
 Paid = Callable[[], StagedRun]
@@ -229,6 +231,23 @@ def random_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
 
 
+def random_lengths(stages: Stages, seed: int, paid: Paid) -> StagedRun:
+    """The main model on a random subset as long as FTFT's selection, for FTFT's budget.
+
+    FTFT's reference is counted in, since without its selection there are no lengths to match.
+    """
+    found = paid()
+    datamap, like = found.datamap, found.selection
+    assert datamap is not None, "it is FTFT's"
+    assert like is not None, "it is FTFT's"
+    selection = select_like(stages, "like-lengths-selection", datamap, like, seed)
+    settings = stages.experiment.main
+    main = train_main(stages, "random_lengths", selection, seed, settings.budget, settings.patience)
+    run = method_run(stages, "random_lengths", seed, main, selection)
+    cell = replace(run.cell, reference=found.cell.reference)
+    return with_lengths(replace(run, cell=cell, reference=found.reference), datamap)
+
+
 def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """Classic dataset cartography: the main model is its own reference."""
     erm = train_erm(stages, seed)
@@ -246,6 +265,7 @@ BASELINES: Mapping[str, Callable[[Stages, int, Paid], StagedRun]] = {
     "erm_budget": erm_budget,
     "random": random,
     "random_budget": random_budget,
+    "random_lengths": random_lengths,
     "dm": dm,
 }
 """How each baseline of :data:`ftft.config.methods.METHODS` is run."""

@@ -65,7 +65,7 @@ def select_examples(
             recorded = read_dynamics(trained.folder / "dynamics").take(drawn.example_ids)
             losses = loss_trajectories(recorded, drawn.epochs)
         groups = train.slice_values(settings["balance_by"], drawn.example_ids)
-        return _write(
+        return write_selected(
             select(drawn, **settings, groups=groups, trajectories=losses, seed=seed), folder
         )
 
@@ -87,7 +87,7 @@ def take_selection(stages: Stages, selection: Selection, seed: int) -> Stage[Sel
     """Take a selection from elsewhere."""
     stages.data.train.take(selection.example_ids)  # refuses the ids of other data
     inputs = {"ids": selection.example_ids.to_pylist()}
-    build, read = partial(_write, selection), Selected.from_dict
+    build, read = partial(write_selected, selection), Selected.from_dict
     return stages.run(f"given-selection/seed-{seed}", inputs, build, read)
 
 
@@ -98,7 +98,7 @@ def _at_random(stages: Stages, name: str, settings: dict[str, Any], seed: int) -
         ids = train.example_ids
         unmeasured = DataMap.unmeasured(ids, train.labels, train.class_names)
         groups = train.slice_values(settings["balance_by"], ids)
-        return _write(select(unmeasured, **settings, groups=groups, seed=seed), folder)
+        return write_selected(select(unmeasured, **settings, groups=groups, seed=seed), folder)
 
     inputs, idle = _selected_from(stages, settings, seed), idle_in_selection(RANDOM)
     return stages.run(f"{name}/seed-{seed}", inputs, build, Selected.from_dict, idle=idle)
@@ -108,7 +108,8 @@ def _selected_from(stages: Stages, settings: dict[str, Any], seed: int) -> dict[
     return {"selection": settings, "seed": seed, "data": stages.data.train.fingerprint}
 
 
-def _write(selection: Selection, folder: Path) -> dict[str, Any]:
+def write_selected(selection: Selection, folder: Path) -> dict[str, Any]:
+    """Write a selection into its stage's folder and give the stage's result."""
     selection.write(folder / SELECTION_NAME)
     content = digest_of(selection.example_ids.to_pylist())
     return asdict(Selected(len(selection), selection.strategy, content))

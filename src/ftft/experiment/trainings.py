@@ -12,6 +12,7 @@ from typing import Any
 from ftft.config.idle import idle_in_training
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.dataset import LabelledDataset
+from ftft.dynamics.container import TrainingDynamics
 from ftft.evaluation.training import Training
 from ftft.experiment.logged_metrics import tracked
 from ftft.experiment.selections import Selected, take_selection
@@ -36,7 +37,7 @@ def train_reference(stages: Stages, seed: int) -> Stage[Training]:
     settings, drawn, until = stages.experiment.reference, stages.experiment.map, None
     plan = reference_plan(settings, len(stages.data.train), seed=seed)
     if settings.stop == "stable":
-        until = Settling(settings.stable_share, drawn.region_fraction, drawn.burn_in)
+        until = Settling(settings.stable_share, **drawn.settling())
     ways: dict[str, Any] = {"recording": settings.recording, "until": until}
     return _finetune(stages, "reference", settings, plan, **ways)
 
@@ -117,7 +118,7 @@ def _finetune(
         "watched": stages.watched(settings),
         "metric": stages.experiment.metric,
         "recording": None if recording is None else recording.model_dump(),
-        "until": None if until is None else asdict(until),
+        "until": None if until is None else until.to_dict(),
     }
     build = partial(_build, stages, name, settings, plan, selection, recording, until)
     idle = idle_in_training(settings, stages.experiment.task)
@@ -146,9 +147,15 @@ def _build(
     train = stages.train_set(settings, selection)
     dev = stages.dev(settings)
     # Early stopping and logged figures look at the same pass over what is recorded.
-    recorded, followed = FollowedMap(stages.experiment.map.burn_in), None
+    drawn = stages.experiment.map
+    recorded, followed = FollowedMap(drawn.burn_in), None
     if is_tracked(settings):
         followed = tracked(stages, name, plan.seed, train.labelled, recorded)
+
+    def until_settled(found: TrainingDynamics) -> bool:
+        assert until is not None, "it is asked for"
+        return until.is_reached(recorded.update(found.measured_by(drawn.measure)))
+
     prepared = time.perf_counter() - start
     tuned = finetune(
         settings,
@@ -158,7 +165,7 @@ def _build(
         stages.encodings.tokenizer(settings),
         folder,
         recording=recording,
-        settled=None if until is None else lambda found: until.is_reached(recorded.update(found)),
+        settled=None if until is None else until_settled,
         tracked=followed,
         say=stages.say,
     )

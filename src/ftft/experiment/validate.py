@@ -13,13 +13,13 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import named
 from ftft.errors import ConfigError, FtftError
+from ftft.experiment.room import with_room
 from ftft.tasks import TASKS, load_data
 from ftft.tasks.base import Task
-from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.multiple_choice import MULTIPLE_CHOICE
 from ftft.training.arguments import check_training_arguments, full_steps
 from ftft.training.fitting import check_head, check_model
-from ftft.training.models import load_tokenizer, model_fingerprint
+from ftft.training.models import model_fingerprint
 from ftft.training.rehearsal import check_training
 from ftft.workspace.layout import check_foreign, check_writable
 
@@ -57,8 +57,7 @@ def check(experiment: Experiment, folder: str) -> TaskData:
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
         check_heads(attempt, experiment, data)
-        if experiment.task == CAUSAL_LM.name:
-            attempt(partial(check_room, experiment, data))
+        data = attempt(partial(with_room, experiment, data))
     attempt.raise_problems(f"experiment {experiment.name}")
     assert data is not None
     return data
@@ -106,17 +105,6 @@ def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> No
         task = TASKS[experiment.task]
         if settings.head == "keep" and task.new_head:
             attempt(partial(check_head, settings, data.class_names, task))
-
-
-def check_room(experiment: Experiment, data: TaskData) -> None:
-    """Check that every prompt leaves room for its completion, in each model's tokens."""
-    from ftft.tasks.completions import check_prompts
-
-    sets = [data.train, *(one for sets in data.evaluation_sets.values() for one in sets.values())]
-    for settings in (experiment.reference, experiment.main):
-        tokenizer = load_tokenizer(settings)
-        for dataset in sets:
-            check_prompts(dataset, tokenizer, max_length=settings.max_length)
 
 
 def _has_classes(data: TaskData) -> bool:

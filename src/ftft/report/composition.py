@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from ftft.cartography.datamap import AMBIGUOUS, HARD, REGIONS
+from ftft.cartography.datamap import AMBIGUOUS, HARD, REGIONS, DataMap
+from ftft.cartography.lengths import length_bins
 from ftft.errors import DynamicsError
 from ftft.report.views import MapView, RunView
 from ftft.transfer.agreement import agreement
+from ftft.utils.plural import counted
 
 MOST_PAIRS = 12
 
@@ -31,6 +33,8 @@ class Share:
         selected: Of them, those selected.
         of_selection: Share of the selection that they make up.
         of_group: Share of the group that was selected.
+        confidence: Mean confidence of its examples.
+        variability: Mean variability of its examples.
     """
 
     name: str
@@ -39,13 +43,16 @@ class Share:
     selected: float
     of_selection: float
     of_group: float
+    confidence: float
+    variability: float
 
 
 def shares(maps: Sequence[MapView], by: str) -> list[Share]:
-    """The selection by ``label`` or ``region``, over the seeds of one method."""
+    """The selection by ``label``, ``region`` or ``length``, over the seeds of one method."""
     first = maps[0].datamap
-    names = first.group_names if by == "label" else REGIONS
-    counts = [_counts(one, by, len(names)) for one in maps]
+    names = _names(first, by)
+    codes = [_codes(one.datamap, by, first) for one in maps]
+    counts = [_counts(one, code, len(names)) for one, code in zip(maps, codes, strict=True)]
     rows = []
     for position, name in enumerate(names):
         examples = statistics.fmean(float(every[position]) for every, _ in counts)
@@ -59,17 +66,59 @@ def shares(maps: Sequence[MapView], by: str) -> list[Share]:
                 selected=selected,
                 of_selection=selected / total if total else 0.0,
                 of_group=selected / examples if examples else 0.0,
+                confidence=_mean([one.datamap.confidence for one in maps], codes, position),
+                variability=_mean([one.datamap.variability for one in maps], codes, position),
             )
         )
     return rows
 
 
+def ways(maps: Sequence[MapView]) -> tuple[str, ...]:
+    """What a selection may be divided by: length only where all maps know it."""
+    known = all(one.datamap.lengths is not None for one in maps)
+    return ("label", "region", "length") if known else ("label", "region")
+
+
+def _names(datamap: DataMap, by: str) -> Sequence[str]:
+    if by != "length":
+        return datamap.group_names if by == "label" else REGIONS
+    return [
+        f"{counted(low, 'token')}" if low == high else f"{low:,} to {high:,} tokens"
+        for low, high in _quarters(datamap)
+    ]
+
+
+def _codes(datamap: DataMap, by: str, first: DataMap) -> npt.NDArray[Any]:
+    """The group of each example; of lengths, the quarter of another map that it falls into."""
+    if by == "length":
+        longest = [high for _, high in _quarters(first)[:-1]]
+        return np.asarray(np.searchsorted(longest, _known(datamap)))
+    return datamap.labels if by == "label" else datamap.region_code
+
+
+def _quarters(datamap: DataMap) -> list[tuple[int, int]]:
+    return length_bins(_known(datamap), 4)[1]
+
+
+def _known(datamap: DataMap) -> npt.NDArray[np.int32]:
+    assert datamap.lengths is not None, "only such maps are asked for"
+    return datamap.lengths
+
+
 def _counts(
-    one: MapView, by: str, size: int
+    one: MapView, codes: npt.NDArray[Any], size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    codes = one.datamap.labels if by == "label" else one.datamap.region_code
     every = np.bincount(codes, minlength=size)
     return every, np.bincount(codes[one.selected], minlength=size)
+
+
+def _mean(
+    values: Sequence[npt.NDArray[Any]], codes: Sequence[npt.NDArray[Any]], position: int
+) -> float:
+    """Mean over the examples of a group, and over the maps that have some."""
+    found = [one[code == position] for one, code in zip(values, codes, strict=True)]
+    means = [float(one.mean()) for one in found if len(one)]
+    return statistics.fmean(means) if means else 0.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ftft.config.methods import METHODS
 from ftft.data.dataset import TaskData
 from ftft.errors import WorkspaceError
 from ftft.report.charts import cost_and_scores, cost_parts, learning_curves, slice_scores
-from ftft.report.composition import pairs, preflights, shares
+from ftft.report.composition import pairs, preflights, shares, ways
 from ftft.report.encode import page_json
 from ftft.report.map_payload import Explorer, explorer
 from ftft.report.provenance import provenance
@@ -158,7 +158,7 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
         "slices": slice_scores(view.run),
         "preflights": preflights(view),
         "shares": {
-            name: {by: shares(maps, by) for by in ("label", "region")}
+            name: {by: shares(maps, by) for by in ways(maps)}
             for name, maps in by_method.items()
             if maps
         },

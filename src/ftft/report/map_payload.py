@@ -26,8 +26,8 @@ IDS_PER_BLOCK = 8192
 # What the numbers may take of the budget; the texts get the rest.
 _SHARE_OF_NUMBERS = 0.55
 _BASE64 = 4 / 3
-# Confidence to EL2N in two bytes each, correctness, forgetting and flags in one.
-_BYTES_OF_STATISTICS = 13
+# Confidence to EL2N and lengths in two bytes each, correctness, forgetting and flags in one.
+_BYTES_OF_STATISTICS = 15
 _MOST_VALUES = 250
 _LEVELS = np.iinfo(np.uint16).max
 
@@ -149,6 +149,10 @@ def _add_map(result: Explorer, dataset: int, view: RunView, one: MapView, rows: 
     arrays["correctness"] = np.minimum(right, 255).astype(np.uint8)
     if "forgetting" not in unknown:
         arrays["forgetting"] = np.minimum(datamap.forgetting[rows], 255).astype(np.uint8)
+    if datamap.lengths is None:
+        unknown.append("length")
+    else:
+        arrays["length"] = np.minimum(datamap.lengths[rows], _LEVELS).astype(np.uint16)
     arrays["region"] = datamap.region_code[rows].astype(np.uint8)
     arrays["selected"] = one.selected[rows].astype(np.uint8)
     if one.curves is not None:

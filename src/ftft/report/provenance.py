@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftft.cartography.lengths import lengths_in_words
 from ftft.report.views import RunView
 
 
@@ -50,10 +51,16 @@ def provenance(view: RunView) -> Provenance:
         ("reference", f"{ftft.reference} ({precision['reference']}{counts('reference')})"),
         ("main model", f"{ftft.main} ({precision['main']}{counts('main')})"),
         ("selection", f"{ftft.strategy}, {ftft.fraction:g} of the training examples"),
+        *(
+            (("tokens an example", lengths_in_words(found)),)
+            if (found := ftft.record.get("lengths"))
+            else ()
+        ),
         *((("map", str(drawn["in_words"])),) if (drawn := ftft.record.get("map")) else ()),
         ("seeds", ", ".join(map(str, seeds))),
         ("training examples", f"{data['train_examples']:,}"),
         *((f"{role.replace('_', ' ')} sets", _sets(sets)) for role, sets in data["sets"].items()),
+        *((("left out", _left_out(lost)),) if (lost := data.get("left_out")) else ()),
         ("data fingerprint", str(data["fingerprint"])),
         ("processor", f"{environment['processor']}, {environment['cpu_count']} cores"),
         ("device", f"{environment['device']}, {environment['processes']} process(es)"),
@@ -74,6 +81,11 @@ def provenance(view: RunView) -> Provenance:
         experiment=view.experiment,
         others=_others(view, environment),
     )
+
+
+def _left_out(lost: Mapping[str, int]) -> str:
+    named = ", ".join(f"{count:,} of {name}" for name, count in lost.items())
+    return f"{named}: their prompts leave no room for a completion"
 
 
 def _sets(sets: Mapping[str, int]) -> str:

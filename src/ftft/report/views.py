@@ -17,6 +17,7 @@ from ftft.config.load import load_experiment
 from ftft.config.methods import METHODS
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
+from ftft.dynamics.values import FIRST_MEASURE
 from ftft.errors import FtftError
 from ftft.results.read import Results
 from ftft.selection.selection import Selection
@@ -135,7 +136,7 @@ def _maps(run: Results, notes: list[str]) -> Sequence[MapView]:
 def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | None:
     """The curves of a dynamics folder; None, with a note, where they are not those of the map."""
     try:
-        dynamics = read_dynamics(folder)
+        dynamics = read_dynamics(folder).measured_by(datamap.measure or FIRST_MEASURE)
         if len(dynamics) != len(datamap) + datamap.left_out:
             notes.append(f"{folder}: not the dynamics of the map; the curves are left out.")
             return None

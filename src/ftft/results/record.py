@@ -33,6 +33,8 @@ class MethodRun:
         preflight: The verdict on the reference, with reasons and signals; None where there was
             none.
         map: Which recording points the map was drawn from; None where there is no map.
+        lengths: Tokens of the ``selected`` examples and of ``all``: ``mean``, ``lower`` quartile,
+            ``median`` and ``upper`` quartile; None where they are not known.
     """
 
     cell: Cell
@@ -43,6 +45,7 @@ class MethodRun:
     selected: int
     preflight: Mapping[str, Any] | None = None
     map: Mapping[str, Any] | None = None
+    lengths: Mapping[str, Any] | None = None
 
     @property
     def flops(self) -> float:
@@ -114,6 +117,7 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
         "strategy": cell.strategy,
         "fraction": cell.fraction,
         "selected": run.selected,
+        "lengths": run.lengths,
         "budget": cell.budget,
         "selection": cell.selection,
         "map": run.map,

@@ -20,7 +20,9 @@ _OTHERS = {
     "erm_budget": "ERM at the same cost, the reference counted in",
     "random": "a random subset of the same size and budget",
     "random_budget": "a random subset of the same size at the same cost",
+    "random_lengths": "a random subset of like lengths, of the same size and budget",
 }
+_SUBSETS = {"random", "random_budget", "random_lengths"}
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
         for baseline, found in ftft.versus.items()
         if baseline in _OTHERS
     ]
-    if "erm" in ftft.versus and not ftft.versus.keys() & {"random", "random_budget"}:
+    if "erm" in ftft.versus and not ftft.versus.keys() & _SUBSETS:
         remarks.append(
             "No random subset was run beside it, so what the selection itself adds is not known."
         )

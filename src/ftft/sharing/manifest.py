@@ -26,7 +26,7 @@ _MAX_BYTES = 10_000_000
 # Everything lies in one folder: a name with a slash is no name here. Nothing that can run code.
 _NAMES: dict[str, re.Pattern[str]] = {
     "dynamics": re.compile(
-        r"header\.json|examples\.parquet|epoch-\d{3,}\.rank-\d{2,}\.\d{6,}\.parquet"
+        r"header\.json|examples\.parquet|(epoch|words)-\d{3,}\.rank-\d{2,}\.\d{6,}\.parquet"
     ),
     "map": re.compile(r"(map|selection)\.parquet"),
     "selection": re.compile(r"selection\.parquet"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Any
 
 from ftft.config.idle import idle_notes
 from ftft.config.methods import REFERENCE
+from ftft.config.schema import Experiment
 from ftft.config.study import Study
 from ftft.data.dataset import TaskData
-from ftft.errors import FtftError
+from ftft.errors import DataError, FtftError
+from ftft.experiment.room import with_room
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.validate import (
     Attempts,
@@ -108,6 +110,9 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
             attempt(partial(check_selection, experiment_of(study, task), examples))
         if task.data in data:
             check_heads(attempt, experiment_of(study, task), data[task.data])
+    for name, loaded in data.items():
+        of_data = [experiment_of(study, task) for task in tasks(study) if task.data == name]
+        data[name] = attempt(partial(_with_room, of_data, loaded)) or loaded
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in data.items():
         ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
@@ -115,3 +120,31 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         for note in [*notes(loaded), *idle_notes(cells)]:
             say(f"{name}: {note}")
     return OpenStudy(study, folder, data)
+
+
+def _with_room(experiments: Sequence[Experiment], data: TaskData) -> TaskData:
+    """What all experiments on some data leave of it.
+
+    Raises:
+        DataError: A prompt leaves no room and is not left out, or the models would leave out
+            different examples, so that what they come to could not be compared.
+    """
+    found: dict[Any, TaskData] = {}
+    for one in experiments:
+        models = (one.reference, one.main)
+        key = tuple((model.model, model.revision, model.max_length) for model in models)
+        if key not in found:
+            found[key] = with_room(one, data)
+    first, *others = found.values()
+    if any(_fingerprints(other) != _fingerprints(first) for other in others):
+        raise DataError(
+            f"data.without_room is leave-out, and the models of {experiments[0].name} would leave "
+            "out different examples, since their tokenizers or max_length differ: raise max_length "
+            "of those with less room, or take the rows out of the data."
+        )
+    return first
+
+
+def _fingerprints(data: TaskData) -> list[str]:
+    sets = [one for found in data.evaluation_sets.values() for one in found.values()]
+    return [one.fingerprint for one in (data.train, *sets)]

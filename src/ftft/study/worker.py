@@ -142,12 +142,12 @@ def _stop_when_alone() -> None:
 def _stages(job: Job, say: Say) -> Stages:
     import datasets
 
-    from ftft.tasks import load_data
+    from ftft.experiment.room import usable_data
     from ftft.workspace.workspace import Workspace
 
     datasets.disable_progress_bars()
     workspace = Workspace(job.folder / job.task.data, builds=job.task.makes)
-    data = load_data(job.experiment)
+    data = usable_data(job.experiment)
     paths = job.task.stage_paths
     return Stages(job.experiment, data, workspace, say, paths, ends_said=False)
 

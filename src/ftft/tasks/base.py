@@ -27,6 +27,9 @@ class Task(Protocol):
     group and five values of an example and recording point, and need no task. Tensors stay on
     their device, and no method waits for it.
 
+    A task with an answer a word may have ``recorded_words`` too, whose tensors go to
+    ``DynamicsRecorder.record_words``.
+
     Attributes:
         name: What an experiment calls it; the key of its metrics in ``ftft.config.tasks``.
         auto_class: The class of ``transformers`` that loads its models.
@@ -63,8 +66,8 @@ class Task(Protocol):
     def recorded(self, outputs: Any, labels: Any) -> Any:
         """What is recorded of a batch of n examples: a tensor (n, W).
 
-        Logits, or float32 values in the order of ``ftft.dynamics.values.COLUMNS``; all NaN for an
-        example without an answer.
+        Logits, or float32 values in the order of ``ftft.dynamics.values.COLUMNS``, then the
+        recorder's measures; all NaN for an example without an answer.
         """
 
     def predictions(self, outputs: Any, labels: Any) -> Any:
@@ -86,7 +89,7 @@ class Task(Protocol):
         """Accuracy that needs no learning, over some sets together; None where there is none."""
 
     def recorder(self, train: LabelledDataset) -> dict[str, Any]:
-        """``labels``, ``class_names`` and ``chance`` of a ``DynamicsRecorder``, as far as known."""
+        """What a ``DynamicsRecorder`` has to know: labels and their names, chance, measures."""
 
     def shown(self, dataset: LabelledDataset) -> list[Any]:
         """What a person reads of each example: Arrow columns of texts, empty ones left out."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ftft.config.data import DataConfig
+from ftft.config.tasks import MEASURES
 from ftft.data.completions import CAUSAL_LM as NAME
 from ftft.data.completions import load_completions
 from ftft.data.dataset import LabelledDataset, TaskData
@@ -28,9 +29,10 @@ class CausalLM:
 
     An example's probability is the inverse perplexity of its completion, the exponential of the
     mean log-probability of its tokens (İnce et al. 2023), its loss the mean of their negative
-    log-probabilities. It is right where each of its tokens is the most probable one after the
-    right tokens before it, which is when greedy decoding writes exactly this completion. It has
-    no margin and no error norm. An example without a token of completion has no value.
+    log-probabilities; the mean probability of its tokens is recorded beside it. It is right where
+    each of its tokens is the most probable one after the right tokens before it, which is when
+    greedy decoding writes exactly this completion. It has no margin and no error norm. An example
+    without a token of completion has no value.
     """
 
     name = NAME
@@ -74,11 +76,11 @@ class CausalLM:
         return total / (reduced.count.sum().clamp(min=1) if num_items is None else num_items)
 
     def recorded(self, outputs: Any, labels: Any) -> Any:
-        """Values (n, 5); all NaN where no token of a completion is left."""
+        """Values (n, 6); all NaN where no token of a completion is left."""
         from ftft.tasks.token_losses import completion_values, reduce_tokens
 
         reduced = reduce_tokens(outputs, labels)
-        return completion_values(reduced.nll, reduced.count, reduced.right)
+        return completion_values(reduced.nll, reduced.count, reduced.right, reduced.probability)
 
     def predictions(self, outputs: Any, labels: Any) -> Any:
         """(n, 3): the summed loss of a completion, its tokens, and how many of them are right."""
@@ -122,7 +124,7 @@ class CausalLM:
 
     def recorder(self, train: LabelledDataset) -> dict[str, Any]:
         """Groups, where there are any."""
-        known: dict[str, Any] = {"chance": 0.0}
+        known: dict[str, Any] = {"chance": 0.0, "measures": MEASURES[1:]}
         if train.class_names:
             known |= {"labels": train.labels, "class_names": train.class_names}
         return known

@@ -16,6 +16,7 @@ from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import IGNORED_LABEL, INDEX_COLUMN, EncodedDataset, with_lengths
 from ftft.data.messages import listed, short
 from ftft.errors import DataError, ModelError, first_line
+from ftft.utils.plural import counted
 
 _AROUND = 8
 
@@ -59,6 +60,25 @@ def encode_completions(
             refuses a chat.
         ModelError: The tokenizer has no end token, or there are chats and it has no template.
     """
+    encoded = _encoded(labelled, tokenizer, max_length)
+    lost = _lost(encoded, max_length)
+    if lost:
+        raise DataError(
+            f"data set {labelled.name!r}: {no_room(len(lost), max_length)}: {listed(lost)}. "
+            "Raise max_length, or take these rows out of the data."
+        )
+    return encoded
+
+
+def no_room(count: int, max_length: int) -> str:
+    """What is wrong with so many examples."""
+    return (
+        f"the prompts of {counted(count, 'example')} have max_length ({max_length}) tokens or "
+        "more, so that no token of a completion is left to learn"
+    )
+
+
+def _encoded(labelled: LabelledDataset, tokenizer: Any, max_length: int) -> EncodedDataset:
     end = end_token(tokenizer)
     closing = {end, tokenizer.sep_token_id} - {None}
 
@@ -86,9 +106,7 @@ def encode_completions(
         keep_in_memory=len(labelled) <= 100_000,
         desc=f"tokenise {labelled.name}",
     )
-    encoded = with_lengths(labelled, rows)
-    _refuse_without_completion(encoded, max_length)
-    return encoded
+    return with_lengths(labelled, rows)
 
 
 def _token_ids(batch: dict[str, list[str]], tokenizer: Any) -> tuple[list[Any], list[Any]]:
@@ -139,11 +157,14 @@ def _written(tokenizer: Any, before: str, completion: str) -> tuple[str, str]:
     return prompt, everything[len(prompt) :]
 
 
-def check_prompts(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> None:
-    """Look for prompts that leave no room for a completion, without tokenising all of them.
+def without_room(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> list[str]:
+    """Ids of examples whose prompt leaves no room for a token of the completion.
+
+    Not all examples are tokenised for it.
 
     Raises:
-        DataError: As :func:`encode_completions` would.
+        DataError: The chat template refuses a chat.
+        ModelError: The tokenizer has no end token, or there are chats and it has no template.
     """
     # A token has at least a byte, but for the few that a tokenizer puts around a text.
     size = pc.binary_length(labelled.table.column(PROMPT)).to_numpy()
@@ -151,21 +172,16 @@ def check_prompts(labelled: LabelledDataset, tokenizer: Any, *, max_length: int)
     if MESSAGES in labelled.table.column_names:  # nobody knows how much a template adds
         is_long |= pc.not_equal(labelled.table.column(MESSAGES), "").to_numpy()
     long = labelled.example_ids.take(pa.array(np.flatnonzero(is_long)))
-    if len(long):
-        encode_completions(labelled.take(long), tokenizer, max_length=max_length)
+    if not len(long):
+        return []
+    return _lost(_encoded(labelled.take(long), tokenizer, max_length), max_length)
 
 
-def _refuse_without_completion(encoded: EncodedDataset, max_length: int) -> None:
+def _lost(encoded: EncodedDataset, max_length: int) -> list[str]:
     full = np.flatnonzero(encoded.lengths >= max_length)
     # A completion that is left ends the row.
     lost = [int(row) for row in full if encoded.rows[int(row)]["labels"][-1] == IGNORED_LABEL]
-    if lost:
-        ids = [encoded.labelled.example_ids[row].as_py() for row in lost]
-        raise DataError(
-            f"data set {encoded.labelled.name!r}: the prompts of {len(lost):,} examples have "
-            f"max_length ({max_length}) tokens or more, so that no token of their completions is "
-            f"left to learn: {listed(ids)}. Raise max_length, or take these rows out of the data."
-        )
+    return [str(encoded.labelled.example_ids[row]) for row in lost]
 
 
 class PadCompletions:

@@ -103,6 +103,20 @@ class TokenClassification:
         correct = torch.where(words > 0, right.all(-1).float(), torch.nan)
         return torch.stack([*means, correct], dim=1)
 
+    def recorded_words(self, outputs: Any, labels: Any) -> tuple[Any, Any, Any]:
+        """Of each word the given tag, the likeliest one and the given one's probability.
+
+        All (n, L), at the first token of each word; the given tag is negative elsewhere.
+        """
+        import torch
+
+        from ftft.tasks.outputs import logits_of
+
+        logits = logits_of(outputs).detach().float()
+        shares = logits.softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+        # They are held on the device until they are written.
+        return labels.to(torch.int16), logits.argmax(-1).to(torch.int16), shares
+
     def predictions(self, outputs: Any, labels: Any) -> Any:
         """The likeliest tag at the first token of each word, -100 elsewhere: (n, L)."""
         import torch

@@ -25,12 +25,14 @@ class Reduced:
         nll: Negative log-probability of the right tokens, without one.
         count: Tokens of the completion.
         right: Tokens that have the highest logit.
+        probability: Probability of the right tokens.
     """
 
     loss: torch.Tensor
     nll: torch.Tensor
     count: torch.Tensor
     right: torch.Tensor
+    probability: torch.Tensor
 
 
 def reduce_tokens(outputs: Any, labels: torch.Tensor, smoothing: float = 0.0) -> Reduced:
@@ -54,22 +56,28 @@ def reduce_tokens(outputs: Any, labels: torch.Tensor, smoothing: float = 0.0) ->
     return kept
 
 
-def completion_values(nll: torch.Tensor, count: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """What is recorded of n completions: probability, loss, margin, error norm, right; (n, 5).
+def completion_values(
+    nll: torch.Tensor, count: torch.Tensor, right: torch.Tensor, probability: torch.Tensor
+) -> torch.Tensor:
+    """What is recorded of n completions, (n, 6).
 
-    The probability is the inverse perplexity, the exponential of the mean log-probability of the
-    tokens (İnce et al. 2023), and the loss the mean of their negative log-probabilities. Margin
-    and error norm are NaN, and everything is where a completion has no token.
+    Probability, loss, margin, error norm, right, and after them the other measure of `MEASURES`:
+    the mean of the probabilities of the tokens. The probability is the inverse perplexity, the
+    exponential of the mean log-probability of the tokens (İnce et al. 2023), and the loss the mean
+    of their negative log-probabilities. Margin and error norm are NaN, and everything is where a
+    completion has no token.
 
     Args:
         nll: (n,), the negative log-probability of its tokens, summed.
         count: (n,), its tokens.
         right: (n,), those that are the most probable ones.
+        probability: (n,), the probability of its tokens, summed.
     """
     loss = nll / count  # 0 / 0 is NaN
     nothing = torch.full_like(loss, torch.nan)
     all_right = torch.where(count > 0, (right == count).float(), nothing)
-    return torch.stack([(-loss).exp(), loss, nothing, nothing, all_right], dim=1)
+    values = [(-loss).exp(), loss, nothing, nothing, all_right, probability / count]
+    return torch.stack(values, dim=1)
 
 
 def _reduced(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> Reduced:
@@ -92,7 +100,8 @@ def _reduced(logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> Re
         total = torch.zeros(examples, device=labels.device)
         return total.index_add(0, example, torch.where(weights > 0, values, 0.0))
 
-    return Reduced(summed(loss), summed(nll), summed(weights), summed(right))
+    probability = summed((-nll).exp())
+    return Reduced(summed(loss), summed(nll), summed(weights), summed(right), probability)
 
 
 class _TokenLosses(torch.autograd.Function):

@@ -81,10 +81,13 @@ def _dynamics(
 
     task = TASKS[labelled.task]
     about = {"encoding": task.encoding, **task.recorder(labelled)}
+    measures = about.pop("measures", ())
     width = len(labelled.class_names) if task.encoding == "logits" else len(COLUMNS)
     empty = np.zeros((0, len(labelled), width), dtype=np.float32)
     return replace(
         TrainingDynamics.from_arrays(empty, example_ids=labelled.example_ids, **about),
+        measures=measures,
+        lengths=encoded.lengths.astype(np.int32),
         epochs=tuple(range(len(saved))),
         points=tuple(item.epochs for item in saved),
         reader=read,

@@ -244,6 +244,7 @@ def _recorder(
         example_ids=labelled.example_ids,
         encoding=task.encoding,
         **task.recorder(labelled),
+        lengths=train.lengths,
         integers="positions",
         rank=rank,
         points_per_epoch=recording.points_per_epoch,

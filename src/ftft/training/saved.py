@@ -157,12 +157,13 @@ def _load_adapted(folder: Path, trusted: bool, task: Task, given: str | None) ->
     return model.eval()
 
 
-def merge(folder: Path, to: Path) -> None:
+def merge(folder: Path, to: Path, *, base: str | None = None) -> None:
     """Write an adapter merged into the model that it was trained on, as a plain model folder.
 
     Args:
         folder: The adapter's folder.
         to: The new folder, for ``from_pretrained`` of any library.
+        base: Another name for that model, where the one in the adapter's folder leads nowhere.
 
     Raises:
         ModelError: It holds no adapter, its model is not here, or what is merged is not finite.
@@ -174,7 +175,7 @@ def merge(folder: Path, to: Path) -> None:
             "nothing to merge; give a model folder of a training with an adapter, such as "
             "runs/NAME/main/seed-0/model."
         )
-    model, tokenizer = load_finetuned(folder)
+    model, tokenizer = load_finetuned(folder, base=base)
     with explained(str(folder)), quiet():
         whole = model.merge_and_unload(safe_merge=True)
     with atomic_path(to, WorkspaceError) as temporary, quiet():

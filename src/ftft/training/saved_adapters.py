@@ -164,6 +164,7 @@ def find_base(folder: Path, about: SavedAdapter, given: str | None) -> tuple[str
     """
     expected = _read(folder / BASE, _Base).weights
     if not expected:
+        # The hub's commit says which weights; another name could hold any.
         return _on_the_hub(folder, about), about.revision
     problems = []
     for name in dict.fromkeys(one for one in (about.base_model_name_or_path, given) if one):
@@ -180,8 +181,9 @@ def find_base(folder: Path, about: SavedAdapter, given: str | None) -> tuple[str
             return name, None
     raise ModelError(
         f"model {folder}: this is an adapter, and the model that it was trained on is not here: "
-        f"{'; '.join(problems)}. Name the folder of that model as main.model, or write it as "
-        f"base_model_name_or_path into {ADAPTER_FILE} of a copy of this folder."
+        f"{'; '.join(problems)}. Name the folder of that model as main.model, to ftft export "
+        "--merge as --base, or write it as base_model_name_or_path into "
+        f"{ADAPTER_FILE} of a copy of this folder."
     )
 
 

@@ -82,6 +82,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         self.watched = watched
         self.metric = metric
         self._had_ended = False
+        self._words: tuple[torch.Tensor, ...] = ()
         self.add_callback(meter)
 
     @property
@@ -105,6 +106,9 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
         """What the task records of a batch."""
         recorded: torch.Tensor = self.task.recorded(outputs, labels)
+        # Of tasks with an answer a word.
+        of_words = getattr(self.task, "recorded_words", None)
+        self._words = () if of_words is None else of_words(outputs, labels)
         return recorded
 
     def create_scheduler(
@@ -130,6 +134,9 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         # Rows that only fill up a batch, so that every process has one, are no examples.
         real = indices >= 0 if self.args.world_size > 1 else slice(None)
         super()._record(recorder, indices[real], recorded[real])
+        if self._words:
+            words = (one[real] for one in self._words)
+            recorder.record_words(self._epoch(), indices[real], *words)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         lengths = self.train_lengths

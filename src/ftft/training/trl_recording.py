@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -57,13 +57,14 @@ class RecordCompletions(_RecordInTRL):
             )
 
     def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
-        """Values of a batch's completions, (n, 5): see `completion_values`."""
+        """Values of a batch's completions, (n, 6): see `completion_values`."""
         found: Completions = outputs
-        return completion_values(found.nll, found.count, found.right)
+        return completion_values(found.nll, found.count, found.right, found.probability)
 
     def _record(self, recorder: DynamicsRecorder, indices: Any, recorded: torch.Tensor) -> None:
-        # A padding-free row may end in padding, which looks like examples of one token.
-        super()._record(recorder, indices, recorded[: len(indices)])
+        # A padding-free row may end in padding, which looks like examples of one token; and the
+        # recorder may not have asked for the other measure.
+        super()._record(recorder, indices, recorded[: len(indices), : recorder.width])
 
     def _loss_and_outputs(
         self, model: Any, inputs: dict[str, Any], num_items: Any
@@ -125,11 +126,16 @@ class Completions:
         nll: Negative log-probability.
         count: Tokens.
         right: Tokens that are the most probable ones.
+        probability: Probability.
     """
 
     nll: torch.Tensor
     count: torch.Tensor
     right: torch.Tensor
+    probability: torch.Tensor
+
+
+_SUMS = fields(Completions)
 
 
 def completions_of(seen: Sequence[Any], inputs: Mapping[str, Any]) -> Completions:
@@ -168,7 +174,7 @@ def _rows_of(inputs: Mapping[str, Any]) -> torch.Tensor | None:
 def _of_logits(outputs: Any, labels: torch.Tensor, rows: torch.Tensor | None) -> Completions:
     if rows is None:
         reduced = reduce_tokens(outputs, labels)
-        return Completions(reduced.nll, reduced.count, reduced.right)
+        return Completions(reduced.nll, reduced.count, reduced.right, reduced.probability)
     # Each example in a row of its own, so that the same reduction serves.
     starts = (rows[0].diff(prepend=rows.new_full((1,), -1)) > 0).nonzero()[:, 0].tolist()
     ends = [*starts[1:], rows.shape[1]]
@@ -176,16 +182,16 @@ def _of_logits(outputs: Any, labels: torch.Tensor, rows: torch.Tensor | None) ->
     for start, end in zip(starts, ends, strict=True):
         logits = {"logits": outputs.logits[:, start:end]}
         parts.append(reduce_tokens(logits, labels[:, start:end]))
-    nll, count, right = (
-        torch.cat([getattr(part, name) for part in parts]) for name in ("nll", "count", "right")
+    return Completions(
+        **{one.name: torch.cat([getattr(part, one.name) for part in parts]) for one in _SUMS}
     )
-    return Completions(nll, count, right)
 
 
 def _summed(
     nll: torch.Tensor, known: torch.Tensor, right: torch.Tensor, rows: torch.Tensor | None
 ) -> Completions:
-    values = [torch.where(known, part.float(), 0.0) for part in (nll, known, right)]
+    parts = (nll, known, right, (-nll).exp())
+    values = [torch.where(known, part.float(), 0.0) for part in parts]
     if rows is None:
         return Completions(*(part.sum(dim=1) for part in values))
     # Position t says what comes at t + 1.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ftft.cartography.burn_in import BurnIn
+from ftft.dynamics.values import FIRST_MEASURE
 from ftft.transfer.preflight import GOOD, preflight, signals_of
 from ftft.transfer.stability import FollowedMap
 
@@ -18,11 +20,18 @@ class Settling:
             (0, 1].
         fraction: Share of the examples selected, in (0, 1].
         burn_in: First recording points left out, or ``auto``.
+        measure: What counts as the probability of a right answer.
     """
 
     share: float
     fraction: float
     burn_in: BurnIn
+    measure: str = FIRST_MEASURE
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a training with it is made from; an older one knows no measure but the first."""
+        known = asdict(self)
+        return known if known.pop("measure") == FIRST_MEASURE else asdict(self)
 
     def is_reached(self, recorded: FollowedMap) -> bool:
         """Whether the last recording point left the selection all but as it was.

@@ -10,6 +10,7 @@ from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
+from ftft.dynamics.values import FIRST_MEASURE
 from ftft.errors import DynamicsError
 from ftft.utils.below import one_of
 
@@ -17,7 +18,9 @@ from ftft.utils.below import one_of
 _RECORDED = tuple(f"{'*/' * depth}seed-*/dynamics/{HEADER_NAME}" for depth in range(4))
 
 
-def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> DataMap:
+def read_map(
+    path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33, measure: str = FIRST_MEASURE
+) -> DataMap:
     """Read a map, or draw it from a dynamics folder or the folder of a training that holds one.
 
     Args:
@@ -25,6 +28,7 @@ def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> Data
             ``dynamics/`` in it.
         burn_in: First recording points left out, or ``auto``, where it is drawn.
         fraction: Share of the examples called ambiguous, where it is drawn.
+        measure: What counts as the probability of a right answer, where it is drawn.
 
     Raises:
         DynamicsError: It is none of these, or damaged.
@@ -33,7 +37,7 @@ def read_map(path: Path, burn_in: BurnIn = AUTO, fraction: float = 0.33) -> Data
     if given is not None or not os.path.isdir(path):
         return DataMap.read(given or path)
     checked_fraction(fraction, "The selected fraction")
-    dynamics = read_dynamics(dynamics_folder(path))
+    dynamics = read_dynamics(dynamics_folder(path)).measured_by(measure)
     return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
 
 

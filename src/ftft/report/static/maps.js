@@ -13,6 +13,7 @@
     ["aum", "area under the margin", "AUM", true],
     ["mean_loss", "mean loss", "loss", false],
     ["el2n", "EL2N", "EL2N", false],
+    ["length", "tokens", "tokens", false],
   ].map(([key, name, short, ascending]) => ({ key, name, short, ascending }));
 
   class DataMap {
@@ -31,14 +32,14 @@
     value(key, i) {
       const raw = this.arrays[key][i];
       if (key === "correctness") return raw / this.about.right;
-      if (key === "forgetting") return raw;
+      if (key === "forgetting" || key === "length") return raw;
       const [low, high] = this.about.scales[key];
       return low + ((high - low) * raw) / STEPS;
     }
 
     shown(key, i) {
       if (key === "correctness") return `${this.arrays[key][i]}/${this.about.right}`;
-      if (key === "forgetting") return String(this.arrays[key][i]);
+      if (key === "forgetting" || key === "length") return String(this.arrays[key][i]);
       return this.value(key, i).toFixed(3).replace("-", "−");
     }
 

@@ -1,4 +1,4 @@
-"""How the data map is drawn and what is selected from it, as a user may write it."""
+"""What is selected from a data map, as a user may write it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ftft.config.section import Fraction, PositiveInt, Section
-from ftft.config.values import BurnIn
 
 Strategy = Literal[
     "ambiguous",
@@ -21,18 +20,6 @@ Strategy = Literal[
     "threshold-closeness",
     "late-learnt",
 ]
-
-
-class Map(Section):
-    """How the data map is drawn from the dynamics."""
-
-    burn_in: BurnIn = Field("auto", description="First points left out; auto: those of the rise.")
-    ddof: Literal[0, 1] = Field(
-        0, description="Degrees of freedom taken off in the variability; the ranking is the same."
-    )
-    region_fraction: Fraction = Field(
-        0.33, description="Share of the training set called ambiguous on the map."
-    )
 
 
 class Selection(Section):
