@@ -106,17 +106,12 @@ def check_dynamics(folder: Path, files: Collection[str] = ()) -> None:
         pass
 
 
-def write_dynamics(
-    folder: str | PathLike[str],
-    dynamics: TrainingDynamics,
-    meta: Mapping[str, Any] | None = None,
-) -> None:
+def write_dynamics(folder: str | PathLike[str], dynamics: TrainingDynamics) -> None:
     """Write dynamics as a new folder, complete recording points only, renumbered from 0.
 
     Args:
         folder: An absent or empty folder.
         dynamics: What to write; one recording point is in memory at a time.
-        meta: Free notes for the header; those of the dynamics where None.
 
     Raises:
         DynamicsError: The folder holds something already or cannot be written.
@@ -136,7 +131,7 @@ def write_dynamics(
         positions=dynamics.points,
         encoding=dynamics.encoding,
         chance=dynamics.chance,
-        meta=dict(dynamics.meta if meta is None else meta),
+        meta=dict(dynamics.meta),
     )
     write_start(folder, header, dynamics.example_ids, dynamics.labels)
     for number, epoch in enumerate(dynamics.epochs):
