@@ -15,9 +15,7 @@ from ftft.errors import ModelError
 _AT_ONCE = 1_000
 
 
-def encode_words(
-    labelled: LabelledDataset, tokenizer: Any, *, max_length: int, name: str = ""
-) -> EncodedDataset:
+def encode_words(labelled: LabelledDataset, tokenizer: Any, *, max_length: int) -> EncodedDataset:
     """Tokenise sentences once, without padding.
 
     The first token of a word has its tag, all others -100, which the loss leaves out. A word of
@@ -28,14 +26,13 @@ def encode_words(
         labelled: N sentences, with ``words`` and ``tags``.
         tokenizer: A ``transformers`` tokenizer that knows which word a token is of.
         max_length: Tokens kept of a sentence.
-        name: The model's name, for messages.
 
     Raises:
         ModelError: The tokenizer does not say which word a token is of.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
-            f"model {name or tokenizer.name_or_path}: its tokenizer does not say which word a "
+            f"model {tokenizer.name_or_path}: its tokenizer does not say which word a "
             "token is of, which token classification needs; name a model with a tokenizer.json."
         )
     words = labelled.table.column("words").to_pylist()

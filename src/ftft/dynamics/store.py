@@ -109,17 +109,12 @@ def check_dynamics(folder: Path, files: Collection[str] = ()) -> None:
         pass
 
 
-def write_dynamics(
-    folder: str | PathLike[str],
-    dynamics: TrainingDynamics,
-    meta: Mapping[str, Any] | None = None,
-) -> None:
+def write_dynamics(folder: str | PathLike[str], dynamics: TrainingDynamics) -> None:
     """Write dynamics as a new folder, complete recording points only, renumbered from 0.
 
     Args:
         folder: An absent or empty folder.
         dynamics: What to write; one recording point is in memory at a time.
-        meta: Free notes for the header; those of the dynamics where None.
 
     Raises:
         DynamicsError: The folder holds something already or cannot be written.
@@ -140,7 +135,7 @@ def write_dynamics(
         encoding=dynamics.encoding,
         chance=dynamics.chance,
         measures=dynamics.measures,
-        meta=dict(dynamics.meta if meta is None else meta),
+        meta=dict(dynamics.meta),
     )
     write_start(folder, header, dynamics.example_ids, dynamics.labels, dynamics.lengths)
     for number, epoch in enumerate(dynamics.epochs):

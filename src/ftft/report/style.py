@@ -13,8 +13,8 @@ from ftft.results.formatting import one_line
 from ftft.utils.atomic import atomic_path
 
 # Okabe and Ito (2008): can be distinguished with every common kind of colour blindness.
-BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
-ORANGE, VERMILLION, PURPLE, BLACK = "#E69F00", "#D55E00", "#CC79A7", "#000000"
+BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
+ORANGE, VERMILLION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
 GREY = "#999999"
 
 STYLE: dict[str, Any] = {
