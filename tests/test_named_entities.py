@@ -7,21 +7,12 @@ import pytest
 
 from ftft import DataMap
 from ftft.dynamics import read_dynamics
-from ner import EXPERIMENT, sentences, write_conll
-
-SIZES = {"train": 64, "dev": 24, "test": 24}
+from ner import write_experiment
 
 
 @pytest.fixture
 def experiment(tmp_path, tiny_model):
-    for seed, (name, count) in enumerate(SIZES.items()):
-        write_conll(tmp_path / f"{name}.conll", count, seed)
-    with (tmp_path / "ood.jsonl").open("w", encoding="utf-8") as file:
-        for row, (words, tags) in enumerate(sentences(20, 9)):
-            made = {"tokens": words, "tags": tags, "source": f"site {row % 2}"}
-            file.write(json.dumps(made) + "\n")
-    path = tmp_path / "names.yaml"
-    path.write_text(EXPERIMENT.format(model=tiny_model), encoding="utf-8")
+    path = write_experiment(tmp_path, tiny_model).rename(tmp_path / "names.yaml")
     return path
 
 

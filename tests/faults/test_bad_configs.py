@@ -53,6 +53,21 @@ TEXTS = [
     text_case("a word", "experiment\n", FILE, "expected a mapping", "found str"),
     text_case("a number", "12\n", FILE, "expected a mapping", "found int"),
     text_case("two documents", VALID + "---\n" + VALID, FILE, "single document"),
+    text_case(
+        "a measure of completions for classes",
+        VALID + "map: {measure: mean-token-probability}\n",
+        *(FILE, "map.measure is for task: causal-lm", "leave it out"),
+    ),
+    text_case(
+        "a measure that there is not",
+        VALID + "map: {measure: median}\n",
+        *(FILE, "map.measure", "inverse-perplexity", "mean-token-probability"),
+    ),
+    text_case(
+        "room for completions among classes",
+        instead("data:\n", "data:\n  without_room: leave-out\n"),
+        *(FILE, "data.without_room is for task: causal-lm", "leave it out"),
+    ),
     text_case("a brace not closed", VALID + "map: {burn_in: 1\n", FILE, "not valid YAML", "line"),
     text_case("a quote not closed", VALID + 'output: "x\n', FILE, "not valid YAML", "line"),
     text_case("a tab as indentation", "name: x\ndata:\n\ttrain: y\n", FILE, "line 3", "Correct it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -50,4 +51,17 @@ def write_conll(path: Path, count: int, seed: int) -> Path:
         for words, tags in sentences(count, seed)
     ]
     path.write_text("\t\n".join(blocks), encoding="utf-8")
+    return path
+
+
+def write_experiment(folder: Path, model: Path) -> Path:
+    """The experiment and its files."""
+    for seed, (name, count) in enumerate({"train": 64, "dev": 24, "test": 24}.items()):
+        write_conll(folder / f"{name}.conll", count, seed)
+    with (folder / "ood.jsonl").open("w", encoding="utf-8") as file:
+        for row, (words, tags) in enumerate(sentences(20, 9)):
+            made = {"tokens": words, "tags": tags, "source": f"site {row % 2}"}
+            file.write(json.dumps(made) + "\n")
+    path = folder / "experiment.yaml"
+    path.write_text(EXPERIMENT.format(model=model), encoding="utf-8")
     return path

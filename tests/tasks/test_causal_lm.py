@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 from completions import commands, write_experiment
@@ -84,6 +87,28 @@ def test_the_loss_and_the_record_reduce_the_logits_once(batch, monkeypatch):
     TASK.loss(outputs, batch[1], None, 0.0)
     TASK.recorded(outputs, batch[1])
     assert len(calls) == 1
+
+
+def test_recording_makes_no_tensor_of_the_vocabularys_size(batch):
+    """Once the loss is computed, what is recorded is made of its sums: (n,) and (n, 6)."""
+
+    class Made(TorchDispatchMode):
+        sizes: ClassVar[list[int]] = []
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            self.sizes += [one.numel() for one in tree_leaves(made) if torch.is_tensor(one)]
+            return made
+
+    logits, labels = batch
+    outputs = {"logits": logits.requires_grad_()}
+    TASK.loss(outputs, labels, None, 0.0).backward()
+    with Made() as made, torch.no_grad():
+        values = TASK.recorded(outputs, labels)
+    assert max(made.sizes) == values.numel() == 4 * 6
+    with Made() as made:
+        TASK.loss({"logits": logits.clone()}, labels, None, 0.0)
+    assert max(made.sizes) >= logits.numel() // 2, "it sees those that there are"
 
 
 def test_values_of_examples(batch):

@@ -34,18 +34,8 @@ def experiments(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         (folder / name).mkdir()
     completions.write_experiment(folder / "causal-lm", decoder)
     choice_task.write_experiment(folder / "multiple-choice", plain)
-    _write_names(folder / "token-classification", plain)
+    ner.write_experiment(folder / "token-classification", plain)
     return folder
-
-
-def _write_names(folder: Path, model: Path) -> None:
-    for seed, (name, count) in enumerate({"train": 64, "dev": 24, "test": 24}.items()):
-        ner.write_conll(folder / f"{name}.conll", count, seed)
-    words, tags = ner.sentences(1, 9)[0]
-    row = {"tokens": words, "tags": tags, "source": "here"}
-    (folder / "ood.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    text = ner.EXPERIMENT.format(model=model)
-    (folder / "experiment.yaml").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
