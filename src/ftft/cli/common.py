@@ -40,6 +40,14 @@ ForcedStages = Annotated[
         "for all seeds. Repeatable.",
     ),
 ]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help="Take the place of another experiment in the run folder; what was trained on other "
+        "data is kept beside it.",
+    ),
+]
 
 BurnInOption = Annotated[
     str,
@@ -66,11 +74,11 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     from ftft.config.load import load_experiment
     from ftft.training.arguments import check_training_arguments
 
-    _hush_datasets()
+    hush_datasets()
     return load_experiment(file, overrides or [], checks=[check_training_arguments])
 
 
-def _hush_datasets() -> None:
+def hush_datasets() -> None:
     """Keep the bars of ``datasets`` away; those of downloads are another library's and stay."""
     import datasets
 
@@ -82,7 +90,7 @@ def data_of(file: Path) -> TaskData:
     from ftft.config.load import load_experiment
     from ftft.tasks import load_data
 
-    _hush_datasets()
+    hush_datasets()
     return load_data(load_experiment(file))
 
 

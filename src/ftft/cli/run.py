@@ -7,6 +7,7 @@ from ftft.cli.common import (
     ForcedStages,
     OutputFolder,
     Overrides,
+    Replace,
     open_experiment,
     run_folder,
     say,
@@ -18,6 +19,7 @@ def run(
     overrides: Overrides = None,
     output: OutputFolder = None,
     force_stage: ForcedStages = None,
+    replace: Replace = False,
 ) -> None:
     """Run an experiment: reference, data map, selection, main model, baselines, scores.
 
@@ -31,4 +33,4 @@ def run(
     from ftft.cli.show import show_results
     from ftft.experiment.pipeline import run as run_pipeline
 
-    show_results(run_pipeline(experiment, folder, say, force_stage or ()))
+    show_results(run_pipeline(experiment, folder, say, force_stage or (), replacing=replace))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from ftft.config.answers import text_and_label
+from ftft.config.formats import FileFormat, format_by_name
 from ftft.config.values import (
     ColumnNames,
     Conditions,
@@ -31,9 +32,7 @@ from ftft.config.values import (
 )
 from ftft.utils.plural import counted
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
-
-_FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
+FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")
 
 HOLDOUT_NAME = "id"
@@ -151,7 +150,7 @@ class DataSource(_Model):
         if (self.path is None) == (self.hub is None):
             problems.append("give exactly one of 'path' (a local file) and 'hub' (a data set)")
         elif self.path is None:
-            problems += self._out_of_place(_FILE_ONLY, "path")
+            problems += self._out_of_place(FILE_ONLY, "path")
         else:
             problems += self._out_of_place(_HUB_ONLY, "hub")
         if self.label in self.text and self.messages is None:
@@ -217,8 +216,9 @@ class EvaluationSet(DataSource):
 
     A set without ``choices`` takes those of the training data.
     A set that names neither ``text`` nor ``label`` takes both from the training data
-    (its first source), and with them how such a file is read (``format``, ``quoting``,
-    ``header``, ``columns``, ``delimiter``, ``escape``) as far as the set does not say. Where it
+    (its first source), and with them how such a file is read (``header``, ``columns`` and, where
+    its own suffix says no other format, ``format``, ``quoting``, ``delimiter``, ``escape``), as far
+    as the set does not say. Where it
     gives no ``labels`` it takes the training data's mapping and ``label_separator``. Example ids,
     slices, ``where`` and ``limit`` are never taken over.
 
@@ -237,7 +237,10 @@ class EvaluationSet(DataSource):
         given = self.model_fields_set
         update: dict[str, Any] = {}
         if not self.text and not self.label and self.path is not None and train.path is not None:
-            update |= {name: getattr(train, name) for name in _FILE_ONLY if name not in given}
+            own = None if "format" in given else format_by_name(self.path)
+            other = own is not None and own != (train.format or format_by_name(train.path))
+            taken = ("header", "columns") if other else FILE_ONLY
+            update |= {name: getattr(train, name) for name in taken if name not in given}
             if {"header", "columns"} & given:
                 update.pop("header", None)
                 update.pop("columns", None)
@@ -256,7 +259,9 @@ def _as_sources(value: object) -> object:
 
 
 def _as_sets(value: object) -> object:
-    """Take a text for a path, and leave out the sets that are null: so ``--set`` takes one away."""
+    """Take a text for a path, and leave out what is null: so ``--set`` takes a set or all away."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         return value
     chosen = {name: one for name, one in value.items() if one is not None}
