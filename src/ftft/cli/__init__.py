@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 # Commands that import PyTorch and transformers, which takes some seconds.
-_SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "demo"}
+_SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo"}
 
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0

@@ -15,6 +15,7 @@ from ftft.cli import (
     init,
     label_errors,
     map,
+    predict,
     preflight,
     pull,
     push,
@@ -79,6 +80,7 @@ app.command("preflight")(preflight.preflight)
 app.command("transfer")(transfer.transfer)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("import")(import_.import_)
 app.command("export")(export.export)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,7 +83,8 @@ def init(
     from ftft.errors import ConfigError
     from ftft.utils.atomic import check_free, write_text
 
-    found = find_source(data, text or (), label)
+    with _described(data):
+        found = find_source(data, text or (), label)
     chats = found.source.messages is not None
     small, large = _MODELS.get("chats" if chats else found.task, _MODELS["classification"])
     reference, main = reference or small, main or large
@@ -109,6 +111,21 @@ def init(
     check_free(output, overwrite=overwrite, error=ConfigError)
     write_text(output, written, ConfigError)
     tell(f"written to {output}")
+
+
+@contextlib.contextmanager
+def _described(path: Path) -> Iterator[None]:
+    """Say of a file what cannot be named in an experiment."""
+    from pydantic import ValidationError
+
+    from ftft.config.load import describe_all
+    from ftft.errors import ConfigError
+
+    try:
+        yield
+    except ValidationError as error:
+        problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
+        raise ConfigError(f"{path}: {'; '.join(problems)}") from error
 
 
 def _sets(
@@ -138,7 +155,8 @@ def _set(path: Path, train: Found, *, asked: bool) -> Found | None:
     from ftft.errors import FtftError
 
     try:
-        found = find_set(path, train)
+        with _described(path):
+            found = find_set(path, train)
     except FtftError as error:
         if asked:
             raise

@@ -27,7 +27,8 @@ def show_summary(summary: Summary) -> None:
         show_methods(run)
         found = verdicts(run)
         for one in found:
-            tell(one.sentence if len(found) == 1 else f"{one.name}: {one.sentence}")
+            said = " ".join([one.sentence, *one.reference])
+            tell(said if len(found) == 1 else f"{one.name}: {said}")
         if any(row.versus for row in run.rows):
             title = f"{run.name}: differences in points, paired by seed, with 95% intervals"
             show_table(title, difference_table(run.rows))

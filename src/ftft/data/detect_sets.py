@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ftft.config.data import FILE_ONLY, DataSource, EvaluationSet
 from ftft.config.formats import format_by_name
-from ftft.config.load import describe_all
 from ftft.config.yaml_core import flow
 from ftft.data.detect import detect_columns
 from ftft.data.detect_tags import detect_tags
 from ftft.data.readers.sniff import read_head
 from ftft.data.remarks import named
 from ftft.data.spelling import respelt
-from ftft.errors import ConfigError, DataError
+from ftft.errors import DataError
 
 TAGGED = "token-classification"
 
@@ -60,17 +57,13 @@ def find_source(path: Path, text: Sequence[str] = (), label: str | None = None) 
 
     Raises:
         DataError: It cannot be read, or no column looks like a label or a text.
-        ConfigError: Its columns cannot be named in an experiment file.
+        ValidationError: Its columns cannot be named in an experiment file.
     """
-    try:
-        tagged = None if text or label else detect_tags(path)
-        if tagged is not None:
-            return Found(*tagged, TAGGED)
-        detected = detect_columns(path, text or None, label)
-        source = detected.source()
-    except ValidationError as error:
-        problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
-        raise ConfigError(f"{path}: {'; '.join(problems)}") from error
+    tagged = None if text or label else detect_tags(path)
+    if tagged is not None:
+        return Found(*tagged, TAGGED)
+    detected = detect_columns(path, text or None, label)
+    source = detected.source()
     task = "multiple-choice" if source.choices else detected.task
     return Found(source, detected.label_values, task, detected.problem)
 

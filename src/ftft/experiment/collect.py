@@ -13,7 +13,10 @@ from ftft.data.load import HOLDOUT_SEED
 from ftft.results import record
 from ftft.results.read import Results
 from ftft.results.record import MethodRun
+from ftft.tasks import TASKS
 from ftft.workspace.workspace import Stage
+
+_ROLES = ("dev", "dev_ood", "test", "test_ood")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,13 @@ def collect(
         "classes": list(data.class_names),
         "sets": {
             role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
-            for role in ("dev", "dev_ood", "test", "test_ood")
+            for role in _ROLES
+        },
+        "floors": {
+            name: floor
+            for role in _ROLES
+            for name, dataset in getattr(data, role).items()
+            if (floor := TASKS[dataset.task].floor([dataset])) is not None
         },
     }
     return record.collect(folder, experiment.name, experiment.metric, about, records)
