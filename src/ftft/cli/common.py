@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ftft.cli.escape_control import inert
+from ftft.cli.voice import write_line
 
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
@@ -192,7 +192,7 @@ def note_unread(overrides: list[str] | None, unread: Sequence[str], place: str) 
 
 def say(line: str) -> None:
     """Tell the user what was done, apart from results, which go to standard output."""
-    print(inert(line), file=sys.stderr, flush=True)
+    write_line("info", line)
 
 
 def tell(line: str) -> None:

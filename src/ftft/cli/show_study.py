@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, show_methods, show_table, table
-from ftft.utils.plural import counted
+from ftft.utils.plural import counted, duration
+from ftft.utils.terminal import shows_bars
 
 if TYPE_CHECKING:
     from ftft.study.grid import Task
@@ -73,7 +74,7 @@ class GridProgress:
 
     def __init__(self) -> None:
         self._bar = None
-        if sys.stderr.isatty():
+        if shows_bars():
             from tqdm import tqdm
 
             form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
@@ -114,11 +115,3 @@ def progress_line(progress: Progress) -> str:
         line += f" {last.task.id}: failed: {last.problem}"
     left = progress.seconds_left
     return line if not left else f"{line}; about {duration(left)} left"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: ``40 s``, ``12 min`` or ``3 h 20 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -57,6 +57,13 @@ def check_finite(
     )
 
 
+def look_like_probabilities(recorded: Recorded) -> bool:
+    """Whether rows (n, C), given as logits, are not negative and all sum to 1."""
+    sums = recorded.sum(axis=1, dtype=np.float64)
+    # Half precision keeps three digits.
+    return bool(len(recorded) and (recorded >= 0).all() and (np.abs(sums - 1) < 5e-3).all())
+
+
 def checked_chance(chance: float | None, encoding: Encoding, num_classes: int) -> float:
     """The probability of the right answer by chance, in [0, 1)."""
     if chance is None:

@@ -19,6 +19,7 @@ from ftft.dynamics.checks import (
     check_finite,
     checked_chance,
     checked_epoch,
+    look_like_probabilities,
 )
 from ftft.dynamics.container import TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids
@@ -208,8 +209,11 @@ class DynamicsRecorder:
         if count == 0:
             return
         if not self._checked_first:
-            self._raise_on(epoch, *self._resolve([(ids, values)]))
+            rows, first, problem = self._resolve([(ids, values)])
+            self._raise_on(epoch, rows, first, problem)
             self._checked_first = True
+            if self._header.encoding == "logits" and look_like_probabilities(first):
+                self._warn_of_probabilities()
         self._pending.setdefault(epoch, []).append((ids, values))
         self._started = True
         self._held += count
@@ -222,6 +226,14 @@ class DynamicsRecorder:
             f"{self._folder}: epoch {epoch} is recorded again over what was recorded before. "
             f"Later epochs, up to {last}, are still those of before until they are recorded too: "
             "give another training a new folder.",
+            stacklevel=3,
+        )
+
+    def _warn_of_probabilities(self) -> None:
+        warnings.warn(
+            f"{self._folder}: the rows of the first batch are not negative and sum to 1, as "
+            "probabilities do, where logits were expected. Record what the model gives before its "
+            "softmax, or the logarithm of the probabilities; a map of these would be wrong.",
             stacklevel=3,
         )
 
