@@ -32,9 +32,10 @@ EVERYTHING = (f"baselines=[{', '.join(BASELINES)}]", "seeds=[0, 1]")
 class Run:
     """One run of an experiment, and what it said."""
 
-    def __init__(self, file, folder, *overrides):
+    def __init__(self, file, folder, *overrides, replacing=False):
         self.file, self.folder, self.said = file, Path(folder), []
-        self.results = run_pipeline(load_experiment(file, overrides), str(folder), self.said.append)
+        experiment = load_experiment(file, overrides)
+        self.results = run_pipeline(experiment, str(folder), self.said.append, replacing=replacing)
 
     @property
     def values(self):
@@ -443,7 +444,7 @@ class TestReuse:
         text = text.replace("ood.csv, id: id, slices: [source]", "dev.csv, id: id")
         file = whole.file.with_name("other.yaml")
         file.write_text(text)
-        again = Run(file, copied, *EVERYTHING)
+        again = Run(file, copied, *EVERYTHING, replacing=True)
         assert {stage.partition("/")[0] for stage in again.done} == {"scores"}
 
 

@@ -1,5 +1,6 @@
 """Every command on a tiny model, from a data file to the table at the end."""
 
+import csv
 import json
 import shutil
 
@@ -14,7 +15,7 @@ from ftft.cli.app import app
 from ftft.config.load import load_experiment
 from ftft.data import load_data
 from ftft.dynamics.container import TrainingDynamics
-from ftft.dynamics.store import write_dynamics
+from ftft.dynamics.store import read_dynamics, write_dynamics
 from ftft.errors import ModelError
 from ftft.selection.selection import Selection
 from ftft.selection.strategies import select
@@ -31,7 +32,18 @@ class TestHelp:
             assert f"\n  {command} " in outcome.out
 
     def test_all_the_commands_there_should_be(self):
-        asked = {"init", "validate", "run", "record", "map", "select", "train", "evaluate", "demo"}
+        asked = {
+            "predict",
+            "init",
+            "validate",
+            "run",
+            "record",
+            "map",
+            "select",
+            "train",
+            "evaluate",
+            "demo",
+        }
         assert asked <= set(COMMANDS)
 
     def test_without_a_command(self, ftft):
@@ -63,7 +75,8 @@ class TestHelp:
 
 def test_from_a_data_file_to_a_finished_model(ftft, tmp_path, tiny_model, review_files):
     """What the README says: init, validate, run."""
-    started = ftft("init", "train.csv", "--reference", tiny_model, "--main", tiny_model)
+    models = ("--reference", tiny_model, "--main", tiny_model)
+    started = ftft("init", "train.csv", *models, "--name", "train")
     assert started.code == 0
     assert started.out.startswith("# An experiment for ftft.")
     (tmp_path / "experiment.yaml").write_text(started.out)
@@ -193,6 +206,17 @@ class TestPieces:
                 for metric, value in values.items():
                     assert scores[name]["metrics"][metric] == pytest.approx(value, abs=1e-12)
 
+    @pytest.mark.parametrize("given", ["out", "out/main/seed-0", "out/main/seed-0/model"])
+    def test_predict_knows_the_runs_columns_and_agrees_with_its_scores(self, ftft, tmp_path, given):
+        said = ftft("predict", given, "test.csv", "-o", "predicted.csv", "--id", "label")
+        assert said.code == 0
+        with (tmp_path / "predicted.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        right = sum(row["label"] == row["prediction"] for row in rows) / len(rows)
+        results = json.loads((tmp_path / "out/results.json").read_text())
+        run = next(run for run in results["runs"] if run["method"] == "ftft")
+        assert right == pytest.approx(run["scores"]["test"]["test"]["accuracy"])
+
     def test_train_without_a_selection_is_erm(self, ftft, tmp_path):
         trained = ftft("train", "experiment.yaml", "-o", "out")
         assert trained.code == 0
@@ -218,6 +242,49 @@ class TestPieces:
         rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
         assert len(rows) == 21
         assert {"example_id", "text"} <= set(rows[0])
+
+    def test_folders_of_stages_are_taken(self, ftft, tmp_path):
+        assert ftft("select", "out/map/seed-0", "-o", "a.parquet").code == 0
+        assert ftft("export", "out/map/seed-0", "map.csv").code == 0
+        assert ftft("export", "out/selection/seed-0", "selection.csv").code == 0
+        assert ftft("export", "out/reference/seed-0", "cartography").code == 0
+        assert ftft("label-errors", "out/reference/seed-0").code == 0
+        assert ftft("map", "out/reference/seed-0", "-o", "b.parquet").code == 0
+        trained = ftft("train", "experiment.yaml", "--selection", "out/selection/seed-0")
+        assert trained.code == 0
+        assert "given/seed-0/model" in trained.out
+        # Damage is noticed as where the file is named.
+        with (tmp_path / "out/map/seed-0/map.parquet").open("ab") as file:
+            file.write(b"x")
+        refused = ftft("select", "out/map/seed-0", "-o", "c.parquet")
+        assert refused.code == 2
+        assert "of the finished stage map/seed-0" in refused.err
+
+    def test_label_errors_show_what_is_needed_to_judge_them(self, ftft, tmp_path):
+        """The text, the given label and the one the model prefers; all columns in the file."""
+        with (tmp_path / "train.csv").open() as file:
+            rows = {row["id"]: row for row in csv.DictReader(file)}
+        line = ("label-errors", "out/map/seed-0", "--count", 64, "-o", "e.csv")
+        shown = ftft(*line, "--rows", "experiment.yaml")
+        assert shown.code == 0
+        with (tmp_path / "e.csv").open() as file:
+            found = list(csv.DictReader(file))
+        assert {*found[0]} == {
+            *("example_id", "label", "preferred", "score", "rank"),
+            *("text", "source"),
+        }
+        dynamics = read_dynamics(tmp_path / "out/reference/seed-0/dynamics")
+        logits = np.stack([dynamics.epoch_logits(epoch) for epoch in dynamics.epochs])
+        odds = np.exp(logits - logits.max(axis=2, keepdims=True))
+        best = (odds / odds.sum(axis=2, keepdims=True)).mean(axis=0).argmax(axis=1)
+        preferred = dict(zip(dynamics.example_ids.to_pylist(), best, strict=True))
+        for one in found:
+            row = rows[one["example_id"]]
+            assert (one["text"], one["source"]) == (row["text"], row["source"])
+            assert one["preferred"] == dynamics.class_names[preferred[one["example_id"]]]
+        assert all(title in shown.out for title in ("model prefers", "text"))
+        first = rows[found[0]["example_id"]]
+        assert first["text"] in ftft("label-errors", "out/map/seed-0", "--count", 1).out
 
     def test_dynamics_there_and_back(self, ftft):
         dynamics = "out/reference/seed-0/dynamics"
@@ -255,8 +322,8 @@ def test_an_exported_selection_has_texts_and_labels(ftft, tmp_path, experiment_f
     joined = ftft("export", "selection.parquet", "chosen.csv", "--rows", "experiment.yaml")
     assert joined.code == 0
     header, first, *_ = (tmp_path / "chosen.csv").read_text().splitlines()
-    assert header.replace('"', "") == "example_id,score,rank,text,label"
-    assert first.replace('"', "").split(",")[-1] in ("neg", "pos")
+    assert header.replace('"', "") == "example_id,score,rank,text,label,source"
+    assert first.replace('"', "").split(",")[-2] in ("neg", "pos")
     refused = ftft("export", "run/reference/seed-0/dynamics", "out", "--rows", "experiment.yaml")
     assert refused.code == 2
 

@@ -101,14 +101,16 @@ def test_pairs_and_how_the_file_is_written(tmp_path):
     ("path", "name"),
     [
         ("train.csv", "train"),
-        ("sub/My data (v2).tsv.gz", "My-data-v2"),
+        ("sub/My data (v2).tsv.gz", "sub-My-data-v2"),
+        ("olid/olid.csv", "olid"),
+        ("z" * 200 + "/train.csv", "z" * 94 + "-train"),
         (".hidden.csv", "experiment"),
         ("---.csv", "experiment"),
         ("数据.csv", "experiment"),
         ("2024.csv", "2024"),
         ("no.csv", "no"),
         ("1e5.csv", "1e5"),
-        ("x" * 200 + ".csv", "x" * 100),
+        ("a/" + "x" * 200 + ".csv", "x" * 100),
     ],
 )
 def test_name_comes_from_the_file(tmp_path, path, name):

@@ -169,9 +169,9 @@ def test_best_weights_are_those_of_the_best_evaluation_and_last_those_of_the_end
     assert not same_weights(best.model_folder, last.model_folder)
 
 
-def test_best_of_equal_scores_is_the_first(tune, scripted):
+def test_best_of_equal_scores_is_the_later(tune, scripted):
     scripted(dev=[0.5, 0.9, 0.9, 0.9])
-    assert tune("run", plan(4, 1, keep="best")).kept_step == 2
+    assert tune("run", plan(4, 1, keep="best")).kept_step == 4
 
 
 def test_last_weights_can_be_kept_with_patience(tune, scripted):

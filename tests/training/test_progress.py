@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -33,5 +34,10 @@ def test_a_log_file_gets_lines(tune, monkeypatch, capsys, seconds, steps):
     monkeypatch.setattr("ftft.training.progress.SECONDS", seconds)
     said: list[str] = []
     tune("a", plan(6, 2), say=said.append)
-    assert said == [f"  step {step} of at most 6" for step in steps]
+    assert [line.partition(",")[0] for line in said] == [
+        f"  step {step} of at most 6" for step in steps
+    ]
+    for line in said:
+        assert re.search(r"\d examples/s, at most \d+ s left$", line)
+    assert not said or ", loss 0." in said[-1]
     assert "%|" not in capsys.readouterr().err

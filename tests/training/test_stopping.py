@@ -59,6 +59,17 @@ def test_patience_and_best_weights_are_kept(tune, monkeypatch):
     check_same(tune("again", schedule), whole)
 
 
+def test_of_equal_scores_the_later_weights_are_kept_and_patience_runs_out(tune, monkeypatch):
+    """Also where the training is interrupted between them."""
+    scores(monkeypatch, {2: 0.5, 4: 0.5, 6: 0.5, 8: 0.9})
+    schedule = plan(8, 2, keep="best", patience=2)
+    whole = tune("whole", schedule)
+    assert (whole.steps, whole.kept_step) == (6, 6)
+    for step in (3, 5):
+        stop(tune, schedule, step, signal.SIGTERM)
+    check_same(tune("again", schedule), whole)
+
+
 def test_a_second_ctrl_c_does_not_wait(tune, tmp_path):
     stopped = stop(tune, plan(8, 8), 3, signal.SIGINT, signal.SIGINT)
     assert stopped.saved == ""

@@ -34,7 +34,13 @@ def test_no_message_leaves_the_number_open():
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(94, "If 94 percent is meant, write 0.94."), (2.5, "write 0.025."), (100, "write 1.")],
+    [
+        ("33%", "For 33 percent write 0.33."),
+        ("0.5 %", "write 0.005."),
+        (94, "If 94 percent is meant, write 0.94."),
+        (2.5, "write 0.025."),
+        (100, "write 1."),
+    ],
 )
 def test_a_percentage_is_taken_for_one(value, words):
     assert as_share(value).endswith(words)

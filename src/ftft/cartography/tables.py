@@ -79,6 +79,8 @@ def read_table(
         DynamicsError: The file is missing, damaged, something else, or newer.
     """
     path = Path(path)
+    if os.path.isfile(inside := path / f"{kind}.parquet"):
+        path = inside
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             settings = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 # Commands that import PyTorch and transformers, which takes some seconds.
-_SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "demo"}
+_SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo"}
 
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
@@ -32,7 +32,7 @@ def main() -> None:
     0 on success, 2 on bad input, 130 when interrupted by Ctrl-C and 143 by SIGTERM.
     """
     from ftft.cli.app import app
-    from ftft.cli.escape_control import inert
+    from ftft.cli.voice import take_voice, write_line
     from ftft.errors import FtftError
     from ftft.utils.signals import Stopped, stoppable
 
@@ -40,6 +40,7 @@ def main() -> None:
     # Taken at any place: people add it to the end of the command that failed.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
+        arguments = take_voice(arguments)
         with stoppable(), _one_voice():
             _say_loading(arguments)
             app(arguments, prog_name="ftft")
@@ -50,7 +51,7 @@ def main() -> None:
             # A launcher ends all as soon as one has ended: the first is to have said it by then.
             time.sleep(_TELLING)
             raise SystemExit(2) from None
-        print(f"error: {inert(str(error))}", file=sys.stderr)
+        write_line("error", str(error))
         raise SystemExit(2) from None
     except Stopped as stop:
         if not _repeats(connected=True):
@@ -67,17 +68,18 @@ def main() -> None:
             raise
         if _repeats(connected=True) and _lost_connection(error):
             raise SystemExit(2) from None
-        print(f"error: {inert(_unforeseen(error))}", file=sys.stderr)
+        write_line("error", _unforeseen(error))
         raise SystemExit(2 if _no_room(error) else 1) from None
 
 
 def _say_loading(arguments: Sequence[str]) -> None:
     """Tell whoever waits at a terminal why nothing has appeared yet."""
     from ftft.utils.distributed import is_first
+    from ftft.utils.terminal import shows_bars
 
     if not arguments or arguments[0] not in _SLOW or {"-h", "--help"} & {*arguments}:
         return
-    if sys.stderr.isatty() and is_first():
+    if shows_bars() and is_first():
         print("loading PyTorch and transformers …", file=sys.stderr, flush=True)
 
 

@@ -15,6 +15,7 @@ from ftft.cli import (
     init,
     label_errors,
     map,
+    predict,
     preflight,
     pull,
     push,
@@ -55,11 +56,25 @@ def options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Say nothing but results and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also show what Transformers and Accelerate log.")
+    ] = False,
+    log_format: Annotated[
+        str,
+        typer.Option(
+            "--log-format", metavar="text|json", help="json: a JSON object a line of progress."
+        ),
+    ] = "text",
 ) -> None:
     """Fine-tune a large model on the examples that a small one found ambiguous.
 
     A small reference model is fine-tuned on all the data and its training dynamics are
     recorded; the third it is least settled about trains the large main model, which stops early.
+
+    --debug, --quiet, --verbose and --log-format may also stand at the end.
 
     Start with `ftft demo`, or with `ftft init DATA_FILE > experiment.yaml` and
     `ftft run experiment.yaml`.
@@ -79,6 +94,7 @@ app.command("preflight")(preflight.preflight)
 app.command("transfer")(transfer.transfer)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("import")(import_.import_)
 app.command("export")(export.export)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ftft.cli.escape_control import inert
+from ftft.cli.voice import write_line
 
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
@@ -38,6 +38,14 @@ ForcedStages = Annotated[
         metavar="STAGE",
         help="Run this stage again though it is finished or damaged, such as main/seed-0, or main "
         "for all seeds. Repeatable.",
+    ),
+]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help="Take the place of another experiment in the run folder; what was trained on other "
+        "data is kept beside it.",
     ),
 ]
 
@@ -75,11 +83,11 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     from ftft.config.load import load_experiment
     from ftft.training.arguments import check_training_arguments
 
-    _hush_datasets()
+    hush_datasets()
     return load_experiment(file, overrides or [], checks=[check_training_arguments])
 
 
-def _hush_datasets() -> None:
+def hush_datasets() -> None:
     """Keep the bars of ``datasets`` away; those of downloads are another library's and stay."""
     import datasets
 
@@ -91,7 +99,7 @@ def data_of(file: Path) -> TaskData:
     from ftft.config.load import load_experiment
     from ftft.tasks import load_data
 
-    _hush_datasets()
+    hush_datasets()
     return load_data(load_experiment(file))
 
 
@@ -193,7 +201,7 @@ def note_unread(overrides: list[str] | None, unread: Sequence[str], place: str) 
 
 def say(line: str) -> None:
     """Tell the user what was done, apart from results, which go to standard output."""
-    print(inert(line), file=sys.stderr, flush=True)
+    write_line("info", line)
 
 
 def tell(line: str) -> None:

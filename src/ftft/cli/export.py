@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +16,8 @@ def export(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A map.parquet, a selection.parquet or a dynamics folder; with --merge, the model "
-            "folder of a training with an adapter."
+            help="A map.parquet, a selection.parquet or a dynamics folder, or the folder of the "
+            "stage that wrote it; with --merge, the model folder of a training with an adapter."
         ),
     ],
     output: Annotated[
@@ -29,7 +30,7 @@ def export(
     rows: Annotated[
         Path | None,
         typer.Option(
-            help="An experiment file whose training rows (texts and labels) are joined by id."
+            help="An experiment file whose training rows are joined by id, with all their columns."
         ),
     ] = None,
     coordinates: Annotated[
@@ -60,6 +61,7 @@ def export(
         return
     if base is not None:
         raise ConfigError("--base names the model of an adapter, for --merge; leave it out here.")
+    source = _meant(source)
     _check_given(source)
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
@@ -94,7 +96,7 @@ def export(
         tell(datamap.drawn_from)
     else:
         table = _table(source)
-        joined = None if rows is None else _training_rows(rows, "label" not in table.column_names)
+        joined = None if rows is None else training_rows(rows, table.column_names)
         export_table(table, output, rows=joined)
     tell(f"written to {output}")
 
@@ -109,6 +111,17 @@ def _merge(source: Path, output: Path, base: str | None) -> None:
     check_artifact(source)
     merge(source, output, base=base)
     tell(f"written to {output}")
+
+
+def _meant(source: Path) -> Path:
+    """What the folder of a stage holds: a map, a selection or dynamics; else the path itself."""
+    from ftft.dynamics.header import HEADER_NAME
+
+    for name in ("map.parquet", "selection.parquet", f"dynamics/{HEADER_NAME}"):
+        inside = source / name
+        if os.path.isfile(inside):
+            return inside.parent if inside.name == HEADER_NAME else inside
+    return source
 
 
 def _check_given(source: Path) -> None:
@@ -145,12 +158,24 @@ def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no type
             raise not_a_map from None
 
 
-def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-untyped-def]  # as above
-    """Ids, texts and slices of the training data; labels, by name, where the table has none."""
-    import pyarrow as pa
+def training_rows(experiment_file: Path, columns: Sequence[str]):  # type: ignore[no-untyped-def]  # as above
+    """The rows of the training data, to join to a table by their ids.
 
+    Ids, texts and slices; labels, by name, where the table has none; and of files with classes
+    every other column under its own name.
+
+    Args:
+        experiment_file: Names the data.
+        columns: Those of the table.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from ftft.config.load import load_experiment
     from ftft.data.chats import MESSAGES, whole_chat
     from ftft.data.completions import CAUSAL_LM, COMPLETION, PROMPT
+    from ftft.data.originals import original_rows
+    from ftft.tasks.classification import CLASSIFICATION
 
     train = data_of(experiment_file).train
     rows = train.table.drop_columns("label")
@@ -163,9 +188,21 @@ def _training_rows(experiment_file: Path, with_label: bool):  # type: ignore[no-
     if PROMPT in rows.column_names and train.task == CAUSAL_LM:
         rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
     rows = rows.rename_columns(_named_as_in_the_source(rows.column_names, experiment_file))
-    if with_label and train.class_names:
+    if "label" not in columns and train.class_names:
         names = [train.class_names[label] for label in train.labels]
         rows = rows.append_column("label", pa.array(names))
+    if train.task != CLASSIFICATION.name:
+        return rows
+    config = load_experiment(experiment_file).data
+    originals = original_rows(config)
+    if originals is not None:
+        # Texts, labels and ids are there; labels that are mapped are not as in the file.
+        used = {name for one in config.train for name in (*one.text, one.id)}
+        used |= {one.label for one in config.train if not one.labels}
+        there = originals.take(pc.index_in(train.example_ids, originals["example_id"]))
+        for name in there.column_names:
+            if name not in (*rows.column_names, *columns, *used):
+                rows = rows.append_column(name, there[name])
     return rows
 
 

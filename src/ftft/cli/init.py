@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ftft.cli.common import Overwrite, say, tell
 
+if TYPE_CHECKING:
+    from ftft.data.detect_sets import Found
+
 _MODELS = {
     "classification": ("microsoft/deberta-v3-small", "microsoft/deberta-v3-large"),
     "causal-lm": ("EleutherAI/pythia-70m", "EleutherAI/pythia-410m"),
+    # Their tokenizers have a chat template; those of base models have none.
+    "chats": ("HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-1.7B-Instruct"),
 }
 """Reference and main model of a task."""
+
+_ROLES = {"dev": "development set", "test": "test set", "test_ood": "out-of-distribution test set"}
 
 # Families of encoders, in names and in the model_type of a config.json.
 _ENCODER = re.compile(
@@ -40,54 +49,127 @@ def init(
     main: Annotated[
         str | None, typer.Option(help="Main model (large). By the task if left out.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name; from the file if left out.")] = None,
+    dev: Annotated[
+        list[Path] | None,
+        typer.Option(help="A development set. Repeatable. Looked for beside the data if left out."),
+    ] = None,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="An in-distribution test set. Repeatable. Looked for beside the data if left out."
+        ),
+    ] = None,
+    ood: Annotated[
+        list[Path] | None,
+        typer.Option(help="An out-of-distribution test set. Repeatable."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name; from the file and its folder if left out.")
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; the data's path is taken from there."),
+        typer.Option("--output", "-o", help="File to write; paths of data are taken from there."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a commented experiment file for a data file, to standard output or a file.
 
-    Paths in an experiment file count from its folder. On standard output the data's path is
-    written as you gave it, so that it fits a file in the current folder.
+    Where train.csv has a dev.csv or test.csv beside it, these become its development and test set.
+    Paths in an experiment file count from its folder. On standard output paths are written as you
+    gave them, so that they fit a file in the current folder.
     """
-    from pydantic import ValidationError
-
-    from ftft.config.load import describe_all
-    from ftft.config.starter import starter_file
-    from ftft.data.detect import detect_columns
-    from ftft.data.detect_tags import detect_tags
+    from ftft.config.starter import experiment_name, starter_file
+    from ftft.data.detect_sets import find_source
     from ftft.errors import ConfigError
     from ftft.utils.atomic import check_free, write_text
 
-    try:
-        tagged = None if text or label else detect_tags(data)
-        if tagged is None:
-            detected = detect_columns(data, text or None, label)
-            source, values, task = detected.source(), detected.label_values, detected.task
-            problem = detected.problem
-        else:
-            (source, values), task, problem = tagged, "token-classification", ""
-    except ValidationError as error:
-        problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
-        raise ConfigError(f"{data}: {'; '.join(problems)}") from error
-    small, large = _MODELS.get(task, _MODELS["classification"])
+    with _described(data):
+        found = find_source(data, text or (), label)
+    chats = found.source.messages is not None
+    small, large = _MODELS.get("chats" if chats else found.task, _MODELS["classification"])
     reference, main = reference or small, main or large
-    if problem:
-        say(f"note: this experiment cannot run as it stands. {problem}")
-    if task == "causal-lm":
+    if found.problem:
+        say(f"note: this experiment cannot run as it stands. {found.problem}")
+    if found.task == "causal-lm":
         for option, model in (("reference", reference), ("main", main)):
             _note_encoder(option, model, small if option == "reference" else large)
+    sets = _sets(data, found, {"dev": dev, "test": test, "test_ood": ood})
+
+    def moved(path: str) -> str:
+        if output is None:
+            return path
+        return os.path.relpath(Path(path).absolute(), output.absolute().parent)
+
+    source = found.source.model_copy(update={"path": moved(str(data))})
+    for keys in (keys for named in sets.values() for keys in named.values()):
+        keys["path"] = moved(keys["path"])
+    name = name or experiment_name(str(data.absolute()))
+    written = starter_file(source, found.values, reference, main, name, found.task, sets)
     if output is None:
-        typer.echo(starter_file(source, values, reference, main, name, task))
+        typer.echo(written)
         return
     check_free(output, overwrite=overwrite, error=ConfigError)
-    beside = os.path.relpath(data.absolute(), output.absolute().parent)
-    source = source.model_copy(update={"path": beside})
-    text_of_file = starter_file(source, values, reference, main, name, task)
-    write_text(output, text_of_file, ConfigError)
+    write_text(output, written, ConfigError)
     tell(f"written to {output}")
+
+
+@contextlib.contextmanager
+def _described(path: Path) -> Iterator[None]:
+    """Say of a file what cannot be named in an experiment."""
+    from pydantic import ValidationError
+
+    from ftft.config.load import describe_all
+    from ftft.errors import ConfigError
+
+    try:
+        yield
+    except ValidationError as error:
+        problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
+        raise ConfigError(f"{path}: {'; '.join(problems)}") from error
+
+
+def _sets(
+    data: Path, train: Found, asked: Mapping[str, Sequence[Path] | None]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Role to name to keys of the sets that were asked for, or are beside the training data."""
+    from ftft.data.detect_sets import set_keys, set_name, sets_beside
+
+    beside = {role: path for role, path in sets_beside(data).items() if not asked[role]}
+    given = [(role, path, True) for role, paths in asked.items() for path in paths or ()]
+    given += [(role, path, False) for role, path in beside.items()]
+    sets: dict[str, dict[str, dict[str, Any]]] = {}
+    for role, path, is_asked in sorted(given, key=lambda one: list(_ROLES).index(one[0])):
+        found = _set(path, train, asked=is_asked)
+        if found is None:
+            continue
+        if not is_asked:
+            say(f"found beside {data.name}: {path.name}, taken as {_ROLES[role]}")
+        taken = [name for named in sets.values() for name in named]
+        sets.setdefault(role, {})[set_name(path, taken)] = set_keys(found, train)
+    return sets
+
+
+def _set(path: Path, train: Found, *, asked: bool) -> Found | None:
+    """What a set holds; None where it was only found beside the training data and does not fit."""
+    from ftft.data.detect_sets import find_set, mapping_advice, unknown_labels
+    from ftft.errors import FtftError
+
+    try:
+        with _described(path):
+            found = find_set(path, train)
+    except FtftError as error:
+        if asked:
+            raise
+        say(f"note: {path.name} beside it is left out. {error}")
+        return None
+    unknown = unknown_labels(found, train)
+    if unknown and not asked:
+        say(f"note: {path.name} beside it is left out. {mapping_advice(path, unknown, train)}.")
+        return None
+    if unknown:
+        advice = mapping_advice(path, unknown, train)
+        say(f"note: this experiment cannot run as it stands. {advice}.")
+    return found
 
 
 def _note_encoder(option: str, model: str, instead: str) -> None:

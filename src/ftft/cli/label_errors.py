@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, data_of, tell
+from ftft.cli.common import Overwrite, data_of, say, tell
 from ftft.utils.plural import counted
+
+if TYPE_CHECKING:
+    from ftft.cartography.datamap import DataMap
 
 
 def label_errors(
     datamap: Annotated[
         Path,
         typer.Argument(
-            help="A map.parquet that ftft wrote; for cleanlab and words a dynamics folder."
+            help="A map.parquet, a dynamics folder, or the folder of a stage that wrote one; for "
+            "cleanlab and words one with dynamics."
         ),
     ],
     by: Annotated[
@@ -32,8 +36,9 @@ def label_errors(
     rows: Annotated[
         Path | None,
         typer.Option(
-            help="For cleanlab: an experiment file, among whose training texts near-duplicates "
-            "and outliers are looked for too. For word: the one with the words."
+            help="An experiment file whose training rows are joined to what --output writes. For "
+            "cleanlab: among whose texts near-duplicates and outliers are looked for too. For "
+            "word: the one with the words."
         ),
     ] = None,
     output: Annotated[
@@ -48,13 +53,16 @@ def label_errors(
 ) -> None:
     """Rank examples by how likely their label is wrong, the likeliest first.
 
-    They may be mislabelled, or only hard: look at them before you change anything.
+    They may be mislabelled, or only hard: look at them before you change anything. Beside each
+    stand the label that the model preferred, where the dynamics are at hand, and the text, where
+    the experiment is: those of the map's own run, else of --rows.
     """
-    from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import label_error_candidates
+    from ftft.cli.export import training_rows
     from ftft.cli.show import show_candidates
     from ftft.errors import ConfigError
+    from ftft.transfer.reading import read_map
     from ftft.utils.atomic import check_free
 
     if output is not None:
@@ -62,16 +70,61 @@ def label_errors(
     if by in ("cleanlab", "word"):
         (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)
         return
-    if burn_in or rows is not None:
-        raise ConfigError(
-            "--burn-in and --rows are for --by cleanlab and --by word; leave them out here."
-        )
-    drawn = DataMap.read(datamap)
+    if burn_in:
+        raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
+    drawn = read_map(datamap)
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
+    suspects = candidates["example_id"].combine_chunks()
+    preferred = _preferred(datamap, drawn, suspects)
+    if preferred is not None:
+        candidates = candidates.add_column(2, "preferred", preferred)
     if output is not None:
-        export_table(candidates, output)
+        joined = None if rows is None else training_rows(rows, candidates.column_names)
+        export_table(candidates, output, rows=joined)
         tell(f"written to {output}")
-    show_candidates(candidates.to_pylist(), by)
+    shown = candidates.to_pylist()
+    texts = _texts_of(datamap, rows, suspects)
+    for row, text in zip(shown, texts, strict=False):
+        row["text"] = text
+    show_candidates(shown, by)
+
+
+def _preferred(given: Path, drawn: DataMap, example_ids):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    """The class that the model gave most probability, where logits are at hand; else None."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from ftft.cartography.label_errors import label_quality_probabilities
+    from ftft.dynamics.header import HEADER_NAME
+    from ftft.dynamics.store import read_dynamics
+
+    stage = given if given.is_dir() else given.absolute().parent
+    trained = stage.parent.with_name("erm" if stage.parent.name == "dm-map" else "reference")
+    places = (stage, stage / "dynamics", trained / stage.name / "dynamics")
+    folder = next((one for one in places if (one / HEADER_NAME).is_file()), None)
+    dynamics = None if folder is None else read_dynamics(folder)
+    if dynamics is None or dynamics.encoding != "logits" or not dynamics.class_names:
+        return None
+    if not pc.all(pc.is_in(example_ids, value_set=dynamics.example_ids)).as_py():
+        return None  # of other data
+    chosen = dynamics.take(example_ids)
+    best = label_quality_probabilities(chosen, drawn.burn_in).argmax(axis=1)
+    return pa.array([dynamics.class_names[one] for one in best], pa.string())
+
+
+def _texts_of(given: Path, rows: Path | None, example_ids):  # type: ignore[no-untyped-def]  # as above
+    """The texts of examples, from --rows or the map's own run; none where they are not at hand."""
+    from ftft.errors import FtftError
+    from ftft.workspace.layout import run_folder_of
+
+    if rows is not None:
+        return _texts(rows, example_ids)
+    run = run_folder_of(given if given.is_dir() else given.absolute().parent)
+    try:
+        return [] if run is None else _texts(run / "experiment.yaml", example_ids)
+    except FtftError as error:
+        say(f"note: the texts of the run cannot be shown: {error}")
+        return []
 
 
 def _by_cleanlab(

@@ -12,6 +12,7 @@ from ftft.cli.common import (
     ForcedStages,
     OutputFolder,
     Overrides,
+    Replace,
     note_unread,
     open_experiment,
     run_folder,
@@ -26,6 +27,7 @@ def record(
     overrides: Overrides = None,
     output: OutputFolder = None,
     force_stage: ForcedStages = None,
+    replace: Replace = False,
     checkpoints: Annotated[
         Path | None,
         typer.Option(
@@ -42,7 +44,7 @@ def record(
 
     Prints the dynamics folder of each seed, for `ftft map`.
     """
-    _check_options(output, force_stage, checkpoints, dynamics)
+    _check_options(output, force_stage, replace, checkpoints, dynamics)
     if checkpoints is not None:
         _afterwards(file, overrides, checkpoints, dynamics or Path("dynamics"))
         return
@@ -56,7 +58,8 @@ def record(
         unread.append("map")
     note_unread(overrides, unread, "on the reference")
     forced = chosen_stages(force_stage or (), [f"reference/seed-{n}" for n in experiment.seeds])
-    with opened(experiment, run_folder(experiment, output), say, forced) as stages:
+    folder = run_folder(experiment, output)
+    with opened(experiment, folder, say, forced, replacing=replace) as stages:
         for seed in experiment.seeds:
             tell(str(train_reference(stages, seed).folder / "dynamics"))
 
@@ -64,6 +67,7 @@ def record(
 def _check_options(
     output: Path | None,
     force_stage: list[str] | None,
+    replace: bool,
     checkpoints: Path | None,
     dynamics: Path | None,
 ) -> None:
@@ -75,10 +79,10 @@ def _check_options(
             "--dynamics names the folder for --checkpoints, which is missing. A reference that is "
             "trained keeps its dynamics in the run folder: give --output, or --checkpoints."
         )
-    if checkpoints is not None and (output is not None or force_stage):
+    if checkpoints is not None and (output is not None or force_stage or replace):
         raise ConfigError(
-            "--output and --force-stage are about the run folder, which --checkpoints does not "
-            "use. Leave them out; --dynamics names the folder to write."
+            "--output, --force-stage and --replace are about the run folder, which --checkpoints "
+            "does not use. Leave them out; --dynamics names the folder to write."
         )
 
 

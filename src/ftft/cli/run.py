@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ftft.cli.common import (
     ExperimentFile,
     ForcedStages,
     OutputFolder,
     Overrides,
+    Replace,
     open_experiment,
     run_folder,
     say,
 )
+from ftft.cli.validate import show_dry_run
+from ftft.errors import ConfigError
 
 
 def run(
@@ -18,6 +25,13 @@ def run(
     overrides: Overrides = None,
     output: OutputFolder = None,
     force_stage: ForcedStages = None,
+    replace: Replace = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check everything and say what would be run; write nothing."
+        ),
+    ] = False,
 ) -> None:
     """Run an experiment: reference, data map, selection, main model, baselines, scores.
 
@@ -27,8 +41,13 @@ def run(
     """
     experiment = open_experiment(file, overrides)
     folder = run_folder(experiment, output)
+    if dry_run:
+        if force_stage:
+            raise ConfigError("--dry-run runs nothing; leave --force-stage out.")
+        show_dry_run(experiment, folder, replacing=replace)
+        return
 
     from ftft.cli.show import show_results
     from ftft.experiment.pipeline import run as run_pipeline
 
-    show_results(run_pipeline(experiment, folder, say, force_stage or ()))
+    show_results(run_pipeline(experiment, folder, say, force_stage or (), replacing=replace))

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from ftft.demo.prepare import RegionTruth
     from ftft.evaluation.metrics import SetScores
     from ftft.evaluation.training import Training
+    from ftft.experiment.dry_run import Foresight
     from ftft.results.read import Results
     from ftft.results.tables import Table as ResultsTable
     from ftft.workspace.stage import Stage
 
 _PIPED_WIDTH = 200
+_LONGEST = 80
+_CANDIDATES = {"preferred": "model prefers", "text": "text"}
 
 
 def show_results(results: Results) -> None:
@@ -47,9 +50,10 @@ def show_results(results: Results) -> None:
 
 def show_methods(results: Results) -> None:
     """Scores and cost by method, and how they are to be read."""
+    from ftft.results.floor import floor_of
     from ftft.results.tables import summary_table, table_caption
 
-    show_table(results.title, summary_table(results.rows))
+    show_table(results.title, summary_table(results.rows, floor_of(results.values)))
     console().print(inert(table_caption(results.rows)), soft_wrap=True)
 
 
@@ -153,11 +157,14 @@ def _times(count: int, row: RegionTruth, whole: int, every: RegionTruth) -> str:
 def show_candidates(rows: Sequence[Mapping[str, Any]], by: str) -> None:
     """Examples whose label is likeliest to be wrong."""
     drawn = table("label-error candidates, the likeliest first")
-    for title in ("example id", "label"):
+    # The label that the model prefers, and the text, are there where they are known.
+    more = {title: key for key, title in _CANDIDATES.items() if rows and key in rows[0]}
+    for title in ("example id", "label", *more):
         drawn.add_column(title)
     drawn.add_column(by, justify="right")
     for row in rows:
-        add_row(drawn, row["example_id"], row["label"], f"{row['score']:.3f}")
+        known = [_short(row[key]) for key in more.values()]
+        add_row(drawn, row["example_id"], row["label"], *known, f"{row['score']:.3f}")
     console().print(drawn)
 
 
@@ -172,6 +179,53 @@ def show_words(rows: Sequence[Mapping[str, Any]]) -> None:
         names = (row["example_id"], row["word"], row["label"], row["preferred"])
         add_row(drawn, *names, f"{row['position']:,}", f"{row['score']:.3f}")
     console().print(drawn)
+
+
+def show_foresight(found: Foresight, examples: int) -> None:
+    """The trainings that a run would do, and those it would reuse."""
+    drawn = table("trainings")
+    for title in ("training", "state"):
+        drawn.add_column(title)
+    for title in ("steps at most", "PFLOPs at most"):
+        drawn.add_column(title, justify="right")
+    for one in found.trainings:
+        state = "finished, reused" if one.reused else "to do"
+        add_row(drawn, one.name, state, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
+    console().print(drawn)
+    waiting = [one for one in found.trainings if not one.reused]
+    steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
+    tell(
+        f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
+        f"{flops / 1e15:.3g} PFLOPs"
+    )
+    for model, count in found.cut.items():
+        tell(f"texts cut for {model}: {count:,} of {examples:,} ({count / examples:.1%})")
+
+
+def show_predictions(predictions: Any, most: int) -> None:
+    """How often each class is predicted, and the first rows.
+
+    Args:
+        predictions: From :func:`ftft.experiment.predict.predict`.
+        most: How many rows to show.
+    """
+    drawn = table(
+        f"the first {counted(min(most, len(predictions)), 'row')} of {len(predictions):,}"
+    )
+    names = [name for name in predictions.column_names if not name.startswith("probability of ")]
+    for name in names:
+        drawn.add_column(name, justify="right" if name in ("row", "probability") else "left")
+    for row in predictions.slice(0, most).to_pylist():
+        cells = {**row, "probability": f"{row['probability']:.3f}"}
+        add_row(drawn, *(_short(cells[name]) for name in names))
+    console().print(drawn)
+    counts = Counter(predictions.column("prediction").to_pylist())
+    tell("predicted: " + ", ".join(f"{name} {count:,}" for name, count in counts.most_common()))
+
+
+def _short(value: object) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def show_training(stage: Stage[Training]) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, show_methods, show_table, table
-from ftft.utils.plural import counted
+from ftft.utils.plural import counted, duration
+from ftft.utils.terminal import shows_bars
 
 if TYPE_CHECKING:
     from ftft.study.grid import Task
@@ -27,7 +28,8 @@ def show_summary(summary: Summary) -> None:
         show_methods(run)
         found = verdicts(run)
         for one in found:
-            tell(one.sentence if len(found) == 1 else f"{one.name}: {one.sentence}")
+            said = " ".join([one.sentence, *one.reference])
+            tell(said if len(found) == 1 else f"{one.name}: {said}")
         if any(row.versus for row in run.rows):
             title = f"{run.name}: differences in points, paired by seed, with 95% intervals"
             show_table(title, difference_table(run.rows))
@@ -72,7 +74,7 @@ class GridProgress:
 
     def __init__(self) -> None:
         self._bar = None
-        if sys.stderr.isatty():
+        if shows_bars():
             from tqdm import tqdm
 
             form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
@@ -118,11 +120,3 @@ def progress_line(progress: Progress) -> str:
 def time_left(progress: Progress) -> str:
     """How long a study takes yet, in words; empty where nobody knows."""
     return f"about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: ``40 s``, ``12 min`` or ``3 h 20 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

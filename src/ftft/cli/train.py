@@ -12,6 +12,7 @@ from ftft.cli.common import (
     ForcedStages,
     OutputFolder,
     Overrides,
+    Replace,
     note_unread,
     open_experiment,
     run_folder,
@@ -34,6 +35,7 @@ def train(
     overrides: Overrides = None,
     output: OutputFolder = None,
     force_stage: ForcedStages = None,
+    replace: Replace = False,
 ) -> None:
     """Fine-tune the main model of an experiment on a selection, or on everything (ERM)."""
     experiment = open_experiment(file, overrides)
@@ -57,7 +59,8 @@ def train(
     else:
         unread, place = _UNREAD, "with --selection"
     note_unread(overrides, unread, place)
-    with opened(experiment, run_folder(experiment, output), say, forced) as stages:
+    folder = run_folder(experiment, output)
+    with opened(experiment, folder, say, forced, replacing=replace) as stages:
         if ids is not None:
             chosen = Selection.of_ids(ids, len(stages.data.train))
         for seed in experiment.seeds:

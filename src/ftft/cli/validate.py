@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from ftft.cli.common import (
     ExperimentFile,
     OutputFolder,
     Overrides,
     open_experiment,
     run_folder,
+    say,
     tell,
 )
-from ftft.utils.plural import counted
+
+if TYPE_CHECKING:
+    from ftft.config.schema import Experiment
 
 
 def validate(
     file: ExperimentFile, overrides: Overrides = None, output: OutputFolder = None
 ) -> None:
-    """Check an experiment file, its data and its models, without training anything."""
+    """Check an experiment file, its data and its models, without training anything.
+
+    Says which trainings a run would do and at what cost, and which it would reuse.
+    """
     experiment = open_experiment(file, overrides)
+    show_dry_run(experiment, run_folder(experiment, output))
+    tell(f"{file}: valid")
 
-    from ftft.cli.show import show_data
+
+def show_dry_run(experiment: Experiment, folder: str, *, replacing: bool = False) -> None:
+    """Check an experiment, and show its data and what a run would do."""
+    from ftft.cli.show import show_data, show_foresight
     from ftft.config.idle import idle_notes
+    from ftft.experiment.belongs import trained_on
+    from ftft.experiment.dry_run import foresee
     from ftft.experiment.validate import check, notes
-    from ftft.training.arguments import full_steps, main_plan
 
-    data = check(experiment, run_folder(experiment, output))
+    data = check(experiment, folder, replacing=replacing)
     show_data(data)
     for note in [*notes(data), *idle_notes([experiment])]:
         tell(note)
-    main = experiment.main
-    plan = main_plan(main, len(data.train), budget=main.budget, patience=main.patience, seed=0)
-    tell(
-        f"reference {experiment.reference.label}: "
-        f"{counted(full_steps(experiment.reference, len(data.train)), 'step')}\n"
-        f"main {main.label}: at most {plan.steps:,} of ERM's "
-        f"{counted(full_steps(main, len(data.train)), 'step')}\n{file}: valid"
-    )
+    if replacing and data.train.fingerprint not in trained_on(Path(folder)):
+        say(f"{folder}: what is there would be moved beside it")
+        folder = os.path.join(folder, "new")  # nothing of it would be reused
+    show_foresight(foresee(experiment, data, folder, say), len(data.train))

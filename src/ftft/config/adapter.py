@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from ftft.config.section import Section
 
 ADAPTER_FILE = "adapter_config.json"
 
@@ -25,10 +27,8 @@ Alpha = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
-class Adapter(BaseModel):
+class Adapter(Section):
     """Keys of PEFT's ``LoraConfig``, with its defaults but for ``target_modules``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     type: Literal["lora"] = Field("lora", description="LoRA; use_dora and use_rslora vary it.")
     r: Rank = Field(8, description="Rank of the matrices that are trained beside a layer's own.")

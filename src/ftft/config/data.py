@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -21,6 +19,8 @@ from pydantic import (
 )
 
 from ftft.config.answers import text_and_label
+from ftft.config.formats import FileFormat, format_by_name
+from ftft.config.section import Section
 from ftft.config.values import (
     ColumnNames,
     Conditions,
@@ -31,20 +31,14 @@ from ftft.config.values import (
 )
 from ftft.utils.plural import counted
 
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
-
-_FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
+FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")
 
 HOLDOUT_NAME = "id"
 """The name of the development set that is held out of the training data."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataSource(_Model):
+class DataSource(Section):
     """One labelled file or hub data set, and how to read it.
 
     Attributes:
@@ -96,15 +90,15 @@ class DataSource(_Model):
     messages: str | None = Field(default=None, min_length=1)
     group: str | None = Field(default=None, min_length=1)
     id: str | None = None
-    slices: ColumnNames = []
+    slices: ColumnNames = Field(default=[])
     format: FileFormat | None = None
     quoting: bool = True
     header: bool = True
     columns: ColumnNames | None = None
     delimiter: str | None = None
     escape: str | None = None
-    where: Conditions = {}
-    labels: ValueMapping = {}
+    where: Conditions = Field(default={})
+    labels: ValueMapping = Field(default={})
     label_separator: str | None = Field(default=None, min_length=1)
     drop_empty: bool = False
     limit: int | None = Field(default=None, ge=1, lt=2**63)
@@ -151,7 +145,7 @@ class DataSource(_Model):
         if (self.path is None) == (self.hub is None):
             problems.append("give exactly one of 'path' (a local file) and 'hub' (a data set)")
         elif self.path is None:
-            problems += self._out_of_place(_FILE_ONLY, "path")
+            problems += self._out_of_place(FILE_ONLY, "path")
         else:
             problems += self._out_of_place(_HUB_ONLY, "hub")
         if self.label in self.text and self.messages is None:
@@ -217,8 +211,9 @@ class EvaluationSet(DataSource):
 
     A set without ``choices`` takes those of the training data.
     A set that names neither ``text`` nor ``label`` takes both from the training data
-    (its first source), and with them how such a file is read (``format``, ``quoting``,
-    ``header``, ``columns``, ``delimiter``, ``escape``) as far as the set does not say. Where it
+    (its first source), and with them how such a file is read (``header``, ``columns`` and, where
+    its own suffix says no other format, ``format``, ``quoting``, ``delimiter``, ``escape``), as far
+    as the set does not say. Where it
     gives no ``labels`` it takes the training data's mapping and ``label_separator``. Example ids,
     slices, ``where`` and ``limit`` are never taken over.
 
@@ -230,14 +225,17 @@ class EvaluationSet(DataSource):
 
     text: ColumnNames = Field(default=[], max_length=2)
     label: str = ""
-    merge: ValueMapping = {}
+    merge: ValueMapping = Field(default={})
 
     def completed(self, train: DataSource) -> EvaluationSet:
         """Return a copy that has what this set takes over from the training data."""
         given = self.model_fields_set
         update: dict[str, Any] = {}
         if not self.text and not self.label and self.path is not None and train.path is not None:
-            update |= {name: getattr(train, name) for name in _FILE_ONLY if name not in given}
+            own = None if "format" in given else format_by_name(self.path)
+            other = own is not None and own != (train.format or format_by_name(train.path))
+            taken = ("header", "columns") if other else FILE_ONLY
+            update |= {name: getattr(train, name) for name in taken if name not in given}
             if {"header", "columns"} & given:
                 update.pop("header", None)
                 update.pop("columns", None)
@@ -256,7 +254,9 @@ def _as_sources(value: object) -> object:
 
 
 def _as_sets(value: object) -> object:
-    """Take a text for a path, and leave out the sets that are null: so ``--set`` takes one away."""
+    """Take a text for a path, and leave out what is null: so ``--set`` takes a set or all away."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         return value
     chosen = {name: one for name, one in value.items() if one is not None}
@@ -267,7 +267,7 @@ Sources = Annotated[list[DataSource], BeforeValidator(_as_sources), Field(min_le
 EvaluationSets = Annotated[dict[SetName, EvaluationSet], BeforeValidator(_as_sets)]
 
 
-class DataConfig(_Model):
+class DataConfig(Section):
     """The data of an experiment: training data, development sets and test sets.
 
     Attributes:
@@ -288,10 +288,10 @@ class DataConfig(_Model):
     classes: ColumnNames | None = Field(default=None, min_length=2)
     holdout: float = Field(default=0.1, ge=0, lt=1)
     without_room: Literal["refuse", "leave-out"] = "refuse"
-    dev: EvaluationSets = {}
-    dev_ood: EvaluationSets = {}
-    test: EvaluationSets = {}
-    test_ood: EvaluationSets = {}
+    dev: EvaluationSets = Field(default={})
+    dev_ood: EvaluationSets = Field(default={})
+    test: EvaluationSets = Field(default={})
+    test_ood: EvaluationSets = Field(default={})
 
     @field_validator("dev", "dev_ood", "test", "test_ood")
     @classmethod

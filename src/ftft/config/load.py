@@ -226,7 +226,8 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
     shown = "" if kind == "value_error" else f" (found {shorten(problem.get('input'))})"
     # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
     most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
-    percent = as_share(problem.get("input")) if most == 1 else ""
+    is_share = most == 1 or (kind == "float_parsing" and str(problem.get("input")).endswith("%"))
+    percent = as_share(problem.get("input")) if is_share else ""
     return f"{key}: {message}{shown}{'.' * bool(percent)}{percent}"
 
 

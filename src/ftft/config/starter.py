@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +24,9 @@ name: {name}
 data:
   train:
 {train}
+    # limit: 2000           # this many rows only, for a first try
   # Found in the file: {labels}
-  # Without a development set of your own, this share of the training rows becomes one.
-  holdout: 0.1
-  # dev:
-  #   dev: {{path: dev.csv}}
-  # In-distribution test set, scored once, at the end:
-  # test:
-  #   test: {{path: test.csv}}
-  # Out-of-distribution test sets: what robustness is measured on. Columns and labels may differ.
-  # test_ood:
-  #   other:
-  #     path: other.csv
-  #     text: {text}
-  #     label: {label}
-  #     labels: {{"their name": "our name"}}
-  # Out-of-distribution development sets; the paper stops on these (main.watch: ood).
-  # dev_ood: {{}}
+{sets}
 
 {metric}
 
@@ -51,6 +37,8 @@ reference:
   epochs: 5                 # its own length: the map leaves out the epochs in which everything is
                             # still being learnt, and needs at least two, better three, after them
   max_length: 128           # tokens; the paper takes 300
+  batch_size: 32            # examples in a step, over all GPUs
+  # layers: 6               # keep only the first layers of the network: a smaller reference
 
 # The large model, trained on the selection only.
 main:
@@ -58,6 +46,7 @@ main:
   learning_rate: 1.0e-5
   epochs: 3                 # ERM's full length, in epochs over all the data
   max_length: 128
+  batch_size: 32
   budget: 0.333             # steps FTFT takes at most, as a share of ERM's
   horizon: erm              # the learning rate falls to zero at ERM's full length, as in the paper
   patience: 2               # scorings without improvement before it stops; null: never
@@ -83,17 +72,15 @@ seeds: [0]
 
 _OF_COMPLETIONS = {
     "  # Found in the file: {labels}\n": "",
-    "Columns and labels may differ": "Columns may differ",
-    "  #     text: {text}\n": "  #     prompt: {text}\n",
-    "  #     label: {label}\n": "  #     completion: {label}\n",
-    '  #     labels: {{"their name": "our name"}}\n': "",
     "max_length: 128           # tokens; the paper takes 300": (
         "max_length: 512           # tokens of prompt and completion together"
     ),
     "  max_length: 128\n": "  max_length: 512\n",
 }
-_OF_CHATS = ("prompt: {text}\n  #     completion: {label}\n", "messages: {label}\n")
 """What a starting file says otherwise where there are prompts and completions."""
+
+Sets = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Role (``dev``, ``test``, ``test_ood``) to name to keys of the development and test sets."""
 
 
 def starter_file(
@@ -103,6 +90,7 @@ def starter_file(
     main: str,
     name: str | None = None,
     task: str = "classification",
+    sets: Sets | None = None,
 ) -> str:
     """Write a commented experiment file for a training file.
 
@@ -113,6 +101,7 @@ def starter_file(
         main: The main model.
         name: The experiment's name; from the file where None.
         task: What an example's answer is.
+        sets: Development and test sets.
 
     Returns:
         YAML, valid as it stands.
@@ -120,7 +109,7 @@ def starter_file(
     Raises:
         ConfigError: The name is not one for an experiment.
     """
-    name = name or _name_from(source.place)
+    name = name or experiment_name(source.place)
     if not re.fullmatch(NAME_PATTERN, name):
         raise ConfigError(
             f"{name!r} cannot name an experiment: use at most 100 letters, digits, '_', '-' and "
@@ -137,8 +126,6 @@ def starter_file(
         for old, new in _OF_COMPLETIONS.items():
             assert old in template, old
             template = template.replace(old, new)
-        if source.messages:
-            template = template.replace(*_OF_CHATS)
     elif source.choices:
         task = "multiple-choice"
     return template.format(
@@ -147,11 +134,59 @@ def starter_file(
         metric=_metric_line(task),
         train=_indented(written),
         labels=_one_line(values),
-        text=flow(source.prompt or list(source.text)),
-        label=flow(source.label),
+        sets="\n".join(_set_lines(source, task, sets or {})),
         reference=flow(reference),
         main=flow(main),
     )
+
+
+def _set_lines(source: DataSource, task: str, sets: Sets) -> Iterator[str]:
+    """Development and test sets: those that are given, and how to add others."""
+    suffix = "".join(Path(source.place).suffixes[-2:]) or ".csv"
+    suffix = suffix if re.fullmatch(r"[.\w]{1,20}", suffix) else ".csv"
+    if "dev" in sets:
+        yield "  # Development sets: stopping and the choice of weights look at these."
+        yield from _role("dev", sets["dev"])
+    else:
+        yield "  # Without a development set, this share of the training rows becomes one."
+        yield "  holdout: 0.1"
+        yield from ("  # dev:", f"  #   dev: {{path: dev{suffix}}}")
+    yield "  # In-distribution test sets, scored once, at the end:"
+    if "test" in sets:
+        yield from _role("test", sets["test"])
+    else:
+        yield from ("  # test:", f"  #   test: {{path: test{suffix}}}")
+    yield "  # Out-of-distribution test sets: what robustness is measured on. Columns may differ."
+    if "test_ood" in sets:
+        yield from _role("test_ood", sets["test_ood"])
+    else:
+        yield from ("  # test_ood:", "  #   other:", f"  #     path: other{suffix}")
+        yield from (f"  #     {line}" for line in _columns(source, task))
+    yield "  # Out-of-distribution development sets; the paper stops on these (main.watch: ood)."
+    yield "  # dev_ood: {}"
+
+
+def _role(role: str, sets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield f"  {role}:"
+    for name, keys in sets.items():
+        yield f"    {flow(name)}: {flow(dict(keys))}"
+
+
+def _columns(source: DataSource, task: str) -> Iterator[str]:
+    """The keys that say which columns of a set hold what, as examples."""
+    if source.messages:
+        yield f"messages: {flow(source.messages)}"
+        return
+    names = ("text", "label") if source.prompt is None else ("prompt", "completion")
+    texts: Any = source.prompt or list(source.text)
+    yield f"{names[0]}: {flow(texts)}"
+    if source.choices:
+        yield f"choices: {flow(list(source.choices))}"
+    yield f"{names[1]}: {flow(source.label)}"
+    if task == "classification":
+        yield 'labels: {"their name": "our name"}'
+    if task != "token-classification" or not source.label.lstrip("-").isdecimal():
+        yield "slices: [column]          # scores by the values of a column, too"
 
 
 def _metric_line(task: str) -> str:
@@ -160,9 +195,16 @@ def _metric_line(task: str) -> str:
     return f"{line.ljust(28)}# or {', '.join(others)}" if others else line
 
 
-def _name_from(place: str) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(place).name.split(".")[0]).strip("-._")
-    return stem[:100] or "experiment"
+def experiment_name(place: str) -> str:
+    """A name for an experiment: its training file's, after that of the folder it is in."""
+    path = Path(place)
+    stem = _clean(path.name.split(".")[0])[:100]
+    folder = _clean(path.parent.name)[: max(0, 99 - len(stem))].strip("-._")
+    return "-".join(dict.fromkeys(part for part in (folder, stem) if part)) or "experiment"
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._")
 
 
 def _indented(values: dict[str, Any]) -> str:

@@ -10,12 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.config.data import DataSource, FileFormat
+from ftft.config.data import DataSource
+from ftft.config.formats import FileFormat, format_by_name
 from ftft.data.completions import CAUSAL_LM
 from ftft.data.detect_choices import find_choices
 from ftft.data.labels import find_classes, to_classes
 from ftft.data.messages import listed, require_columns
+from ftft.data.normalize import Prepared
 from ftft.data.readers.sniff import Head, read_head
+from ftft.data.slips import refuse_slips
 from ftft.data.sources import RawTable, read_source
 from ftft.errors import DataError
 
@@ -188,7 +191,10 @@ def _problem(raw: RawTable, source: DataSource) -> str:
     """What would be refused of the label column when the experiment is run."""
     labels, known = raw.columns.column(source.label), raw.value_names.get(source.label)
     try:
-        find_classes(pa.chunked_array([to_classes(labels, source, {}, known=known)]), source.label)
+        names = to_classes(labels, source, {}, known=known)
+        classes = find_classes(pa.chunked_array([names]), source.label)
+        rows = pa.chunked_array([range(1, len(names) + 1)])
+        refuse_slips([Prepared(source, (), names, None, {}, rows)], classes)
     except DataError as error:
         return str(error)
     return ""
@@ -208,7 +214,7 @@ def _source(
         text=list(texts),
         label=label,
         id=example_id,
-        format=written.format,
+        format=None if format_by_name(path) == written.format else written.format,
         quoting=written.quoting,
         header=written.header,
         columns=None if written.header else list(columns),

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftft.config.data import DataSource
+from ftft.config.formats import format_by_name
 from ftft.data.readers.sniff import read_head
-from ftft.data.sources import SUFFIXES, check_file
+from ftft.data.sources import check_file
 from ftft.data.tag_sources import read_tagged
 
 _WORDS = ("tokens", "words", "token", "word")
@@ -28,8 +29,7 @@ def detect_tags(path: Path) -> tuple[DataSource, dict[str, int]] | None:
         DataError: It holds tagged sentences and something is wrong with them.
     """
     check_file(path)
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    chosen = SUFFIXES.get(suffix.lower())
+    chosen = format_by_name(path)
     if chosen == "conll":
         source = DataSource(path=str(path), text=["1"], label="-1")
     elif chosen in ("jsonl", "parquet"):
@@ -37,7 +37,7 @@ def detect_tags(path: Path) -> tuple[DataSource, dict[str, int]] | None:
         words, tags = _list_column(columns, _WORDS), _list_column(columns, _TAGS)
         if words is None or tags is None:
             return None
-        source = DataSource(path=str(path), text=[words], label=tags, format=chosen)
+        source = DataSource(path=str(path), text=[words], label=tags)
     else:
         return None
     found = read_tagged(source)

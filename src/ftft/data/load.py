@@ -15,6 +15,7 @@ from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repe
 from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.normalize import Prepared, prepare
 from ftft.data.remarks import label_remarks
+from ftft.data.slips import refuse_slips
 from ftft.errors import DataError
 from ftft.utils.plural import counted
 
@@ -61,6 +62,7 @@ def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...]
         if classes is None:
             joined = pa.chunked_array([part.classes for part in parts])
             classes = find_classes(joined, config.train[0].label)
+            refuse_slips(parts, classes)
             remarks = label_remarks(parts, classes)
         table = join(parts, classes)
     except DataError as error:

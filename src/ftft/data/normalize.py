@@ -108,7 +108,7 @@ def read_rows(source: DataSource, faults: Faults) -> tuple[RawTable, pa.Table]:
     raw = read_source(source)
     table = raw.columns.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
     kept = _keep_where(table, raw, source)
-    return raw, faults(lambda: _with_texts(kept, source), kept)
+    return raw, faults(lambda: with_texts(kept, source), kept)
 
 
 def check_ids(table: pa.Table, source: DataSource, faults: Faults) -> None:
@@ -248,7 +248,12 @@ def _spelt(values: list[str], column: pa.ChunkedArray) -> list[str]:
     return [*values, *(value for value in there if same_value(value) in missing)]
 
 
-def _with_texts(table: pa.Table, source: DataSource) -> pa.Table:
+def with_texts(table: pa.Table, source: DataSource) -> pa.Table:
+    """The rows that have a text.
+
+    Raises:
+        DataError: One has none, and the source does not say ``drop_empty``; or none has one.
+    """
     missing = [table.column(name).is_null() for name in source.text]
     empty = [pc.fill_null(pc.equal(table.column(name), ""), True) for name in source.text]
     is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.config.data import DataSource, FileFormat
+from ftft.config.data import DataSource
+from ftft.config.formats import SUFFIXES, FileFormat, format_by_name
 from ftft.data.messages import nearest, require_columns
 from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.data.readers.json_lines import read_json_lines
@@ -23,21 +24,6 @@ from ftft.utils.below import one_of
 
 if TYPE_CHECKING:
     from datasets import Features
-
-SUFFIXES: dict[str, FileFormat] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".conll": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-}
-
 
 _OWN_FILES = ("map.parquet", "selection.parquet", "examples.parquet")
 
@@ -96,13 +82,13 @@ def format_of(path: Path) -> FileFormat:
     Raises:
         DataError: The suffix is not known.
     """
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() not in SUFFIXES:
+    found = format_by_name(path)
+    if found is None:
         raise DataError(
             f"{path}: its name does not say its format. End it in .csv, .tsv, .jsonl or .parquet, "
             "or give a source of an experiment file 'format': csv, tsv, jsonl, parquet or conll."
         )
-    return SUFFIXES[suffix.lower()]
+    return found
 
 
 def check_file(path: Path, *, in_source: bool = False) -> None:
@@ -161,10 +147,10 @@ def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
             f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
             "token-classification, or name another file or 'format'."
         )
-    return _read_as(chosen, path, dialect_of(source, chosen), wanted, source.nested)
+    return read_as(chosen, path, dialect_of(source, chosen), wanted, source.nested)
 
 
-def _read_as(
+def read_as(
     chosen: FileFormat,
     path: Path,
     dialect: Dialect,
@@ -195,7 +181,7 @@ def read_table(path: Path, wanted: Sequence[str] | None = None) -> pa.Table:
     """
     check_file(path)
     chosen = format_of(path)
-    return _read_as(chosen, path, Dialect("\t" if chosen == "tsv" else ","), wanted).columns
+    return read_as(chosen, path, Dialect("\t" if chosen == "tsv" else ","), wanted).columns
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from ftft.data.holdout import choose_held_out
 from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, task_data
 from ftft.data.messages import listed, nearest
 from ftft.data.normalize import Prepared
+from ftft.data.slips import slips
 from ftft.data.tag_sources import TaggedRows, read_tagged
 from ftft.errors import DataError
 
@@ -64,7 +65,28 @@ def _tags(parts: Sequence[TaggedRows]) -> list[str]:
             f"all words of {places} have one tag ({listed(found)}); at least two are needed. Check "
             "'label', 'labels' and 'where'."
         )
+    _refuse_slips(parts)
     return sorted(found, key=lambda tag: (tag != OUTSIDE, tag))
+
+
+def _refuse_slips(parts: Sequence[TaggedRows]) -> None:
+    counts = Counter(tag for part in parts for tags in part.tags for tag in tags)
+    meant = {tag for part in parts for tag in part.source.labels.values()}
+    found: dict[str, str] = {}
+    for prefix in {tag[:2] for tag in counts}:  # B-PER and I-PER are no slips
+        found |= slips({tag: n for tag, n in counts.items() if tag[:2] == prefix}, meant)
+    for slip, tag in found.items():
+        part, place = next(
+            (part, place)
+            for part in parts
+            for place, tags in zip(part.places, part.tags, strict=True)
+            if slip in tags
+        )
+        raise DataError(
+            f"{part.source.place}, sentence at {place}: the tag {slip[:40]!r}, the only one, is "
+            f"one slip away from {tag!r} ({counts[tag]:,} words). Correct the file, or map it, as "
+            f"in labels: {{{slip[:40]}: {tag}}}; if it is meant, list all tags in data.classes."
+        )
 
 
 def _refuse_unknown(parts: Sequence[TaggedRows], tags: Sequence[str]) -> None:

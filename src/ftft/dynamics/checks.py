@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,19 @@ def check_finite(
         f"{where}: the {encoding} of example {ids[row].as_py()!r} are {recorded[row].tolist()} "
         f"({count} examples have {kind}). {DIVERGED}"
     )
+
+
+def warn_of_probabilities(recorded: Recorded, where: str) -> None:
+    """Warn where rows (n, C), given as logits to a recorder, look like probabilities."""
+    sums = recorded.sum(axis=1, dtype=np.float64)
+    # Half precision keeps three digits.
+    if len(recorded) and (recorded >= 0).all() and (np.abs(sums - 1) < 5e-3).all():
+        warnings.warn(
+            f"{where}: the rows of the first batch are not negative and sum to 1, as "
+            "probabilities do, where logits were expected. Record what the model gives before its "
+            "softmax, or the logarithm of the probabilities; a map of these would be wrong.",
+            stacklevel=4,
+        )
 
 
 def checked_chance(chance: float | None, encoding: Encoding, num_classes: int) -> float:

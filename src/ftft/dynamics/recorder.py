@@ -20,6 +20,7 @@ from ftft.dynamics.checks import (
     checked_chance,
     checked_epoch,
     checked_measures,
+    warn_of_probabilities,
 )
 from ftft.dynamics.container import TrainingDynamics, point_positions
 from ftft.dynamics.examples import check_unique, classes_of, fingerprint, to_ids, to_lengths
@@ -222,8 +223,11 @@ class DynamicsRecorder:
         if count == 0:
             return
         if not self._checked_first:
-            self._raise_on(epoch, *self._resolve([(ids, values)]))
+            rows, first, problem = self._resolve([(ids, values)])
+            self._raise_on(epoch, rows, first, problem)
             self._checked_first = True
+            if self._header.encoding == "logits":
+                warn_of_probabilities(first, str(self._folder))
         self._pending.setdefault(epoch, []).append((ids, values))
         self._started = True
         self._held += count

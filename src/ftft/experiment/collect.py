@@ -18,9 +18,12 @@ from ftft.results import record
 from ftft.results.read import Results
 from ftft.results.record import ErmCost, MethodRun
 from ftft.results.run import Cell
+from ftft.tasks import TASKS
 from ftft.training.arguments import full_steps, main_plan
 from ftft.training.erm_cost import plan_cost
 from ftft.workspace.stage import Stage
+
+_ROLES = ("dev", "dev_ood", "test", "test_ood")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,13 @@ def collect(
         "classes": list(data.class_names),
         "sets": {
             role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
-            for role in ("dev", "dev_ood", "test", "test_ood")
+            for role in _ROLES
+        },
+        "floors": {
+            name: floor
+            for role in _ROLES
+            for name, dataset in getattr(data, role).items()
+            if (floor := TASKS[dataset.task].floor([dataset])) is not None
         },
         **({"left_out": dict(data.left_out)} if data.left_out else {}),
     }

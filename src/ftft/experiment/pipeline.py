@@ -19,6 +19,7 @@ from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.evaluation.training import Training
+from ftft.experiment.belongs import make_room
 from ftft.experiment.collect import StagedRun, collect, erm_cost, method_run
 from ftft.experiment.like_lengths import select_like, with_lengths
 from ftft.experiment.maps import DrawnMap, draw_map
@@ -41,7 +42,12 @@ from ftft.workspace.workspace import Workspace
 
 
 def run(
-    experiment: Experiment, folder: str, say: Say = print, force: Sequence[str] = ()
+    experiment: Experiment,
+    folder: str,
+    say: Say = print,
+    force: Sequence[str] = (),
+    *,
+    replacing: bool = False,
 ) -> Results:
     """Run a whole experiment; what was finished before is not run again.
 
@@ -51,6 +57,8 @@ def run(
         say: Receives a line for each step.
         force: Stages to run again though they are finished or damaged: ``main/seed-0``, or
             ``main`` for all seeds.
+        replacing: Whether to take the place of another experiment in the folder. What was trained
+            on other data is moved beside it (``FOLDER.replaced-1``).
 
     Returns:
         Every score and cost; also written to ``results.json`` in the run folder, and shown by
@@ -62,7 +70,8 @@ def run(
     """
     expect(experiment, Experiment, "ftft.run", "ftft.load_experiment(FILE)", ConfigError)
     names = stage_names(experiment.baselines, experiment.seeds)
-    with opened(experiment, folder, say, chosen_stages(force, names)) as stages:
+    forced = chosen_stages(force, names)
+    with opened(experiment, folder, say, forced, replacing=replacing) as stages:
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
@@ -110,22 +119,30 @@ def chosen_stages(asked: Sequence[str], names: Sequence[str]) -> list[str]:
 
 @contextlib.contextmanager
 def opened(
-    experiment: Experiment, folder: str, say: Say = print, force: Sequence[str] = ()
+    experiment: Experiment,
+    folder: str,
+    say: Say = print,
+    force: Sequence[str] = (),
+    *,
+    replacing: bool = False,
 ) -> Iterator[Stages]:
     """Check data, models and folder, then hold the run folder and give its stages.
 
-    The stages named in ``force`` are run again, though they are finished or damaged.
+    The stages named in ``force`` are run again, though they are finished or damaged. With
+    ``replacing`` the folder may hold another experiment.
     """
     distributed.start()
     if not distributed.is_first():
         say = _silent
     with distributed.first_goes_ahead():
-        data = check(experiment, folder)
+        data = check(experiment, folder, replacing=replacing)
     for note in [*notes(data), *idle_notes([experiment])]:
         say(note)
     workspace = Workspace(folder)
     with workspace.locked():
         if distributed.is_first():
+            if (moved := make_room(data, workspace.folder)) is not None:
+                say(f"{folder}: held another experiment, which is now in {moved}")
             path = workspace.folder / EXPERIMENT_NAME
             write_text(path, resolved_yaml(experiment, data), WorkspaceError)
             for name in force:

@@ -13,6 +13,7 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import named
 from ftft.errors import ConfigError, FtftError
+from ftft.experiment.belongs import check_belongs
 from ftft.experiment.room import with_room
 from ftft.tasks import TASKS, load_data
 from ftft.tasks.base import Task
@@ -32,12 +33,13 @@ _FEW, _FEW_SHARE = 10, 0.02
 _LEAST_WITH_AUTO = 3
 
 
-def check(experiment: Experiment, folder: str) -> TaskData:
+def check(experiment: Experiment, folder: str, *, replacing: bool = False) -> TaskData:
     """Check everything that can be checked without training, and write nothing.
 
     Args:
         experiment: What to do.
         folder: The run folder.
+        replacing: Whether it may hold another experiment, whose place this one is to take.
 
     Returns:
         The labelled data.
@@ -58,6 +60,8 @@ def check(experiment: Experiment, folder: str) -> TaskData:
         attempt(partial(check_selection, experiment, len(data.train)))
         check_heads(attempt, experiment, data)
         data = attempt(partial(with_room, experiment, data))
+    if data is not None and not replacing:
+        attempt(partial(check_belongs, experiment, data, folder))
     attempt.raise_problems(f"experiment {experiment.name}")
     assert data is not None
     return data

@@ -23,6 +23,7 @@ from ftft.report.provenance import provenance
 from ftft.report.study_parts import STUDY, parts
 from ftft.report.views import RunView, read_view
 from ftft.results.aggregate import Row, aggregate
+from ftft.results.floor import floor_of
 from ftft.results.formatting import metric_name, percent, score
 from ftft.results.read import Results, distinct_names
 from ftft.results.run import cell_of
@@ -154,7 +155,7 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
         "verdict": verdict(view.run),
         "title": view.run.title,
         "rows": own,
-        "table": summary_table(own),
+        "table": summary_table(own, floor_of(view.run.values)),
         "slices": slice_scores(view.run),
         "preflights": preflights(view),
         "shares": {

@@ -12,6 +12,7 @@ from typing import Any
 
 from ftft.errors import WorkspaceError
 from ftft.results.aggregate import Row, aggregate
+from ftft.results.floor import floor_of
 from ftft.results.formatting import metric_name
 from ftft.results.run import RunResult, run_result
 from ftft.results.tables import summary_table
@@ -77,7 +78,7 @@ class Results:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdict, and scores and costs by method."""
-        table = summary_table(self.rows)
+        table = summary_table(self.rows, floor_of(self.values))
         found = "".join(f"<p>{escape(one.sentence)}</p>" for one in verdicts(self))
         return html_table(self.title, table.headers, table.lines) + found
 

@@ -168,7 +168,8 @@ def collect(
         name: Name of the experiment.
         metric: The metric that was asked for.
         data: What the file says of the data: ``fingerprint``, ``train_examples``,
-            ``holdout_seed``, ``classes`` and ``sets`` (role to set name to size).
+            ``holdout_seed``, ``classes``, ``sets`` (role to set name to size) and ``floors`` (set
+            name to the accuracy that needs no learning).
         records: All runs, from :func:`run_record`.
 
     Returns:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftft.config.methods import METHODS
 from ftft.results.aggregate import Row
-from ftft.results.formatting import NONE, difference, p_value, percent, ratio, spread, within
+from ftft.results.floor import TITLE as ALWAYS
+from ftft.results.floor import Floor
+from ftft.results.formatting import (
+    NONE,
+    difference,
+    p_value,
+    percent,
+    ratio,
+    score,
+    spread,
+    within,
+)
 from ftft.results.intervals import Difference, Interval
 
 _CAPTION = (
@@ -60,11 +71,12 @@ def full_table(rows: Sequence[Row]) -> Table:
     return _filled([*columns, *_COSTS], rows)
 
 
-def summary_table(rows: Sequence[Row]) -> Table:
+def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
     """For the terminal, the page and notebooks: of the differences those of the main score.
 
     Args:
-        rows: At least one row.
+        rows: At least one row, of one run where there is a floor.
+        floor: What always giving the same answer scores, for a line at the end.
     """
     kind = "OOD" if ood_sets(rows) else "ID"
     columns = [*_distinguishing(rows, short=True), *_scores(rows)]
@@ -72,7 +84,22 @@ def summary_table(rows: Sequence[Row]) -> Table:
         columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
     if _compared(rows, "erm_budget"):
         columns += [_less_erm_budget(kind)]
-    return _filled([*columns, *_COSTS], rows)
+    found = _filled([*columns, *_COSTS], rows)
+    return found if floor is None else _with_floor(found, floor)
+
+
+def _with_floor(table: Table, floor: Floor) -> Table:
+    """The table with a line for always giving the same answer, which costs nothing."""
+    (first, *_) = floor.ood or [""]
+    known = {
+        **{name: score(value) for name, value in floor.ood.items()},
+        **{"method": ALWAYS, "ID": score(floor.id), f"OOD ({first})": score(floor.main)},
+        "OOD mean": score(floor.main),
+    }
+    blank = [NONE if is_number else "" for is_number in table.numbers]
+    pairs = zip(table.headers, blank, strict=True)
+    line = tuple(known.get(header, cell) for header, cell in pairs)
+    return replace(table, lines=(*table.lines, line))
 
 
 def difference_table(rows: Sequence[Row]) -> Table:

@@ -55,6 +55,29 @@ def time_to_target(
     return TimeToTarget(len(seeds), len(points), steps, share, flops)
 
 
+def erm_until(
+    runs: Mapping[int, RunResult], erm: Mapping[int, RunResult]
+) -> tuple[float, ...] | None:
+    """The share of its own training after which ERM first scores what a method does in the end.
+
+    Args:
+        runs: Seed to the method's run.
+        erm: Seed to ERM's run with the same main model and data.
+
+    Returns:
+        A share for each seed that both have and in which ERM gets there; None where they share no
+        seed. It is judged on development sets; operations go with the steps.
+    """
+    seeds = sorted(runs.keys() & erm.keys())
+    shares = []
+    for seed in seeds:
+        target, steps = runs[seed].final, erm[seed].record["steps"]["erm"]
+        reached = (at for at, score in erm[seed].curve if target is not None and score >= target)
+        if (step := next(reached, None)) is not None:
+            shares.append(step / steps)
+    return tuple(shares) if seeds else None
+
+
 def _point(run: RunResult, erm: RunResult) -> tuple[float, float, float] | None:
     """Steps, share of ERM's steps and of its operations until the target; None: never."""
     target = erm.final

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
+from ftft.config.methods import METHODS
 from ftft.results.aggregate import Row, Versus, setting_names
+from ftft.results.floor import TITLE, floor_of
 from ftft.results.formatting import NONE, interval_in_words, percent, points, score
 from ftft.results.intervals import Difference, Interval
+from ftft.results.run import RunResult, cell_of
+from ftft.results.time_to_target import erm_until
 
 if TYPE_CHECKING:
     from ftft.results.read import Results
 
 WON, LOST, OPEN = "won", "lost", "open"
+
+# The verdicts of the preflight check, the best first.
+_WORSE = ("good", "doubtful", "bad")
+_MOST_REASONS = 2
 
 # What a remark calls the baselines that are not ERM in full, which the sentence is about.
 _OTHERS = {
@@ -50,6 +59,7 @@ class Verdict:
             ``open``.
         sentence: The verdict in one sentence.
         remarks: What else has to be known to read it rightly.
+        reference: Of these, what is said of the reference.
         tiles: OOD and ID against ERM, cost against ERM, examples used.
     """
 
@@ -57,6 +67,7 @@ class Verdict:
     outcome: str
     sentence: str
     remarks: tuple[str, ...]
+    reference: tuple[str, ...]
     tiles: tuple[Tile, ...]
 
 
@@ -81,6 +92,7 @@ def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
         outcome=outcome,
         sentence=sentence,
         remarks=tuple(_remarks(run, ftft)),
+        reference=tuple(_of_the_reference(run, ftft)),
         tiles=(
             _ood_tile(ftft, erm),
             _score_tile("ID", ftft.id_score, None if erm is None else erm.id),
@@ -122,7 +134,7 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
 
 
 def _remarks(run: Results, ftft: Row) -> Sequence[str]:
-    remarks = []
+    remarks = [*_of_the_reference(run, ftft), *_of_the_floor(run, ftft), *_of_erm(run, ftft)]
     if not run.ood_sets:
         remarks.append(
             "There are no out-of-distribution test sets, so nothing is known about robustness."
@@ -143,6 +155,60 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
             "No random subset was run beside it, so what the selection itself adds is not known."
         )
     return remarks
+
+
+def _of_the_reference(run: Results, ftft: Row) -> Iterator[str]:
+    """What the preflight check made of the references, and why."""
+    found = [one.record["preflight"] for one in _runs(run, ftft) if one.record.get("preflight")]
+    if not found:
+        return
+    worst = max(found, key=lambda one: _WORSE.index(one["verdict"]))
+    alike = sum(one["verdict"] == worst["verdict"] for one in found)
+    where = f" in {alike} of {len(found)} seeds" if len(found) > 1 else ""
+    reasons = "; ".join(worst["reasons"][:_MOST_REASONS])
+    yield (
+        f"The preflight check called the reference {worst['verdict']}{where}"
+        f"{f': {reasons}' if reasons and worst['verdict'] != _WORSE[0] else ''}."
+    )
+
+
+def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
+    """Whether anything was learnt at all."""
+    floor = floor_of(run.values)
+    rows = [row for row in run.rows if row.cell.main == ftft.cell.main] if floor else []
+    for row in rows:
+        if (
+            floor is not None
+            and row.score.mean <= floor.main
+            and row.cell.method in ("erm", "ftft")
+        ):
+            yield (
+                f"{METHODS[row.cell.method].title} is no better than {TITLE} "
+                f"({percent(floor.main, 1)})."
+            )
+
+
+def _of_erm(run: Results, ftft: Row) -> Iterator[str]:
+    """After how much of its training ERM had FTFT's score."""
+    erm = {one.seed: one for one in run.runs if one.method == "erm" and one.main == ftft.cell.main}
+    shares = erm_until({one.seed: one for one in _runs(run, ftft)}, erm)
+    if shares is None:
+        return
+    seeds = len(erm.keys() & {one.seed for one in _runs(run, ftft)})
+    if not shares:
+        yield "On development data ERM never reached FTFT's score."
+        return
+    where = f" in {len(shares)} of {seeds} seeds" if seeds > 1 else ""
+    yield (
+        f"On development data ERM reached FTFT's score at {percent(fmean(shares))} of its own "
+        f"cost{where}."
+    )
+
+
+def _runs(run: Results, row: Row) -> list[RunResult]:
+    """The runs of a row."""
+    cell = replace(row.cell, folder="")
+    return [one for one in run.runs if cell_of(one) == cell]
 
 
 def _how_far(interval: Interval) -> str:

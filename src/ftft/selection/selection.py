@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, TypeAlias
@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ftft.cartography.tables import read_table, write_table
-from ftft.dynamics.examples import check_unique
+from ftft.dynamics.examples import check_unique, to_ids
 from ftft.errors import DynamicsError, reason
 from ftft.utils.notebook import html_table
 
@@ -64,6 +65,29 @@ class Selection:
 
     def __repr__(self) -> str:
         return f"<Selection of {len(self):,} of {self.total:,} examples, {self.strategy}>"
+
+    def positions(self, example_ids: Sequence[Any] | pa.Array) -> npt.NDArray[np.int64]:
+        """Where the selected examples are in data, best first, as `datasets` and `iloc` take them.
+
+        Args:
+            example_ids: the ids of the rows of the data, in their order.
+
+        Returns:
+            int64 of shape (K,): `data.select(selection.positions(ids))`.
+
+        Raises:
+            DynamicsError: an id is not in the data, or is there twice.
+        """
+        ids = to_ids(example_ids)
+        check_unique(ids, "The data")
+        found = pc.index_in(self.example_ids, value_set=ids)
+        if found.null_count:
+            missing = self.example_ids.filter(found.is_null())[0].as_py()
+            raise DynamicsError(
+                f"The data lack the selected example {missing!r} ({found.null_count:,} are "
+                "missing). Give the ids that the dynamics were recorded with."
+            )
+        return np.asarray(found.cast(pa.int64()))
 
     def to_table(self) -> pa.Table:
         """The selection as an Arrow table: `example_id, score, rank`, best first."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback
+
+from ftft.utils.plural import duration
+from ftft.utils.terminal import shows_bars
 
 SECONDS = 60.0
 
@@ -18,7 +20,7 @@ def progress(say: Callable[[str], None]) -> TrainerCallback:
     Args:
         say: Receives the lines, where standard error is no terminal.
     """
-    return Bars() if sys.stderr.isatty() else Lines(say)
+    return Bars() if shows_bars() else Lines(say)
 
 
 class Bars(ProgressCallback):
@@ -39,14 +41,34 @@ class Bars(ProgressCallback):
 
 
 class Lines(TrainerCallback):
-    """Says once a minute where a training is."""
+    """Says once a minute where a training is: step, loss, examples a second and time left."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._said = time.monotonic()
+        self._said = self._begun = time.monotonic()
+        self._first = 0
+        self._loss: float | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Note where it begins: a resumed training has steps behind it."""
+        self._said = self._begun = time.monotonic()
+        self._first = state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Note the loss, the mean over the steps since it was logged last."""
+        self._loss = (logs or {}).get("loss", self._loss)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Say it, if it is time."""
-        if state.is_world_process_zero and time.monotonic() - self._said >= SECONDS:
-            self._say(f"  step {state.global_step:,} of at most {state.max_steps:,}")
-            self._said = time.monotonic()
+        now = time.monotonic()
+        if not state.is_world_process_zero or now - self._said < SECONDS:
+            return
+        self._said = now
+        taken, passed = state.global_step - self._first, max(now - self._begun, 1e-9)
+        at_once = args.train_batch_size * args.world_size * args.gradient_accumulation_steps
+        left = passed / taken * (state.max_steps - state.global_step)
+        loss = "" if self._loss is None else f", loss {float(self._loss):.3f}"
+        self._say(
+            f"  step {state.global_step:,} of at most {state.max_steps:,}{loss}, "
+            f"{taken * at_once / passed:,.1f} examples/s, at most {duration(left)} left"
+        )

@@ -67,6 +67,18 @@ def score_recorded(
     return recorded
 
 
+def predict_set(
+    model_folder: Path, settings: FineTuning, dataset: EncodedDataset
+) -> npt.NDArray[np.float32]:
+    """What the task predicts of a data set, whose labels are not looked at: logits (N, C).
+
+    Raises:
+        ModelError: The folder is not a model.
+    """
+    with _scorer(model_folder, settings, [dataset]) as trainer:
+        return trainer.predict_all(dataset)
+
+
 @contextlib.contextmanager
 def _scorer(
     model_folder: Path, settings: FineTuning, sets: Collection[EncodedDataset]

@@ -210,6 +210,17 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         )
         return metrics
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """Keep the later of weights that score alike: they have seen more of the examples.
+
+        A score that is level is still no improvement, so that patience runs out as it did.
+        """
+        before = self.state.best_metric
+        found: bool = super()._determine_best_metric(metrics, trial)
+        if not found and before is not None and metrics["eval_watched"] == before:
+            self.state.best_global_step = self.state.global_step
+        return found
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log as the Trainer does, and stop where the loss says that there is nothing to gain."""
         super().log(logs, *args, **kwargs)

@@ -18,6 +18,9 @@ EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
 STUDY_TITLE = "# A study as it was asked for.\n"
 """The first line of the study.yaml that a study writes."""
 
+# Files by which other folders are known, into which no run may be written.
+_OF_OTHERS = {"header.json": "a folder of training dynamics", "stage.json": "the folder of a stage"}
+
 
 def check_foreign(folder: str | os.PathLike[str]) -> None:
     """Check that a run folder holds no file that ftft did not write and would replace.
@@ -25,6 +28,12 @@ def check_foreign(folder: str | os.PathLike[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
+    for name, what in _OF_OTHERS.items():
+        if os.path.lexists(Path(folder) / name):
+            raise WorkspaceError(
+                f"{folder}: is {what}, as its {name} says, and no run folder; give a new folder, "
+                "or that of a run, such as runs/NAME."
+            )
     files = [Path(folder) / name for name in (EXPERIMENT_NAME, RESULTS_NAME, REPORT_NAME)]
     check_written_by(files[0], EXPERIMENT_TITLE, files, "run")
 

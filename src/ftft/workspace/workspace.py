@@ -291,7 +291,7 @@ def check_artifact(path: Path) -> None:
         WorkspaceError: A file is missing or changed.
     """
     place = path.absolute()
-    for folder in place.parents:
+    for folder in (place, *place.parents):
         if not (folder / RECORD_NAME).is_file():
             continue
         name = stage_name(folder)
@@ -301,7 +301,7 @@ def check_artifact(path: Path) -> None:
             outputs = {
                 file: expected
                 for file, expected in record.get("outputs", {}).items()
-                if file == inside or file.startswith(inside + "/")
+                if inside in (".", file) or file.startswith(inside + "/")
             }
             check_outputs(folder, name, {"outputs": outputs})
         return

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ftft.config.data import FileFormat
+from ftft.config.formats import FileFormat, format_by_name
 from ftft.data.readers.delimited import Dialect, iterate_rows, open_bytes
 from ftft.data.readers.json_lines import iterate_records
-from ftft.data.sources import SUFFIXES, check_file, format_of, reading
+from ftft.data.sources import check_file, reading
 from ftft.errors import DataError
 
 _SAMPLE = 2_000
@@ -50,12 +50,15 @@ def read_head(path: Path) -> Head:
     """
     check_file(path)
     with reading(path, "a data file"):
-        suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-        known = suffix.lower() in SUFFIXES
-        return _head_as(format_of(path) if known else _format_from_content(path), path)
+        return _head_as(format_by_name(path) or _format_from_content(path), path)
 
 
 def _head_as(chosen: FileFormat, path: Path) -> Head:
+    if chosen == "conll":
+        raise DataError(
+            f"{path}: the columns of a CoNLL file have no names, and each word has a tag; leave "
+            "--text and --label out."
+        )
     if chosen == "parquet":
         return Head(chosen, None, True, True, None, _parquet_columns(path))
     if chosen == "jsonl":

@@ -1,0 +1,73 @@
+"""``ftft predict``: what a finished model says of rows without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftft.cli.common import Overwrite, say, tell
+from ftft.utils.plural import counted
+
+_SHOWN = 10
+_TABLES = (".csv", ".parquet", ".jsonl")
+
+
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A model folder that ftft wrote, the folder of its training, such as main/seed-0 "
+            "of a run, or a run of one seed."
+        ),
+    ],
+    data: Annotated[Path, typer.Argument(help="The rows: CSV, TSV, JSON lines, Parquet.")],
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="Text column; twice for pairs. As in the model's run if left out."),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="A column to write beside the predictions.")
+    ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(min=8, help="Tokens kept of a text. As in the model's run, else 300."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give the class of each row of a file, and the probability of every class.
+
+    Needs no labels. Without --output the first rows are shown.
+    """
+    from ftft.errors import ConfigError
+    from ftft.utils.atomic import check_free
+
+    if output is not None:
+        if output.suffix not in _TABLES:
+            raise ConfigError(f"--output {output}: end the name in {', '.join(_TABLES)}.")
+        check_free(output, overwrite=overwrite)
+
+    from ftft.cartography.export import export_table
+    from ftft.cli.common import hush_datasets
+    from ftft.cli.show import show_predictions
+    from ftft.experiment.predict import predict as predict_rows
+
+    hush_datasets()
+    found = predict_rows(model, data, text=text or (), example_id=id_column, max_length=max_length)
+    if found.left_out:
+        say(f"note: {counted(found.left_out, 'row')} without a text left out")
+    if found.cut:
+        say(
+            f"note: {counted(found.cut, 'row')} reached {found.max_length} tokens, where texts are "
+            "cut"
+        )
+    if output is None:
+        show_predictions(found.table, _SHOWN)
+        return
+    export_table(found.table, output)
+    tell(f"{counted(len(found.table), 'prediction')}, written to {output}")

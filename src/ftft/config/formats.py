@@ -1,0 +1,29 @@
+"""What a file's name says of its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
+
+SUFFIXES: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
+}
+
+
+def format_by_name(path: str | Path) -> FileFormat | None:
+    """The format that a file's suffix says, ``.gz`` left aside; None where it says none."""
+    path = Path(path)
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    return SUFFIXES.get(suffix.lower())

@@ -1,0 +1,172 @@
+"""Find development and test sets beside a training file, and what must be said of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftft.config.data import FILE_ONLY, DataSource, EvaluationSet
+from ftft.config.formats import format_by_name
+from ftft.config.yaml_core import flow
+from ftft.data.detect import detect_columns
+from ftft.data.detect_tags import detect_tags
+from ftft.data.readers.sniff import read_head
+from ftft.data.remarks import named
+from ftft.data.spelling import respelt
+from ftft.errors import DataError
+
+TAGGED = "token-classification"
+
+# What sets are called beside a training file, the likeliest first.
+_CALLED = {
+    "dev": ("dev", "validation", "valid", "val", "development", "eval"),
+    "test": ("test", "testing"),
+}
+_TRAIN = re.compile(r"(?<![a-z])train(?:ing)?(?![a-z])", re.IGNORECASE)
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file seems to hold.
+
+    Attributes:
+        source: How it is read.
+        values: Label value to its number of rows, or tag to its number of words; empty where
+            answers are no classes.
+        task: What an example's answer is.
+        problem: Why the labels give no classes as they stand, and what to do; empty where they do.
+    """
+
+    source: DataSource
+    values: Mapping[str, int]
+    task: str
+    problem: str = ""
+
+
+def find_source(path: Path, text: Sequence[str] = (), label: str | None = None) -> Found:
+    """Guess how a file is read, and for which task.
+
+    Args:
+        path: The file.
+        text: The text columns, where known.
+        label: The label column, where known.
+
+    Raises:
+        DataError: It cannot be read, or no column looks like a label or a text.
+        ValidationError: Its columns cannot be named in an experiment file.
+    """
+    tagged = None if text or label else detect_tags(path)
+    if tagged is not None:
+        return Found(*tagged, TAGGED)
+    detected = detect_columns(path, text or None, label)
+    source = detected.source()
+    task = "multiple-choice" if source.choices else detected.task
+    return Found(source, detected.label_values, task, detected.problem)
+
+
+def sets_beside(train: Path) -> dict[str, Path]:
+    """The files beside a training file that are called as it is, but dev or test for train.
+
+    Returns:
+        ``dev`` and ``test`` to the file, as far as there is one.
+    """
+    found = {}
+    for role, names in _CALLED.items():
+        for name in names:
+            called = _TRAIN.sub(partial(_like, name), train.name)
+            if called != train.name and (path := train.with_name(called)).is_file():
+                found[role] = path
+                break
+    return found
+
+
+def _like(name: str, found: re.Match[str]) -> str:
+    given = found[0]
+    return name.upper() if given.isupper() else name.capitalize() if given[0].isupper() else name
+
+
+def find_set(path: Path, train: Found) -> Found:
+    """Guess how a development or test set is read, by the training data's columns if it has them.
+
+    Raises:
+        DataError: It cannot be read, has no labels, or is for another task.
+    """
+    source, own = train.source, ("classification", "multiple-choice")
+    if train.task == "classification" and format_by_name(path) != "conll":
+        names = read_head(path).columns
+        text = source.text if all(name in names for name in source.text) else []
+        found = find_source(path, text, source.label if source.label in names else None)
+    else:
+        found = find_source(path)
+    if found.task != train.task:
+        raise DataError(
+            f"{path} looks like data for task: {found.task}, where the training data are for "
+            f"{train.task}; name the set in the experiment file yourself."
+        )
+    if found.task in own and len(found.source.text) != len(source.text):
+        raise DataError(
+            f"{path}: {len(found.source.text)} text columns were found, where the training data "
+            f"have {len(source.text)}; name the set in the experiment file yourself."
+        )
+    return found
+
+
+def unknown_labels(found: Found, train: Found) -> list[str]:
+    """Label values of a set that are no class of the training data."""
+    if train.task != "classification":
+        return []
+    return [value for value in found.values if respelt(value, train.values) not in train.values]
+
+
+def mapping_advice(path: Path, unknown: Sequence[str], train: Found) -> str:
+    """What to say of labels that are no class of the training data."""
+    example = flow({value: "CLASS" for value in unknown[:5]})
+    return (
+        f"{path} has labels that are no classes of the training data ({named(list(train.values))}):"
+        f" {named(unknown)}; give the set labels: {example}, with a class for each"
+    )
+
+
+def set_keys(found: Found, train: Found) -> dict[str, Any]:
+    """The keys of a set in the experiment file, without those that it takes over.
+
+    Args:
+        found: The set.
+        train: The training data.
+    """
+    every = found.source.model_dump(exclude_defaults=True)
+    if found.source.prompt is not None or found.source.messages is not None:
+        every = {name: every[name] for name in every if name not in ("text", "label")}
+    for names in (("path", "id"), ("path", "id", *FILE_ONLY)):
+        keys = {name: value for name, value in every.items() if name in names}
+        if _read_alike(EvaluationSet(**keys).completed(train.source), found.source):
+            return keys
+    return every
+
+
+def _read_alike(one: DataSource, other: DataSource) -> bool:
+    """Whether two sources read a file in the same way."""
+    of_files = {*DataSource.model_fields} - {"format", "labels", "label_separator"}
+    same = all(getattr(one, name) == getattr(other, name) for name in of_files)
+    return same and _format(one) == _format(other)
+
+
+def _format(source: DataSource) -> str | None:
+    return source.format or format_by_name(str(source.path))
+
+
+def set_name(path: Path, taken: Collection[str]) -> str:
+    """A name for a set that no other has: that of its file, with its folder's where needed."""
+    stem = _clean(path.name.split(".")[0]) or "set"
+    names = [stem, f"{_clean(path.absolute().parent.name) or 'set'}-{stem}"]
+    names += [f"{stem}-{number}" for number in range(2, len(taken) + 3)]
+    return next(name for name in names if name not in taken)
+
+
+def _clean(name: str) -> str:
+    return _UNFIT.sub("-", name).strip("-._")[:60]

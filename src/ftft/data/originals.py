@@ -1,0 +1,53 @@
+"""The rows of the training files as they are there, by example id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftft.config.data import DataConfig, DataSource
+from ftft.data.load import assign_ids
+from ftft.data.normalize import prepare
+from ftft.data.readers.sniff import read_head
+from ftft.data.sources import dialect_of, format_of, read_as
+
+EXAMPLE_ID = "example_id"
+
+
+def original_rows(config: DataConfig) -> pa.Table | None:
+    """Every column of the training files under its own name, and ``example_id`` before them.
+
+    For classification; ids are assigned as :func:`ftft.data.load.load_data` does.
+
+    Args:
+        config: What to read; relative paths count from the current folder.
+
+    Returns:
+        The rows of all sources, also those that are held out or beyond a limit; None where a
+        source is not a file.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    if any(source.path is None for source in config.train):
+        return None
+    parts = [prepare(source, known=config.classes) for source in config.train]
+    ids = assign_ids(parts)
+    tables, start = [], 0
+    for part in parts:
+        rows = _every_column(part.source).take(pc.subtract(part.rows, 1))
+        called = "original_" + EXAMPLE_ID
+        names = [called if name == EXAMPLE_ID else name for name in rows.column_names]
+        rows = rows.rename_columns(names)
+        tables.append(rows.add_column(0, EXAMPLE_ID, [ids.slice(start, len(part))]))
+        start += len(part)
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _every_column(source: DataSource) -> pa.Table:
+    path = Path(str(source.path))
+    chosen = source.format or format_of(path)
+    nested = list(read_head(path).columns) if chosen in ("jsonl", "parquet") else []
+    return read_as(chosen, path, dialect_of(source, chosen), None, nested).columns

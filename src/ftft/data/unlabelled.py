@@ -1,0 +1,121 @@
+"""Rows without labels, for a finished model: how they are read, and how predictions are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ftft.config.data import DataSource
+from ftft.config.formats import format_by_name
+from ftft.data.dataset import LabelledDataset
+from ftft.data.faults import Faults
+from ftft.data.messages import listed, require_columns
+from ftft.data.normalize import ROW, with_texts
+from ftft.data.readers.delimited import Dialect
+from ftft.data.readers.sniff import read_head
+from ftft.data.sources import read_as
+from ftft.errors import DataError
+
+PREDICTION, PROBABILITY = "prediction", "probability"
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Rows to predict.
+
+    Attributes:
+        dataset: The texts; ids are the rows of the file, counted from 1, and labels mean nothing.
+        columns: What is written beside the predictions: the row, the id if asked for, the texts.
+        left_out: Rows without a text.
+    """
+
+    dataset: LabelledDataset
+    columns: pa.Table
+    left_out: int
+
+
+def read_unlabelled(
+    path: Path, text: Sequence[str], example_id: str | None, classes: Sequence[str]
+) -> Unlabelled:
+    """Read the texts of a file, however it is written; other columns do not matter.
+
+    Args:
+        path: A CSV, TSV, JSON-lines or Parquet file.
+        text: One or two columns.
+        example_id: A column to write beside the predictions.
+        classes: The model's classes.
+
+    Raises:
+        DataError: It cannot be read, lacks a column, or no row has a text.
+    """
+    wanted = list(dict.fromkeys([*text, *([] if example_id is None else [example_id])]))
+    raw = _columns(path, wanted)
+    if not len(raw):
+        raise DataError(f"{path} has no rows; at least one text was expected.")
+    table = raw.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
+    source = DataSource(path=str(path), text=list(text), label=ROW, drop_empty=True)
+    faults = Faults(str(path))
+    kept = faults(lambda: with_texts(table, source), table)
+    faults.raise_found()
+    canonical = {"example_id": kept.column(ROW).cast(pa.string())}
+    canonical |= {f"text_{i}": kept.column(name) for i, name in enumerate(text)}
+    canonical["label"] = pa.array(np.zeros(len(kept), dtype=np.int64))
+    dataset = LabelledDataset.from_table(path.name, pa.table(canonical), classes)
+    shown = kept.rename_columns([*kept.column_names[:-1], "row"])
+    order = dict.fromkeys(["row", *([] if example_id is None else [example_id]), *text])
+    return Unlabelled(dataset, shown.select(list(order)), len(raw) - len(kept))
+
+
+def _columns(path: Path, wanted: list[str]) -> pa.Table:
+    named = format_by_name(path)
+    try:
+        head = read_head(path)
+    except DataError:
+        if named not in ("csv", "tsv"):
+            raise
+        # Texts alone: a file of one column has no delimiter that could be found.
+        return read_as(named, path, Dialect("\t" if named == "tsv" else ","), wanted).columns
+    require_columns(wanted, list(head.columns), str(path))
+    columns = None if head.header else tuple(head.columns)
+    delimiter = head.delimiter or ("\t" if head.format == "tsv" else ",")
+    dialect = Dialect(delimiter, head.quoting, columns, head.escape)
+    return read_as(head.format, path, dialect, wanted).columns
+
+
+def prediction_columns(classes: Sequence[str]) -> list[str]:
+    """The columns that :func:`with_predictions` adds."""
+    return [PREDICTION, PROBABILITY, *(f"probability of {name}" for name in classes)]
+
+
+def with_predictions(
+    columns: pa.Table, classes: Sequence[str], probabilities: npt.NDArray[np.float64]
+) -> pa.Table:
+    """The rows with the most probable class, its probability, and that of each class.
+
+    Args:
+        columns: N rows.
+        classes: C class names.
+        probabilities: Shape (N, C).
+
+    Raises:
+        DataError: A column is called as one of those that are added.
+    """
+    added = prediction_columns(classes)
+    if twice := [name for name in columns.column_names if name in added]:
+        raise DataError(
+            f"the data have a column {listed(twice)}, as the predictions do; rename it in the file."
+        )
+    best = probabilities.argmax(axis=1)
+    values = [
+        pa.array(np.asarray(classes, dtype=object)[best], pa.string()),
+        pa.array(probabilities.max(axis=1)),
+        *(pa.array(probabilities[:, place]) for place in range(len(classes))),
+    ]
+    for name, value in zip(added, values, strict=True):
+        columns = columns.append_column(name, value)
+    return columns

@@ -1,0 +1,91 @@
+"""What a run would do, said before it does it."""
+
+import shutil
+
+import pytest
+
+from ftft import load_experiment
+from ftft import run as run_pipeline
+from ftft.experiment.dry_run import foresee
+from ftft.experiment.validate import check
+
+ASKED = ("baselines=[erm, erm_budget, random]",)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, make_experiment):
+    """A folder with an experiment and its finished run."""
+    home = tmp_path_factory.mktemp("dry")
+    make_experiment(home)
+    run_pipeline(load_experiment(home / "experiment.yaml", ASKED), str(home / "run"), print)
+    return home
+
+
+def files(folder):
+    return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def foreseen(home, folder, *overrides):
+    experiment, said = load_experiment(home / "experiment.yaml", (*ASKED, *overrides)), []
+    found = foresee(experiment, check(experiment, str(folder)), str(folder), said.append)
+    return found, said
+
+
+def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(first, tmp_path):
+    found, said = foreseen(first, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    assert [one.name for one in found.trainings] == [
+        *("reference/seed-0", "main/seed-0", "erm/seed-0", "erm_budget/seed-0", "random/seed-0")
+    ]
+    assert not any(one.reused for one in found.trainings)
+    assert said == []
+    steps = {one.name.partition("/")[0]: one.steps for one in found.trainings}
+    assert steps["reference"] == steps["erm"] == 12
+    assert steps["main"] == steps["random"] == 4
+    assert all(one.flops > 0 for one in found.trainings)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("main.budget=0.5",), ("selection.fraction=0.5", "seeds=[0]"), ("reference.epochs=4",)],
+)
+def test_what_it_says_is_what_then_happens(first, tmp_path, overrides):
+    folder = shutil.copytree(first / "run", tmp_path / "run")
+    before = files(folder)
+    found, said = foreseen(first, folder, *overrides)
+    assert files(folder) == before
+    experiment, lines = load_experiment(first / "experiment.yaml", (*ASKED, *overrides)), []
+    run_pipeline(experiment, str(folder), lines.append)
+    names = {one.name for one in found.trainings}
+    trained = {name for name in names if any(f"{name}: training" in line for line in lines)}
+    expected = {one.name for one in found.trainings if not one.reused}
+    if not overrides:
+        assert expected == set()
+    assert trained <= expected, "nothing is run that was said to be reused"
+    # What depends on a figure that is not known yet, such as a cost, may turn out to be as it was.
+    assert expected - trained <= {"main/seed-0", "erm_budget/seed-0"}
+    again = [line for line in lines if ": again: " in line]
+    assert {line for line in said if ": again: " in line} <= {*again}
+
+
+def test_texts_that_are_cut_are_counted(first, tmp_path):
+    found, _ = foreseen(first, tmp_path / "new", "main.max_length=8")
+    cut = list(found.cut.values())
+    lines = (first / "train.csv").read_text().splitlines()[1:]
+    words = [len(line.split(",")[1].split()) for line in lines]
+    assert cut == [0, sum(count + 2 > 8 for count in words)]
+
+
+def test_on_the_command_line(ftft, first, tmp_path):
+    line = ("run", first / "experiment.yaml", "-o", first / "run", "--set", ASKED[0], "--dry-run")
+    before = files(first)
+    said = ftft(*line, "--set", "main.budget=0.5")
+    assert said.code == 0
+    assert files(first) == before
+    assert "main/seed-0: again: main.budget in steps was 4, is 6" in said.err
+    assert "texts cut for" in said.out
+    assert "to do: 3 trainings, at most " in said.out
+    assert "to do: 0 trainings" in ftft(*line).out
+    refused = ftft(*line, "--force-stage", "main")
+    assert refused.code == 2
+    assert "--dry-run runs nothing" in refused.err

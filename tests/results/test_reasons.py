@@ -1,0 +1,89 @@
+"""The verdict's reasons: the reference, the most frequent class, and what ERM had by then."""
+
+from pathlib import Path
+
+import pytest
+
+from fake_runs import record, values_of
+from ftft.results.floor import floor_of
+from ftft.results.read import results_of
+from ftft.results.tables import summary_table
+from ftft.results.verdict import verdict
+
+ERM_CURVE = [(30, {"dev": 0.5}), (60, {"dev": 0.7}), (120, {"dev": 0.75})]
+
+
+def made(*, preflight=None, ood=0.8, sets=("far",), floors=None, dev=0.7, metric="accuracy"):
+    far = dict.fromkeys(sets, ood)
+    runs = [
+        record("erm", ood=far, curve=ERM_CURVE, steps=120, metric=metric),
+        record("ftft", ood=far, curve=[(40, {"dev": dev})], preflight=preflight, metric=metric),
+    ]
+    values = values_of(runs, sets=sets, metric=metric)
+    floors = {"dev": 0.5, "test": 0.55, **dict.fromkeys(sets, 0.6)} if floors is None else floors
+    values["data"]["floors"] = floors
+    return results_of(values, Path("run"))
+
+
+def said(found):
+    return " ".join(verdict(found).remarks)
+
+
+class TestTheMostFrequentClass:
+    def test_has_a_line_of_its_own(self):
+        found = made(sets=("far",))
+        table = summary_table(found.rows, floor_of(found.values))
+        assert len(table.lines) == len(found.rows) + 1
+        line = dict(zip(table.headers, table.lines[-1], strict=True))
+        assert line["method"] == "always the most frequent class"
+        assert (line["ID"], line["OOD (far)"]) == ("55.0", "60.0")
+        assert line["FLOPs / ERM"] == "–"
+
+    def test_of_several_sets(self):
+        found = made(sets=("a", "b"), floors={"test": 0.5, "a": 0.6, "b": 0.8})
+        table = summary_table(found.rows, floor_of(found.values))
+        line = dict(zip(table.headers, table.lines[-1], strict=True))
+        assert (line["a"], line["b"], line["OOD mean"]) == ("60.0", "80.0", "70.0")
+
+    @pytest.mark.parametrize("changes", [{"floors": {}}, {"metric": "macro_f1"}])
+    def test_not_where_it_is_not_known(self, changes):
+        assert floor_of(made(**changes).values) is None
+
+    def test_no_better_than_it_is_said(self):
+        expected = "is no better than always the most frequent class (60.0%)"
+        assert f"FTFT {expected}" in said(made(ood=0.6))
+        assert f"ERM {expected}" in said(made(ood=0.6))
+        assert expected not in said(made(ood=0.61))
+
+
+class TestWhatErmHadByThen:
+    def test_is_said(self):
+        assert "ERM reached FTFT's score at 50% of its own cost." in said(made(dev=0.7))
+
+    def test_never(self):
+        assert "ERM never reached FTFT's score" in said(made(dev=0.9))
+
+
+class TestTheReference:
+    def test_is_judged_with_reasons(self):
+        bad = {"verdict": "bad", "reasons": ["it predicts 32% right", "and more"], "advice": []}
+        assert "called the reference bad: it predicts 32% right; and more." in said(
+            made(preflight=bad)
+        )
+
+    def test_good_needs_none(self):
+        good = {"verdict": "good", "reasons": [], "advice": []}
+        assert "called the reference good." in said(made(preflight=good))
+
+    def test_the_worst_of_several_seeds(self):
+        verdicts = ["good", "bad", "doubtful", "bad"]
+        runs = [
+            record(
+                seed=seed,
+                ood={"far": 0.8},
+                preflight={"verdict": one, "reasons": [f"reason {seed}"] * (one != "good")},
+            )
+            for seed, one in enumerate(verdicts)
+        ]
+        found = results_of(values_of(runs), Path("run"))
+        assert "called the reference bad in 2 of 4 seeds: reason 1." in said(found)
