@@ -133,7 +133,7 @@ class TestResults:
         assert keys(run) == {
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
-            *("precision", "parameters", "preflight", "budget", "selection", "map"),
+            *("precision", "parameters", "preflight", "budget", "selection", "map", "lengths"),
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
         cost = run["cost"]
@@ -173,6 +173,7 @@ class TestResults:
             ("erm_budget", "reference", None, 1.0, 64, (0, 11)),
             ("random", None, "random", 0.33, 21, (0, 4)),
             ("random_budget", "reference", "random", 0.33, 21, (0, 14)),
+            ("random_lengths", "reference", "random", 0.33, 21, (12, 4)),
             ("dm", "main", "ambiguous", 0.33, 21, (12, 12)),
             ("ftft", "reference", "ambiguous", 0.33, 21, (12, 4)),
         ],
@@ -251,6 +252,7 @@ class TestFolder:
             *("experiment.yaml", "results.json", "reference", "map", "selection", "main"),
             *("erm", "erm_es", "random", "random-selection", "dm", "dm-map", "dm-selection"),
             *("erm_budget", "random_budget", "scores", "report.html"),
+            *("like-lengths-selection", "random_lengths"),
         }
         for name in names - {"experiment.yaml", "results.json", "report.html", "scores"}:
             assert {path.name for path in (whole.folder / name).iterdir()} == {"seed-0", "seed-1"}
@@ -304,7 +306,7 @@ class TestFolder:
             *("example_id", "label", "confidence", "variability", "correctness", "forgetting"),
             "region",
         ]
-        assert set(table.column_names[7:]) == {"aum", "mean_loss", "el2n", "learnt"}
+        assert set(table.column_names[7:]) == {"aum", "mean_loss", "el2n", "learnt", "length"}
         assert sorted(table["example_id"].to_pylist()) == sorted(f"t{i}" for i in range(64))
         assert set(table["label"].to_pylist()) == {"neg", "pos"}
         assert table["region"].to_pylist().count("ambiguous") == 21
@@ -366,6 +368,7 @@ class TestReuse:
                 *("scores/ftft", "scores/random", "scores/dm"),
                 # Their cost is that of a main model on another selection.
                 *("erm_budget", "random_budget", "scores/erm_budget", "scores/random_budget"),
+                *("like-lengths-selection", "random_lengths", "scores/random_lengths"),
             )
         }
         assert again.reused == {

@@ -290,6 +290,12 @@ def test_what_has_no_room_is_left_out_by_choice_and_counted(ftft, decoder, tmp_p
     assert len(data.test_ood["ood"]) == 24
 
 
+def test_data_that_are_not_reduced_need_no_model(decoder, tmp_path):
+    """As when a model is scored where its reference is not."""
+    file = with_long_prompts(tmp_path, decoder())
+    assert len(usable_data(load_experiment(file, ["reference.model=nowhere"])).train) == 65
+
+
 def test_a_set_of_which_nothing_would_be_left_is_refused(decoder, tmp_path):
     file = write_experiment(tmp_path, decoder())
     (tmp_path / "ood.jsonl").write_text(

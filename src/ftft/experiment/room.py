@@ -23,10 +23,13 @@ _NAMED = 5
 def usable_data(experiment: Experiment) -> TaskData:
     """The data of an experiment, without the examples that it leaves out.
 
+    Where it leaves out none, no model is looked at: who encodes the data refuses such examples.
+
     Raises:
         FtftError: Something cannot be read or does not fit, or a tokenizer cannot be loaded.
     """
-    return with_room(experiment, load_data(experiment))
+    data = load_data(experiment)
+    return data if experiment.data.without_room == "refuse" else with_room(experiment, data)
 
 
 def with_room(experiment: Experiment, data: TaskData) -> TaskData:
