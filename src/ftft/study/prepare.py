@@ -13,6 +13,7 @@ from ftft.config.methods import REFERENCE
 from ftft.config.study import Study
 from ftft.data.dataset import TaskData
 from ftft.errors import FtftError
+from ftft.experiment.belongs import check_study_belongs
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.validate import (
     Attempts,
@@ -107,6 +108,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
             attempt(partial(check_selection, experiment_of(study, task), examples))
         if task.data in data:
             check_heads(attempt, experiment_of(study, task), data[task.data])
+    attempt(partial(check_study_belongs, data, folder))
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in data.items():
         ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
