@@ -108,8 +108,10 @@ class TestResults:
         assert (values["schema"], values["experiment"]) == (1, "tiny")
         assert values["metric"] == "accuracy"
         assert keys(values["data"]) == {
-            *("fingerprint", "train_examples", "classes", "sets", "holdout_seed")
+            *("fingerprint", "train_examples", "classes", "sets", "floors", "holdout_seed")
         }
+        assert keys(values["data"]["floors"]) == {"dev", "test", "ood"}
+        assert all(0.5 <= floor < 1 for floor in values["data"]["floors"].values())
         assert values["data"]["train_examples"] == 64
         assert values["data"]["classes"] == ["neg", "pos"]
         assert values["data"]["sets"] == {

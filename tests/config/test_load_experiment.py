@@ -162,7 +162,9 @@ seeds: []
 
     def test_a_key_that_is_like_no_other_lists_what_there_is(self, problem):
         message = problem(VALID + "map: {zzz: 1}\n")
-        assert "map.zzz: unknown key; known here: burn_in, ddof, measure, region_fraction." in message
+        assert (
+            "map.zzz: unknown key; known here: burn_in, ddof, measure, region_fraction." in message
+        )
 
 
 class TestRefused:

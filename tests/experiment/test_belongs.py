@@ -2,14 +2,16 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.errors import WorkspaceError
-from ftft.experiment.belongs import trained_on
+from ftft.experiment.belongs import check_study_belongs, trained_on
 from ftft.experiment.validate import check
+from ftft.workspace.stage_record import write_record
 
 ALONE = ("baselines=[]",)
 
@@ -72,8 +74,6 @@ class TestIsRefused:
         for path in (home / "run").iterdir():
             if path.name not in ("reference", "experiment.yaml"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        from ftft.workspace.stage_record import write_record
-
         del record["sha256"]
         write_record(folder, {**record, "status": "running"})
         assert trained_on(home / "run") == set()
@@ -83,6 +83,22 @@ class TestIsRefused:
     def test_by_validate(self, home):
         with pytest.raises(WorkspaceError, match="another experiment"):
             check(load_experiment(home / "b/experiment.yaml"), str(home / "run"))
+
+
+class TestStudy:
+    """A study's folder has models and selections between the kind of a stage and its seed."""
+
+    @pytest.mark.parametrize("stage", ["reference/small/seed-0", "main/a/b/ambiguous-0.33/seed-1"])
+    def test_other_data_are_refused(self, tmp_path, stage):
+        record = {"digest": "d", "status": "finished", "result": {}, "made_from": {"train": "x"}}
+        (tmp_path / "nli" / stage).mkdir(parents=True)
+        write_record(tmp_path / "nli" / stage, record)
+        same, other = (SimpleNamespace(train=SimpleNamespace(fingerprint=one)) for one in "xy")
+        check_study_belongs({"nli": same, "new": other}, tmp_path)
+        with pytest.raises(
+            WorkspaceError, match="on other training data: the file of the data set"
+        ):
+            check_study_belongs({"nli": other}, tmp_path)
 
 
 class TestIsNoOther:

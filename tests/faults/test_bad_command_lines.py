@@ -185,6 +185,8 @@ FILES = [
     case("label-errors map.parquet --burn-in 1", "--burn-in", "--by cleanlab"),
     case("label-errors map.parquet --rows nowhere.yaml", "nowhere.yaml", "ftft init"),
     case("label-errors dynamics --by cleanlab --count 0", "--count 0", "at least 1"),
+    case("predict empty train.csv --text text", "empty: not a model folder", "none is below it"),
+    case("predict nowhere train.csv --text text", "nowhere: not a model folder", "config.json"),
     case("label-errors nowhere", "nowhere does not exist", "Give the file"),
     case("label-errors selection.parquet", "selection.parquet", "not a map"),
     case("export nowhere a.csv", "nowhere does not exist", "Give the file"),

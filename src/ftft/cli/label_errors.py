@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,10 +58,12 @@ def label_errors(
     stand the label that the model preferred, where the dynamics are at hand, and the text, where
     the experiment is: those of the map's own run, else of --rows.
     """
+    from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import label_error_candidates
     from ftft.cli.export import training_rows
     from ftft.cli.show import show_candidates
+    from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
     from ftft.transfer.reading import read_map
     from ftft.utils.atomic import check_free
@@ -72,7 +75,8 @@ def label_errors(
         return
     if burn_in:
         raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
-    drawn = read_map(datamap)
+    headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
+    drawn = (read_map if any(map(os.path.isfile, headers)) else DataMap.read)(datamap)
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     suspects = candidates["example_id"].combine_chunks()
     preferred = _preferred(datamap, drawn, suspects)

@@ -78,15 +78,15 @@ def sets_beside(train: Path) -> dict[str, Path]:
     found = {}
     for role, names in _CALLED.items():
         for name in names:
-            called = _TRAIN.sub(partial(_like, name), train.name)
+            called = _TRAIN.sub(partial(_in_its_place, name), train.name)
             if called != train.name and (path := train.with_name(called)).is_file():
                 found[role] = path
                 break
     return found
 
 
-def _like(name: str, found: re.Match[str]) -> str:
-    given = found[0]
+def _in_its_place(name: str, match: re.Match[str]) -> str:
+    given = match[0]
     return name.upper() if given.isupper() else name.capitalize() if given[0].isupper() else name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from ftft.workspace.stage_record import RECORD_NAME, SCRATCH, read_record
 
 _STAGES = f"*/seed-*/{RECORD_NAME}"
 """Where the records of stages that train are; those below ``scores`` name no training set."""
+
+_DEEPEST = 5
+"""Levels between the folder of a study's data set and a stage: its kind, models, selection."""
 
 
 def check_belongs(experiment: Experiment, data: TaskData, folder: str) -> None:
@@ -53,6 +56,27 @@ def check_belongs(experiment: Experiment, data: TaskData, folder: str) -> None:
             "--replace to put this experiment in its place. Where the data differ, what was there "
             "is kept beside it."
         )
+
+
+def check_study_belongs(data: Mapping[str, TaskData], folder: Path) -> None:
+    """Check that what was trained in a study folder was trained on these data.
+
+    Args:
+        data: Data set to its data.
+        folder: The study folder.
+
+    Raises:
+        WorkspaceError: It holds trainings on other data of a data set of that name.
+    """
+    for name, loaded in data.items():
+        place = folder / name
+        trained = _trained_on(place, ["*/" * depth + _STAGES for depth in range(_DEEPEST)])
+        if trained and loaded.train.fingerprint not in trained:
+            raise WorkspaceError(
+                f"{place}: this study folder holds trainings on other training data: the file of "
+                f"the data set {name}, or how it is read, has changed. Choose another folder with "
+                f"--output, give the data set another name, or move {place} away."
+            )
 
 
 def make_room(data: TaskData, folder: Path) -> Path | None:
@@ -93,7 +117,14 @@ def trained_on(folder: Path) -> set[str]:
 
     Those count that are finished or have a checkpoint; damaged records do not.
     """
-    found = {_training_set(path) for path in folder.glob(_STAGES)}
+    return _trained_on(folder, [_STAGES])
+
+
+def _trained_on(folder: Path, places: Sequence[str]) -> set[str]:
+    try:
+        found = {_training_set(path) for place in places for path in folder.glob(place)}
+    except OSError:  # a name that is too long, or a folder that may not be read
+        return set()
     return {one for one in found if one is not None}
 
 

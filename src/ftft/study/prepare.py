@@ -14,6 +14,7 @@ from ftft.config.schema import Experiment
 from ftft.config.study import Study
 from ftft.data.dataset import TaskData
 from ftft.errors import DataError, FtftError
+from ftft.experiment.belongs import check_study_belongs
 from ftft.experiment.room import with_room
 from ftft.experiment.stages import Say, Stages
 from ftft.experiment.validate import (
@@ -113,6 +114,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
     for name, loaded in data.items():
         of_data = [experiment_of(study, task) for task in tasks(study) if task.data == name]
         data[name] = attempt(partial(_with_room, of_data, loaded)) or loaded
+    attempt(partial(check_study_belongs, data, folder))
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in data.items():
         ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
