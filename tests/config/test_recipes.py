@@ -330,10 +330,6 @@ def ftft_in(ftft, folder, monkeypatch):
             "multinli/deberta-v3-small-to-deberta-v3-large",
             ["ID", "anli_r1", "anli_r2", "anli_r3", "wanli", "hans", "OOD mean"],
         ),
-        (
-            "cad/electra-base-to-roberta-large",
-            ["ID", "r2_orig", "r2_pert", "r4_pert", "OOD mean"],
-        ),
     ],
 )
 def test_a_run_ends_with_a_table_of_the_papers_shape(

@@ -41,7 +41,7 @@ def check_same(commands, run):
 def test_told_to_stop_it_stops_cleanly_and_goes_on(commands, whole, tmp_path, signum, status):
     chance = random.Random(signum)
     stops, runs, saved = 0, 0, 0
-    while stops < 4:
+    while stops < 3:
         run = tmp_path / f"run-{runs}"
         runs += 1
         for _ in range(3):
@@ -67,7 +67,7 @@ def test_told_to_stop_it_stops_cleanly_and_goes_on(commands, whole, tmp_path, si
 
 def test_a_full_disk_is_named_and_nothing_is_lost(commands, whole, tmp_path):
     """Room runs out at one change of the run folder, as counted, and there is none later."""
-    for full_at in range(10, whole.changes, whole.changes // 8):
+    for full_at in range(10, whole.changes, whole.changes // 5):
         run = tmp_path / f"run-{full_at}"
         ended = commands("run", str(run), *ALONE, full_at=full_at)
         assert ended.status == 2, ended.said

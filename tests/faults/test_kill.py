@@ -13,8 +13,8 @@ from fault_tools import leftovers, outcome
 pytestmark = pytest.mark.slow
 
 # All of them are too many for an ordinary test run.
-STRIDE = int(os.environ.get("FTFT_KILL_STRIDE", "12"))
-KILLS = 20 if STRIDE == 1 else 8
+STRIDE = int(os.environ.get("FTFT_KILL_STRIDE", "18"))
+KILLS = 20 if STRIDE == 1 else 5
 
 # Two steps, each with a scoring and a checkpoint.
 SHORT = ("--set", "reference.epochs=2", "--set", "reference.batch_size=64")
