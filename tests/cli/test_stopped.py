@@ -37,7 +37,7 @@ def test_stopped(failing, signum, status):
 
 
 def test_stopped_before_anything_was_forced(ftft, experiment_file, monkeypatch):
-    def fail(*args):
+    def fail(*args, **options):
         raise Stopped(signal.SIGINT)
 
     monkeypatch.setattr("ftft.experiment.pipeline.check", fail)

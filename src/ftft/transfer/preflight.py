@@ -211,7 +211,7 @@ _LONGER = "train it longer, or with a higher learning rate"
 _LARGER = "take a larger or better pretrained reference"
 # docs/transfer.md has what this gave.
 _LEFT_OUT = (
-    f"{_LONGER}, or {_LARGER}; failing that, leave out what it never learns: "
+    "take a reference that learns more, or leave out what it never learns: "
     "selection.strategy=late-learnt, selection.random_share=0.3"
 )
 
