@@ -175,7 +175,7 @@ class TestResults:
             ("erm_budget", "reference", None, 1.0, 64, (0, 11)),
             ("random", None, "random", 0.33, 21, (0, 4)),
             ("random_budget", "reference", "random", 0.33, 21, (0, 14)),
-            ("random_lengths", "reference", "random", 0.33, 21, (12, 4)),
+            ("random_lengths", "reference", "ambiguous", 0.33, 21, (12, 4)),
             ("dm", "main", "ambiguous", 0.33, 21, (12, 12)),
             ("ftft", "reference", "ambiguous", 0.33, 21, (12, 4)),
         ],

@@ -1,12 +1,15 @@
 """Words whose tag is likeliest to be wrong, from what was recorded of each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from ftft import DynamicsRecorder
 from ftft.cartography.word_errors import word_error_candidates
-from ftft.dynamics.words import read_words
+from ftft.dynamics.store import read_dynamics
+from ftft.dynamics.words import _read, _write, read_words
 from ftft.errors import DynamicsError
 from ftft.tasks import TASKS
 
@@ -108,3 +111,12 @@ def test_what_cannot_be_used_is_named(folder, tmp_path):
     with pytest.raises(DynamicsError, match="nothing about single words"):
         read_words(folder)
     assert recorder_in(folder).read().epochs == (0, 1, 2), "all else does without them"
+
+
+def test_words_of_sentences_that_are_not_there_are_refused(folder):
+    """As where files of another recording were copied into the folder."""
+    for path in folder.glob("words-*"):
+        words = _read(path)
+        _write(path, replace(words, index=words.index + 1))
+    with pytest.raises(DynamicsError, match="words of more sentences than the 2 that it names"):
+        word_error_candidates(read_dynamics(folder), folder, TAGS, 0)

@@ -288,6 +288,17 @@ class TestPieces:
         first = rows[found[0]["example_id"]]
         assert first["text"] in ftft("label-errors", "out/map/seed-0", "--count", 1).out
 
+    @pytest.mark.parametrize(
+        ("folder", "given"), [("seed-0", "."), ("seed-0", "map.parquet"), ("", "seed-0")]
+    )
+    def test_label_errors_of_a_map_by_a_short_path(
+        self, ftft, tmp_path, monkeypatch, folder, given
+    ):
+        monkeypatch.chdir(tmp_path / "out/map" / folder)
+        shown = ftft("label-errors", given, "--count", 1)
+        assert shown.code == 0, shown.err
+        assert "model prefers" in shown.out
+
     def test_dynamics_there_and_back(self, ftft):
         dynamics = "out/reference/seed-0/dynamics"
         assert ftft("export", dynamics, "cartography").code == 0

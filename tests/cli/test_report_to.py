@@ -43,12 +43,14 @@ def test_each_training_has_a_folder_of_logs_that_no_stage_depends_on(
 def test_the_cost_of_the_reference_is_counted_in(ftft, experiment_file, tmp_path):
     import json
 
-    assert ftft("run", experiment_file, "-o", "out", *REPORTED).code == 0
+    baselines = ("--set", "baselines=[erm, random_lengths]")
+    assert ftft("run", experiment_file, "-o", "out", *REPORTED, *baselines).code == 0
     runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
-    (ftft_run,) = (run for run in runs if run["method"] == "ftft")
-    events = EventAccumulator(str(tmp_path / "out" / "logs" / "main" / "seed-0")).Reload()
-    logged = events.Scalars("train/cost/flops_over_erm")[-1].value
-    assert logged == pytest.approx(ftft_run["cost"]["relative_to_erm"]["flops"], rel=1e-5)
+    cost = {run["method"]: run["cost"]["relative_to_erm"]["flops"] for run in runs}
+    for training, method in (("main", "ftft"), ("random_lengths", "random_lengths")):
+        events = EventAccumulator(str(tmp_path / "out" / "logs" / training / "seed-0")).Reload()
+        logged = events.Scalars("train/cost/flops_over_erm")[-1].value
+        assert logged == pytest.approx(cost[method], rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,9 @@ def test_on_the_command_line(ftft, first, tmp_path):
     assert "texts cut for" in said.out
     assert "to do: 3 trainings, at most " in said.out
     assert "to do: 0 trainings" in ftft(*line).out
+    new = ftft("run", first / "experiment.yaml", "-o", tmp_path / "new", "--dry-run", "--replace")
+    assert new.code == 0
+    assert "would be moved" not in new.err, "there is nothing to move"
     refused = ftft(*line, "--force-stage", "main")
     assert refused.code == 2
     assert "--dry-run runs nothing" in refused.err

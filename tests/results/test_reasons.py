@@ -8,7 +8,7 @@ from fake_runs import record, values_of
 from ftft.results.floor import floor_of
 from ftft.results.read import results_of
 from ftft.results.tables import summary_table
-from ftft.results.verdict import verdict
+from ftft.results.verdict import verdict, verdicts
 
 ERM_CURVE = [(30, {"dev": 0.5}), (60, {"dev": 0.7}), (120, {"dev": 0.75})]
 
@@ -54,6 +54,18 @@ class TestTheMostFrequentClass:
         assert f"FTFT {expected}" in said(made(ood=0.6))
         assert f"ERM {expected}" in said(made(ood=0.6))
         assert expected not in said(made(ood=0.61))
+
+    def test_of_a_study_each_setting_is_said_of_itself(self):
+        runs = [
+            record("erm", ood={"far": 0.8}),
+            record(strategy="ambiguous", ood={"far": 0.6}),
+            record(strategy="hard-to-learn", ood={"far": 0.7}),
+        ]
+        values = values_of(runs)
+        values["data"]["floors"] = {"dev": 0.5, "test": 0.5, "far": 0.6}
+        first, second = verdicts(results_of(values, Path("run")))
+        assert " ".join(first.remarks).count("is no better than") == 1
+        assert "is no better than" not in " ".join(second.remarks)
 
 
 class TestWhatErmHadByThen:

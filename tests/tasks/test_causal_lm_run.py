@@ -17,6 +17,7 @@ from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import write_dynamics
 from ftft.errors import DataError, DynamicsError
 from ftft.experiment.room import usable_data
+from ftft.results.read import read_run
 from ftft.selection.lengths import selection_lengths
 from ftft.selection.selection import Selection
 from ftft.study.executors import ThisProcess
@@ -90,6 +91,8 @@ def test_lengths_of_every_selection_are_known(ftft, whole, tmp_path):
     assert like == ours, "lengths are so few that each has a bin of its own"
     flops = found["random_lengths"]["cost"]["flops"]
     assert flops["reference"] == found["ftft"]["cost"]["flops"]["reference"] > 0
+    (ours_row,) = (row for row in read_run(whole[1]).rows if row.cell.method == "ftft")
+    assert {"erm", "random", "random_lengths"} <= ours_row.versus.keys(), "FTFT is compared to it"
     outcome = ftft("select", whole[1] / "map/seed-0/map.parquet", "-o", tmp_path / "s.parquet")
     assert f"tokens an example: selected mean {ours['mean']:.1f}, quartiles" in outcome.out
 

@@ -51,6 +51,11 @@ def word_error_candidates(
             f"{folder} was recorded with more tags than the {len(tags)} of the data. Give the "
             "experiment that it was recorded with."
         )
+    if first.index.min() < 0 or first.index.max() >= len(dynamics):
+        raise DynamicsError(
+            f"{folder} holds words of more sentences than the {len(dynamics):,} that it names. "
+            "Copy the folder again, or record again."
+        )
     score = np.mean([one.probability.astype(np.float64) for one in points], axis=0)
     preferred = _preferred(points, len(tags))
     # Equal scores by sentence and word, in which they are sorted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,10 +103,7 @@ def _preferred(given: Path, drawn: DataMap, example_ids):  # type: ignore[no-unt
     from ftft.dynamics.header import HEADER_NAME
     from ftft.dynamics.store import read_dynamics
 
-    stage = given if given.is_dir() else given.absolute().parent
-    trained = stage.parent.with_name("erm" if stage.parent.name == "dm-map" else "reference")
-    places = (stage, stage / "dynamics", trained / stage.name / "dynamics")
-    folder = next((one for one in places if (one / HEADER_NAME).is_file()), None)
+    folder = next((one for one in _recorded(given) if (one / HEADER_NAME).is_file()), None)
     dynamics = None if folder is None else read_dynamics(folder)
     if dynamics is None or dynamics.encoding != "logits" or not dynamics.class_names:
         return None
@@ -114,6 +112,19 @@ def _preferred(given: Path, drawn: DataMap, example_ids):  # type: ignore[no-unt
     chosen = dynamics.take(example_ids)
     best = label_quality_probabilities(chosen, drawn.burn_in).argmax(axis=1)
     return pa.array([dynamics.class_names[one] for one in best], pa.string())
+
+
+def _recorded(given: Path) -> Iterator[Path]:
+    """Where the dynamics of a map or a training may be, the likeliest place first."""
+    from ftft.workspace.layout import run_folder_of
+    from ftft.workspace.stage_record import read_record
+
+    stage = (given if given.is_dir() else given.parent).absolute()
+    yield from (stage, stage / "dynamics")
+    run = run_folder_of(stage)
+    record = None if run is None else read_record(stage, stage.name)
+    if run is not None and record is not None:  # a map's record names the training
+        yield from (run / name / "dynamics" for name in record.get("read", {}))
 
 
 def _texts_of(given: Path, rows: Path | None, example_ids):  # type: ignore[no-untyped-def]  # as above

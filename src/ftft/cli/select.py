@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def select_(
     context: typer.Context,
-    datamap: Annotated[Path, typer.Argument(help="A map.parquet that ftft wrote.")],
+    datamap: Annotated[
+        Path,
+        typer.Argument(help="A map.parquet that ftft wrote, or the folder of a stage with one."),
+    ],
     strategy: Annotated[
         str,
         typer.Option(

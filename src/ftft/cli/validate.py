@@ -44,7 +44,8 @@ def show_dry_run(experiment: Experiment, folder: str, *, replacing: bool = False
     show_data(data)
     for note in [*notes(data), *idle_notes([experiment])]:
         tell(note)
-    if replacing and data.train.fingerprint not in trained_on(Path(folder)):
+    trained = trained_on(Path(folder)) if replacing else set()
+    if trained and data.train.fingerprint not in trained:
         say(f"{folder}: what is there would be moved beside it")
         folder = os.path.join(folder, "new")  # nothing of it would be reused
     show_foresight(foresee(experiment, data, folder, say), len(data.train))

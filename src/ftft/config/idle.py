@@ -69,6 +69,7 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
     strategy = f"selection.strategy is {selection.strategy}"
     unread = {
         **{("selection", key): reader != selection.strategy and strategy for key, reader in _READ},
+        ("selection", "random_share"): selection.strategy == "random" and strategy,
         ("reference", "stable_share"): reference.stop != "stable" and "reference.stop is full",
         ("reference", "revision"): _is_folder(reference) and "reference.model is a folder",
         ("main", "revision"): _is_folder(main) and "main.model is a folder",

@@ -27,6 +27,8 @@ _PAID_BEFORE = {
     for method in METHODS.values()
     if method.records
 }
+# It takes its lengths from FTFT's selection, and is charged for FTFT's reference.
+_PAID_BEFORE[METHODS["random_lengths"].stages["main"]] = METHODS["ftft"].stages["reference"]
 _SELECTING = ("given", *(method.stages["main"] for method in METHODS.values() if method.selects))
 
 

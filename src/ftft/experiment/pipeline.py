@@ -261,7 +261,8 @@ def random_lengths(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     settings = stages.experiment.main
     main = train_main(stages, "random_lengths", selection, seed, settings.budget, settings.patience)
     run = method_run(stages, "random_lengths", seed, main, selection)
-    cell = replace(run.cell, reference=found.cell.reference)
+    # FTFT is compared to the one of the same reference and strategy.
+    cell = replace(run.cell, reference=found.cell.reference, strategy=found.cell.strategy)
     return with_lengths(replace(run, cell=cell, reference=found.reference), datamap)
 
 

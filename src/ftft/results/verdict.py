@@ -175,13 +175,11 @@ def _of_the_reference(run: Results, ftft: Row) -> Iterator[str]:
 def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
     """Whether anything was learnt at all."""
     floor = floor_of(run.values)
-    rows = [row for row in run.rows if row.cell.main == ftft.cell.main] if floor else []
-    for row in rows:
-        if (
-            floor is not None
-            and row.score.mean <= floor.main
-            and row.cell.method in ("erm", "ftft")
-        ):
+    if floor is None:
+        return
+    erm = [row for row in run.rows if (row.cell.method, row.cell.main) == ("erm", ftft.cell.main)]
+    for row in (*erm, ftft):
+        if row.score.mean <= floor.main:
             yield (
                 f"{METHODS[row.cell.method].title} is no better than {TITLE} "
                 f"({percent(floor.main, 1)})."
