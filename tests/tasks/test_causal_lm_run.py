@@ -26,6 +26,7 @@ from ftft.study.run import run_study
 from ftft.tasks import load_data
 from ftft.tasks.completions import encode_completions
 from ftft.training.finetune import DevSets, _callbacks, finetune
+from ftft.workspace.stage_record import write_record
 from killing import KilledError, Killer, check_same
 from tiny_task import plan
 
@@ -320,6 +321,14 @@ def test_in_a_study_all_models_leave_out_the_same(decoder, tmp_path):
     overrides[1] = "base.main.max_length=16"
     opened = open_study(load_study(tmp_path / "study.yaml", overrides), tmp_path / "out", print)
     assert [data.left_out for data in opened.data.values()] == [{"train": 1, "ood": 1}]
+    # Asked again without it, the prompt is the one problem, and no other training data are.
+    ((name, data),) = opened.data.items()
+    stage = tmp_path / "out" / name / "reference/one/seed-0"
+    stage.mkdir(parents=True)
+    made = {"digest": "d", "result": {}, "made_from": {"train": data.train.fingerprint}}
+    write_record(stage, {"status": "finished", **made})
+    with pytest.raises(DataError, match="have max_length"):
+        open_study(load_study(tmp_path / "study.yaml", overrides[1:]), tmp_path / "out", print)
 
 
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}])

@@ -111,17 +111,20 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
             attempt(partial(check_selection, experiment_of(study, task), examples))
         if task.data in data:
             check_heads(attempt, experiment_of(study, task), data[task.data])
+    usable: dict[str, TaskData] = {}
     for name, loaded in data.items():
         of_data = [experiment_of(study, task) for task in tasks(study) if task.data == name]
-        data[name] = attempt(partial(_with_room, of_data, loaded)) or loaded
-    attempt(partial(check_study_belongs, data, folder))
+        left = attempt(partial(_with_room, of_data, loaded))
+        if left is not None:
+            usable[name] = left
+    attempt(partial(check_study_belongs, usable, folder))
     attempt.raise_problems(f"study {study.name}")
-    for name, loaded in data.items():
+    for name, loaded in usable.items():
         ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
         cells = [experiment_of(study, task) for task in ftft]
         for note in [*notes(loaded), *idle_notes(cells)]:
             say(f"{name}: {note}")
-    return OpenStudy(study, folder, data)
+    return OpenStudy(study, folder, usable)
 
 
 def _with_room(experiments: Sequence[Experiment], data: TaskData) -> TaskData:
