@@ -43,6 +43,10 @@ def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(first, tmp_path):
     assert steps["reference"] == steps["erm"] == 12
     assert steps["main"] == steps["random"] == 4
     assert all(one.flops > 0 for one in found.trainings)
+    flops = {one.name.partition("/")[0]: one.flops for one in found.trainings}
+    assert found.share_of_erm == (flops["reference"] + flops["main"]) / flops["erm"]
+    alone, _ = foreseen(first, tmp_path / "new", "baselines=[random]")
+    assert alone.share_of_erm is None
 
 
 @pytest.mark.parametrize(

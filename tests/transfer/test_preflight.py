@@ -153,6 +153,10 @@ def test_what_is_never_learnt_can_be_left_out():
     named = dict(one.split("=") for one in re.findall(r"selection\.(\w+=[\w.-]+)", advice))
     assert named == {"strategy": "late-learnt", "random_share": "0.3"}
     Selection.model_validate(named)
+    # A bad reference has hardly anything right in the end.
+    bad = preflight(replace(FINE, ambiguous_unlearnt=0.25, train_accuracy=0.5, easy=0.0))
+    assert bad.verdict == "bad"
+    assert not any("late-learnt" in one for one in bad.advice)
 
 
 def test_no_advice_is_given_twice():

@@ -198,6 +198,13 @@ def show_foresight(found: Foresight, examples: int) -> None:
         f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
         f"{flops / 1e15:.3g} PFLOPs"
     )
+    if (share := found.share_of_erm) is not None:
+        tell(f"FTFT costs at most {share:.0%} of ERM, its reference counted in")
+        if share >= 1:
+            tell(
+                "note: that is no saving: take a cheaper reference (fewer layers or epochs), or a "
+                "smaller main.budget"
+            )
     for model, count in found.cut.items():
         tell(f"texts cut for {model}: {count:,} of {examples:,} ({count / examples:.1%})")
 

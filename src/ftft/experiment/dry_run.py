@@ -58,6 +58,15 @@ class Foresight:
     trainings: tuple[Foreseen, ...]
     cut: dict[str, int]
 
+    @property
+    def share_of_erm(self) -> float | None:
+        """What FTFT costs at most over what ERM costs, the reference counted in, of the first seed.
+
+        None where ERM is not run.
+        """
+        flops = {one.name.partition("/")[0]: one.flops for one in reversed(self.trainings)}
+        return (flops["reference"] + flops["main"]) / flops["erm"] if "erm" in flops else None
+
 
 def foresee(experiment: Experiment, data: TaskData, folder: str, say: Say) -> Foresight:
     """Work out which trainings a run would do; nothing is run or written.

@@ -31,7 +31,8 @@ from ftft.experiment.validate import check, notes
 from ftft.report.html import write_report
 from ftft.results.read import Results, read_run
 from ftft.results.record import run_record
-from ftft.transfer.preflight import BAD
+from ftft.selection.names import LATE
+from ftft.transfer.preflight import BAD, LEFT_OUT
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
@@ -187,8 +188,10 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
     stages.say(f"  {datamap.result.drawn['in_words']}")
     found = datamap.result
     stages.say(f"  preflight: {'; '.join([found.verdict, *found.reasons])}")
+    done = LEFT_OUT if stages.experiment.selection.strategy == LATE else ""
     for line in found.preflight["advice"]:
-        stages.say(f"  try: {line}")
+        if line != done:
+            stages.say(f"  try: {line}")
     if found.verdict == BAD and stages.experiment.reference.if_bad == "stop":
         raise ConfigError(
             f"{datamap.name}: the preflight check finds this reference bad: "

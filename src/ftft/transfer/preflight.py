@@ -119,8 +119,9 @@ class Preflight:
     @property
     def advice(self) -> tuple[str, ...]:
         """What to try next; empty where it is good."""
-        advice = (one.advice for one in self.findings if one.verdict != GOOD)
-        return tuple(dict.fromkeys(advice))
+        advice = dict.fromkeys(one.advice for one in self.findings if one.verdict != GOOD)
+        # What a bad reference has right in the end is little or nothing.
+        return tuple(one for one in advice if one != LEFT_OUT or self.verdict != BAD)
 
 
 def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn = AUTO) -> Signals:
@@ -210,7 +211,7 @@ _UNLEARNT = 0.1
 _LONGER = "train it longer, or with a higher learning rate"
 _LARGER = "take a larger or better pretrained reference"
 # docs/transfer.md has what this gave.
-_LEFT_OUT = (
+LEFT_OUT = (
     "take a reference that learns more, or leave out what it never learns: "
     "selection.strategy=late-learnt, selection.random_share=0.3"
 )
@@ -261,7 +262,7 @@ def _late(found: Signals) -> Finding:
     )
     if found.ambiguous_unlearnt <= _UNLEARNT:
         return Finding(GOOD, reason, "")
-    return Finding(DOUBTFUL, f"{reason}: noise, or more than it can learn", _LEFT_OUT)
+    return Finding(DOUBTFUL, f"{reason}: noise, or more than it can learn", LEFT_OUT)
 
 
 def _hard(found: Signals) -> Finding:
