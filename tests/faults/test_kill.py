@@ -13,7 +13,7 @@ from fault_tools import leftovers, outcome
 pytestmark = pytest.mark.slow
 
 # All of them are too many for an ordinary test run.
-STRIDE = int(os.environ.get("FTFT_KILL_STRIDE", "18"))
+STRIDE = int(os.environ.get("FTFT_KILL_STRIDE", "24"))
 KILLS = 20 if STRIDE == 1 else 5
 
 # Two steps, each with a scoring and a checkpoint.
