@@ -36,7 +36,7 @@ class Preview(Workspace):
         idle: Collection[str] = (),
         again: Tell = lambda why: None,
     ) -> Stage[Any]:
-        """The stage where it is finished from the same things; else ``again`` is told why not.
+        """The stage, if it is finished from the same inputs; if not, ``again`` gets the reason.
 
         Raises:
             NotFinishedError: It would be run.
