@@ -18,8 +18,9 @@ import ftft.workspace.workspace
 from ftft.errors import WorkspaceError
 from ftft.workspace.changes import Again
 from ftft.workspace.layout import check_writable
+from ftft.workspace.preview import Preview
 from ftft.workspace.stage_record import digest_of, write_json
-from ftft.workspace.workspace import Workspace, check_artifact
+from ftft.workspace.workspace import NotFinishedError, Workspace, check_artifact
 
 
 @pytest.fixture
@@ -585,3 +586,33 @@ class TestLock:
             raise RuntimeError
         with workspace.locked():
             pass
+
+
+class TestPreview:
+    """A folder that is only looked at."""
+
+    def test_nothing_is_built_and_the_reason_is_given(self, workspace):
+        workspace.stage("a", {"x": 1}, Build())
+        said, build = [], Build()
+        assert Preview(workspace.folder).stage("a", {"x": 1}, build, again=said.append).reused
+        with pytest.raises(NotFinishedError):
+            Preview(workspace.folder).stage("a", {"x": 2}, build, again=said.append)
+        assert said == [Again(changes={"x": (1, 2)})]
+        with pytest.raises(NotFinishedError):
+            Preview(workspace.folder).stage("b", {"x": 2}, build, again=said.append)
+        assert (len(said), build.found) == (1, [])
+
+    def test_what_a_run_would_put_back_is_reused(self, workspace):
+        workspace.stage("a", {"x": 1}, Build({"n": 7}))
+        with pytest.raises(KeyboardInterrupt):
+            workspace.stage("a", {"x": 2}, Build(fail=KeyboardInterrupt()))
+        before = sorted(workspace.folder.rglob("*"))
+        found = Preview(workspace.folder).stage("a", {"x": 1}, Build())
+        assert (found.reused, found.result) == (True, {"n": 7})
+        assert (found.folder / "out.txt").read_text() == "content"
+        assert sorted(workspace.folder.rglob("*")) == before
+        with pytest.raises(NotFinishedError):
+            Preview(workspace.folder).stage("a", {"x": 2}, Build())
+        workspace.force("a")
+        with pytest.raises(NotFinishedError):
+            Preview(workspace.folder).stage("a", {"x": 2}, Build())

@@ -6,6 +6,7 @@ import pytest
 
 from ftft import load_experiment
 from ftft import run as run_pipeline
+from ftft.config.methods import BASELINES, METHODS
 from ftft.experiment.dry_run import foresee
 from ftft.experiment.validate import check
 
@@ -47,6 +48,22 @@ def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(first, tmp_path):
     assert found.share_of_erm == (flops["reference"] + flops["main"]) / flops["erm"]
     alone, _ = foreseen(first, tmp_path / "new", "baselines=[random]")
     assert alone.share_of_erm is None
+
+
+def test_every_baseline_is_foreseen_and_what_several_share_once(first, tmp_path):
+    asked = f"baselines=[{', '.join(BASELINES)}]"
+    found, said = foreseen(first, tmp_path / "new", asked)
+    names = [one.name.partition("/")[0] for one in found.trainings]
+    assert names == ["reference", "main", *(METHODS[key].stages["main"] for key in BASELINES)]
+    # Of a finished run the trainings are reused that are in it, and each reason is given once.
+    found, said = foreseen(first, first / "run", asked, "main.epochs=4")
+    assert [one.name for one in found.trainings if one.reused] == ["reference/seed-0"]
+    assert len(said) == len({*said})
+    assert sum(line.startswith("erm/seed-0: again: ") for line in said) == 1
+    by_name = {one.name.partition("/")[0]: one for one in found.trainings}
+    spent = by_name["reference"].flops + by_name["main"].flops
+    assert by_name["erm_budget"].flops == pytest.approx(spent, rel=0.1)
+    assert by_name["random_budget"].steps == by_name["erm_budget"].steps
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+FULL, EARLY, BUDGET, DM_BUDGET, COST = "full", "early", "budget", "dm_budget", "cost"
+"""How long a method trains its main model: the values of :attr:`Method.trained_for`."""
+
 REFERENCE = "reference"
 """Beside the methods, what a study trains: a reference, which several main models share."""
 
@@ -19,9 +22,15 @@ class Method:
         card: What a model card says of how the model was trained.
         stages: Role to kind of stage, in the order in which they run: ``reference`` (the training
             that is recorded), ``map``, ``selection`` and ``main``.
+        trained_for: How long its main model trains: ``full`` (ERM's length), ``early`` (the same,
+            unless development scores stop it), ``budget`` (``main.budget``), ``dm_budget``
+            (``dm.budget``) or ``cost`` (what FTFT costs, the reference counted in).
         varies: What distinguishes its cells of a study, beside data set, main model and seed.
         needs: The method whose stages it reads: ``reference``, or one of the table; None where it
             reads none.
+        charged: Kind of stage of the reference that it pays for; None where it needs none, or may
+            spend what FTFT cost instead.
+        rival: What FTFT's verdict calls it; empty where the verdict has a sentence of its own.
         compared_to: The baselines whose scores its own are compared to, most important first.
         colour: Of its marks, from Okabe and Ito (2008).
         marker: Its mark in Matplotlib's notation.
@@ -32,8 +41,11 @@ class Method:
     title: str
     card: str
     stages: Mapping[str, str]
+    trained_for: str
     varies: tuple[str, ...]
     needs: str | None
+    charged: str | None
+    rival: str
     compared_to: tuple[str, ...]
     colour: str
     marker: str
@@ -58,8 +70,11 @@ METHODS: dict[str, Method] = {
             title="ERM",
             card="on all the data (ERM)",
             stages={"main": "erm"},
+            trained_for=FULL,
             varies=(),
             needs=None,
+            charged=None,
+            rival="",
             compared_to=(),
             colour="#000000",
             marker="s",
@@ -70,8 +85,11 @@ METHODS: dict[str, Method] = {
             title="ERM, early stopping",
             card="on all the data (ERM, early stopping)",
             stages={"main": "erm_es"},
+            trained_for=EARLY,
             varies=(),
             needs=None,
+            charged=None,
+            rival="",
             compared_to=("erm",),
             colour="#999999",
             marker="D",
@@ -82,8 +100,11 @@ METHODS: dict[str, Method] = {
             title="ERM at FTFT's cost",
             card="on all the data (ERM), for what FTFT costs with its reference",
             stages={"main": "erm_budget"},
+            trained_for=COST,
             varies=("reference", "budget"),
             needs="ftft",
+            charged=None,
+            rival="ERM at the same cost, the reference counted in",
             compared_to=("erm",),
             colour="#D55E00",
             marker="X",
@@ -94,8 +115,11 @@ METHODS: dict[str, Method] = {
             title="random subset",
             card="on a random subset",
             stages={"selection": "random-selection", "main": "random"},
+            trained_for=BUDGET,
             varies=("fraction", "budget"),
             needs=None,
+            charged=None,
+            rival="a random subset of the same size and budget",
             compared_to=("erm",),
             colour="#E69F00",
             marker="^",
@@ -106,8 +130,11 @@ METHODS: dict[str, Method] = {
             title="random subset at FTFT's cost",
             card="on a random subset, for what FTFT costs with its reference",
             stages={"selection": "random-selection", "main": "random_budget"},
+            trained_for=COST,
             varies=("reference", "fraction", "budget"),
             needs="ftft",
+            charged=None,
+            rival="a random subset of the same size at the same cost",
             compared_to=("erm",),
             colour="#CC79A7",
             marker="P",
@@ -118,8 +145,11 @@ METHODS: dict[str, Method] = {
             title="random subset of like lengths",
             card="on a random subset of the same lengths as FTFT's selection",
             stages={"selection": "like-lengths-selection", "main": "random_lengths"},
+            trained_for=BUDGET,
             varies=("reference", "strategy", "fraction", "budget", "selection"),
             needs="ftft",
+            charged=REFERENCE,
+            rival="a random subset of like lengths, of the same size and budget",
             compared_to=("erm",),
             colour="#56B4E9",
             marker="h",
@@ -135,8 +165,11 @@ METHODS: dict[str, Method] = {
                 "selection": "dm-selection",
                 "main": "dm",
             },
+            trained_for=DM_BUDGET,
             varies=("strategy", "fraction", "selection"),
             needs="erm",
+            charged="erm",
+            rival="",
             compared_to=("erm",),
             colour="#009E73",
             marker="v",
@@ -152,8 +185,11 @@ METHODS: dict[str, Method] = {
                 "selection": "selection",
                 "main": "main",
             },
+            trained_for=BUDGET,
             varies=("reference", "strategy", "fraction", "budget", "selection"),
             needs=REFERENCE,
+            charged=REFERENCE,
+            rival="",
             compared_to=("erm", "erm_budget", "random", "random_budget", "random_lengths", "dm"),
             colour="#0072B2",
             marker="o",
@@ -162,6 +198,9 @@ METHODS: dict[str, Method] = {
     )
 }
 """By key, in the order of tables: ERM first and FTFT last."""
+
+TRAINED_BY = {method.stages["main"]: method for method in METHODS.values()}
+"""Kind of stage, such as ``main``, to the method whose main model is trained in it."""
 
 BASELINES = tuple(key for key in METHODS if key != "ftft")
 """What may stand under ``baselines``."""
@@ -172,9 +211,14 @@ def place_of(method: str) -> int:
     return list(METHODS).index(method)
 
 
+def chosen(baselines: Sequence[str]) -> list[Method]:
+    """FTFT and the baselines that are asked for, in the order in which they run."""
+    return [METHODS["ftft"], *(METHODS[key] for key in BASELINES if key in baselines)]
+
+
 def stage_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
     """The stages of an experiment, each with its seed, such as ``main/seed-0``."""
-    methods = [METHODS["ftft"], *(METHODS[key] for key in BASELINES if key in baselines)]
+    methods = chosen(baselines)
     kinds = dict.fromkeys(kind for method in methods for kind in method.stages.values())
     kinds |= dict.fromkeys(f"scores/{method.key}" for method in methods)
     return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]

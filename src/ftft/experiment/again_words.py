@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ftft.config.methods import COST, DM_BUDGET, TRAINED_BY
 from ftft.config.schema import Experiment
 from ftft.workspace.changes import Again
 
@@ -53,8 +54,9 @@ def _names(experiment: Experiment, kind: str) -> dict[str, str]:
     sets = {**data.dev, **data.dev_ood, **data.test, **data.test_ood}.items()
     train = f"the training data ({', '.join(source.place for source in data.train)})"
     section = "reference" if kind == "reference" else "main"
-    second = "dm" if kind == "dm" else section
-    budget = "the cost of FTFT" if kind.endswith("_budget") else f"{second}.budget"
+    length = TRAINED_BY[kind].trained_for if kind in TRAINED_BY else None
+    second = "dm" if length == DM_BUDGET else section
+    budget = "the cost of FTFT" if length == COST else f"{second}.budget"
     return {
         **{f"dev.{name}": f"the data set {name} ({one.place})" for name, one in sets},
         **{f"sets.{name}": f"the data set {name} ({one.place})" for name, one in sets},

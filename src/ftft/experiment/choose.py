@@ -17,10 +17,11 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.experiment.maps import draw_map
 from ftft.experiment.pipeline import opened, tell_map
+from ftft.experiment.plans import method_plan
 from ftft.experiment.stages import Stages
 from ftft.experiment.trainings import train_reference
 from ftft.experiment.validate import Attempts, check
-from ftft.training.arguments import Plan, main_plan, reference_plan
+from ftft.training.arguments import Plan, reference_plan
 from ftft.training.erm_cost import plan_cost
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
 from ftft.workspace.workspace import Workspace
@@ -113,7 +114,7 @@ def _costed(candidate: Candidate, data: TaskData) -> Judged:
     stages = Stages(experiment, data, Workspace(candidate.folder, builds=()), lambda line: None)
     examples, main = len(data.train), experiment.main
     erm = stages.erm_flops(seed)
-    plan = main_plan(main, examples, budget=main.budget, patience=main.patience, seed=seed)
+    plan = method_plan(experiment, "ftft", examples, seed=seed)
     needed = reference_plan(experiment.reference, examples, seed=seed)
     reference = _flops(stages, experiment.reference, needed)
     return Judged(candidate, reference / erm, (reference + _flops(stages, main, plan)) / erm)

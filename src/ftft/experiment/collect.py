@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import Experiment
 from ftft.data.dataset import TaskData
 from ftft.data.load import HOLDOUT_SEED
 from ftft.evaluation.training import Training
 from ftft.experiment.maps import DrawnMap
+from ftft.experiment.plans import method_plan
 from ftft.experiment.selections import Selected
 from ftft.experiment.stages import Stages
 from ftft.results import record
@@ -19,7 +21,7 @@ from ftft.results.read import Results
 from ftft.results.record import ErmCost, MethodRun
 from ftft.results.run import Cell
 from ftft.tasks import TASKS
-from ftft.training.arguments import full_steps, main_plan
+from ftft.training.arguments import full_steps
 from ftft.training.erm_cost import plan_cost
 from ftft.workspace.stage import Stage
 
@@ -52,7 +54,8 @@ def method_run(
     """Put together what one method did with one seed."""
     experiment, model = stages.experiment, None
     if reference is not None:
-        model = (experiment.main if method == "dm" else experiment.reference).label
+        own = METHODS[method].charged == REFERENCE
+        model = (experiment.reference if own else experiment.main).label
     strategy, fraction = None, 1.0
     if selection is not None:
         strategy, fraction = selection.result.strategy, experiment.selection.fraction
@@ -78,7 +81,7 @@ def erm_cost(stages: Stages, seed: int, runs: Sequence[StagedRun]) -> ErmCost:
         return ErmCost(steps, of_seed["erm"].main.cost)
     if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
         return ErmCost(steps, erm.cost)
-    plan = main_plan(settings, examples, budget=1.0, patience=None, seed=seed)
+    plan = method_plan(stages.experiment, "erm", examples, seed=seed)
     train = stages.encodings.encoded(settings, stages.data.train)
     measured = next(iter(of_seed.values())).main.cost
     cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
+from ftft.config.methods import COST, METHODS, REFERENCE, TRAINED_BY, chosen
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
-from ftft.evaluation.training import Training
-from ftft.experiment.like_lengths import select_like
-from ftft.experiment.maps import DrawnMap, draw_map
-from ftft.experiment.selections import Selected, select_at_random, select_examples
+from ftft.experiment.collect import StagedRun
+from ftft.experiment.maps import draw_map
+from ftft.experiment.pipeline import BASELINES, ftft
+from ftft.experiment.plans import method_plan
 from ftft.experiment.stages import Say, Stages
-from ftft.experiment.trainings import train_erm, train_main, train_main_for, train_reference
+from ftft.experiment.trainings import train_reference
 from ftft.tasks import TASKS
 from ftft.tasks.classification import CLASSIFICATION
-from ftft.training.arguments import Plan, equal_cost_plan, main_plan, reference_plan
+from ftft.training.arguments import Plan, reference_plan
 from ftft.training.erm_cost import plan_cost, planned_counter
 from ftft.training.flops import FlopCounter
 from ftft.workspace.preview import Preview
-from ftft.workspace.stage import Stage
 from ftft.workspace.workspace import NotFinishedError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,15 @@ def foresee(experiment: Experiment, data: TaskData, folder: str, say: Say) -> Fo
         folder: The run folder; it need not be there.
         say: Receives a line for each stage that is finished, or that is run again and why.
     """
-    stages = Stages(experiment, data, Preview(folder), say)
+    said: set[str] = set()
+
+    def say_once(line: str) -> None:
+        """Methods share stages, and each method looks at all of its own."""
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    stages = Stages(experiment, data, Preview(folder), say_once)
     dry = _DryRun(stages)
     models = (experiment.reference, experiment.main)
     return Foresight(
@@ -103,131 +108,63 @@ def texts_cut(stages: Stages, settings: FineTuning) -> int:
 
 @dataclass(frozen=True)
 class _DryRun:
-    """The pipeline's order, with what cannot be known before a stage has run left open."""
+    """The pipeline's methods, with what cannot be known before a stage has run left open."""
 
     stages: Stages
     _counters: dict[str, FlopCounter] = field(default_factory=dict)
 
     def trainings(self, seed: int) -> Iterator[Foreseen]:
-        """The trainings of a seed, in the order of the pipeline."""
-        stages, main = self.stages, self.stages.experiment.main
-        examples, baselines = len(stages.data.train), stages.experiment.baselines
-        reference = _found(lambda: train_reference(stages, seed))
-        planned = reference_plan(stages.experiment.reference, examples, seed=seed)
-        first = self._foreseen("reference", reference, stages.experiment.reference, planned)
-        yield first
-        datamap = self._drawn("map", reference, seed)
-        chosen = self._selected("selection", datamap, reference, seed)
-        plan = main_plan(main, examples, budget=main.budget, patience=main.patience, seed=seed)
-        trained = self._main("main", chosen, seed)
-        ftft = self._foreseen("main", trained, main, plan)
-        yield ftft
-        whole = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
-        erm = _found(lambda: train_erm(stages, seed)) if {"erm", "dm"} & {*baselines} else None
-        full = self._foreseen("erm", erm, main, whole)
-        if {"erm", "dm"} & {*baselines}:
-            yield full
-        if "erm_es" in baselines:
-            early = _found(lambda: train_erm(stages, seed, stop_early=True))
-            yield self._foreseen("erm_es", early, main, whole)
-        share = (first.flops + ftft.flops) / full.flops
-        equal = equal_cost_plan(main, examples, share=share, seed=seed)
-        paid = None if reference is None or trained is None else _flops(reference) + _flops(trained)
-        if "erm_budget" in baselines:
-            found = self._paid("erm_budget", paid, seed)
-            yield self._foreseen("erm_budget", found, main, equal)
-        subset = None
-        if {"random", "random_budget"} & {*baselines}:
-            subset = _found(lambda: select_at_random(stages, "random-selection", seed))
-        if "random" in baselines:
-            yield self._foreseen("random", self._main("random", subset, seed), main, plan)
-        if "random_budget" in baselines:
-            found = None if subset is None else self._paid("random_budget", paid, seed, subset)
-            yield self._foreseen("random_budget", found, main, equal)
-        if "random_lengths" in baselines:
-            like = self._like(datamap, chosen, seed)
-            yield self._foreseen(
-                "random_lengths", self._main("random_lengths", like, seed), main, plan
-            )
-        if "dm" in baselines:
-            dm = stages.experiment.dm
-            second = main_plan(main, examples, budget=dm.budget, patience=dm.patience, seed=seed)
-            second_map = self._drawn("dm-map", erm, seed)
-            chosen = self._selected("dm-selection", second_map, erm, seed)
-            trained = (
-                None
-                if chosen is None
-                else _found(lambda: train_main(stages, "dm", chosen, seed, dm.budget, dm.patience))
-            )
-            yield self._foreseen("dm", trained, main, second)
+        """The trainings of a seed, in the order in which they run; what several share is one."""
+        known: dict[str, Foreseen] = {}
+        for method in chosen(self.stages.experiment.baselines):
+            for kind in (method.stages.get("reference"), method.stages["main"]):
+                if kind is not None and kind not in known:
+                    known[kind] = self._foreseen(kind, seed, known)
+                    yield known[kind]
 
-    def _paid(
-        self, name: str, flops: float | None, seed: int, selection: Stage[Selected] | None = None
-    ) -> Stage[Training] | None:
-        """A training for what FTFT cost, if that is known."""
-        if flops is None:
-            return None
-        return _found(lambda: train_main_for(self.stages, name, flops, seed, selection))
+    def _foreseen(self, kind: str, seed: int, known: Mapping[str, Foreseen]) -> Foreseen:
+        """A training, given those before it."""
+        experiment, examples = self.stages.experiment, len(self.stages.data.train)
+        settings: FineTuning = experiment.main
+        if kind == REFERENCE:
+            settings = experiment.reference
+            plan = reference_plan(settings, examples, seed=seed)
+        else:
+            method, share = TRAINED_BY[kind], 1.0
+            if method.trained_for == COST:
+                paid = METHODS["ftft"].stages
+                spent = known[paid["reference"]].flops + known[paid["main"]].flops
+                share = spent / self.stages.erm_flops(seed)
+            plan = method_plan(experiment, method.key, examples, seed=seed, share=share)
+        flops = self._flops(settings, plan)
+        return Foreseen(f"{kind}/seed-{seed}", self._is_finished(kind, seed), plan.steps, flops)
 
-    def _drawn(
-        self, name: str, trained: Stage[Training] | None, seed: int
-    ) -> Stage[DrawnMap] | None:
-        if trained is None:
-            return None
-        return _found(lambda: draw_map(self.stages, name, trained, seed))
+    def _is_finished(self, kind: str, seed: int) -> bool:
+        """Whether a training would be reused."""
+        stages = self.stages
 
-    def _selected(
-        self,
-        name: str,
-        datamap: Stage[DrawnMap] | None,
-        trained: Stage[Training] | None,
-        seed: int,
-    ) -> Stage[Selected] | None:
-        if datamap is None or trained is None:
-            return None
-        return _found(lambda: select_examples(self.stages, name, datamap, trained, seed))
+        def paid() -> StagedRun:
+            reference = train_reference(stages, seed)
+            return ftft(stages, seed, reference, draw_map(stages, "map", reference, seed))
 
-    def _like(
-        self, datamap: Stage[DrawnMap] | None, like: Stage[Selected] | None, seed: int
-    ) -> Stage[Selected] | None:
-        if datamap is None or like is None:
-            return None
-        name = "like-lengths-selection"
-        return _found(lambda: select_like(self.stages, name, datamap, like, seed))
+        try:
+            if kind == REFERENCE:
+                train_reference(stages, seed)
+            elif (method := TRAINED_BY[kind].key) in BASELINES:
+                BASELINES[method](stages, seed, paid)
+            else:
+                paid()
+        except NotFinishedError:
+            return False
+        return True
 
-    def _main(
-        self, name: str, selection: Stage[Selected] | None, seed: int
-    ) -> Stage[Training] | None:
-        main = self.stages.experiment.main
-        if selection is None:
-            return None
-        ways = (selection, seed, main.budget, main.patience)
-        return _found(lambda: train_main(self.stages, name, *ways))
-
-    def _foreseen(
-        self, name: str, stage: Stage[Training] | None, settings: FineTuning, plan: Plan
-    ) -> Foreseen:
-        data, train = (
-            self.stages.data,
-            self.stages.encodings.encoded(settings, self.stages.data.train),
-        )
-        if settings.model_dump_json() not in self._counters:
+    def _flops(self, settings: FineTuning, plan: Plan) -> float:
+        data, model = self.stages.data, settings.model_dump_json()
+        train = self.stages.encodings.encoded(settings, data.train)
+        if model not in self._counters:
             task = TASKS[self.stages.experiment.task]
-            counter = planned_counter(settings, len(data.train.model_classes), task)
-            self._counters[settings.model_dump_json()] = counter
-        counter = self._counters[settings.model_dump_json()]
-        cost = plan_cost(settings, plan, train, self.stages.dev(settings), counter=counter)
-        called = f"{name}/seed-{plan.seed}"
-        return Foreseen(called, stage is not None, plan.steps, cost.total.flops)
-
-
-def _flops(stage: Stage[Training]) -> float:
-    return stage.result.cost.total.flops
-
-
-def _found(look: Callable[[], T]) -> T | None:
-    """A finished stage; None where it would be run."""
-    try:
-        return look()
-    except NotFinishedError:
-        return None
+            self._counters[model] = planned_counter(settings, len(data.train.model_classes), task)
+        counter = self._counters[model]
+        return plan_cost(
+            settings, plan, train, self.stages.dev(settings), counter=counter
+        ).total.flops

@@ -21,14 +21,8 @@ from ftft.workspace.stage_record import read_record
 LOGS = "logs"
 """Folder of a run folder with a folder for each training; no stage, so nothing depends on it."""
 
-# Whose dynamics a training was selected by, and so what was spent before it.
-_PAID_BEFORE = {
-    method.stages["main"]: method.stages["reference"]
-    for method in METHODS.values()
-    if method.records
-}
-# It takes its lengths from FTFT's selection, and is charged for FTFT's reference.
-_PAID_BEFORE[METHODS["random_lengths"].stages["main"]] = METHODS["ftft"].stages["reference"]
+# What was spent before a training.
+_PAID_BEFORE = {method.stages["main"]: method.charged for method in METHODS.values()}
 _SELECTING = ("given", *(method.stages["main"] for method in METHODS.values() if method.selects))
 
 

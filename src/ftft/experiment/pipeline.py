@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ftft.config.idle import idle_notes
-from ftft.config.methods import METHODS, stage_names
+from ftft.config.methods import chosen, stage_names
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
@@ -174,9 +174,8 @@ def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     tell_map(stages, datamap)
     found = ftft(stages, seed, reference, datamap)
     yield found
-    for name in METHODS:
-        if name in stages.experiment.baselines:
-            yield with_lengths(BASELINES[name](stages, seed, lambda: found), datamap)
+    for method in chosen(stages.experiment.baselines)[1:]:
+        yield with_lengths(BASELINES[method.key](stages, seed, lambda: found), datamap)
 
 
 def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
@@ -205,8 +204,7 @@ def ftft(
 ) -> StagedRun:
     """The main model on what the reference's map calls ambiguous."""
     selection = select_examples(stages, "selection", datamap, reference, seed)
-    settings = stages.experiment.main
-    main = train_main(stages, "main", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "main", selection, seed)
     run = method_run(stages, "ftft", seed, main, selection, reference)
     judged, drawn = datamap.result.preflight, datamap.result.drawn
     return with_lengths(replace(run, preflight=judged, map=drawn, datamap=datamap), datamap)
@@ -237,8 +235,7 @@ def erm_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
 def random(stages: Stages, seed: int, _: Paid) -> StagedRun:
     """The main model on a random subset of FTFT's size, for FTFT's budget."""
     selection = select_at_random(stages, "random-selection", seed)
-    settings = stages.experiment.main
-    main = train_main(stages, "random", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "random", selection, seed)
     return method_run(stages, "random", seed, main, selection)
 
 
@@ -261,8 +258,7 @@ def random_lengths(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     assert datamap is not None, "it is FTFT's"
     assert like is not None, "it is FTFT's"
     selection = select_like(stages, "like-lengths-selection", datamap, like, seed)
-    settings = stages.experiment.main
-    main = train_main(stages, "random_lengths", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "random_lengths", selection, seed)
     run = method_run(stages, "random_lengths", seed, main, selection)
     # FTFT is compared to the one of the same reference and strategy.
     cell = replace(run.cell, reference=found.cell.reference, strategy=found.cell.strategy)
@@ -274,8 +270,7 @@ def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:
     erm = train_erm(stages, seed)
     datamap = draw_map(stages, "dm-map", erm, seed)
     selection = select_examples(stages, "dm-selection", datamap, erm, seed)
-    settings = stages.experiment.dm
-    main = train_main(stages, "dm", selection, seed, settings.budget, settings.patience)
+    main = train_main(stages, "dm", selection, seed)
     run = method_run(stages, "dm", seed, main, selection, erm)
     return replace(run, map=datamap.result.drawn)
 

@@ -18,8 +18,8 @@ from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.experiment.again_words import again_in_words
+from ftft.experiment.plans import method_plan
 from ftft.selection.selection import Selection
-from ftft.training.arguments import main_plan
 from ftft.training.encodings import Encodings
 from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import DevSets
@@ -139,5 +139,5 @@ class Stages:
     def full_length_flops(self, train: EncodedDataset, seed: int) -> float:
         """What the main model costs on some examples for ERM's full number of steps."""
         main = self.experiment.main
-        plan = main_plan(main, len(self.data.train), budget=1.0, patience=None, seed=seed)
+        plan = method_plan(self.experiment, "erm", len(self.data.train), seed=seed)
         return plan_cost(main, plan, train, self.dev(main)).total.flops

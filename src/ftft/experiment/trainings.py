@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ftft.config.idle import idle_in_training
+from ftft.config.methods import TRAINED_BY
 from ftft.config.schema import FineTuning, Recording
 from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.container import TrainingDynamics
 from ftft.evaluation.training import Training
 from ftft.experiment.logged_metrics import tracked
+from ftft.experiment.plans import method_plan
 from ftft.experiment.selections import Selected, take_selection
 from ftft.experiment.stages import Stages
 from ftft.selection.selection import Selection
 from ftft.tasks import TASKS
-from ftft.training.arguments import Plan, decisive, equal_cost_plan, main_plan, reference_plan
+from ftft.training.arguments import Plan, decisive, reference_plan
 from ftft.training.finetune import finetune
 from ftft.training.logger_checks import is_tracked
 from ftft.training.models import model_fingerprint
@@ -27,9 +29,6 @@ from ftft.transfer.early_stopping import Settling
 from ftft.transfer.stability import FollowedMap
 from ftft.utils.plural import counted
 from ftft.workspace.stage import Stage
-
-DEFAULT_PATIENCE = 2
-"""Evaluations without improvement after which ERM with early stopping stops, as in the paper."""
 
 
 def train_reference(stages: Stages, seed: int) -> Stage[Training]:
@@ -43,17 +42,18 @@ def train_reference(stages: Stages, seed: int) -> Stage[Training]:
 
 
 def train_main(
-    stages: Stages,
-    name: str,
-    selection: Stage[Selected],
-    seed: int,
-    budget: float,
-    patience: int | None,
+    stages: Stages, name: str, selection: Stage[Selected], seed: int, method: str = ""
 ) -> Stage[Training]:
-    """Fine-tune the main model on a selection, for at most the budget."""
-    settings, examples = stages.experiment.main, len(stages.data.train)
-    plan = main_plan(settings, examples, budget=budget, patience=patience, seed=seed)
-    return _finetune(stages, name, settings, plan, selection=selection)
+    """Fine-tune the main model on a selection, for as long as a method does.
+
+    Args:
+        stages: The experiment.
+        name: Name of the stage.
+        selection: What it trains on.
+        seed: The seed.
+        method: Whose length it has; empty: that of the method with this stage.
+    """
+    return _train(stages, name, seed, selection=selection, method=method)
 
 
 def train_main_for(
@@ -71,29 +71,39 @@ def train_main_for(
         seed: The seed.
         selection: What it trains on; None: everything.
     """
-    settings, examples = stages.experiment.main, len(stages.data.train)
-    train = stages.train_set(settings, selection)
+    train = stages.train_set(stages.experiment.main, selection)
     # Batches of a selection can be smaller or longer than those of all the data.
     share = flops / stages.full_length_flops(train, seed)
-    plan = equal_cost_plan(settings, examples, share=share, seed=seed)
-    return _finetune(stages, name, settings, plan, selection=selection)
+    return _train(stages, name, seed, selection=selection, share=share)
 
 
 def train_main_on(stages: Stages, selection: Selection, seed: int) -> Stage[Training]:
     """Fine-tune the main model on a selection from elsewhere."""
-    taken, settings = take_selection(stages, selection, seed), stages.experiment.main
-    return train_main(stages, "given", taken, seed, settings.budget, settings.patience)
+    return train_main(stages, "given", take_selection(stages, selection, seed), seed, "ftft")
 
 
 def train_erm(stages: Stages, seed: int, *, stop_early: bool = False) -> Stage[Training]:
     """Fine-tune the main model on everything, for its full length unless it stops early."""
-    settings, examples = stages.experiment.main, len(stages.data.train)
-    patience = (settings.patience or DEFAULT_PATIENCE) if stop_early else None
-    plan = main_plan(settings, examples, budget=1.0, patience=patience, seed=seed)
+    if stop_early:
+        return _train(stages, "erm_es", seed)
     # Recording is all but free, and the data-map baseline may be asked for later.
-    recording = None if stop_early else Recording()
-    name = "erm_es" if stop_early else "erm"
-    return _finetune(stages, name, settings, plan, recording=recording)
+    return _train(stages, "erm", seed, recording=Recording())
+
+
+def _train(
+    stages: Stages,
+    name: str,
+    seed: int,
+    *,
+    selection: Stage[Selected] | None = None,
+    method: str = "",
+    share: float = 1.0,
+    recording: Recording | None = None,
+) -> Stage[Training]:
+    method, examples = method or TRAINED_BY[name].key, len(stages.data.train)
+    plan = method_plan(stages.experiment, method, examples, seed=seed, share=share)
+    settings = stages.experiment.main
+    return _finetune(stages, name, settings, plan, selection=selection, recording=recording)
 
 
 def _finetune(

@@ -24,14 +24,8 @@ WON, LOST, OPEN = "won", "lost", "open"
 _WORSE = ("good", "doubtful", "bad")
 _MOST_REASONS = 2
 
-# What a remark calls the baselines that are not ERM in full, which the sentence is about.
-_OTHERS = {
-    "erm_budget": "ERM at the same cost, the reference counted in",
-    "random": "a random subset of the same size and budget",
-    "random_budget": "a random subset of the same size at the same cost",
-    "random_lengths": "a random subset of like lengths, of the same size and budget",
-}
-_SUBSETS = {"random", "random_budget", "random_lengths"}
+# They say what the selection itself adds.
+_SUBSETS = {key for key, method in METHODS.items() if method.selects and not method.records}
 
 
 @dataclass(frozen=True)
@@ -146,9 +140,9 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
     if ftft.flops.mean >= 1:
         remarks.append("FTFT cost as much as ERM or more.")
     remarks += [
-        f"Against {_OTHERS[baseline]}: {_how_far(found.main.interval)}."
+        f"Against {METHODS[baseline].rival}: {_how_far(found.main.interval)}."
         for baseline, found in ftft.versus.items()
-        if baseline in _OTHERS
+        if METHODS[baseline].rival
     ]
     if "erm" in ftft.versus and not ftft.versus.keys() & _SUBSETS:
         remarks.append(

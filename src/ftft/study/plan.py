@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ftft.config.methods import METHODS, REFERENCE
+from ftft.config.methods import REFERENCE
 from ftft.config.schema import FineTuning
+from ftft.experiment.plans import method_plan
 from ftft.experiment.stages import Stages
-from ftft.experiment.trainings import DEFAULT_PATIENCE
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy
 from ftft.tasks import TASKS
-from ftft.training.arguments import Plan, equal_cost_plan, main_plan, reference_plan
+from ftft.training.arguments import Plan, reference_plan
 from ftft.training.erm_cost import plan_cost, planned_counter
 from ftft.training.flops import FlopCounter
 
@@ -68,22 +68,15 @@ class _Costs:
         experiment = self._stages(task).experiment
         examples = len(self._opened.data[task.data].train)
         # Seeds shuffle batches, which changes next to nothing: one of them stands for all.
-        main, seed = experiment.main, 0
+        seed, share = 0, 1.0
         if task.method == REFERENCE:
             return reference_plan(experiment.reference, examples, seed=seed)
-        whole = main_plan(main, examples, budget=1.0, patience=None, seed=seed)
         if task.paid is not None:
             needs = task.paid.needs
             spent = self.flops(task.paid) + (0.0 if needs is None else self.flops(needs))
-            share = spent / self._of(task, main, whole)
-            return equal_cost_plan(main, examples, share=share, seed=seed)
-        if not METHODS[task.method].selects:
-            patience = main.patience or DEFAULT_PATIENCE if task.method == "erm_es" else None
-            return replace(whole, patience=patience)
-        settings = experiment.dm if task.method == "dm" else main
-        return main_plan(
-            main, examples, budget=settings.budget, patience=settings.patience, seed=seed
-        )
+            whole = method_plan(experiment, "erm", examples, seed=seed)
+            share = spent / self._of(task, experiment.main, whole)
+        return method_plan(experiment, task.method, examples, seed=seed, share=share)
 
     def flops(self, task: Task) -> float:
         """Operations of a task at most."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftft.errors import WorkspaceError
-from ftft.workspace.changes import Tell, why_again
-from ftft.workspace.stage import Stage
-from ftft.workspace.stage_record import STAGE_SCHEMA, digest_of, read_record
-from ftft.workspace.workspace import NotFinishedError, Workspace
+from ftft.workspace.changes import Tell, is_same, why_again
+from ftft.workspace.stage import Plain, Stage
+from ftft.workspace.stage_record import read_record
+from ftft.workspace.workspace import NotFinishedError, Workspace, aside, previous_record
 
 
 class Preview(Workspace):
     """A run folder in which nothing is run or written.
+
+    Its stages are those that a run would reuse. Of one that would be run ``again`` gets the
+    reason, as when it is run, and then :class:`~ftft.workspace.workspace.NotFinishedError` is
+    raised.
 
     Args:
         folder: It need not be there.
@@ -24,41 +27,23 @@ class Preview(Workspace):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__(folder, builds=())
 
-    def stage(
+    def _only_read(
         self,
+        folder: Path,
         name: str,
-        inputs: Mapping[str, Any],
-        build: Callable[[Path], Mapping[str, Any]],
-        environment: Mapping[str, Any] | None = None,
-        upstream: Sequence[Stage[Any]] = (),
-        *,
-        collective: bool = False,
-        idle: Collection[str] = (),
-        again: Tell = lambda why: None,
-    ) -> Stage[Any]:
-        """The stage, if it is finished from the same inputs; if not, ``again`` gets the reason.
-
-        Raises:
-            NotFinishedError: It would be run.
-            WorkspaceError: It is damaged.
-        """
+        wanted: Mapping[str, Any],
+        upstream: Sequence[Stage[Any]],
+        again: Tell,
+    ) -> Stage[Plain]:
+        before, previous = read_record(folder, name), previous_record(folder, name)
+        is_there = before is not None and is_same(before, wanted)
+        if not is_there and previous is not None and is_same(previous, wanted):
+            return self._finished(aside(folder), name, previous)  # a run puts it back
         try:
-            return super().stage(
-                name, inputs, build, environment, upstream, collective=collective, idle=idle
-            )
+            return super()._only_read(folder, name, wanted, upstream, again)
         except NotFinishedError:
-            wanted: dict[str, Any] = {
-                "schema": STAGE_SCHEMA,
-                "digest": digest_of({"schema": STAGE_SCHEMA, "stage": name, "made_from": inputs}),
-                "made_from": inputs,
-                "idle": list(idle),
-                "read": {stage.name: stage.content for stage in upstream},
-            }
             names = {stage.digest: stage.name for stage in upstream}
-            try:
-                before = read_record(self.folder / name, name)
-            except WorkspaceError:
-                before = None
-            if before is not None and (why := why_again(before, wanted, names)):
+            old = before or previous
+            if old is not None and (why := why_again(old, wanted, names)):
                 again(why)
             raise

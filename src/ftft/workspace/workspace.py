@@ -128,7 +128,7 @@ class Workspace:
             "environment": dict(environment or {}),
         }
         if self.builds is not None and name not in self.builds:
-            return self._only_read(folder, name, record)
+            return self._only_read(folder, name, record, upstream, again)
         before = distributed.from_first(lambda: self._begun(folder, name, record, upstream, again))
         if before is not None:
             return before
@@ -137,7 +137,14 @@ class Workspace:
             return distributed.from_first(lambda: self._ended(folder, name, record, result))
         return distributed.from_first(lambda: self._ended(folder, name, record, build(folder)))
 
-    def _only_read(self, folder: Path, name: str, wanted: Mapping[str, Any]) -> Stage[Plain]:
+    def _only_read(
+        self,
+        folder: Path,
+        name: str,
+        wanted: Mapping[str, Any],
+        upstream: Sequence[Stage[Any]],
+        again: Tell,
+    ) -> Stage[Plain]:
         """A finished stage, with nothing in the folder touched."""
         before = read_record(folder, name)
         if before is None or before["status"] != "finished" or not is_same(before, wanted):
@@ -153,10 +160,10 @@ class Workspace:
         name: str,
         record: dict[str, Any],
         upstream: Sequence[Stage[Any]],
-        tell: Tell,
+        again: Tell,
     ) -> Stage[Plain] | None:
         """Make the folder ready to be built in; where the stage is finished, return it."""
-        old = read_record(folder, name) or _previous(folder, name)
+        old = read_record(folder, name) or previous_record(folder, name)
         with _writing(folder):
             before = _go_on_with(folder, name, record)
         if before is not None:
@@ -167,7 +174,7 @@ class Workspace:
             stage.check()
         names = {stage.digest: stage.name for stage in upstream}
         if old is not None and (why := why_again(old, record, names)):
-            tell(why)
+            again(why)
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_record(folder, {**record, "status": "running"})
@@ -181,7 +188,7 @@ class Workspace:
         result, outputs = as_plain(built), finish_outputs(folder)
         write_record(folder, {**record, "status": "finished", "outputs": outputs, "result": result})
         self._checked.add(name)
-        for done in (_aside(folder), folder / SCRATCH):
+        for done in (aside(folder), folder / SCRATCH):
             shutil.rmtree(done, ignore_errors=True)
         return Stage(name, folder, record["digest"], result, False, record["environment"], outputs)
 
@@ -235,10 +242,10 @@ def _go_on_with(folder: Path, name: str, wanted: Mapping[str, Any]) -> dict[str,
     before = read_record(folder, name)
     if before is None or not is_same(before, wanted):
         # Where what was set aside is what is wanted after all, put it back.
-        previous = _previous(folder, name)
+        previous = previous_record(folder, name)
         if previous is not None and is_same(previous, wanted):
             shutil.rmtree(folder, ignore_errors=True)
-            _aside(folder).replace(folder)
+            aside(folder).replace(folder)
             before = previous
     if before is None:
         _keep_unknown(folder)
@@ -257,13 +264,15 @@ def _keep_unknown(folder: Path) -> None:
     folder.replace(next(name for name in names if not os.path.lexists(name)))
 
 
-def _aside(folder: Path) -> Path:
+def aside(folder: Path) -> Path:
+    """Where a finished stage is kept until its successor has finished."""
     return folder.with_name(f".{folder.name}.previous")
 
 
-def _previous(folder: Path, name: str) -> dict[str, Any] | None:
+def previous_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """The record of the finished stage that is set aside, if there is one."""
     try:
-        record = read_record(_aside(folder), name)
+        record = read_record(aside(folder), name)
     except WorkspaceError:
         return None  # damaged, and nobody asked for it
     return record if record is not None and record["status"] == "finished" else None
@@ -272,8 +281,8 @@ def _previous(folder: Path, name: str) -> dict[str, Any] | None:
 def _set_aside(folder: Path, record: Mapping[str, Any]) -> None:
     """Keep a finished stage until its successor has finished; drop an unfinished one."""
     if record["status"] == "finished":
-        shutil.rmtree(_aside(folder), ignore_errors=True)
-        folder.replace(_aside(folder))
+        shutil.rmtree(aside(folder), ignore_errors=True)
+        folder.replace(aside(folder))
         return
     try:
         shutil.rmtree(folder)
