@@ -13,15 +13,6 @@ from ftft.experiment.validate import check
 ASKED = ("baselines=[erm, erm_budget, random]",)
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory, make_experiment):
-    """A folder with an experiment and its finished run."""
-    home = tmp_path_factory.mktemp("dry")
-    make_experiment(home)
-    run_pipeline(load_experiment(home / "experiment.yaml", ASKED), str(home / "run"), print)
-    return home
-
-
 def files(folder):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
@@ -32,8 +23,8 @@ def foreseen(home, folder, *overrides):
     return found, said
 
 
-def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(first, tmp_path):
-    found, said = foreseen(first, tmp_path / "new")
+def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(finished, tmp_path):
+    found, said = foreseen(finished, tmp_path / "new")
     assert not (tmp_path / "new").exists()
     assert [one.name for one in found.trainings] == [
         *("reference/seed-0", "main/seed-0", "erm/seed-0", "erm_budget/seed-0", "random/seed-0")
@@ -46,17 +37,17 @@ def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(first, tmp_path):
     assert all(one.flops > 0 for one in found.trainings)
     flops = {one.name.partition("/")[0]: one.flops for one in found.trainings}
     assert found.share_of_erm == (flops["reference"] + flops["main"]) / flops["erm"]
-    alone, _ = foreseen(first, tmp_path / "new", "baselines=[random]")
+    alone, _ = foreseen(finished, tmp_path / "new", "baselines=[random]")
     assert alone.share_of_erm is None
 
 
-def test_every_baseline_is_foreseen_and_what_several_share_once(first, tmp_path):
+def test_every_baseline_is_foreseen_and_what_several_share_once(finished, tmp_path):
     asked = f"baselines=[{', '.join(BASELINES)}]"
-    found, said = foreseen(first, tmp_path / "new", asked)
+    found, said = foreseen(finished, tmp_path / "new", asked)
     names = [one.name.partition("/")[0] for one in found.trainings]
     assert names == ["reference", "main", *(METHODS[key].stages["main"] for key in BASELINES)]
     # Of a finished run the trainings are reused that are in it, and each reason is given once.
-    found, said = foreseen(first, first / "run", asked, "main.epochs=4")
+    found, said = foreseen(finished, finished / "run", asked, "main.epochs=4")
     assert [one.name for one in found.trainings if one.reused] == ["reference/seed-0"]
     assert len(said) == len({*said})
     assert sum(line.startswith("erm/seed-0: again: ") for line in said) == 1
@@ -70,12 +61,12 @@ def test_every_baseline_is_foreseen_and_what_several_share_once(first, tmp_path)
     "overrides",
     [(), ("main.budget=0.5",), ("selection.fraction=0.5", "seeds=[0]"), ("reference.epochs=4",)],
 )
-def test_what_it_says_is_what_then_happens(first, tmp_path, overrides):
-    folder = shutil.copytree(first / "run", tmp_path / "run")
+def test_what_it_says_is_what_then_happens(finished, tmp_path, overrides):
+    folder = shutil.copytree(finished / "run", tmp_path / "run")
     before = files(folder)
-    found, said = foreseen(first, folder, *overrides)
+    found, said = foreseen(finished, folder, *overrides)
     assert files(folder) == before
-    experiment, lines = load_experiment(first / "experiment.yaml", (*ASKED, *overrides)), []
+    experiment, lines = load_experiment(finished / "experiment.yaml", (*ASKED, *overrides)), []
     run_pipeline(experiment, str(folder), lines.append)
     names = {one.name for one in found.trainings}
     trained = {name for name in names if any(f"{name}: training" in line for line in lines)}
@@ -89,25 +80,35 @@ def test_what_it_says_is_what_then_happens(first, tmp_path, overrides):
     assert {line for line in said if ": again: " in line} <= {*again}
 
 
-def test_texts_that_are_cut_are_counted(first, tmp_path):
-    found, _ = foreseen(first, tmp_path / "new", "main.max_length=8")
+def test_texts_that_are_cut_are_counted(finished, tmp_path):
+    found, _ = foreseen(finished, tmp_path / "new", "main.max_length=8")
     cut = list(found.cut.values())
-    lines = (first / "train.csv").read_text().splitlines()[1:]
+    lines = (finished / "train.csv").read_text().splitlines()[1:]
     words = [len(line.split(",")[1].split()) for line in lines]
     assert cut == [0, sum(count + 2 > 8 for count in words)]
 
 
-def test_on_the_command_line(ftft, first, tmp_path):
-    line = ("run", first / "experiment.yaml", "-o", first / "run", "--set", ASKED[0], "--dry-run")
-    before = files(first)
+def test_on_the_command_line(ftft, finished, tmp_path):
+    line = (
+        "run",
+        finished / "experiment.yaml",
+        "-o",
+        finished / "run",
+        "--set",
+        ASKED[0],
+        "--dry-run",
+    )
+    before = files(finished)
     said = ftft(*line, "--set", "main.budget=0.5")
     assert said.code == 0
-    assert files(first) == before
+    assert files(finished) == before
     assert "main/seed-0: again: main.budget in steps was 4, is 6" in said.err
     assert "texts cut for" in said.out
     assert "to do: 3 trainings, at most " in said.out
     assert "to do: 0 trainings" in ftft(*line).out
-    new = ftft("run", first / "experiment.yaml", "-o", tmp_path / "new", "--dry-run", "--replace")
+    new = ftft(
+        "run", finished / "experiment.yaml", "-o", tmp_path / "new", "--dry-run", "--replace"
+    )
     assert new.code == 0
     assert "would be moved" not in new.err, "there is nothing to move"
     refused = ftft(*line, "--force-stage", "main")

@@ -55,13 +55,13 @@ def main() -> None:
         raise SystemExit(2) from None
     except Stopped as stop:
         if not _repeats(connected=True):
-            print(f"\n{_told(stop, arguments)}", file=sys.stderr)
+            print(f"\n{_stopped_in_words(stop, arguments)}", file=sys.stderr)
         raise SystemExit(128 + stop.signum) from None
     except (KeyboardInterrupt, SystemExit) as end:
         # Typer turns an interrupt into this exit status silently.
         if isinstance(end, SystemExit) and end.code != 130:
             raise
-        print(f"\n{_told(Stopped(signal.SIGINT), arguments)}", file=sys.stderr)
+        print(f"\n{_stopped_in_words(Stopped(signal.SIGINT), arguments)}", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
         if debug:
@@ -145,7 +145,7 @@ def _unforeseen(error: Exception) -> str:
     )
 
 
-def _told(stop: Stopped, arguments: Sequence[str]) -> str:
+def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
     """One line: what was finished, what is saved, and how to continue."""
     parts = ["interrupted: nothing that was finished is lost"]
     if stop.finished:

@@ -86,7 +86,7 @@ def load_experiment(
 
 
 def _is_there(path: str | os.PathLike[str]) -> bool:
-    """Whether there is something by this name that is no folder: `demo` often is one."""
+    """Whether there is something by this name that is no folder: ``demo`` often is one."""
     return os.path.lexists(path) and not os.path.isdir(path)
 
 

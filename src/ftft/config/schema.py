@@ -37,7 +37,7 @@ _FEWER = {"dataloader_num_workers": 1_000}
 
 
 def _check_numbers(name: str, value: object) -> None:
-    """Refuse whole numbers beyond 64 bits inside lists and mappings, as `deepspeed` has them."""
+    """Refuse whole numbers beyond 64 bits inside lists and mappings, as ``deepspeed`` has them."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             _check_numbers(name, item)

@@ -8,13 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.config.data import HOLDOUT_NAME, DataConfig, DataSource
+from ftft.config.data import DataConfig, DataSource, EvaluationSet
+from ftft.data.assembly import HOLDOUT_SEED, assemble, named
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
-from ftft.data.holdout import choose_held_out
-from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, place_of, task_data
+from ftft.data.load import assign_ids, limited, place_of
 from ftft.data.normalize import Prepared, prepare_answers
-from ftft.errors import DataError
 
 CAUSAL_LM = "causal-lm"
 """The task's name, in experiments and data sets."""
@@ -41,21 +40,19 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
     Raises:
         DataError: Something cannot be read, or a prompt or completion is missing or empty.
     """
-    parts = _prepared("training data", config.train)
-    groups = _groups(parts)
-    train = _dataset("train", parts, groups)
+    with named("training data"):
+        parts = [prepare_answers(source) for source in config.train]
+        train = _dataset("train", parts)
     remarks = [f"training data: {one}" for part in parts for one in part.remarks]
-    roles: dict[str, dict[str, LabelledDataset]] = {}
-    for role, sets in config.evaluation_sets.items():
-        roles[role] = {}
-        for name, source in sets.items():
-            what = f"{role} set {name!r}"
-            found = _prepared(what, [source])
-            roles[role][name] = _dataset(name, found, _groups(found))
-            remarks += [f"{what}: {one}" for part in found for one in part.remarks]
-    if not config.dev:
-        train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout, seed)
-    return task_data(train, roles, groups, remarks)
+
+    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+        part = prepare_answers(source)
+        return _dataset(name, [part]), part.remarks
+
+    def prompts(data: LabelledDataset) -> pa.ChunkedArray:
+        return data.table.column(PROMPT)
+
+    return assemble(config, train, remarks, evaluation, seed=seed, alike=prompts)
 
 
 def places(sources: Sequence[DataSource], example_ids: Sequence[str]) -> list[str]:
@@ -64,16 +61,10 @@ def places(sources: Sequence[DataSource], example_ids: Sequence[str]) -> list[st
     Raises:
         DataError: It cannot be read any more.
     """
-    parts = _prepared("the set", sources)
+    with named("the set"):
+        parts = [prepare_answers(source) for source in sources]
     found = pc.index_in(pa.array(example_ids, pa.string()), value_set=assign_ids(parts))
     return [place_of(parts, position) for position in found.to_pylist()]
-
-
-def _prepared(what: str, sources: Sequence[DataSource]) -> list[Prepared]:
-    try:
-        return [prepare_answers(source) for source in sources]
-    except DataError as error:
-        raise DataError(f"{what}: {error}") from error
 
 
 def _groups(parts: Sequence[Prepared]) -> tuple[str, ...]:
@@ -89,8 +80,8 @@ def _group_of(part: Prepared) -> pa.ChunkedArray:
     return part.slices[f"{SLICE_PREFIX}{part.source.group}"]
 
 
-def _dataset(name: str, parts: Sequence[Prepared], groups: Sequence[str]) -> LabelledDataset:
-    ids = assign_ids(parts)
+def _dataset(name: str, parts: Sequence[Prepared]) -> LabelledDataset:
+    ids, groups = assign_ids(parts), _groups(parts)
     slices = dict.fromkeys(column for part in parts for column in part.slices)
     with_chats = any(part.messages is not None for part in parts)
     codes, tables, start = pa.array(groups, pa.string()), [], 0
@@ -109,24 +100,4 @@ def _dataset(name: str, parts: Sequence[Prepared], groups: Sequence[str]) -> Lab
         columns |= {column: part.slices.get(column, nothing) for column in slices}
         tables.append(limited(pa.table(columns), part))
         start += len(part)
-    return _made(name, pa.concat_tables(tables), groups)
-
-
-def _made(name: str, table: pa.Table, groups: Sequence[str]) -> LabelledDataset:
-    return LabelledDataset.from_table(name, table, groups, task=CAUSAL_LM)
-
-
-def _hold_out(
-    train: LabelledDataset, share: float, seed: int
-) -> tuple[LabelledDataset, LabelledDataset]:
-    prompts = train.table.column(PROMPT).to_pylist()
-    held = choose_held_out(prompts, train.labels, share, salt=f"holdout {seed}")
-    if not held.any():
-        raise DataError(
-            f"training data: no development set can be held out of {len(train):,} examples with "
-            f"{len(set(prompts)):,} different prompts: equal prompts stay together. Name a "
-            "development set under 'dev', or give more examples."
-        )
-    left, development = (train.table.filter(pa.array(rows)) for rows in (~held, held))
-    groups = train.class_names
-    return _made("train", left, groups), _made(HOLDOUT_NAME, development, groups)
+    return LabelledDataset.from_table(name, pa.concat_tables(tables), groups, task=CAUSAL_LM)

@@ -146,9 +146,13 @@ class LabelledDataset:
             )
         if len(pc.unique(positions)) < len(positions):
             raise DataError(f"data set {self.name!r}: an example id was asked for twice.")
+        return self.of_rows(self.name, self.table.take(positions))
+
+    def of_rows(self, name: str, table: pa.Table) -> LabelledDataset:
+        """A data set of the same task and classes with other rows."""
         return LabelledDataset.from_table(
-            self.name,
-            self.table.take(positions),
+            name,
+            table,
             self.class_names,
             model_classes=self.model_classes,
             class_of_model_class=self.class_of_model_class,

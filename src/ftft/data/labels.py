@@ -207,7 +207,7 @@ def _advised(
     bad: Sequence[str],
     accepted: Sequence[str],
 ) -> dict[str, str]:
-    """The `labels` mapping to write: spellings of a class joined, CLASS where it is not known.
+    """The ``labels`` mapping to write: spellings of a class joined, CLASS where it is not known.
 
     Args:
         mapping: What is mapped already.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
-from ftft.data.dataset import LabelledDataset, TaskData, digest
-from ftft.data.holdout import choose_held_out
+from ftft.config.data import DataConfig, EvaluationSet
+from ftft.data.assembly import HOLDOUT_SEED, assemble, named
+from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
 from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.normalize import Prepared, prepare
@@ -18,9 +17,6 @@ from ftft.data.remarks import label_remarks
 from ftft.data.slips import refuse_slips
 from ftft.errors import DataError
 from ftft.utils.plural import counted
-
-HOLDOUT_SEED = 0
-"""Which training rows are held out is the same for all seeds of an experiment."""
 
 
 def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
@@ -40,52 +36,45 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         DataError: Something cannot be read or does not fit; names the data set, the file and
             the column, row or value, and says what to do.
     """
-    train, remarks, places = _load_training(config)
+    with named("training data"):
+        train, remarks = _load_training(config)
     classes = train.class_names
-    _check_classes(train, places)
-    roles: dict[str, dict[str, LabelledDataset]] = {}
-    for role, sets in config.evaluation_sets.items():
-        loaded = {name: _load_evaluation(role, name, s, classes) for name, s in sets.items()}
-        roles[role] = {name: dataset for name, (dataset, _) in loaded.items()}
-        remarks += tuple(remark for _, more in loaded.values() for remark in more)
-    if not config.dev:
-        train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed)
-    return task_data(train, roles, classes, remarks)
+
+    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+        return _load_evaluation(name, source, classes)
+
+    return assemble(config, train, remarks, evaluation, seed=seed)
 
 
-def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...], str]:
-    """Return all training data, nothing held out yet, remarks on it, and where it comes from."""
+def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...]]:
+    """Return all training data, nothing held out yet, and remarks on it."""
     remarks: tuple[str, ...] = ()
-    try:
-        parts = [prepare(source, known=config.classes) for source in config.train]
-        classes = config.classes
-        if classes is None:
-            joined = pa.chunked_array([part.classes for part in parts])
-            classes = find_classes(joined, config.train[0].label)
-            refuse_slips(parts, classes)
-            remarks = label_remarks(parts, classes)
-        table = join(parts, classes)
-    except DataError as error:
-        raise DataError(f"training data: {error}") from error
-    remarks = (*(f"training data: {one}" for part in parts for one in part.remarks), *remarks)
-    places = " and ".join(part.source.place for part in parts)
-    return LabelledDataset.from_table("train", table, classes), remarks, places
+    parts = [prepare(source, known=config.classes) for source in config.train]
+    classes = config.classes
+    if classes is None:
+        joined = pa.chunked_array([part.classes for part in parts])
+        classes = find_classes(joined, config.train[0].label)
+        refuse_slips(parts, classes)
+        remarks = label_remarks(parts, classes)
+    train = LabelledDataset.from_table("train", join(parts, classes), classes)
+    _check_classes(train, " and ".join(part.source.place for part in parts))
+    return train, (*(f"training data: {one}" for part in parts for one in part.remarks), *remarks)
 
 
 def _load_evaluation(
-    role: str, name: str, source: EvaluationSet, classes: Sequence[str]
-) -> tuple[LabelledDataset, list[str]]:
+    name: str, source: EvaluationSet, classes: Sequence[str]
+) -> tuple[LabelledDataset, Sequence[str]]:
     """Return a development or test set, and remarks on it."""
-    try:
-        names, class_of_model_class = merged_classes(classes, source.merge)
-        part = prepare(source, known=names, merge=source.merge)
-        table = join([part], names)
-    except DataError as error:
-        raise DataError(f"{role} set {name!r}: {error}") from error
+    names, class_of_model_class = merged_classes(classes, source.merge)
+    part = prepare(source, known=names, merge=source.merge)
     dataset = LabelledDataset.from_table(
-        name, table, names, model_classes=classes, class_of_model_class=class_of_model_class
+        name,
+        join([part], names),
+        names,
+        model_classes=classes,
+        class_of_model_class=class_of_model_class,
     )
-    return dataset, [f"{role} set {name!r}: {remark}" for remark in part.remarks]
+    return dataset, part.remarks
 
 
 def join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
@@ -155,82 +144,12 @@ def limited(table: pa.Table, part: Prepared) -> pa.Table:
     return table.filter(pa.array(choose_by_hash(ids, limit, salt=f"limit {part.source.seed}")))
 
 
-def hold_out(
-    train: LabelledDataset, share: float, seed: int
-) -> tuple[LabelledDataset, LabelledDataset]:
-    """Split the training data in two: what remains, and the development set."""
-    texts = joined_texts(train).to_pylist()
-    held = choose_held_out(texts, train.labels, share, salt=f"holdout {seed}")
-    if not held.any():
-        raise DataError(
-            f"training data: no development set can be held out of {len(train):,} examples with "
-            f"{len(set(texts)):,} different texts: equal texts stay together, and no class may "
-            "lose its last training example. Name a development set under 'dev', which makes "
-            "'holdout' needless, or give more examples."
-        )
-    remaining = train.table.filter(pa.array(~held))
-    development = train.table.filter(pa.array(held))
-    return (
-        LabelledDataset.from_table("train", remaining, train.class_names, task=train.task),
-        LabelledDataset.from_table(HOLDOUT_NAME, development, train.class_names, task=train.task),
-    )
-
-
 def _check_classes(train: LabelledDataset, places: str) -> None:
     present = np.unique(train.labels)
     if len(present) < 2:
         only = [train.class_names[i] for i in present]
         raise DataError(
-            f"training data: all {len(train):,} examples of {places} have one class "
+            f"all {len(train):,} examples of {places} have one class "
             f"({', '.join(map(repr, only))}); a classifier needs at least two. Check 'label', "
             "'labels', 'where' and 'limit'."
         )
-
-
-def joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
-    """What a person reads of each example, as one text."""
-    columns = data.shown
-    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\0")
-
-
-def task_data(
-    train: LabelledDataset,
-    roles: dict[str, dict[str, LabelledDataset]],
-    class_names: Sequence[str],
-    remarks: Sequence[str],
-    texts: Callable[[LabelledDataset], pa.ChunkedArray] = joined_texts,
-) -> TaskData:
-    """Put together what was read.
-
-    Args:
-        train: The training data.
-        roles: Role (``dev``, ``dev_ood``, ``test``, ``test_ood``) to set name to set.
-        class_names: What the model's outputs stand for, or groups.
-        remarks: What should be known of the data.
-        texts: What two examples must share for one to count as a copy of the other.
-    """
-    known = texts(train)
-    overlaps = {
-        name: int(pc.sum(pc.is_in(texts(one), value_set=known)).as_py() or 0)
-        for sets in roles.values()
-        for name, one in sets.items()
-    }
-    return TaskData(
-        train=train,
-        dev=roles["dev"],
-        dev_ood=roles["dev_ood"],
-        test=roles["test"],
-        test_ood=roles["test_ood"],
-        class_names=tuple(class_names),
-        fingerprint=data_fingerprint(train, roles),
-        overlaps=overlaps,
-        remarks=tuple(remarks),
-    )
-
-
-def data_fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:
-    """A hash of all sets, their names and roles."""
-    parts = ["train", train.fingerprint]
-    for role, sets in roles.items():
-        parts += [part for name, s in sets.items() for part in (role, name, s.fingerprint)]
-    return digest(parts)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.config.data import HOLDOUT_NAME, DataConfig, DataSource
+from ftft.config.data import DataConfig, DataSource, EvaluationSet
+from ftft.data.assembly import HOLDOUT_SEED, assemble, named
 from ftft.data.choices import (
     LETTERS,
     MOST_CHOICES,
@@ -19,10 +20,9 @@ from ftft.data.choices import (
 )
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.faults import Faults
-from ftft.data.load import HOLDOUT_SEED, hold_out, join, task_data
+from ftft.data.load import join
 from ftft.data.normalize import Prepared, check_ids, prepared, read_rows
 from ftft.data.sources import RawTable
-from ftft.errors import DataError
 
 TASK = "multiple-choice"
 
@@ -52,28 +52,19 @@ def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         DataError: As for :func:`ftft.data.load.load_data`; a row has too few or too many choices,
             or its answer is none of them.
     """
-    try:
+    with named("training data"):
         read = [_read(source) for source in config.train]
         known = [one.answers.first for one in read if one.answers.first is not None]
         first = known[0] if known else None
         parts = [_prepare(one, first) for one in read]
         train = _dataset("train", parts)
-    except DataError as error:
-        raise DataError(f"training data: {error}") from error
     remarks = [f"training data: {remark}" for part in parts for remark in part.remarks]
-    roles: dict[str, dict[str, LabelledDataset]] = {}
-    for role, sets in config.evaluation_sets.items():
-        roles[role] = {}
-        for name, source in sets.items():
-            try:
-                part = _prepare(_read(source), first)
-                roles[role][name] = _dataset(name, [part])
-            except DataError as error:
-                raise DataError(f"{role} set {name!r}: {error}") from error
-            remarks += [f"{role} set {name!r}: {remark}" for remark in part.remarks]
-    if not config.dev:
-        train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed)
-    return task_data(train, roles, train.class_names, remarks)
+
+    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+        part = _prepare(_read(source), first)
+        return _dataset(name, [part]), part.remarks
+
+    return assemble(config, train, remarks, evaluation, seed=seed)
 
 
 def _read(source: DataSource) -> _Read:

@@ -109,7 +109,7 @@ def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[st
 
 
 def _joining(parts: Sequence[Prepared], target: Mapping[str, str]) -> dict[str, str]:
-    """The `labels` mapping that joins classes: what is mapped already, variants, the others."""
+    """The ``labels`` mapping that joins classes: what is mapped already, variants, the others."""
     mapping = {
         value: target.get(name, name)
         for part in parts

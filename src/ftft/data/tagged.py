@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.config.data import DataConfig, EvaluationSet
+from ftft.data.assembly import assemble, named
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
-from ftft.data.holdout import choose_held_out
-from ftft.data.load import HOLDOUT_SEED, assign_ids, limited, task_data
+from ftft.data.load import assign_ids, limited
 from ftft.data.messages import listed, nearest
 from ftft.data.normalize import Prepared
 from ftft.data.slips import slips
@@ -40,21 +40,20 @@ def load_tagged(config: DataConfig) -> TaskData:
     Raises:
         DataError: Something cannot be read or does not fit; names the set, the file and the line.
     """
-    try:
+    with named("training data"):
         parts = [read_tagged(source) for source in config.train]
         tags = _tags(parts) if config.classes is None else list(config.classes)
-        _refuse_unknown(parts, tags)
-        table = _joined(parts, tags)
-    except DataError as error:
-        raise DataError(f"training data: {error}") from error
-    train = _dataset("train", table, tags)
-    roles: dict[str, dict[str, LabelledDataset]] = {
-        role: {name: _evaluation(role, name, one, tags) for name, one in sets.items()}
-        for role, sets in config.evaluation_sets.items()
-    }
-    if not config.dev:
-        train, roles["dev"][HOLDOUT_NAME] = _hold_out(train, config.holdout)
-    return task_data(train, roles, tags, _remarks(train), _words)
+        train = _dataset("train", parts, tags)
+
+    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+        if source.merge:
+            raise DataError(
+                f"{source.place}: 'merge' is for classification; give the tags the training data's "
+                "names with 'labels'."
+            )
+        return _dataset(name, [read_tagged(source)], tags), ()
+
+    return assemble(config, train, _remarks(train), evaluation, alike=_words, copied=_words)
 
 
 def _tags(parts: Sequence[TaggedRows]) -> list[str]:
@@ -104,24 +103,9 @@ def _refuse_unknown(parts: Sequence[TaggedRows], tags: Sequence[str]) -> None:
                 )
 
 
-def _evaluation(
-    role: str, name: str, source: EvaluationSet, tags: Sequence[str]
-) -> LabelledDataset:
-    try:
-        if source.merge:
-            raise DataError(
-                f"{source.place}: 'merge' is for classification; give the tags the training data's "
-                "names with 'labels'."
-            )
-        part = read_tagged(source)
-        _refuse_unknown([part], tags)
-        return _dataset(name, _joined([part], tags), tags)
-    except DataError as error:
-        raise DataError(f"{role} set {name!r}: {error}") from error
-
-
-def _dataset(name: str, table: pa.Table, tags: Sequence[str]) -> LabelledDataset:
-    groups = (WITHOUT, WITH)
+def _dataset(name: str, parts: Sequence[TaggedRows], tags: Sequence[str]) -> LabelledDataset:
+    _refuse_unknown(parts, tags)
+    table, groups = _joined(parts, tags), (WITHOUT, WITH)
     return LabelledDataset.from_table(name, table, groups, model_classes=tags, task=TASK)
 
 
@@ -201,19 +185,6 @@ def marked(words: Sequence[str], tags: Sequence[str]) -> str:
     if before != OUTSIDE:
         shown[-1] += f"]({split_tag(before)[1]})"
     return " ".join(shown)
-
-
-def _hold_out(train: LabelledDataset, share: float) -> tuple[LabelledDataset, LabelledDataset]:
-    texts = _words(train).to_pylist()
-    held = choose_held_out(texts, train.labels, share, salt=f"holdout {HOLDOUT_SEED}")
-    if not held.any():
-        raise DataError(
-            f"training data: no development set can be held out of {len(train):,} sentences with "
-            f"{len(set(texts)):,} different texts. Name one under 'dev', or give more sentences."
-        )
-    tags = train.model_classes
-    remaining, development = (train.table.filter(pa.array(mask)) for mask in (~held, held))
-    return _dataset("train", remaining, tags), _dataset(HOLDOUT_NAME, development, tags)
 
 
 def _words(data: LabelledDataset) -> pa.ChunkedArray:

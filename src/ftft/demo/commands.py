@@ -2,7 +2,7 @@
 
 The grammar: a command is a phrase, or two joined by "and" or "after". A phrase is a verb, with a
 direction or without one, "twice", "thrice" or once. A direction is a side, "opposite" a side or
-"around" a side. `actions` gives a command's meaning, `all_commands` lists the language.
+"around" a side. ``actions`` gives a command's meaning, ``all_commands`` lists the language.
 """
 
 from itertools import product

@@ -12,7 +12,7 @@ POSITIONS = 64
 def write_decoder(
     folder: Path, words: Sequence[str], *, layers: int, width: int, seed: int
 ) -> None:
-    """Write a Llama of random weights and its tokenizer, as `from_pretrained` reads them.
+    """Write a Llama of random weights and its tokenizer, as ``from_pretrained`` reads them.
 
     Args:
         folder: Where the files go.

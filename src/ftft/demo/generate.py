@@ -1,12 +1,12 @@
 """The demo's data: natural-language inference in plain English, with a known truth.
 
-`generate_demo` makes pairs with `ftft.demo.pairs`. In the training and
+``generate_demo`` makes pairs with ``ftft.demo.pairs``. In the training and
 in-distribution sets the words of a pair give its label away nine times in ten:
 a hypothesis in the premise's own words is entailed, one with a new word is
 neutral, and one that says "not" is contradicted. The others are
 counter-examples, and marked. The out-of-distribution set has no "not", and in
 it the label is independent of the words. A few training labels are wrong, and
-marked. `write_demo` writes the sets as CSV files.
+marked. ``write_demo`` writes the sets as CSV files.
 """
 
 import csv
@@ -46,11 +46,11 @@ class DemoRow:
         premise: One or two sentences.
         hypothesis: One sentence.
         label: The label to train or score on.
-        true_label: What follows from the premise; differs from `label` where flipped.
+        true_label: What follows from the premise; differs from ``label`` where flipped.
         construction: The pattern of English that decides the true label.
         surface: What the hypothesis adds to the premise's words.
         counterexample: Whether the shortcut gives the wrong answer.
-        flipped: Whether `label` was made wrong on purpose.
+        flipped: Whether ``label`` was made wrong on purpose.
     """
 
     id: str
@@ -111,7 +111,12 @@ def generate_demo(
         "flip_rate": flip_rate,
         "second_sentence_rate": second_sentence_rate,
     }
-    _check({"train": train, "dev": dev, "test": test}, rates)
+    check_sizes({"train": train, "dev": dev, "test": test}, rates)
+    if shortcut_rate < 1 / 3:
+        raise DataError(
+            "demo data: shortcut_rate is below 1/3, the share of the denials, "
+            "for which the shortcut always holds"
+        )
     seen: set[tuple[str, str]] = set()
 
     def draw(name: str, size: int, rate: float) -> tuple[DemoRow, ...]:
@@ -131,7 +136,7 @@ def write_demo(folder: str | os.PathLike[str], data: DemoData | None = None) -> 
 
     Args:
         folder: Made if it does not exist; files of the same names are replaced.
-        data: What to write; `generate_demo()` when not given.
+        data: What to write; ``generate_demo()`` when not given.
 
     Returns:
         The file of each set, by its name.
@@ -147,19 +152,18 @@ def write_demo(folder: str | os.PathLike[str], data: DemoData | None = None) -> 
     return paths
 
 
-def _check(sizes: dict[str, int], rates: dict[str, float]) -> None:
-    """Refuse sizes below one and rates outside 0 to 1."""
+def check_sizes(sizes: dict[str, int], rates: dict[str, float]) -> None:
+    """Refuse sizes of sets below one and rates outside 0 to 1.
+
+    Raises:
+        DataError: One of them is.
+    """
     for name, size in sizes.items():
         if size < 1:
             raise DataError(f"demo data: {name} is {size}, it must be at least 1")
     for name, rate in rates.items():
         if not 0 <= rate <= 1:
             raise DataError(f"demo data: {name} is {rate}, it must lie between 0 and 1")
-    if rates["shortcut_rate"] < 1 / 3:
-        raise DataError(
-            "demo data: shortcut_rate is below 1/3, the share of the denials, "
-            "for which the shortcut always holds"
-        )
 
 
 def _draw(
@@ -170,7 +174,7 @@ def _draw(
     rng: Random,
     seen: set[tuple[str, str]],
 ) -> tuple[DemoRow, ...]:
-    """Draw a set of pairs that are not in `seen`, and add them to it."""
+    """Draw a set of pairs that are not in ``seen``, and add them to it."""
     rows: list[DemoRow] = []
     cells = _cells(size, shortcut_rate, name != "test_ood", rng)
     for _ in range(_PATIENCE * size):
@@ -238,5 +242,5 @@ def _write_rows(path: Path, rows: Sequence[DemoRow]) -> None:
 
 
 def _texts(row: DemoRow) -> list[str]:
-    """The cells of a row; booleans as `true` and `false`."""
+    """The cells of a row; booleans as ``true`` and ``false``."""
     return [str(cell).lower() if isinstance(cell, bool) else str(cell) for cell in astuple(row)]

@@ -1,9 +1,9 @@
 """The data of the demo of prompts and completions: commands and the actions they ask for.
 
 Training, development and in-distribution test sets are drawn from one distribution, in which few
-commands join their phrases with `RARE`, so that the phrase that comes last is done first. Every
+commands join their phrases with ``RARE``, so that the phrase that comes last is done first. Every
 command of the out-of-distribution set does, with phrases that training joins otherwise. A few
-completions of the training set have one wrong action, and are marked. `write_commands` writes the
+completions of the training set have one wrong action, and are marked. ``write_commands`` writes the
 sets as JSON lines.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 from ftft.demo.commands import ACTIONS, actions, all_commands
+from ftft.demo.generate import check_sizes
 from ftft.errors import DataError
 from ftft.utils.atomic import atomic_path
 
@@ -35,7 +36,7 @@ class CommandRow:
         prompt: The command.
         completion: The actions to train or score on, with a space between them.
         rare: Whether the command has the joint that is rare in distribution.
-        corrupted: Whether one action of `completion` was made wrong on purpose.
+        corrupted: Whether one action of ``completion`` was made wrong on purpose.
     """
 
     id: str
@@ -80,7 +81,7 @@ def generate_commands(
     Raises:
         DataError: If a size or a rate makes no sense, or the language has not enough commands.
     """
-    _check(
+    check_sizes(
         {"train": train, "dev": dev, "test": test},
         {"rare_rate": rare_rate, "corruption_rate": corruption_rate},
     )
@@ -126,16 +127,6 @@ def write_commands(folder: str | os.PathLike[str], data: CommandData) -> dict[st
         ):
             file.writelines(f"{json.dumps(asdict(row))}\n" for row in getattr(data, name))
     return paths
-
-
-def _check(sizes: dict[str, int], rates: dict[str, float]) -> None:
-    """Refuse sizes below one and rates outside 0 to 1."""
-    for name, size in sizes.items():
-        if size < 1:
-            raise DataError(f"demo data: {name} is {size}, it must be at least 1")
-    for name, rate in rates.items():
-        if not 0 <= rate <= 1:
-            raise DataError(f"demo data: {name} is {rate}, it must lie between 0 and 1")
 
 
 def _first(commands: Iterator[str], count: int) -> list[str]:

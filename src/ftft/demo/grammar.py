@@ -4,7 +4,7 @@ A *premise* is one or two clauses. Each clause comes with *claims*: events that
 the clause makes true, makes false, or leaves open. A hypothesis asserts or
 denies one claim, word for word, in other words, or with a detail added, and
 its label follows from the claim's status alone. So the label never depends on
-how the words look, and how the words look (`surface`) can be tied to the label
+how the words look, and how the words look (``surface``) can be tied to the label
 as strongly as one likes.
 """
 

@@ -172,10 +172,10 @@ class TrainingDynamics:
         """The same dynamics, with another probability of the right answer, still read lazily.
 
         Args:
-            measure: one of `measures`, or "inverse-perplexity", what the values hold anyway.
+            measure: One of ``measures``, or "inverse-perplexity", what the values hold anyway.
 
         Raises:
-            DynamicsError: it was not recorded.
+            DynamicsError: It was not recorded.
         """
         if measure == FIRST_MEASURE:
             return replace(self, measure=None)

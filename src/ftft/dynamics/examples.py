@@ -227,7 +227,7 @@ def to_lengths(lengths: Any, count: int) -> Lengths:
     """Turn lengths of examples into an int32 array (count,).
 
     Raises:
-        DynamicsError: there are more or fewer, or one is no number of tokens.
+        DynamicsError: There are more or fewer, or one is no number of tokens.
     """
     found = np.asarray(lengths)
     if found.shape != (count,) or found.dtype.kind not in "iu":

@@ -244,7 +244,7 @@ class DynamicsRecorder:
         )
 
     def record_words(self, epoch: int, rows: Any, *words: Any) -> None:
-        """Record the words of sentences, given by position; see `WordRecorder.record`."""
+        """Record the words of sentences, given by position; see ``WordRecorder.record``."""
         self._words = self._words or WordRecorder(self._folder, self._rank)
         self._words.record(epoch, rows, *words)
 

@@ -41,7 +41,7 @@ class PointValues:
         loss: Cross-entropy of the right answer, at least 0.
         margin: Logit of the right answer less the highest other logit.
         error_norm: Euclidean norm of softmax minus one-hot answer, in [0, √2].
-        correct: bool, whether the right answer has the highest logit (of equal ones, the
+        correct: Bool, whether the right answer has the highest logit (of equal ones, the
             first counts).
     """
 

@@ -58,7 +58,7 @@ _COLUMNS = tuple(field.name for field in fields(WordValues))
 
 
 class WordRecorder:
-    """Writes what is recorded of words into a dynamics folder; see `DynamicsRecorder`."""
+    """Writes what is recorded of words into a dynamics folder; see ``DynamicsRecorder``."""
 
     def __init__(self, folder: Path, rank: int) -> None:
         self._folder, self._rank = folder, rank

@@ -9,11 +9,11 @@ from typing import Any
 
 from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import Experiment
+from ftft.data.assembly import HOLDOUT_SEED
 from ftft.data.dataset import TaskData
-from ftft.data.load import HOLDOUT_SEED
 from ftft.evaluation.training import Training
 from ftft.experiment.maps import DrawnMap
-from ftft.experiment.plans import method_plan
+from ftft.experiment.plans import erm_plan
 from ftft.experiment.selections import Selected
 from ftft.experiment.stages import Stages
 from ftft.results import record
@@ -81,7 +81,7 @@ def erm_cost(stages: Stages, seed: int, runs: Sequence[StagedRun]) -> ErmCost:
         return ErmCost(steps, of_seed["erm"].main.cost)
     if "dm" in of_seed and (erm := of_seed["dm"].reference) is not None:
         return ErmCost(steps, erm.cost)
-    plan = method_plan(stages.experiment, "erm", examples, seed=seed)
+    plan = erm_plan(stages.experiment, examples, seed=seed)
     train = stages.encodings.encoded(settings, stages.data.train)
     measured = next(iter(of_seed.values())).main.cost
     cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)

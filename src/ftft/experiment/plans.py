@@ -32,3 +32,8 @@ def method_plan(
     }
     budget, patience = ways.get(length, (1.0, None))
     return main_plan(main, examples, budget=budget, patience=patience, seed=seed)
+
+
+def erm_plan(experiment: Experiment, examples: int, *, seed: int) -> Plan:
+    """The plan of ERM, by which all costs are measured."""
+    return method_plan(experiment, "erm", examples, seed=seed)

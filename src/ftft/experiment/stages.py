@@ -1,7 +1,7 @@
 """What the stages of an experiment share: the data, the run folder, and how a stage is run.
 
 The stages themselves are functions: :mod:`~ftft.experiment.trainings`,
-:mod:`~ftft.experiment.maps`, :mod:`~ftft.experiment.selections` and
+:mod:`~ftft.experiment.maps``, :mod:``~ftft.experiment.selections` and
 :mod:`~ftft.experiment.scoring`.
 """
 
@@ -18,7 +18,7 @@ from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.experiment.again_words import again_in_words
-from ftft.experiment.plans import method_plan
+from ftft.experiment.plans import erm_plan
 from ftft.selection.selection import Selection
 from ftft.training.encodings import Encodings
 from ftft.training.erm_cost import plan_cost
@@ -139,5 +139,5 @@ class Stages:
     def full_length_flops(self, train: EncodedDataset, seed: int) -> float:
         """What the main model costs on some examples for ERM's full number of steps."""
         main = self.experiment.main
-        plan = method_plan(self.experiment, "erm", len(self.data.train), seed=seed)
+        plan = erm_plan(self.experiment, len(self.data.train), seed=seed)
         return plan_cost(main, plan, train, self.dev(main)).total.flops

@@ -152,7 +152,7 @@ def pairs(views: Sequence[RunView]) -> tuple[list[Pair], int]:
     """How far the maps of some runs agree, two by two.
 
     Returns:
-        At most `MOST_PAIRS` pairs of maps of the same data, those of the same seed first; and the
+        At most ``MOST_PAIRS`` pairs of maps of the same data, those of the same seed first; and the
         number of pairs left out.
     """
     several = len(views) > 1

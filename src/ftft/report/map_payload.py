@@ -74,7 +74,7 @@ def explorer(views: Sequence[RunView], budget: int) -> Explorer:
         budget: Bytes that all blocks may take.
 
     Returns:
-        The maps, of at most `MOST_POINTS` examples each and fewer where the budget asks for it;
+        The maps, of at most ``MOST_POINTS`` examples each and fewer where the budget asks for it;
         texts are cut where they would not fit.
     """
     result = Explorer()

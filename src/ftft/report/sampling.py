@@ -20,7 +20,7 @@ def shown_rows(strata: npt.NDArray[np.int64], most: int) -> Rows:
         most: How many may be shown, at least 1.
 
     Returns:
-        All N rows where they fit; else `most` of them, each group in proportion (largest
+        All N rows where they fit; else ``most`` of them, each group in proportion (largest
         remainders first). The same for the same input.
     """
     order = np.random.default_rng(_SEED).permutation(len(strata)).astype(np.int64)

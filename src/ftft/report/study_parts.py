@@ -87,7 +87,7 @@ def _belongs(one: Cell, to: Cell) -> bool:
 
 
 def _places(folder: Path, cell: Cell, run: RunResult) -> dict[str, str]:
-    """Kind of stage to its folder below the data set's, as `ftft.study.grid` has them."""
+    """Kind of stage to its folder below the data set's, as ``ftft.study.grid`` has them."""
     named = f"{cell.selection}-" if cell.selection else ""
     drawn = f"{named}{cell.strategy}-{cell.fraction:{PLACES}}"
     chosen = Path("selection", cell.main, str(cell.reference))

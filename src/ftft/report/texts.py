@@ -21,7 +21,7 @@ _MARGIN = 1.05
 
 @dataclass(frozen=True)
 class PackedTexts:
-    """Texts in blocks of `ROWS_PER_BLOCK` examples.
+    """Texts in blocks of ``ROWS_PER_BLOCK`` examples.
 
     Attributes:
         blocks: Each a compressed list with one list of texts an example.
@@ -35,7 +35,7 @@ class PackedTexts:
 
 
 def packed_texts(columns: Sequence[pa.StringArray], budget: int) -> PackedTexts | None:
-    """Pack texts into at most `budget` bytes, cutting them to an equal length where needed.
+    """Pack texts into at most ``budget`` bytes, cutting them to an equal length where needed.
 
     Args:
         columns: One or two arrays of N texts.

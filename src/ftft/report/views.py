@@ -47,7 +47,7 @@ class MapView:
             is of no run).
         seed: The seed.
         datamap: The map of N examples.
-        selected: bool (N,).
+        selected: Bool (N,).
         curves: None where the dynamics cannot be read any more.
     """
 

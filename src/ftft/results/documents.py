@@ -43,7 +43,7 @@ def table_text(rows: Sequence[Row], style: Style) -> str:
 
     Markdown and LaTeX (package booktabs) show :func:`full_table`, under or above its caption;
     columns that are the same in all rows are in the caption. CSV holds every column and raw
-    numbers: scores and differences in [0, 1], costs as ratios, empty where there is none.
+    numbers: Scores and differences in [0, 1], costs as ratios, empty where there is none.
 
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.

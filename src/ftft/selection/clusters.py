@@ -30,20 +30,20 @@ def cluster(trajectories: npt.NDArray[Any], order: Rows, num_clusters: int, seed
     """Group examples by k-means on their loss trajectories.
 
     Lloyd's iterations from a k-means++ start (Arthur and Vassilvitskii 2007), fitted on
-    the first 100,000 examples of `order`. Distances are added up one recording point after
+    the first 100,000 examples of ``order``. Distances are added up one recording point after
     the other and not by a matrix product, so the groups are the same on every machine.
 
     Args:
         trajectories: (N, E) finite losses.
         order: (N,) row numbers in an order independent of that of the rows.
-        num_clusters: how many groups at most; some may stay empty.
-        seed: of the start.
+        num_clusters: How many groups at most; some may stay empty.
+        seed: Of the start.
 
     Returns:
         int32 array of shape (N,): the group of each example, in [0, num_clusters).
 
     Raises:
-        DynamicsError: the trajectories are not finite, `num_clusters` is not positive, or
+        DynamicsError: The trajectories are not finite, ``num_clusters`` is not positive, or
             the seed is negative.
     """
     points = np.asarray(trajectories)
@@ -83,7 +83,7 @@ def balanced_sample(
         rows: (n,) row numbers of the candidates.
         uniform: (N,) random numbers by row; those of lowest number are taken.
         ids: (N,) ids, for ties.
-        count: how many, at most n.
+        count: How many, at most n.
 
     Returns:
         int64 row numbers of shape (count,), by ascending random number.

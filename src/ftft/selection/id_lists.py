@@ -1,10 +1,10 @@
 """Lists of example ids, made by hand or by another tool, that are taken for a selection.
 
-.csv, .tsv   a column `example_id`, `id` or `guid`; or one column alone, with no heading
+.csv, .tsv   a column ``example_id``, ``id`` or ``guid``; or one column alone, with no heading
 .jsonl       an id a line, or an object with one of these keys
 .json        the same, or one array
 .txt         an id a line
-.parquet     a column `example_id`, `id` or `guid`
+.parquet     a column ``example_id``, ``id`` or ``guid``
 """
 
 from __future__ import annotations

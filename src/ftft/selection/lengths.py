@@ -36,7 +36,7 @@ def selection_lengths(datamap: DataMap, selection: Selection) -> dict[str, dict[
 def length_matched(datamap: DataMap, selection: Selection, seed: int) -> Selection:
     """Draw a random subset that is as long as a selection.
 
-    Examples are put into `BINS` bins by their number of tokens. Of each bin as many are drawn as
+    Examples are put into ``BINS`` bins by their number of tokens. Of each bin as many are drawn as
     the selection holds, by a hash of seed and id, as the strategy random draws them; selected ones
     may be among them.
 

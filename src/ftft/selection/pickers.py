@@ -20,7 +20,7 @@ from ftft.selection.names import CLOSENESS, CLUSTERS, FORGETTING, LATE, MIXED, R
 class Tier:
     """Rows picked by one score; a selection lists its tiers one after the other.
 
-    Rows are ranked by `keys`: the scores, or what also orders those of equal scores.
+    Rows are ranked by ``keys``: the scores, or what also orders those of equal scores.
     """
 
     scores: npt.NDArray[Any]
@@ -36,7 +36,7 @@ Picker: TypeAlias = Callable[[Rows, int], list[Tier]]
 def _score(
     datamap: DataMap, strategy: str, seed: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], bool]:
-    """The score of a strategy in `SCORED`, what to rank by, and whether the highest is wanted."""
+    """The score of a strategy in ``SCORED``, what to rank by, and whether the highest is wanted."""
     if strategy == AMBIGUOUS:
         return datamap.variability, datamap.variability, True
     if strategy == HARD:
@@ -73,56 +73,71 @@ def score_picker(
     Raises:
         DynamicsError: The map does not know the score.
     """
-    ids = datamap.example_ids
+    ranked = _Ranked(datamap)
+    if strategy == EASY:
+        return ranked.easy
+    if strategy == LATE:
+        _check_known(datamap, "learnt", "which examples its last recording point has right")
+        return ranked.late
+    if strategy == MIXED:
+        return lambda rows, count: ranked.mixed(rows, count, easy_share)
+    if strategy == RANDOM:
+        uniform = id_uniform(datamap.example_ids, seed)
+        return lambda rows, count: [ranked.best(uniform, False, rows, count)]
+    score = _score(datamap, strategy, seed)
+    return lambda rows, count: ranked.ends(rows, count, *score, other_end)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Picks from candidate rows of a map by its scores, tier by tier."""
+
+    datamap: DataMap
 
     def best(
+        self,
         scores: npt.NDArray[Any],
         largest: bool,
         rows: Rows,
         count: int,
         keys: npt.NDArray[Any] | None = None,
     ) -> Tier:
-        keys = scores if keys is None else keys
+        keys, ids = scores if keys is None else keys, self.datamap.example_ids
         return Tier(scores, keys, largest, top(keys, ids, count, largest=largest, rows=rows))
 
-    def easy(rows: Rows, count: int) -> list[Tier]:
-        is_ambiguous = datamap.region_code[rows] == REGIONS.index(AMBIGUOUS)
-        first = best(datamap.confidence, True, rows[~is_ambiguous], count)
+    def easy(self, rows: Rows, count: int) -> list[Tier]:
+        confidence = self.datamap.confidence
+        is_ambiguous = self.datamap.region_code[rows] == REGIONS.index(AMBIGUOUS)
+        first = self.best(confidence, True, rows[~is_ambiguous], count)
         left = count - len(first.rows)
-        return [first, best(datamap.confidence, True, rows[is_ambiguous], left)]
+        return [first, self.best(confidence, True, rows[is_ambiguous], left)]
 
-    def mixed(rows: Rows, count: int) -> list[Tier]:
+    def mixed(self, rows: Rows, count: int, easy_share: float) -> list[Tier]:
         wanted = count - round(easy_share * count)
-        first = best(datamap.variability, True, rows, wanted)
-        return [first, *easy(np.setdiff1d(rows, first.rows), count - wanted)]
+        first = self.best(self.datamap.variability, True, rows, wanted)
+        return [first, *self.easy(np.setdiff1d(rows, first.rows), count - wanted)]
 
-    def late(rows: Rows, count: int) -> list[Tier]:
-        learnt = datamap.learnt[rows] == 1
-        first = best(datamap.variability, True, rows[learnt], count)
+    def late(self, rows: Rows, count: int) -> list[Tier]:
+        variability, learnt = self.datamap.variability, self.datamap.learnt[rows] == 1
+        first = self.best(variability, True, rows[learnt], count)
         left = count - len(first.rows)
-        return [first, best(datamap.variability, True, rows[~learnt], left)]
+        return [first, self.best(variability, True, rows[~learnt], left)]
 
-    if strategy == EASY:
-        return easy
-    if strategy == LATE:
-        _check_known(datamap, "learnt", "which examples its last recording point has right")
-        return late
-    if strategy == MIXED:
-        return mixed
-    if strategy == RANDOM:
-        uniform = id_uniform(ids, seed)
-        return lambda rows, count: [best(uniform, False, rows, count)]
-    scores, keys, largest = _score(datamap, strategy, seed)
-
-    def ends(rows: Rows, count: int) -> list[Tier]:
+    def ends(
+        self,
+        rows: Rows,
+        count: int,
+        scores: npt.NDArray[Any],
+        keys: npt.NDArray[Any],
+        largest: bool,
+        other_end: float,
+    ) -> list[Tier]:
         other = round(other_end * count)
-        first = best(scores, largest, rows, count - other, keys)
+        first = self.best(scores, largest, rows, count - other, keys)
         if not other_end:
             return [first]
         left = np.setdiff1d(rows, first.rows)
-        return [first, best(scores, not largest, left, other, keys)]
-
-    return ends
+        return [first, self.best(scores, not largest, left, other, keys)]
 
 
 def cluster_picker(
@@ -153,7 +168,9 @@ def cluster_picker(
 
 
 def with_random(picker: Picker, datamap: DataMap, share: float, seed: int) -> Picker:
-    """A picker of which the last part is drawn at random from what it leaves."""
+    """A picker of which the last part is drawn at random from what it leaves; 0: none is."""
+    if not share:
+        return picker
     ids = datamap.example_ids
     uniform = id_uniform(ids, seed)
 

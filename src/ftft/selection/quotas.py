@@ -8,7 +8,7 @@ from ftft.errors import DynamicsError
 
 
 def quotas(weights: Sequence[int], capacities: Sequence[int], total: int) -> list[int]:
-    """Divide `total` in proportion to weights, by the method of largest remainders.
+    """Divide ``total`` in proportion to weights, by the method of largest remainders.
 
     Where a group has fewer members than its share, it gives all of them and the others
     divide the rest in the same way. Equal remainders go to the earlier group. Everything
@@ -17,13 +17,13 @@ def quotas(weights: Sequence[int], capacities: Sequence[int], total: int) -> lis
     Args:
         weights: G non-negative weights.
         capacities: G non-negative numbers of members.
-        total: what to divide.
+        total: What to divide.
 
     Returns:
-        G numbers with the sum `total`, each at most its capacity.
+        G numbers with the sum ``total``, each at most its capacity.
 
     Raises:
-        DynamicsError: the groups with a weight have fewer than `total` members.
+        DynamicsError: The groups with a weight have fewer than ``total`` members.
     """
     open_groups = [group for group, weight in enumerate(weights) if weight > 0]
     available = sum(capacities[group] for group in open_groups)

@@ -29,14 +29,14 @@ class Selection:
     """K of the N examples of a map, best first.
 
     Attributes:
-        strategy: name of the strategy.
-        fraction: the share that was asked for, in (0, 1]; K is `round(fraction * N)`.
-        seed: of strategies with chance; the others ignore it.
+        strategy: Name of the strategy.
+        fraction: The share that was asked for, in (0, 1]; K is ``round(fraction * N)``.
+        seed: Of strategies with chance; the others ignore it.
         total: N.
         example_ids: (K,) ids in rank order.
         scores: float64 (K,), what the strategy ranks by; which direction is better
-            depends on it, see `select`.
-        options: further settings that differ from their defaults.
+            depends on it, see ``select``.
+        options: Further settings that differ from their defaults.
     """
 
     strategy: str
@@ -67,16 +67,16 @@ class Selection:
         return f"<Selection of {len(self):,} of {self.total:,} examples, {self.strategy}>"
 
     def positions(self, example_ids: Sequence[Any] | pa.Array) -> npt.NDArray[np.int64]:
-        """Where the selected examples are in data, best first, as `datasets` and `iloc` take them.
+        """Where the selected examples are in data, best first, for ``datasets`` and ``iloc``.
 
         Args:
-            example_ids: the ids of the rows of the data, in their order.
+            example_ids: The ids of the rows of the data, in their order.
 
         Returns:
-            int64 of shape (K,): `data.select(selection.positions(ids))`.
+            int64 of shape (K,): ``data.select(selection.positions(ids))``.
 
         Raises:
-            DynamicsError: an id is not in the data, or is there twice.
+            DynamicsError: An id is not in the data, or is there twice.
         """
         ids = to_ids(example_ids)
         check_unique(ids, "The data")
@@ -90,7 +90,7 @@ class Selection:
         return np.asarray(found.cast(pa.int64()))
 
     def to_table(self) -> pa.Table:
-        """The selection as an Arrow table: `example_id, score, rank`, best first."""
+        """The selection as an Arrow table: ``example_id, score, rank``, best first."""
         ranks = np.arange(len(self), dtype=np.int64)
         columns = [self.example_ids, pa.array(self.scores), pa.array(ranks)]
         return pa.table(dict(zip(_COLUMNS, columns, strict=True)))
@@ -113,7 +113,7 @@ class Selection:
         """Write the selection as a Parquet file, whole or not at all.
 
         Raises:
-            DynamicsError: the file cannot be written.
+            DynamicsError: The file cannot be written.
         """
         settings = {
             "strategy": self.strategy,
@@ -126,10 +126,10 @@ class Selection:
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> Selection:
-        """Read a selection that `write` wrote.
+        """Read a selection that ``write`` wrote.
 
         Raises:
-            DynamicsError: the file is missing, damaged, no selection, or of a newer schema.
+            DynamicsError: The file is missing, damaged, no selection, or of a newer schema.
         """
         table, settings = read_table(path, "selection", SCHEMA, _COLUMNS)
         try:

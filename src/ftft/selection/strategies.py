@@ -50,22 +50,22 @@ def select(
     trajectories: npt.NDArray[Any] | None = None,
     num_clusters: int = 100,
 ) -> Selection:
-    """Select exactly `round(fraction * N)` examples of a map.
+    """Select exactly ``round(fraction * N)`` examples of a map.
 
     Halves are rounded to the even number. Ties are broken by ascending id, so that neither the
     order of the rows nor the machine matters. Rank 0 is the most wanted example.
 
     Args:
-        datamap: the map of N examples.
-        strategy: one of `STRATEGIES`; its score, and the better direction:
+        datamap: The map of N examples.
+        strategy: One of ``STRATEGIES``; its score, and the better direction:
             ambiguous: variability, highest first.
             hard-to-learn: confidence, lowest first.
             easy-to-learn: confidence, highest first, of those outside the map's ambiguous
                 region; should these not suffice, ambiguous ones follow in the same order.
             random: a number in [0, 1) from seed and id, lowest first. A smaller fraction
                 is a part of a larger one.
-            ambiguous+easy: ambiguous ones as above, then `easy_share` easy ones as above.
-            loss-clusters: a number in [0, 1) from seed and id; see `balanced_sample`.
+            ambiguous+easy: ambiguous ones as above, then ``easy_share`` easy ones as above.
+            loss-clusters: a number in [0, 1) from seed and id; see ``balanced_sample``.
             correctness: recording points predicted right, lowest first.
             forgetting: times forgotten, highest first; an example that was never predicted
                 right counts as forgotten at every point.
@@ -73,28 +73,28 @@ def select(
             late-learnt: variability, highest first, of those that the last recording point of the
                 map predicts right; should these not suffice, the others follow in the same order.
             Equal correctness or forgetting: in the order that random would give.
-        fraction: share of N, in (0, 1].
-        seed: for random, random_share and loss-clusters, and for equal correctness or forgetting.
-        keep_label_proportions: give each label its share of the map (largest remainders).
-        balance_labels: give each label the same number; labels with too few give all,
+        fraction: Share of N, in (0, 1].
+        seed: For random, random_share and loss-clusters, and for equal correctness or forgetting.
+        keep_label_proportions: Give each label its share of the map (largest remainders).
+        balance_labels: Give each label the same number; labels with too few give all,
             and the others make up for them.
-        exclude_label_errors: leave out this share of N, in [0, 1), before selecting: the
+        exclude_label_errors: Leave out this share of N, in [0, 1), before selecting: the
             examples of lowest area under the margin, which are the likeliest to be
             mislabelled (Pleiss et al. 2020).
-        easy_share: share of the selection that is easy, for ambiguous+easy, in [0, 1].
-        other_end: share of the selection, in [0, 1], that is taken from the other end of the
-            score, its most extreme example first; for strategies of one score (`SCORED`). 0.3 is
-            `--both_ends` of allenai/cartography, 1 its `--worst`.
-        random_share: share of the selection, in [0, 1], that is drawn at random from what the
+        easy_share: Share of the selection that is easy, for ambiguous+easy, in [0, 1].
+        other_end: Share of the selection, in [0, 1], that is taken from the other end of the
+            score, its most extreme example first; for strategies of one score (``SCORED``). 0.3 is
+            ``--both_ends`` of allenai/cartography, 1 its ``--worst``.
+        random_share: Share of the selection, in [0, 1], that is drawn at random from what the
             strategy leaves; it comes last.
-        balance_by: give each group the same number, as balance_labels does for labels; the
+        balance_by: Give each group the same number, as balance_labels does for labels; the
             name of what the groups are.
         groups: (N,) group of each example, for balance_by.
-        trajectories: (N, E) losses from `loss_trajectories`, for loss-clusters.
-        num_clusters: for loss-clusters, at least 1.
+        trajectories: (N, E) losses from ``loss_trajectories``, for loss-clusters.
+        num_clusters: For loss-clusters, at least 1.
 
     Raises:
-        DynamicsError: an unknown strategy, a value out of range, too few candidates, or labels
+        DynamicsError: An unknown strategy, a value out of range, too few candidates, or labels
             to go by where all are one.
     """
     expect(datamap, DataMap, "select", "DataMap.read(FILE) or DataMap.from_dynamics", DynamicsError)
@@ -102,11 +102,7 @@ def select(
     shares = {"easy_share": easy_share, "other_end": other_end, "random_share": random_share}
     check(strategy, seed, shares)
     check_balance(datamap, keep_label_proportions, balance_labels, balance_by, groups)
-    count = round(fraction * len(datamap))
-    if count == 0:
-        raise DynamicsError(
-            f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the fraction."
-        )
+    count = _size(datamap, fraction)
     if keep_label_proportions or balance_labels:
         check_labels(datamap, "balance_labels" if balance_labels else "keep_label_proportions")
     candidates = _without_label_errors(datamap, exclude_label_errors)
@@ -114,8 +110,7 @@ def select(
         picker = cluster_picker(datamap, seed, trajectories, num_clusters)
     else:
         picker = score_picker(datamap, strategy, seed, easy_share, other_end)
-    if random_share:
-        picker = with_random(picker, datamap, random_share, seed)
+    picker = with_random(picker, datamap, random_share, seed)
     codes = datamap.labels if groups is None else _codes(groups)
     balanced = balance_labels or groups is not None
     parts = _parts(codes, candidates, count, keep_label_proportions, balanced)
@@ -139,6 +134,15 @@ def select(
         scores=np.concatenate([tier.scores[tier.rows].astype(np.float64) for tier in tiers]),
         options={name: value for name, value in options.items() if value is not None},
     )
+
+
+def _size(datamap: DataMap, fraction: float) -> int:
+    count = round(fraction * len(datamap))
+    if count == 0:
+        raise DynamicsError(
+            f"A fraction of {fraction} of {len(datamap)} examples selects none. Raise the fraction."
+        )
+    return count
 
 
 def _codes(groups: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ftft.config.methods import METHODS, REFERENCE
+from ftft.config.methods import BASELINES, METHODS, REFERENCE
 from ftft.config.schema import Experiment
 from ftft.config.study import PLACES, Study
 from ftft.results.run import Cell
@@ -133,7 +133,8 @@ def cell_of_task(study: Study, task: Task) -> Cell:
     return Cell(
         experiment=task.data,
         method=task.method,
-        reference=task.main if method.stages.get("reference") == "erm" else task.reference,
+        # A method that is charged for no reference of the study is its own.
+        reference=task.main if method.charged not in (None, REFERENCE) else task.reference,
         main=task.main or "",
         # A random subset has a strategy of its own.
         strategy=(task.strategy or "random") if method.selects else None,
@@ -154,8 +155,9 @@ def _of_data(study: Study, data: str, seed: int) -> Iterator[Task]:
     for reference, main in itertools.product(study.references, study.mains):
         yield Task(REFERENCE, data, seed, reference)
         baselines = study.experiment(data, reference, main).baselines
-        if "dm" in baselines:
-            yield Task("erm", data, seed, main=main)
+        for needed in dict.fromkeys(METHODS[one].needs for one in baselines):
+            if needed in BASELINES:
+                yield Task(needed, data, seed, main=main)
         for ftft in _cells(study, data, seed, reference, main):
             yield ftft
             for baseline in baselines:

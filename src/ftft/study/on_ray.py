@@ -116,7 +116,7 @@ def _connect(ray: Any, closed: threading.Event, *, start: bool) -> None:
     """Start or join a cluster, and see that it does a task.
 
     In a thread of its own: Ray may wait for ever, and in the main thread it takes SIGTERM. The
-    thread stays until `closed`, since Ray's processes end with the thread that started them.
+    thread stays until ``closed``, since Ray's processes end with the thread that started them.
     """
     problems: list[Exception] = []
     answered = threading.Event()

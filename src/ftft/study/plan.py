@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ftft.config.methods import REFERENCE
 from ftft.config.schema import FineTuning
-from ftft.experiment.plans import method_plan
+from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Stages
 from ftft.study.grid import Task, tasks
 from ftft.study.prepare import OpenStudy
@@ -74,7 +74,7 @@ class _Costs:
         if task.paid is not None:
             needs = task.paid.needs
             spent = self.flops(task.paid) + (0.0 if needs is None else self.flops(needs))
-            whole = method_plan(experiment, "erm", examples, seed=seed)
+            whole = erm_plan(experiment, examples, seed=seed)
             share = spent / self._of(task, experiment.main, whole)
         return method_plan(experiment, task.method, examples, seed=seed, share=share)
 

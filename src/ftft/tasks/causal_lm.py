@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class CausalLM:
-    """See `Task`. The loss is that of the completion's tokens, its end included.
+    """See ``Task``. The loss is that of the completion's tokens, its end included.
 
     An example's probability is the inverse perplexity of its completion, the exponential of the
     mean log-probability of its tokens (İnce et al. 2023), its loss the mean of their negative
@@ -95,7 +95,7 @@ class CausalLM:
         """Exact match, token accuracy and inverse perplexity; higher is better, in [0, 1].
 
         Exact match is the share of the completions that greedy decoding would write exactly, end
-        included: as long as every token is the right one, decoding continues from the right tokens,
+        included: As long as every token is the right one, decoding continues from the right tokens,
         so one pass over the gold completion says the same. Token accuracy and inverse perplexity
         are over all tokens of the set.
         """

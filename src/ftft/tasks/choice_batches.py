@@ -98,7 +98,7 @@ class ChoiceCollator:
         self._multiple = multiple
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Make a batch of rows of an `EncodedDataset`."""
+        """Make a batch of rows of an ``EncodedDataset``."""
         most = max(len(row["input_ids"]) for row in rows)
         names = [name for name in MODEL_INPUTS if name in rows[0]]
         sequences = [
@@ -121,7 +121,7 @@ def log_shares(outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
     Args:
         outputs: What a model gave for n rows of up to C choices.
-        labels: (n,) as `packed`; what the loss ignores counts as one choice.
+        labels: (n,) as ``packed``; what the loss ignores counts as one choice.
 
     Returns:
         Logarithms (n, C), minus infinity where there is no choice; which choices there are, bool
@@ -136,7 +136,7 @@ def log_shares(outputs: Any, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 
 def values_of_choices(outputs: Any, labels: torch.Tensor) -> torch.Tensor:
-    """What is recorded of n examples: float32 (n, 5), see `ftft.dynamics.values.COLUMNS`."""
+    """What is recorded of n examples: float32 (n, 5), see ``ftft.dynamics.values.COLUMNS``."""
     logs, there, gold, _ = log_shares(outputs, labels)
     places = torch.arange(logs.shape[1], device=logs.device)
     at_gold = places == gold[:, None]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Classification:
-    """See `Task`. Logits stay what is recorded, one for each class."""
+    """See ``Task``. Logits stay what is recorded, one for each class."""
 
     name = "classification"
     auto_class = "AutoModelForSequenceClassification"

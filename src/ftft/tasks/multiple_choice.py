@@ -27,11 +27,11 @@ _BLANK = re.compile(r"(?<!\w)_+(?!\w)")
 
 
 class MultipleChoice:
-    """See `Task`. Each choice is a sequence of its own, read together with the question.
+    """See ``Task``. Each choice is a sequence of its own, read together with the question.
 
     A batch's ``labels`` hold the right position and the number of choices in one integer
-    (`packed`): the Trainer counts a step's examples by them, and choices that only fill up a batch
-    must be left out of every softmax.
+    (``packed``): the Trainer counts a step's examples by them, and choices that only fill up a
+    batch must be left out of every softmax.
 
     Values are recorded, not logits: rows may differ in their number of choices, and a position
     is no class that one example shares with another.
@@ -48,7 +48,7 @@ class MultipleChoice:
         return load_choices(config)
 
     def tokenize(self, dataset: LabelledDataset, tokenizer: Any, max_length: int) -> EncodedDataset:
-        """A sequence a choice: see `segments`."""
+        """A sequence a choice: see ``segments``."""
         from ftft.tasks.choice_batches import encode_choices
 
         return encode_choices(dataset, tokenizer, max_length)

@@ -28,7 +28,7 @@ _KIND_SLICE = "entity type"
 
 
 class TokenClassification:
-    """See `Task`. An example is a sentence, and its values are means over its words."""
+    """See ``Task``. An example is a sentence, and its values are means over its words."""
 
     name = TASK
     auto_class = "AutoModelForTokenClassification"

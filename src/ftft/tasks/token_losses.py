@@ -61,7 +61,7 @@ def completion_values(
 ) -> torch.Tensor:
     """What is recorded of n completions, (n, 6).
 
-    Probability, loss, margin, error norm, right, and after them the other measure of `MEASURES`:
+    Probability, loss, margin, error norm, right, and after them the other measure of ``MEASURES``:
     the mean of the probabilities of the tokens. The probability is the inverse perplexity, the
     exponential of the mean log-probability of the tokens (İnce et al. 2023), and the loss the mean
     of their negative log-probabilities. Margin and error norm are NaN, and everything is where a

@@ -46,7 +46,7 @@ def dynamics_of_checkpoints(
 
     Args:
         folder: Where the training saved its ``checkpoint-STEP`` folders, each with model and
-            tokenizer: the ``output_dir`` of a ``transformers.Trainer``.
+            tokenizer: The ``output_dir`` of a ``transformers.Trainer``.
         settings: The batch size, length and precision to score with.
         train: The examples that it was trained on, or others.
         to: The dynamics folder to write; absent or empty.

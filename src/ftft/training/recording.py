@@ -24,8 +24,8 @@ class _Pass:
     """One pass over the training set.
 
     Attributes:
-        epoch: its number, from 0.
-        first_step: optimiser steps taken before it.
+        epoch: Its number, from 0.
+        first_step: Optimiser steps taken before it.
     """
 
     epoch: int

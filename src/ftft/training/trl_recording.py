@@ -57,7 +57,7 @@ class RecordCompletions(_RecordInTRL):
             )
 
     def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
-        """Values of a batch's completions, (n, 6): see `completion_values`."""
+        """Values of a batch's completions, (n, 6): see ``completion_values``."""
         found: Completions = outputs
         return completion_values(found.nll, found.count, found.right, found.probability)
 
