@@ -24,7 +24,7 @@ EXPERIMENT = TRAINING | REPORT | {"experiment"}
 # Part -> the parts it may import, and the packages from outside; from the bottom up.
 TABLE = {
     "errors": (set(), set()),
-    "utils": ({"errors"}, {"torch", "accelerate", "xxhash", "huggingface_hub"}),
+    "utils": ({"errors"}, {"torch", "accelerate", "xxhash", "huggingface_hub", "fsspec"}),
     "config": (BASE, {"pydantic", "yaml"}),
     "data": (DATA, {"datasets", "numpy", "pyarrow"}),
     "dynamics": (BASE, {"numpy", "pyarrow", "torch", "jax"}),

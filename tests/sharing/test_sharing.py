@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -561,3 +562,60 @@ class TestMatching:
     def test_other_classes_of_a_model(self, match):
         with pytest.raises(SharingError, match="in this order"):
             match(MODEL, "data.classes=[pos, neg]")
+
+
+class TestElsewhere:
+    """A bucket, which the memory of this process stands for."""
+
+    @pytest.fixture
+    def url(self):
+        system = fsspec.filesystem("memory")
+        yield "memory://shared/maps/nli"
+        if system.exists("/shared"):
+            system.rm("/shared", recursive=True)
+
+    def test_there_and_back(self, run, tmp_path, url):
+        pushed = push(run / MAP, parse_place(url))
+        assert (str(pushed.place), pushed.commit) == (url, None)
+        pulled = pull(parse_place(url), tmp_path / "pulled")
+        assert pulled.manifest.kind == "map"
+        map_of = DataMap.read(tmp_path / "pulled")
+        assert map_of.example_ids.equals(DataMap.read(run / MAP).example_ids)
+        assert (tmp_path / "pulled/README.md").is_file()
+        origin = json.loads((tmp_path / "pulled/origin.json").read_text())
+        assert origin == {"pulled_from": url, "commit": None}
+
+    def test_the_manifest_comes_last(self, run, url, monkeypatch):
+        system, written = fsspec.filesystem("memory"), []
+        for name in ("pipe_file", "put_file"):
+            write = getattr(type(system), name)
+
+            def noted(self, *places, write=write, **more):
+                written.extend(place for place in places if "shared/" in str(place))
+                return write(self, *places, **more)
+
+            monkeypatch.setattr(type(system), name, noted)
+        push(run / MAP, parse_place(url))
+        assert written[-1].endswith("/ftft.json")
+
+    def test_what_is_there_is_never_replaced(self, ftft, run, url):
+        push(run / MAP, parse_place(url))
+        said = ftft("push", run / MAP, url)
+        assert said.code == 2
+        assert f"{url}: is there already" in said.err
+
+    def test_what_was_changed_or_is_not_ours_is_refused(self, run, tmp_path, url):
+        push(run / MAP, parse_place(url))
+        system = fsspec.filesystem("memory")
+        system.pipe_file("/shared/maps/nli/map.parquet", b"other")
+        with pytest.raises(SharingError, match=r"map.parquet: has 5 bytes"):
+            pull(parse_place(url), tmp_path / "pulled")
+        system.rm_file("/shared/maps/nli/map.parquet")
+        with pytest.raises(SharingError, match=r"map.parquet: ftft.json names this file"):
+            pull(parse_place(url), tmp_path / "pulled")
+        system.rm_file("/shared/maps/nli/ftft.json")
+        with pytest.raises(SharingError, match=r"there is no ftft.json"):
+            pull(parse_place(url), tmp_path / "pulled")
+        with pytest.raises(SharingError, match="has no revisions"):
+            pull(parse_place(url), tmp_path / "pulled", revision="main")
+        assert not (tmp_path / "pulled").exists()

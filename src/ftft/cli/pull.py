@@ -14,8 +14,8 @@ def pull(
     source: Annotated[
         str,
         typer.Argument(
-            help="From where: OWNER/NAME on the Hugging Face hub, or a folder (./NAME) that "
-            "ftft push wrote."
+            help="From where: OWNER/NAME on the Hugging Face hub, or a folder that ftft push wrote "
+            "(./NAME, or a URL such as s3://BUCKET/NAME)."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="The new folder to put it into.")],

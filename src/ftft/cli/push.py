@@ -21,7 +21,8 @@ def push(
     target: Annotated[
         str,
         typer.Argument(
-            help="Where to: OWNER/NAME on the Hugging Face hub, or a new folder (./NAME)."
+            help="Where to: OWNER/NAME on the Hugging Face hub, or a new folder (./NAME, or a URL "
+            "such as s3://BUCKET/NAME)."
         ),
     ],
     selection: Annotated[

@@ -30,6 +30,7 @@ from ftft.config.values import (
     expand,
 )
 from ftft.utils.plural import counted
+from ftft.utils.remote import is_remote, without_secrets
 
 FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")
@@ -42,8 +43,8 @@ class DataSource(Section):
     """One labelled file or hub data set, and how to read it.
 
     Attributes:
-        path: A local CSV, TSV, JSON-lines or Parquet file. ``~`` and environment
-            variables are expanded. Either this or ``hub``.
+        path: A CSV, TSV, JSON-lines or Parquet file, local or a URL such as ``s3://bucket/train.csv``.
+            ``~`` and environment variables are expanded. Either this or ``hub``.
         hub: A data set id for ``datasets.load_dataset``, a local data set folder, or a
             folder written by ``save_to_disk``.
         config: The hub data set's configuration (such as ``mnli`` of ``glue``).
@@ -189,7 +190,7 @@ class DataSource(Section):
     def place(self) -> str:
         """The file or data set as a person would name it in a message."""
         if self.path is not None:
-            return self.path
+            return without_secrets(self.path) if is_remote(self.path) else self.path
         parts = (self.hub, self.config, self.split)
         return " / ".join(part for part in parts if part)
 
@@ -199,7 +200,7 @@ class DataSource(Section):
         A ``hub`` value counts as a local folder where it starts with a dot; otherwise
         it may be the id of a data set and is left alone.
         """
-        if self.path is not None:
+        if self.path is not None and not is_remote(self.path):
             return self.model_copy(update={"path": os.path.join(folder, self.path)})
         if self.hub is not None and self.hub.startswith("."):
             return self.model_copy(update={"hub": os.path.join(folder, self.hub)})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,7 +9,7 @@ from ftft.config.data import DataConfig, DataSource
 from ftft.data.load import assign_ids
 from ftft.data.normalize import prepare
 from ftft.data.readers.sniff import read_head
-from ftft.data.sources import dialect_of, format_of, read_as
+from ftft.data.sources import dialect_of, local_file, read_as
 
 EXAMPLE_ID = "example_id"
 
@@ -47,7 +45,6 @@ def original_rows(config: DataConfig) -> pa.Table | None:
 
 
 def _every_column(source: DataSource) -> pa.Table:
-    path = Path(str(source.path))
-    chosen = source.format or format_of(path)
-    nested = list(read_head(path).columns) if chosen in ("jsonl", "parquet") else []
-    return read_as(chosen, path, dialect_of(source, chosen), None, nested).columns
+    with local_file(source) as (path, chosen):
+        nested = list(read_head(path).columns) if chosen in ("jsonl", "parquet") else []
+        return read_as(chosen, path, dialect_of(source, chosen), None, nested).columns

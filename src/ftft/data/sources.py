@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.data.readers.json_lines import read_json_lines
 from ftft.errors import DataError, reason
 from ftft.utils.below import one_of
+from ftft.utils.remote import is_remote, local_copy
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -138,16 +139,35 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
+@contextmanager
+def local_file(source: DataSource) -> Iterator[tuple[Path, FileFormat]]:
+    """The file of a source, fetched where it is elsewhere, and its format.
+
+    Errors within name the place that the source names.
+
+    Raises:
+        DataError: There is no such file, or nobody knows its format.
+    """
+    place = str(source.path)
+    path = local_copy(place, DataError) if is_remote(place) else Path(place)
+    try:
+        check_file(path, in_source=True)
+        yield path, source.format or format_of(path)
+    except DataError as error:
+        if not is_remote(place):
+            raise
+        raise DataError(str(error).replace(str(path), source.place)) from error
+
+
 def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
-    path = Path(str(source.path))
-    check_file(path, in_source=True)
-    chosen = source.format or format_of(path)
-    if chosen == "conll":
-        raise DataError(
-            f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
-            "token-classification, or name another file or 'format'."
-        )
-    return read_as(chosen, path, dialect_of(source, chosen), wanted, source.nested)
+    with local_file(source) as (path, chosen):
+        if chosen == "conll":
+            raise DataError(
+                f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
+                "token-classification, or name another file or 'format'."
+            )
+        raw = read_as(chosen, path, dialect_of(source, chosen), wanted, source.nested)
+    return replace(raw, place=source.place)
 
 
 def read_as(

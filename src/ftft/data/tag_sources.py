@@ -11,7 +11,7 @@ from ftft.config.data import DataSource
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.conll import read_conll
 from ftft.data.readers.json_lines import iterate_records
-from ftft.data.sources import check_file, format_of, reading
+from ftft.data.sources import local_file, reading
 from ftft.data.spelling import is_number, same_value
 from ftft.errors import DataError
 
@@ -91,21 +91,19 @@ def _refuse_others(source: DataSource) -> None:
 def _rows(source: DataSource) -> list[_Row]:
     if source.path is None:
         return _hub_rows(source)
-    path = Path(source.path)
-    check_file(path, in_source=True)
-    chosen = source.format or format_of(path)
     readers: dict[str, Callable[[DataSource, Path], list[_Row]]] = {
         "conll": _conll_rows,
         "jsonl": _json_rows,
         "parquet": _parquet_rows,
     }
-    if chosen not in readers:
-        raise DataError(
-            f"{path}: a {chosen} file holds no lists of words and tags; token classification reads "
-            "CoNLL files (format: conll), JSON lines, Parquet and hub data sets."
-        )
-    with reading(path, chosen):
-        return readers[chosen](source, path)
+    with local_file(source) as (path, chosen):
+        if chosen not in readers:
+            raise DataError(
+                f"{path}: a {chosen} file holds no lists of words and tags; token classification "
+                "reads CoNLL files (format: conll), JSON lines, Parquet and hub data sets."
+            )
+        with reading(path, chosen):
+            return readers[chosen](source, path)
 
 
 def _conll_rows(source: DataSource, path: Path) -> list[_Row]:

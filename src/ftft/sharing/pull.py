@@ -12,7 +12,8 @@ from ftft.dynamics.store import check_dynamics
 from ftft.errors import FtftError, SharingError
 from ftft.sharing import hub
 from ftft.sharing.manifest import CARD_NAME, MANIFEST_NAME, Manifest, read_manifest
-from ftft.sharing.targets import Place, landing, refuse_existing
+from ftft.sharing.targets import Place, Remote, Repository, landing, refuse_existing
+from ftft.utils.remote import fetch, is_there
 from ftft.workspace.stage_record import write_json
 
 ORIGIN_NAME = "origin.json"
@@ -48,7 +49,7 @@ def pull(
     their checksums are compared, and they are read as they will be read in use.
 
     Args:
-        source: A repository of the hub, or a folder.
+        source: A repository of the hub, or a folder, here or elsewhere.
         folder: The new folder.
         revision: Branch, tag or commit of the repository; its main branch where None.
         check: Called with the fetched files, before they are put in their place.
@@ -62,13 +63,15 @@ def pull(
     """
     refuse_existing(folder.absolute())
     place, commit = source, None
-    if not isinstance(source, Path):
+    if isinstance(source, Repository):
         place, commit = hub.find(source, revision)
     elif revision is not None:
         raise SharingError(f"--revision {revision}: a folder has no revisions; leave it out.")
     with landing(folder) as temporary:
         if isinstance(place, Path):
             manifest = _copied(place, temporary)
+        elif isinstance(place, Remote):
+            manifest = _fetched(place, temporary)
         else:
             manifest = hub.download(place, str(commit), temporary)
         manifest.check_files(temporary)
@@ -94,6 +97,19 @@ def _copied(source: Path, folder: Path) -> Manifest:
             continue  # reported by the checksums, with what to do
     if (source / CARD_NAME).is_file():
         shutil.copyfile(source / CARD_NAME, folder / CARD_NAME)
+    return manifest
+
+
+def _fetched(place: Remote, folder: Path) -> Manifest:
+    def fetched(name: str) -> None:
+        # Of a file that is not there the manifest's checks say what to do.
+        if is_there(f"{place.url}/{name}", SharingError):
+            fetch(f"{place.url}/{name}", folder / name, SharingError)
+
+    fetched(MANIFEST_NAME)
+    manifest = read_manifest(folder / MANIFEST_NAME, place)
+    for name in (*manifest.files, CARD_NAME):
+        fetched(name)
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""Pushing: to a repository of the hub, or into a new folder."""
+"""Pushing: to a repository of the hub, or into a new folder, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftft import __version__
+from ftft.errors import SharingError
 from ftft.sharing import hub
 from ftft.sharing.bundle import Bundle, bundle
 from ftft.sharing.card import card
 from ftft.sharing.manifest import CARD_NAME, MANIFEST_NAME
-from ftft.sharing.targets import Place, Repository, landing
+from ftft.sharing.targets import Place, Remote, Repository, landing
+from ftft.utils.remote import is_there, store
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def push(
 
     Args:
         path: What is shared; see :func:`ftft.sharing.bundle.bundle`.
-        target: A repository of the hub, or a folder, which must be new.
+        target: A repository of the hub, or a folder, here or elsewhere, which must be new.
         selection: A selection to go with a map.
         public: Whether everybody can read a new repository; otherwise it is private.
         overwrite: Add a version to a repository that is there already.
@@ -55,6 +57,17 @@ def push(
     found = bundle(path, selection)
     if isinstance(target, Path):
         _into_folder(found, target)
+        return Pushed(target, None, found)
+    if isinstance(target, Remote):
+        if is_there(target.url, SharingError):
+            raise SharingError(
+                f"{target}: is there already, and a folder is never replaced; give the name of a "
+                "new one."
+            )
+        contents = _with_card(found, None)
+        # Last, so that what was written in part cannot be pulled.
+        contents[MANIFEST_NAME] = contents.pop(MANIFEST_NAME)
+        store(contents, target.url, SharingError)
         return Pushed(target, None, found)
     repository = Repository(target.id, "model" if found.manifest.kind == "model" else "dataset")
     message = f"Share {found.manifest.kind} with ftft {__version__}"

@@ -1,4 +1,4 @@
-"""Where something is pushed to or pulled from: a repository of the hub, or a folder."""
+"""Where something is pushed to or pulled from: a repository of the hub, a folder, or a URL."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from ftft.errors import SharingError
 from ftft.utils.atomic import atomic_path
+from ftft.utils.remote import is_remote, without_secrets
 
 RepositoryType: TypeAlias = Literal["dataset", "model"]
 
@@ -36,19 +37,36 @@ class Repository:
         return self.id if self.type is None else f"{self.type}s/{self.id}"
 
 
-Place: TypeAlias = Repository | Path
+@dataclass(frozen=True)
+class Remote:
+    """A folder elsewhere.
+
+    Attributes:
+        url: As fsspec takes it, such as ``s3://bucket/maps/nli``.
+    """
+
+    url: str
+
+    def __str__(self) -> str:
+        return without_secrets(self.url)
+
+
+Place: TypeAlias = Repository | Remote | Path
 
 
 def parse_place(text: str) -> Place:
-    """Tell a folder from a repository.
+    """Tell a folder from a repository and a URL.
 
     Args:
-        text: A folder: starts with ``file:``, ``.``, ``/`` or ``~``. Else a repository:
-            ``OWNER/NAME``, with ``datasets/`` or ``models/`` before it where the type matters.
+        text: A URL: ``SCHEME://…``. A folder: starts with ``file:``, ``.``, ``/`` or ``~``. Else a
+            repository: ``OWNER/NAME``, with ``datasets/`` or ``models/`` before it where the type
+            matters.
 
     Raises:
-        SharingError: It is neither.
+        SharingError: It is none of them.
     """
+    if is_remote(text) and not text.startswith(f"{FILE_PREFIX}//"):
+        return Remote(text.rstrip("/"))
     if text.startswith(FILE_PREFIX):
         return Path(text.removeprefix(FILE_PREFIX)).expanduser()
     if text.startswith((".", "/", "~")):
@@ -59,7 +77,7 @@ def parse_place(text: str) -> Place:
         raise SharingError(
             f"{text[:200]!r}: neither a repository of the hub nor a folder; a repository is "
             "OWNER/NAME, both of letters, digits, '_', '-' and '.', and a folder starts with ./, "
-            "/, ~ or file:."
+            "/, ~ or file:, or is a URL such as s3://BUCKET/NAME."
         )
     return Repository(name, _TYPES.get(prefix))
 

@@ -1,0 +1,189 @@
+"""Files that are elsewhere: any place with a scheme that fsspec knows, as ``s3://bucket/train.csv``.
+
+A file is fetched into a cache once for each of its versions, and read from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ftft.errors import FtftError
+from ftft.utils.atomic import atomic_path
+from ftft.utils.hub_reach import unreachable
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_SECRETS = re.compile(r"(?<=://)[^/@]*:[^/@]*@|(?<=\?).*")
+# Of what a server says of a file, what differs from one answer to the next.
+_NO_VERSION = ("url", "expires", "mimetype")
+
+CACHE_VARIABLE = "FTFT_CACHE"
+
+
+def is_remote(place: object) -> bool:
+    """Whether a place is a URL and no path."""
+    return bool(_SCHEME.match(str(place)))
+
+
+def holds_password(url: str) -> bool:
+    """Whether a URL has a name and a password before its host."""
+    return bool(re.match(r"[^/]*://[^/@]*:[^/@]*@", url))
+
+
+def without_secrets(url: str) -> str:
+    """A URL that may be shown: no password, and nothing of what follows a question mark."""
+    return _SECRETS.sub("…", url)
+
+
+def local_copy(url: str, error: type[FtftError]) -> Path:
+    """Fetch a file, unless this version of it was fetched before.
+
+    Args:
+        url: Of a file.
+        error: What to raise.
+
+    Returns:
+        The file in the cache, under its own name.
+
+    Raises:
+        FtftError: It cannot be had; of the given class.
+    """
+    with explained(url, "read", error):
+        system, path = _system(url)
+        found = system.info(path)
+        if found["type"] != "file":
+            raise error(
+                f"{without_secrets(url)} is a folder, where a file was expected; give the URL of "
+                "a file."
+            )
+    version = {key: str(value) for key, value in found.items() if key not in _NO_VERSION}
+    key = hashlib.sha256(f"{url} {sorted(version.items())}".encode()).hexdigest()[:32]
+    copy = _cache() / key / (path.rstrip("/").rpartition("/")[2] or "file")
+    if not copy.is_file():
+        with atomic_path(copy, error) as temporary, explained(url, "read", error):
+            system.get_file(path, str(temporary), callback=_progress(url))
+    return copy
+
+
+def fetch(url: str, target: Path, error: type[FtftError]) -> None:
+    """Fetch a file to a path.
+
+    Raises:
+        FtftError: It cannot be had; of the given class.
+    """
+    with explained(url, "read", error):
+        system, path = _system(url)
+        system.get_file(path, str(target), callback=_progress(url))
+
+
+def store(files: dict[str, Path | bytes], url: str, error: type[FtftError]) -> None:
+    """Write files below a URL, one after the other, the last one last.
+
+    Args:
+        files: Name to a file or to its content.
+        url: Of the folder.
+        error: What to raise.
+
+    Raises:
+        FtftError: They cannot be written; of the given class.
+    """
+    with explained(url, "written", error):
+        system, folder = _system(url)
+        system.makedirs(folder, exist_ok=True)
+        for name, content in files.items():
+            place = f"{folder.rstrip('/')}/{name}"
+            system.makedirs(place.rpartition("/")[0], exist_ok=True)
+            if isinstance(content, bytes):
+                system.pipe_file(place, content)
+            else:
+                system.put_file(str(content), place, callback=_progress(f"{url}/{name}"))
+
+
+def is_there(url: str, error: type[FtftError]) -> bool:
+    """Whether there is a file, or anything below it.
+
+    Raises:
+        FtftError: Nobody knows; of the given class.
+    """
+    with explained(url, "read", error):
+        system, path = _system(url)
+        system.invalidate_cache()
+        return bool(system.exists(path))
+
+
+@contextlib.contextmanager
+def explained(url: str, done: str, error: type[FtftError]) -> Iterator[None]:
+    """Say what a file system's error means.
+
+    Args:
+        url: The file or folder.
+        done: What was to be done: ``read`` or ``written``.
+        error: What to raise.
+
+    Raises:
+        FtftError: Something went wrong within; of the given class.
+    """
+    shown = without_secrets(url)
+    try:
+        yield
+    except FtftError:
+        raise
+    except ImportError as problem:
+        raise error(
+            f"{shown} cannot be {done}: its file system is not installed ({_first(problem)}). "
+            "Install it with pip (s3fs for s3://, gcsfs for gs://, adlfs for abfs://, aiohttp for "
+            "https://), or copy the file to this machine."
+        ) from problem
+    except FileNotFoundError as problem:
+        # So some file systems also say that a server does not answer.
+        raise error(
+            f"{shown} does not exist, or you may not see it, or its server cannot be reached; check "
+            "the URL and the connection."
+        ) from problem
+    except PermissionError as problem:
+        raise error(
+            f"{shown} cannot be {done}: access is denied ({_first(problem)}). Log in as the "
+            "provider's own tools do; ftft uses what they left."
+        ) from problem
+    # Any exception: each file system has its own.
+    except Exception as problem:
+        raise error(
+            f"{shown} cannot be {done} ({type(problem).__name__}: {_first(problem)}). Check the "
+            "URL and the connection, then give the same command again."
+        ) from problem
+
+
+def _system(url: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    # The hub's own client would try for minutes.
+    if url.startswith("hf://") and (why := unreachable(url)):
+        raise ConnectionError(why)
+    system, path = url_to_fs(url)
+    return system, str(path)
+
+
+def _first(problem: Exception) -> str:
+    text = without_secrets(str(problem)).strip()
+    return (text.partition("\n")[0] or type(problem).__name__)[:200]
+
+
+def _cache() -> Path:
+    """The folder of what was fetched; ``FTFT_CACHE`` names another one."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get(CACHE_VARIABLE) or f"{home}/ftft").expanduser() / "remote"
+
+
+def _progress(url: str) -> Any:
+    from fsspec.callbacks import NoOpCallback, TqdmCallback
+
+    if not sys.stderr.isatty():
+        return NoOpCallback()
+    name = without_secrets(url).rpartition("/")[2]
+    return TqdmCallback({"desc": name, "unit": "B", "unit_scale": True, "leave": False})

@@ -1,0 +1,175 @@
+"""Files that are elsewhere: in a memory that stands for a bucket, and on a web server."""
+
+import functools
+import http.server
+import threading
+from contextlib import contextmanager
+
+import fsspec
+import pytest
+import yaml
+
+from ftft import load_experiment
+from ftft.data.load import load_data
+from ftft.errors import DataError, SharingError
+from ftft.utils import remote
+from ftft.utils.remote import holds_password, is_remote, local_copy, without_secrets
+
+ROWS = "text,label\ngood,1\nbad,0\nfine,1\ndull,0\n"
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv(remote.CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def bucket():
+    """Writes files under ``memory://bucket``."""
+    system = fsspec.filesystem("memory")
+
+    def put(name, content):
+        system.pipe_file(f"/bucket/{name}", content.encode())
+        return f"memory://bucket/{name}"
+
+    yield put
+    system.rm("/bucket", recursive=True)
+
+
+@contextmanager
+def served(folder):
+    """A web server of a folder, and a list of the requests it got."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            asked.append(self.command)
+
+    handler = functools.partial(Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("s3://bucket/a.csv", True),
+        ("hf://datasets/a/b.csv", True),
+        ("a.csv", False),
+        ("/a/b.csv", False),
+        ("C:\\a.csv", False),
+        ("C:/a.csv", False),
+        ("stanfordnlp/sst2", False),
+    ],
+)
+def test_what_is_a_url(place, expected):
+    assert is_remote(place) == expected
+
+
+def test_secrets_are_not_shown():
+    assert without_secrets("ftp://me:pw@host/a") == "ftp://…host/a"
+    assert without_secrets("https://host/a?sig=secret") == "https://host/a?…"
+    assert without_secrets("abfs://data@account.net/a") == "abfs://data@account.net/a"
+    assert holds_password("ftp://me:pw@host/a")
+    assert not holds_password("abfs://data@account.net/a:b@c")
+
+
+class TestLocalCopy:
+    def test_each_version_is_fetched_once(self, bucket, monkeypatch):
+        url = bucket("train.csv", ROWS)
+        first = local_copy(url, DataError)
+        assert (first.name, first.read_text()) == ("train.csv", ROWS)
+        system = fsspec.filesystem("memory")
+        monkeypatch.setattr(type(system), "get_file", None)
+        assert local_copy(url, DataError) == first
+        monkeypatch.undo()
+        assert local_copy(bucket("train.csv", ROWS + "new,1\n"), DataError) != first
+
+    def test_from_a_web_server(self, tmp_path):
+        pytest.importorskip("aiohttp", reason="fsspec reads the web with aiohttp")
+        (tmp_path / "train.csv").write_text(ROWS)
+        with served(tmp_path) as (url, asked):
+            first = local_copy(f"{url}/train.csv", DataError)
+            assert first.read_text() == ROWS
+            before = asked.count("GET")
+            assert local_copy(f"{url}/train.csv", DataError) == first
+            assert asked.count("GET") <= before + 1, "its version alone is asked for"
+            with pytest.raises(DataError, match=r"absent.csv does not exist"):
+                local_copy(f"{url}/absent.csv", DataError)
+        with pytest.raises(DataError, match=r"its server cannot be reached"):
+            local_copy(f"{url}/train.csv", DataError)
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("memory://bucket/absent.csv", "does not exist, or you may not see it"),
+            ("memory://bucket", "is a folder, where a file was expected"),
+            ("nope://bucket/a.csv", "nope://bucket/a.csv cannot be read .*Protocol not known"),
+        ],
+    )
+    def test_what_cannot_be_had(self, bucket, url, message):
+        bucket("train.csv", ROWS)
+        with pytest.raises(DataError, match=message):
+            local_copy(url, DataError)
+
+    def test_a_file_system_that_is_not_installed(self, monkeypatch):
+        def absent(url):
+            raise ImportError("Install s3fs to access S3")
+
+        monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
+        with pytest.raises(SharingError, match=r"Install s3fs.*pip \(s3fs for s3://"):
+            local_copy("s3://bucket/a.csv", SharingError)
+
+    def test_a_broken_download_leaves_nothing(self, bucket, cache, monkeypatch):
+        url = bucket("train.csv", ROWS)
+
+        def broken(self, path, target, **more):
+            with open(target, "w") as file:
+                file.write("text,la")
+            raise PermissionError("no more")
+
+        monkeypatch.setattr(type(fsspec.filesystem("memory")), "get_file", broken)
+        with pytest.raises(DataError, match="access is denied"):
+            local_copy(url, DataError)
+        assert [one for one in cache.rglob("*") if one.is_file()] == []
+
+
+class TestData:
+    def experiment(self, tmp_path, tiny_model, **train):
+        values = {
+            "name": "far",
+            "data": {"train": {"text": "text", "label": "label", **train}},
+            "reference": {"model": str(tiny_model)},
+            "main": {"model": str(tiny_model)},
+        }
+        file = tmp_path / "experiment.yaml"
+        file.write_text(yaml.safe_dump(values))
+        return file
+
+    def test_is_read_as_a_file_here_is(self, bucket, tmp_path, tiny_model):
+        rows = ROWS + "".join(f"film {n},{n % 2}\n" for n in range(40))
+        (tmp_path / "train.csv").write_text(rows)
+        near = load_experiment(self.experiment(tmp_path, tiny_model, path="train.csv"))
+        far = self.experiment(tmp_path, tiny_model, path=bucket("train.csv", rows))
+        experiment = load_experiment(far)
+        assert experiment.data.train[0].path == "memory://bucket/train.csv"
+        assert load_data(experiment.data).fingerprint == load_data(near.data).fingerprint
+
+    def test_errors_name_the_url(self, bucket, tmp_path, tiny_model):
+        url = bucket("train.csv", "text,class\ngood,1\n")
+        experiment = load_experiment(self.experiment(tmp_path, tiny_model, path=url))
+        with pytest.raises(DataError) as error:
+            load_data(experiment.data)
+        assert url in str(error.value)
+        assert "cache" not in str(error.value)
+
+    def test_a_password_is_refused(self, ftft, tmp_path, tiny_model):
+        file = self.experiment(tmp_path, tiny_model, path="ftp://me:pw@host/train.csv")
+        said = ftft("validate", file)
+        assert said.code == 2
+        assert "data.train.0.path" in said.err
+        assert "holds a password" in said.err
+        assert "pw@" not in said.err
