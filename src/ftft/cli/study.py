@@ -25,6 +25,7 @@ class EngineName(StrEnum):
 
     LOCAL = "local"
     RAY = "ray"
+    SLURM = "slurm"
 
 
 def study(
@@ -35,11 +36,20 @@ def study(
         typer.Option("--output", "-o", help="Study folder; the file's output, else runs/NAME."),
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Trainings at a time on this machine.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Trainings at a time: 1 on this machine, 32 on Slurm if left out.",
+        ),
+    ] = None,
     engine: Annotated[
         EngineName,
-        typer.Option(help="ray: on the cluster of RAY_ADDRESS, else one on this machine."),
+        typer.Option(
+            help="ray: on the cluster of RAY_ADDRESS, else one on this machine. slurm: each "
+            "training by an srun of its own."
+        ),
     ] = EngineName.LOCAL,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and list what is to be done.")
@@ -75,9 +85,9 @@ def study(
     if dry_run:
         _show_plan(asked, folder)
         return
-    if engine is EngineName.RAY and jobs != 1:
+    if engine is EngineName.RAY and jobs is not None:
         raise ConfigError(
-            "--jobs is for this machine; Ray runs as many cells as there is room for."
+            "--jobs is for this machine and Slurm; Ray runs as many cells as there is room for."
         )
     failures = _run(asked, folder, jobs, engine, force_stage or [])
     _summarise(asked, folder, failures)
@@ -90,7 +100,7 @@ def _folder(asked: Study, output: Path | None) -> Path:
 
 
 def _run(
-    asked: Study, folder: Path, jobs: int, engine: EngineName, force: list[str]
+    asked: Study, folder: Path, jobs: int | None, engine: EngineName, force: list[str]
 ) -> Mapping[Task, str]:
     from ftft.cli.show_study import GridProgress, show_failures
     from ftft.study.executors import Processes, ThisProcess
@@ -101,7 +111,11 @@ def _run(
             from ftft.study.on_ray import Ray
 
             return Ray(asked.resources)
-        return ThisProcess(opened, say) if jobs == 1 else Processes(jobs, say)
+        if engine is EngineName.SLURM:
+            from ftft.study.on_slurm import AT_A_TIME, slurm
+
+            return slurm(asked.resources, jobs or AT_A_TIME, say)
+        return ThisProcess(opened, say) if jobs in (None, 1) else Processes(jobs, say)
 
     progress = GridProgress()
     try:

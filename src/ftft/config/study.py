@@ -14,7 +14,7 @@ from ftft.config.schema import NAME_PATTERN, Experiment
 from ftft.config.section import MOST, Fraction, PositiveInt, Section
 from ftft.config.selecting import Strategy
 from ftft.config.tasks import Metric
-from ftft.config.values import Baseline, expand
+from ftft.config.values import Baseline, as_text, expand
 
 MAX_CELLS = 10_000
 PLACES = ".6g"
@@ -98,11 +98,40 @@ class Grid(Section):
         return value
 
 
+SLURM_OPTIONS = (
+    *("account", "constraint", "exclude", "gres", "licenses", "mem", "mem-per-cpu", "mem-per-gpu"),
+    *("nice", "nodelist", "partition", "qos", "reservation", "time"),
+)
+"""Options of ``srun`` that ``resources.slurm`` may give."""
+
+
 class Resources(Section):
     """What one cell gets on a cluster."""
 
     cpus: PositiveInt = 1
     gpus: Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)] = 0
+    slurm: dict[str, str] = Field({}, description="Further options of srun.")
+
+    @field_validator("slurm", mode="before")
+    @classmethod
+    def _as_texts(cls, value: object) -> object:
+        return (
+            {name: as_text(one) for name, one in value.items()}
+            if isinstance(value, dict)
+            else value
+        )
+
+    @field_validator("slurm")
+    @classmethod
+    def _known_options(cls, value: dict[str, str]) -> dict[str, str]:
+        # Others run a program of their own, or change how many processes a cell has.
+        unknown = [name for name in value if name not in SLURM_OPTIONS]
+        if unknown:
+            raise ValueError(
+                f"{unknown[0]!r} is no option that may stand here; those are "
+                f"{', '.join(SLURM_OPTIONS)}"
+            )
+        return value
 
     @field_validator("gpus")
     @classmethod

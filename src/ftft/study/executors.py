@@ -1,11 +1,11 @@
-"""Where tasks are done on this machine: in this process, or in several others."""
+"""Where tasks are done: in this process, or in several others."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ftft.experiment.stages import Say
@@ -63,12 +63,16 @@ class Processes:
     Args:
         count: How many, at least 1.
         say: Receives what they say.
+        command: What starts a process somewhere else; empty: it runs on this machine.
+        threads: With how many each computes; None: they share the cores of this machine.
     """
 
-    def __init__(self, count: int, say: Say) -> None:
+    def __init__(
+        self, count: int, say: Say, *, command: Sequence[str] = (), threads: int | None = None
+    ) -> None:
         self.slots = count
-        self._say = say
-        self._threads = max(1, _cores() // count)
+        self._say, self._command = say, command
+        self._threads = threads or max(1, _cores() // count)
         self._stopping = False
         self._pool = concurrent.futures.ThreadPoolExecutor(count)
         self._futures: set[concurrent.futures.Future[Outcome]] = set()
@@ -77,7 +81,8 @@ class Processes:
     def submit(self, job: Job) -> None:
         """Start a task."""
         say = of(job, self._say)
-        self._futures.add(self._pool.submit(launch, job, say, self._threads, self._started))
+        ways = (job, say, self._threads, self._started, self._command)
+        self._futures.add(self._pool.submit(launch, *ways))
 
     def wait(self) -> list[Outcome]:
         """Wait for a process to end."""

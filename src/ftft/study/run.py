@@ -89,7 +89,7 @@ def run_study(
     if distributed.count() > 1:
         raise ConfigError(
             "a study starts its own processes: start it without torchrun or accelerate, and give "
-            "--jobs or --engine ray."
+            "--jobs or --engine."
         )
     opened = open_study(study, folder, say)
     chosen = _chosen(study, force)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from ftft.experiment.stages import Say, Stages
@@ -27,7 +27,13 @@ Started = Callable[[subprocess.Popen[str]], Any]
 _LAST = 2_000
 
 
-def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> Outcome:
+def launch(
+    job: Job,
+    say: Say,
+    threads: int,
+    started: Started | None = None,
+    command: Sequence[str] = (),
+) -> Outcome:
     """Do a task in a new process and wait for it.
 
     Args:
@@ -35,6 +41,7 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
         say: Receives what the process says.
         threads: Threads it computes with, where the environment does not say.
         started: Given the process, to stop it.
+        command: What starts the process somewhere else, such as ``srun``; empty: it runs here.
     """
     begun = time.perf_counter()
     with contextlib.ExitStack() as opened:
@@ -42,7 +49,7 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
             errors = opened.enter_context(
                 tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
             )
-            process = _start(errors, threads)
+            process = _start(errors, threads, command)
         except OSError as error:
             reason = f"its process cannot be started ({error.strerror or error})"
             return Outcome(job.task, reason, time.perf_counter() - begun)
@@ -57,9 +64,9 @@ def launch(job: Job, say: Say, threads: int, started: Started | None = None) -> 
     return Outcome(job.task, problem, time.perf_counter() - begun)
 
 
-def _start(errors: IO[str], threads: int) -> subprocess.Popen[str]:
+def _start(errors: IO[str], threads: int, command: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "ftft.study.worker"],
+        [*command, sys.executable, "-m", "ftft.study.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

@@ -143,8 +143,8 @@ def explained(url: str, done: str, error: type[FtftError]) -> Iterator[None]:
     except FileNotFoundError as problem:
         # So some file systems also say that a server does not answer.
         raise error(
-            f"{shown} does not exist, or you may not see it, or its server cannot be reached; check "
-            "the URL and the connection."
+            f"{shown} does not exist, or you may not see it, or its server cannot be reached; "
+            "check the URL and the connection."
         ) from problem
     except PermissionError as problem:
         raise error(
