@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import random
 import sys
@@ -22,6 +23,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads of torch only wait for each other on matrices this small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of later garbage collections, of which each training asks one."""
+    gc.collect()
+    gc.freeze()
+
 
 WORDS = [
     *("the", "a", "good", "bad", "very", "not", "film", "book", "was", "is"),
