@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import random
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from preloaded import start
+
 # The same examples in every ordinary run, so that what fails, fails again; others by FTFT_FUZZ=1.
 settings.register_profile("repeatable", derandomize=True)
 if "FTFT_FUZZ" not in os.environ:
@@ -22,6 +25,27 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads of torch only wait for each other on matrices this small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what :func:`preloaded` gives: one for all processes of xdist."""
+    if not hasattr(config, "workerinput") and hasattr(os, "pidfd_open"):
+        program, end = start()
+        os.environ["FTFT_PRELOADED"] = str(program)
+        config.add_cleanup(end)
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> str:
+    """A Python that starts with the libraries imported; for what tests no import of them."""
+    return os.environ.get("FTFT_PRELOADED", sys.executable)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of later garbage collections, of which each training asks one."""
+    gc.collect()
+    gc.freeze()
+
 
 WORDS = [
     *("the", "a", "good", "bad", "very", "not", "film", "book", "was", "is"),

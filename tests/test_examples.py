@@ -1,10 +1,9 @@
-"""The scripts in examples/ run as a new user would run them."""
+"""The scripts in examples/ run as programs, in a Python that has the libraries imported."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,12 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_example(script, tmp_path):
+def test_example(script, tmp_path, preloaded):
     if "trl" in (EXAMPLES / script).read_text():
         pytest.importorskip("trl", reason="TRL is not installed")
     examples, epochs, selected = SCRIPTS[script]
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / script), "dynamics"],
+        [preloaded, str(EXAMPLES / script), "dynamics"],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,

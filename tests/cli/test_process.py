@@ -95,13 +95,13 @@ def test_bad_input(experiment_file):
     assert sorted(experiment_file.parent.rglob("*")) == before
 
 
-def test_interrupted(experiment_file):
+def test_interrupted(experiment_file, preloaded):
     """Ctrl-C in the middle of a training that would take minutes."""
     folder = experiment_file.parent / "runs/tiny"
     started = folder / "main/seed-0/stage.json"
     endless = ("--set", "main.epochs=10000", "--set", "main.budget=1")
     with subprocess.Popen(
-        command("run", "experiment.yaml", *endless),
+        [preloaded, *command("run", "experiment.yaml", *endless)],
         cwd=experiment_file.parent,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,7 +1,6 @@
 """``ftft run`` in two processes: what they write is whole, and is what one process alone writes.
 
-One run is started by torchrun itself; the others are forked with the environment it gives, since
-it imports every library anew for each process.
+One run is started by torchrun itself; the others are forked with the environment it gives.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 # Without dropout, whose draws differ between processes, and in float32.
 EXACT = ["--set", "reference.precision=fp32", "--set", "main.precision=fp32"]
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +45,19 @@ def experiment(
 
 
 @pytest.fixture(scope="module")
-def commands(experiment: Path) -> Iterator[Commands]:
-    commands = Commands(experiment)
+def commands(experiment: Path, preloaded: str) -> Iterator[Commands]:
+    commands = Commands(experiment, preloaded)
     yield commands
     commands.close()
 
 
 @pytest.fixture(scope="module")
-def runs(commands: Commands) -> dict[str, str]:
+def runs(commands: Commands, preloaded: str) -> dict[str, str]:
     """What the same says by one process and by two, which torchrun starts."""
     alone = commands("run", "one", *EXACT)
     assert alone.status == 0, alone.said
     together = subprocess.run(
-        [*LAUNCH, "-m", "ftft", "run", "experiment.yaml", "-o", "two", *EXACT],
+        [preloaded, *LAUNCH, "-m", "ftft", "run", "experiment.yaml", "-o", "two", *EXACT],
         cwd=commands.home,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

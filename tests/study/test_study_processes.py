@@ -37,7 +37,8 @@ def expected(grid, tmp_path_factory):
     return content(folder / "study.json")
 
 
-def test_the_same_as_in_one_process(grid, undone, expected):
+def test_the_same_as_in_one_process(grid, undone, expected, preloaded, monkeypatch):
+    monkeypatch.setattr(sys, "executable", preloaded)
     finished = undone.run(*PART, engine=lambda opened, say: Processes(2, say))
     assert (finished.failures, finished.total, finished.reused) == ({}, 5, 3)
     assert undone.trained == []  # none of it here
@@ -67,9 +68,9 @@ def test_a_killed_process_is_a_failed_cell(again, expected):
     assert content(again.folder / "study.json") == expected
 
 
-def start(*arguments, **options):
+def start(python, *arguments, **options):
     return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        [python, "-m", *arguments],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         text=True,
@@ -85,14 +86,14 @@ def wait_for(condition, seconds=300):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT], ids=["KILL", "INT"])
-def test_a_stopped_study_goes_on(undone, expected, tmp_path, signum):
+def test_a_stopped_study_goes_on(undone, expected, tmp_path, signum, preloaded):
     log = tmp_path / "log"
     settings = [
         part for one in (*PART, "grid.references.two.epochs=500") for part in ("--set", one)
     ]
     with log.open("w") as errors:
         arguments = ("ftft", "study", str(undone.file), "-o", str(undone.folder), *settings)
-        process = start(*arguments, "--jobs", "2", stderr=errors)
+        process = start(preloaded, *arguments, "--jobs", "2", stderr=errors)
         wait_for(lambda: ": training, at most 2,000 steps" in log.read_text())
         process.send_signal(signum)
         status = process.wait(300)

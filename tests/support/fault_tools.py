@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -46,13 +45,13 @@ class Ended:
 class Commands:
     """Runs commands one after another in forked children of one process."""
 
-    def __init__(self, experiment: Path) -> None:
+    def __init__(self, experiment: Path, python: str) -> None:
         self.home = experiment.parent
         self._log = self.home / "log"
         script = Path(__file__).with_name("forked.py")
         path = [str(script.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, str(script), str(experiment)],
+            [python, str(script), str(experiment)],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

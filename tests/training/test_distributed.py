@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +35,14 @@ def plain_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def by_count(plain_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def by_count(plain_model: Path, tmp_path_factory: pytest.TempPathFactory, preloaded: str) -> Path:
     """What each number of processes wrote, by that number."""
     folder = tmp_path_factory.mktemp("processes")
     here = Path(__file__).parents[1] / "support"
     path = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
     script = here / "run_in_processes.py"
     done = subprocess.run(
-        [sys.executable, str(script), str(plain_model), str(folder), *map(str, COUNTS)],
+        [preloaded, str(script), str(plain_model), str(folder), *map(str, COUNTS)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +38,13 @@ def experiments(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def together(experiments: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def together(experiments: Path, tmp_path_factory: pytest.TempPathFactory, preloaded: str) -> Path:
     """What two processes wrote."""
     folder = tmp_path_factory.mktemp("processes")
     here = Path(__file__).parents[1] / "support"
     path = [str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, str(here / "tasks_in_processes.py"), str(experiments), str(folder), "2"],
+        [preloaded, str(here / "tasks_in_processes.py"), str(experiments), str(folder), "2"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,9 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
+@cache
+def _environment() -> Environment:
+    """One for all pages, since it keeps the templates that it compiled."""
     environment = Environment(
         loader=PackageLoader("ftft.report"),
         autoescape=True,
@@ -176,6 +179,11 @@ def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], map
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "score": score}
+    return environment
+
+
+def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
+    environment = _environment()
     first = _static(_FIRST)
     scripts = [_static(name) for name in _SCRIPTS]
     about = {"datasets": maps.datasets, "maps": maps.maps}
