@@ -221,6 +221,7 @@ def test_progress_in_a_log():
     assert progress_line(done) == (
         "[3/9] x/main/b/a/ambiguous-0.33-0.25/seed-0: done in 61 s; about 13 min left"
     )
+    assert progress_line(done).figures == {"task": 3, "of": 9, "seconds_left": 754.0}
     failed = Progress(9, 9, Outcome(task, "no room", 1.0), 0.0)
     assert progress_line(failed).endswith("/seed-0: failed: no room")
 

@@ -174,7 +174,18 @@ def place_of(method: str) -> int:
 
 def stage_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
     """The stages of an experiment, each with its seed, such as ``main/seed-0``."""
-    methods = [METHODS["ftft"], *(METHODS[key] for key in BASELINES if key in baselines)]
+    methods = _in_order(baselines)
     kinds = dict.fromkeys(kind for method in methods for kind in method.stages.values())
     kinds |= dict.fromkeys(f"scores/{method.key}" for method in methods)
     return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]
+
+
+def training_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """Those of the stages that train a model, in the order in which they run."""
+    roles = [pair for method in _in_order(baselines) for pair in method.stages.items()]
+    kinds = dict.fromkeys(kind for role, kind in roles if role in ("reference", "main"))
+    return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]
+
+
+def _in_order(baselines: Sequence[str]) -> list[Method]:
+    return [METHODS["ftft"], *(METHODS[key] for key in BASELINES if key in baselines)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ftft.config.idle import idle_notes
@@ -23,6 +24,8 @@ from ftft.experiment.belongs import make_room
 from ftft.experiment.collect import StagedRun, collect, erm_cost, method_run
 from ftft.experiment.like_lengths import select_like, with_lengths
 from ftft.experiment.maps import DrawnMap, draw_map
+from ftft.experiment.overall import Overall
+from ftft.experiment.reused import finished_before
 from ftft.experiment.scoring import score_tests
 from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.stages import Say, Stages
@@ -72,7 +75,9 @@ def run(
     expect(experiment, Experiment, "ftft.run", "ftft.load_experiment(FILE)", ConfigError)
     names = stage_names(experiment.baselines, experiment.seeds)
     forced = chosen_stages(force, names)
-    with opened(experiment, folder, say, forced, replacing=replacing) as stages:
+    with opened(experiment, folder, say, forced, replacing=replacing) as alone:
+        ways = (experiment, len(alone.data.train), partial(finished_before, alone))
+        stages = replace(alone, overall=Overall(*ways))
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
