@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ftft.errors import WorkspaceError
+from ftft.evaluation.training import Training
 from ftft.experiment.selections import select_at_random
 from ftft.experiment.stages import Stages
 from ftft.experiment.trainings import train_erm, train_main, train_reference
@@ -26,10 +27,10 @@ def finished_before(stages: Stages) -> frozenset[str]:
     return frozenset(stage.name for look in looks if (stage := _found(look)) is not None)
 
 
-def _looks(stages: Stages, seed: int) -> list[Callable[[], Stage[object]]]:
+def _looks(stages: Stages, seed: int) -> list[Callable[[], Stage[Training]]]:
     main = stages.experiment.main
 
-    def random() -> Stage[object]:
+    def random() -> Stage[Training]:
         chosen = select_at_random(stages, "random-selection", seed)
         return train_main(stages, "random", chosen, seed, main.budget, main.patience)
 
@@ -41,7 +42,7 @@ def _looks(stages: Stages, seed: int) -> list[Callable[[], Stage[object]]]:
     ]
 
 
-def _found(look: Callable[[], Stage[object]]) -> Stage[object] | None:
+def _found(look: Callable[[], Stage[Training]]) -> Stage[Training] | None:
     try:
         return look()
     except WorkspaceError:
