@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,13 @@ def test_finished(ftft, again):
     assert "[22/22] finished before" in outcome.err
     assert "tiny: accuracy, mean ± standard deviation in %" in outcome.out
     assert outcome.out.count("│ ERM ") >= 2
-    assert outcome.out.rstrip().endswith(f"results: {again.folder}/study.json")
+    *_, results, tables, report = outcome.out.rstrip().splitlines()
+    assert results == f"results: {again.folder}/study.json"
+    names = [str(again.folder / f"study.{ending}") for ending in ("csv", "md", "tex")]
+    assert tables == f"tables: {', '.join(names)}"
+    assert report.startswith(f"a report: ftft report {again.folder} -o ")
+    assert ftft(*shlex.split(report.removeprefix("a report: ftft "))).code == 0
+    assert (again.folder / "report.html").is_file()
     with (again.folder / "study.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["method"] for row in rows] == ["erm"] + ["ftft"] * 8

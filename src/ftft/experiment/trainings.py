@@ -178,7 +178,14 @@ def _build(
     )
     cost = replace(tuned.cost, preparation_seconds=prepared)
     ood = [name for name in dev.sets if name in stages.data.dev_ood]  # for ftft preflight
-    return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood}
+    floors = dev_floors(stages.dev_data(settings))  # for ftft predict
+    return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood, "dev_floors": floors}
+
+
+def dev_floors(dev: Mapping[str, LabelledDataset]) -> dict[str, float]:
+    """The accuracy of always giving the same answer, of the development sets that have one."""
+    floors = {name: TASKS[one.task].floor([one]) for name, one in dev.items()}
+    return {name: floor for name, floor in floors.items() if floor is not None}
 
 
 def _beginning(name: str, steps: int, of_run: OfRun | None) -> str:
@@ -211,9 +218,8 @@ def training_in_words(
             f"  trained {trained.trained_parameters:,} of {trained.parameters:,} parameters "
             f"({share:.1%})"
         )
-    for name, dataset in dev.items():
-        floor = TASKS[dataset.task].floor([dataset])
-        if floor is not None and reached[name]["accuracy"] <= floor:
+    for name, floor in dev_floors(dev).items():
+        if reached[name]["accuracy"] <= floor:
             yield (
                 f"  note: on {name} this model is no better than always answering with the "
                 f"most frequent class (accuracy {floor:.3f}); train it longer or with another "
