@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ftft import load_experiment
 from ftft import run as run_pipeline
-from ftft.config.methods import BASELINES, METHODS
+from ftft.config.methods import BASELINES, METHODS, training_names
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
 from ftft.experiment.maps import draw_map
 from ftft.experiment.pipeline import check, dm, opened
@@ -208,6 +208,18 @@ class TestResults:
         for unit in ("flops", "tokens", "seconds"):
             dm, erm = whole.one("dm")["cost"][unit], whole.one("erm")["cost"][unit]
             assert dm["reference"] == erm["main"]
+
+    def test_it_said_which_training_of_how_many_and_the_time_left(self, whole):
+        begun = [line for line in whole.said if ": training " in line]
+        names = training_names(BASELINES, SEEDS)
+        assert [line.partition(":")[0] for line in begun] == names
+        for place, line in enumerate(begun, 1):
+            assert f": training {place} of {len(names)}, at most " in line
+        # Known once a main model was trained; the last is the shortest wait.
+        known = [line.figures.get("seconds_left") for line in begun]
+        assert known[:2] == [None, None]
+        assert all("of training left in all" in line for line in begun[2:])
+        assert 0 < known[-1] < known[2]
 
     def test_rows_say_the_same(self, whole):
         rows = whole.results.rows

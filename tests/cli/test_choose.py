@@ -6,6 +6,7 @@ import pytest
 
 import ftft.experiment.choose
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
+from ftft.workspace.stage_record import write_record
 
 
 @pytest.fixture
@@ -14,9 +15,9 @@ def judged(monkeypatch):
     verdicts, trained = {}, []
     real = ftft.experiment.choose.opened
 
-    def opened(experiment, folder, say):
+    def opened(experiment, folder, say, **more):
         trained.append(experiment.reference.layers)
-        return real(experiment, folder, say)
+        return real(experiment, folder, say, **more)
 
     def tell_map(stages, datamap):
         layers = stages.experiment.reference.layers
@@ -35,9 +36,18 @@ def test_the_cheapest_that_is_good_is_taken_and_no_more_are_trained(
 ):
     verdicts, trained = judged
     verdicts.update({1: GOOD, 2: GOOD})
-    outcome = ftft("choose", experiment_file, *CANDIDATES, "-o", "out")
+    other = tmp_path / "out/layers=1/reference/seed-0"  # of another experiment
+    other.mkdir(parents=True)
+    record = {"digest": "d", "status": "finished", "result": {}, "made_from": {"train": "x"}}
+    write_record(other, record)
+    refused = ftft("choose", experiment_file, *CANDIDATES, "-o", "out")
+    assert refused.code == 2
+    assert "this run folder holds another experiment" in refused.err
+    assert "choose or demo --replace" in refused.err
+    outcome = ftft("choose", experiment_file, *CANDIDATES, "-o", "out", "--replace")
     assert outcome.code == 0, outcome.err
     assert trained == [1]
+    assert (tmp_path / "out/layers=1.replaced-1/reference/seed-0/stage.json").is_file()
     assert "chosen: layers=1" in outcome.out
     found = json.loads((tmp_path / "out/choice.json").read_text())
     assert found["chosen"] == "layers=1"

@@ -19,6 +19,7 @@ from ftft.dynamics.store import read_dynamics, write_dynamics
 from ftft.errors import ModelError
 from ftft.selection.selection import Selection
 from ftft.selection.strategies import select
+from ftft.workspace.stage_record import write_record
 
 COMMANDS = [command.name for command in app.registered_commands]
 
@@ -156,7 +157,8 @@ class TestPieces:
 
         chosen = ftft("select", "maps/map.parquet", "--fraction", 0.25, "-o", "chosen.parquet")
         assert chosen.code == 0
-        first, lengths = chosen.out.splitlines()
+        first, labels, lengths = chosen.out.splitlines()
+        assert labels.startswith("by label: ")
         assert first == "16 of 64 examples (ambiguous), written to chosen.parquet"
         assert lengths.startswith("tokens an example: selected mean ")
 
@@ -261,6 +263,70 @@ class TestPieces:
         refused = ftft("select", "out/map/seed-0", "-o", "c.parquet")
         assert refused.code == 2
         assert "of the finished stage map/seed-0" in refused.err
+
+    def test_a_run_of_one_seed_stands_for_its_map_and_selection(self, ftft, tmp_path):
+        for run, stage, name in (("out", "out/map/seed-0", "a"), ("out/map", "", "b")):
+            chosen = ftft("select", run, "-o", f"{name}.parquet")
+            if not stage:
+                assert chosen.code == 2, "a kind of stage is no run"
+                continue
+            assert chosen.code == 0, chosen.err
+            assert f"out: its only map is taken, {stage}/map.parquet" in chosen.err
+        assert ftft("export", "out", "chosen.csv").code == 0
+        assert ftft("export", "out/selection/seed-0", "same.csv").code == 0
+        assert (tmp_path / "chosen.csv").read_text() == (tmp_path / "same.csv").read_text()
+        assert ftft("export", "out", "coordinates.jsonl", "--coordinates").code == 0
+        shown = ftft("label-errors", "out", "--count", 1)
+        assert "model prefers" in shown.out
+        for kind in ("map", "selection"):
+            shutil.copytree(tmp_path / "out" / kind / "seed-0", tmp_path / "out" / kind / "seed-1")
+        for command in (("select", "out", "-o", "c.parquet"), ("export", "out", "d.csv")):
+            refused = ftft(*command)
+            assert refused.code == 2
+            kind = "map" if command[0] == "select" else "selection"
+            for seed in (0, 1):
+                assert f"out/{kind}/seed-{seed}/{kind}.parquet" in refused.err
+
+    def test_a_selection_says_what_was_drawn_and_of_which_labels(self, ftft):
+        ways = ("--strategy", "late-learnt", "--fraction", 0.5, "--random-share", 0.25)
+        chosen = ftft("select", "out/map/seed-0", *ways, "-o", "a.parquet")
+        assert "of these 8 (25%) drawn at random from what the strategy leaves" in chosen.out
+        drawn = DataMap.read("out/map/seed-0")
+        labels = dict(zip(drawn.example_ids.to_pylist(), drawn.labels, strict=True))
+        ids = Selection.read("a.parquet").example_ids.to_pylist()
+        for code, name in enumerate(drawn.class_names):
+            held = sum(labels[one] == code for one in ids)
+            assert f"{name} {held} of {(drawn.labels == code).sum()}" in chosen.out
+        balanced = ftft("select", "out/map/seed-0", *ways, "--balance-labels", "-o", "b.parquet")
+        assert "of these about 8 (25%) drawn at random" in balanced.out
+
+    def test_label_errors_are_written_with_their_texts(self, ftft, tmp_path):
+        assert ftft("label-errors", "out/map/seed-0", "--count", 5, "-o", "e.csv").code == 0
+        with (tmp_path / "train.csv").open() as file:
+            texts = {row["id"]: row["text"] for row in csv.DictReader(file)}
+        with (tmp_path / "e.csv").open() as file:
+            found = list(csv.DictReader(file))
+        assert [one["text"] for one in found] == [texts[one["example_id"]] for one in found]
+
+    def test_a_model_that_learnt_nothing_says_so_with_its_predictions(self, ftft, tmp_path):
+        line = ("predict", "out", "test.csv")
+        record = json.loads((tmp_path / "out/main/seed-0/stage.json").read_text())
+        (accuracy,) = (one["accuracy"] for one in record["result"]["dev_scores"].values())
+        floor = record["result"]["dev_floors"]["dev"]
+        warned = "note: on dev this model was no better than always answering" in ftft(*line).err
+        assert warned == (accuracy <= floor)
+        for known in (True, False):  # an older version left it to the results
+            for moved in (-0.1, 0.0, 0.1):
+                floors = {"dev_floors": {"dev": accuracy + moved}} if known else {}
+                result = {k: v for k, v in record["result"].items() if k != "dev_floors"} | floors
+                rest = {key: value for key, value in record.items() if key != "sha256"}
+                write_record(tmp_path / "out/main/seed-0", rest | {"result": result})
+                values = json.loads((tmp_path / "out/results.json").read_text())
+                values["data"]["floors"] = {"dev": 1.0 if known else accuracy + moved}
+                (tmp_path / "out/results.json").write_text(json.dumps(values))
+                said = ftft(*line)
+                assert said.code == 0, said.err
+                assert ("no better than always" in said.err) == (moved >= 0)
 
     def test_label_errors_show_what_is_needed_to_judge_them(self, ftft, tmp_path):
         """The text, the given label and the one the model prefers; all columns in the file."""

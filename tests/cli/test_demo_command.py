@@ -7,6 +7,7 @@ import pytest
 from ftft.config.load import load_experiment
 from ftft.data.load import load_data
 from ftft.demo.prepare import prepare_demo, region_truth
+from ftft.workspace.stage_record import write_record
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,20 @@ def test_commands_that_were_changed_are_kept(ftft, tmp_path, small):
     assert outcome.code == 2
     assert "decoder/config.json is there already" in outcome.err
     assert (tmp_path / "demo/decoder/config.json").read_text() == "mine"
+
+
+def test_takes_the_place_of_another_experiment_only_if_asked(ftft, tmp_path, small):
+    stage = tmp_path / "demo/demo-causal-lm-run/reference/seed-0"
+    stage.mkdir(parents=True)
+    record = {"digest": "d", "status": "finished", "result": {}, "made_from": {"train": "x"}}
+    write_record(stage, record)
+    line = ("demo", "--task", "causal-lm", "--set", "reference.learning_rate=1e9")
+    refused = ftft(*line)
+    assert refused.code == 2
+    assert "this run folder holds another experiment" in refused.err
+    assert stage.is_dir()
+    ftft(*line, "--replace")  # its training comes to nothing, for quickness
+    assert (tmp_path / "demo/demo-causal-lm-run.replaced-1/reference/seed-0").is_dir()
 
 
 def test_only_pairs_have_a_demo_that_fails(ftft, tmp_path):

@@ -46,6 +46,9 @@ class TestBeside:
             ("train.csv", "valid.csv", "test.csv"),
             ("toxic_train.v2.csv", "toxic_validation.v2.csv", "toxic_test.v2.csv"),
             ("Train.csv", "Val.csv", "Test.csv"),
+            ("tickets_a.csv", "dev.csv", "test.csv"),
+            ("train_a.csv", "dev.csv", "test.csv"),
+            ("tickets.csv", "tickets_dev.csv", "tickets-test.csv"),
         ],
     )
     def test_are_found(self, started, write, train, dev, test):
@@ -58,13 +61,19 @@ class TestBeside:
         assert f"{dev}, taken as development set" in said
         assert f"{test}, taken as test set" in said
 
-    @pytest.mark.parametrize("name", ["trained.csv", "strain.csv", "data.csv"])
+    @pytest.mark.parametrize("name", ["trained.csv", "strain.csv", "data.csv", "test.csv"])
     def test_are_not_found_where_the_name_says_nothing(self, started, write, name):
-        for one in (name, "dev.csv", "test.csv", "deved.csv", "sdev.csv"):
+        for one in (name, "deved.csv", "sdev.csv", "dev.tsv", "other-test.csv"):
             write(one, body(20))
         experiment, _ = started(name)
         assert not experiment.data.dev
         assert not experiment.data.test
+
+    def test_those_of_the_file_itself_come_first(self, started, write):
+        for one in ("a.csv", "dev.csv", "a-dev.csv"):
+            write(one, body(20))
+        experiment, _ = started("a.csv")
+        assert list(experiment.data.dev) == ["a-dev"]
 
     def test_one_without_labels_is_left_out_and_why(self, started, write):
         write("train.csv", body(20))
@@ -87,6 +96,16 @@ class TestBeside:
             write(name, body(20))
         experiment, _ = started("train.csv", "--dev", "mine.csv")
         assert list(experiment.data.dev) == ["mine"]
+
+
+@pytest.mark.parametrize("options", [(), ("--label", "label")])
+def test_one_label_alone_is_said_at_once(started, write, options):
+    """The file is written: another column may be the label."""
+    write("tickets.csv", body(20, labels=("spam",)))
+    _, said = started("tickets.csv", *options)
+    assert "note: this experiment cannot run as it stands. All 20 rows have one label, " in said
+    assert "'spam', in the column 'label'" in said
+    assert "--label" in said
 
 
 class TestGiven:

@@ -76,6 +76,8 @@ def test_a_reference_that_learnt_nothing_is_bad(ftft, recorded):
     assert outcome.code == 1
     assert outcome.out.startswith("verdict: bad\n")
     assert "  try: " in outcome.out
+    assert "good" not in outcome.out
+    assert "its map leaves out no recording point" in outcome.out
 
 
 def test_an_expectation_needs_a_score(ftft, recorded):

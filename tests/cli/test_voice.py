@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from ftft.cli.voice import take_voice
+from ftft.cli.voice import take_voice, write_line
 from ftft.training.progress import Bars, Lines, progress
+from ftft.utils.line import Line
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,17 @@ def test_json_is_an_object_a_line(ftft, tmp_path, option):
     refused = ftft("init", "nowhere.csv", *option)
     assert refused.code == 2
     assert json.loads(refused.err)["level"] == "error"
+
+
+def test_figures_of_a_line_are_keys_of_its_object(capsys):
+    take_voice(["--log-format", "json"])
+    write_line("info", Line("training 2 of 5", training=2, of=5, seconds_left=None))
+    found = json.loads(capsys.readouterr().err)
+    assert found["message"] == "training 2 of 5"
+    assert {key: found[key] for key in found.keys() - {"time", "level", "message"}} == {
+        "training": 2,
+        "of": 5,
+    }
 
 
 @pytest.mark.parametrize("option", [["--log-format", "xml"], ["--log-format"]])

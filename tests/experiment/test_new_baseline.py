@@ -10,7 +10,7 @@ from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.config.methods import BASELINES, METHODS, TRAINED_BY
 from ftft.errors import ConfigError
-from ftft.experiment import pipeline
+from ftft.experiment import methods
 from ftft.experiment.collect import method_run
 from ftft.experiment.dry_run import foresee
 from ftft.experiment.selections import select_at_random
@@ -48,7 +48,7 @@ def with_entry(monkeypatch):
         monkeypatch.delitem(METHODS, key)
     for key, method in table.items():
         monkeypatch.setitem(METHODS, key, method)
-    monkeypatch.setitem(pipeline.BASELINES, "another", another)
+    monkeypatch.setitem(methods.BASELINES, "another", another)
 
 
 def test_it_is_checked_foreseen_run_compared_and_shown(finished, tmp_path, with_entry):

@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from fake_runs import EVIL, ODD_IDS, Made, datamap, write_run
+from fake_runs import EVIL, ODD_IDS, Made, datamap, made_values, write_run, write_values
 from ftft.cartography import read_coordinates, write_coordinates
+from ftft.config.methods import METHODS
 from ftft.report.html import MOST_BYTES, write_report
 from ftft.report.map_page import read_maps, write_maps
 from ftft.results.read import read_run
@@ -147,7 +148,7 @@ def test_searches_texts_and_ids(page):
     page.wait_for_selector("#count:not(:has-text('1 example of'))")
     page.wait_for_timeout(300)
     texts = page.eval_on_selector_all(
-        "#examples td.text", "all => all.map(cell => cell.textContent)"
+        "#examples .texts td", "all => all.map(cell => cell.textContent)"
     )
     assert texts
     assert all("orchard lamp" in text for text in texts)
@@ -205,7 +206,7 @@ def test_an_example_in_full(page):
 
 def test_the_csv_has_the_ids_and_no_formulas(page, tmp_path):
     page.fill("#search", "-")
-    page.wait_for_timeout(400)
+    page.wait_for_selector("#count:has-text('of 600')")
     wanted = page.evaluate("ftft.explorer.map.ids.many(ftft.explorer.listing.sorted).then(x => x)")
     with page.expect_download() as download:
         page.click("#download")
@@ -291,6 +292,11 @@ def test_pans_zooms_and_hovers(page):
     page.wait_for_timeout(50)
     zoomed = page.evaluate("({...ftft.explorer.plane.view})")
     assert zoomed["x1"] - zoomed["x0"] < 0.6 * (before["x1"] - before["x0"])
+    page.click("#fit")
+    fitted = page.evaluate("({...ftft.explorer.plane.view})")
+    x = page.evaluate("[...ftft.explorer.plane.x]")
+    assert fitted["x0"] < min(x) < max(x) < fitted["x1"]
+    assert max(x) - min(x) > 0.9 * (fitted["x1"] - fitted["x0"])
 
 
 def test_another_seed_is_another_map(page):
@@ -320,11 +326,101 @@ def test_dark_light_and_phone(opened, page_file):
     dark.click("#theme")
     assert dark.locator("#theme").inner_text() == "Colours: light"
     assert dark.evaluate(paper) == light.evaluate(paper)
-    phone = opened(page_file, viewport={"width": 390, "height": 844}, has_touch=True)
+
+
+def boxes(page, selector):
+    """Left, top, right and bottom of what is shown there."""
+    return page.eval_on_selector_all(
+        selector,
+        """all => all.map(one => {
+            const {left, top, right, bottom} = one.getBoundingClientRect();
+            return [left, top, right, bottom];
+        })""",
+    )
+
+
+def covered(found):
+    """The pairs of boxes of which one covers a part of the other."""
+    return [
+        (one, other)
+        for place, one in enumerate(found)
+        for other in found[:place]
+        if min(one[2], other[2]) - max(one[0], other[0]) > 1
+        and min(one[3], other[3]) - max(one[1], other[1]) > 1
+    ]
+
+
+def test_on_a_phone(opened, page_file):
+    phone = opened(
+        page_file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
     phone.wait_for_selector("html[data-charts=drawn]", state="attached")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert phone.locator("#plane").bounding_box()["width"] > 340
+    # What goes on beyond the edge fades there, and no longer at its end.
+    sections, faded = phone.locator("nav ol"), "one => getComputedStyle(one).maskImage"
+    assert sections.get_attribute("data-more") == "right"
+    assert "gradient" in sections.evaluate(faded)
+    sections.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    phone.wait_for_selector("nav ol[data-more=left]")
+    scores = phone.locator("#results .scroll")
+    assert scores.get_attribute("data-more") == "right"
+    main = scores.locator("th", has_text="OOD mean").bounding_box()
+    assert main["x"] + main["width"] <= 390
+    scores.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    assert scores.locator("th", has_text="method").bounding_box()["x"] >= 0
+    # Texts end where the screen does, whatever the table's width.
+    phone.locator("#examples tbody button").first.tap()
+    texts = boxes(phone, "#examples .text p, #examples .opened .full, #examples .opened dd")
+    assert len(texts) > 20
+    assert max(right for _, _, right, _ in texts) <= 390
+    assert phone.locator("#explorer .touch").is_visible()
+    assert phone.locator("#explorer .mouse").is_hidden()
     assert phone.errors == []
+
+
+def test_on_a_wide_screen_texts_have_the_width_of_the_table(page):
+    assert page.locator("nav ol").get_attribute("data-more") == ""
+    table = page.locator("#examples").bounding_box()["width"]
+    longest = max(right - left for left, _, right, _ in boxes(page, "#examples .text p"))
+    assert longest > 0.7 * table
+    assert page.locator("#explorer .touch").is_hidden()
+    page.locator("#examples tbody button").first.click()
+    drawn = boxes(page, ".opened svg text")
+    assert len(drawn) >= 5
+    assert covered(drawn) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_of_equal_scores_do_not_cover_each_other(opened, tmp_path, width):
+    methods = ("erm", "erm_es", "random", "dm", "ftft")
+    made = made_values(Made(seeds=(0, 1), gains=(0.0, 0.0), methods=methods, sets=("far",)))
+    for one in made["runs"]:
+        one["scores"]["test"]["far"]["accuracy"] = 0.6
+    write_values(tmp_path, made)
+    page = opened(
+        write_report([read_run(tmp_path)], tmp_path / "equal.html"),
+        viewport={"width": width, "height": 900},
+    )
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    titles = {METHODS[method].title for method in methods}
+    page.evaluate(
+        """titles => {
+            for (const one of document.querySelectorAll("[data-chart=pareto] text"))
+                if (titles.includes(one.textContent)) one.classList.add("is-a-name");
+            const dots = [...document.querySelectorAll("[data-chart=pareto] [aria-label=dot]")];
+            dots.at(-1).classList.add("means");
+        }""",
+        list(titles),
+    )
+    assert {*page.locator(".is-a-name").all_text_contents()} == titles
+    names = boxes(page, ".is-a-name")
+    marks = boxes(page, ".means path")
+    assert len(marks) == len(methods)
+    assert covered(names) == []
+    assert [pair for pair in covered([*names, *marks]) if pair[1] in names] == []
+    ((left, _, right, _),) = boxes(page, "[data-chart=pareto]")
+    assert all(left <= name[0] and name[2] <= right for name in names)
 
 
 def test_several_runs(opened, runs, tmp_path):

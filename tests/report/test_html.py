@@ -31,6 +31,18 @@ def run_of(folder, made, change=None):
     return read_run(write_values(folder, values))
 
 
+@pytest.mark.parametrize("verdict", ["bad", "doubtful"])
+def test_no_praise_beside_a_reference_that_learnt_next_to_nothing(tmp_path, verdict):
+    """A finding that is good by itself, such as an accuracy that is as low on both sides."""
+    values = made_values(Made(seeds=(0,)))
+    for one in values["runs"]:
+        if one["preflight"]:
+            one["preflight"]["verdict"] = verdict
+    text = write_report([read_run(write_values(tmp_path, values))], tmp_path / "r.html").read_text()
+    assert "it predicts 93% right" in text
+    assert ('<span class="mark good">' in text) == (verdict != "bad")
+
+
 def test_a_win_is_said(tmp_path):
     found = verdict(run_of(tmp_path, Made()))
     assert found.outcome == WON

@@ -72,6 +72,21 @@ class TestWhatErmHadByThen:
     def test_is_said(self):
         assert "ERM reached FTFT's score at 50% of its own cost." in said(made(dev=0.7))
 
+    def test_not_where_both_are_at_what_needs_no_learning(self):
+        found = said(made(dev=0.5, floors={"dev": 0.5, "test": 0.5, "far": 0.5}))
+        assert "of its own cost" not in found
+        assert "FTFT is no better than always the most frequent class, so how soon" in found
+        assert "of its own cost" in said(made(dev=0.51))
+
+    def test_seeds_that_learnt_nothing_do_not_count(self):
+        curves = {0: [(40, {"dev": 0.7})], 1: [(40, {"dev": 0.5})]}
+        runs = [record("erm", seed, curve=ERM_CURVE, steps=120) for seed in curves]
+        runs += [record("ftft", seed, curve=curve) for seed, curve in curves.items()]
+        values = values_of(runs, sets=())
+        values["data"]["floors"] = {"dev": 0.5, "test": 0.5}
+        found = said(results_of(values, Path("run")))
+        assert "ERM reached FTFT's score at 50% of its own cost." in found
+
     def test_never(self):
         assert "ERM never reached FTFT's score" in said(made(dev=0.9))
 

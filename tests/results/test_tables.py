@@ -14,7 +14,7 @@ from fake_runs import make_run, record
 from ftft.errors import FtftError
 from ftft.results.aggregate import aggregate
 from ftft.results.documents import table_text
-from ftft.results.tables import full_table, table_caption
+from ftft.results.tables import folded, full_table, summary_table, table_caption
 
 
 @pytest.fixture
@@ -49,6 +49,17 @@ class TestCells:
         assert ftft["OOD mean"].startswith(f"{row.ood_score.mean * 100:.1f} [")
         assert ftft["ID"].startswith(f"{row.id_score.mean * 100:.1f} ± ")
         assert (ftft["FLOPs / ERM"], ftft["seconds / ERM"]) == ("0.54", "0.56")
+
+    def test_for_narrow_screens_the_main_score_is_first_and_texts_below_the_method(self, rows):
+        table = summary_table(rows(methods=("erm", "random", "dm", "ftft")))
+        narrow, below = folded(table)
+        assert table.headers[:2] == ("method", "reference")
+        assert narrow.headers[:4] == ("method", "OOD mean", "seeds", "ID")
+        assert {*table.headers} - {*narrow.headers} == {"reference"}
+        assert below == ("", "", "large", "small")
+        for line, full in zip(narrow.lines, table.lines, strict=True):
+            cells = dict(zip(table.headers, full, strict=True))
+            assert line == tuple(cells[header] for header in narrow.headers)
 
     def test_what_all_rows_share_is_in_the_caption(self, rows):
         caption = table_caption(rows())

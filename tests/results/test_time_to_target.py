@@ -51,5 +51,13 @@ def test_seeds_that_do_not_reach_it_are_counted_but_give_no_steps():
     assert found.steps.count == 2
 
 
+def test_a_target_that_needs_no_learning_is_none():
+    """Both at the majority's share: who reaches it first is chance."""
+    runs = {seed: ftft(seed, curve=((4, 0.6),)) for seed in range(2)}
+    weak = {0: erm(0, floor=0.6), 1: erm(1, floor=0.5)}
+    assert time_to_target(runs, weak).seeds == 1
+    assert time_to_target(runs, {0: erm(0, floor=0.6)}) is None
+
+
 def test_no_seed_in_common():
     assert time_to_target({0: ftft()}, {1: erm(1)}) is None

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,13 @@ def test_finished(ftft, again):
     assert "[22/22] finished before" in outcome.err
     assert "tiny: accuracy, mean ± standard deviation in %" in outcome.out
     assert outcome.out.count("│ ERM ") >= 2
-    assert outcome.out.rstrip().endswith(f"results: {again.folder}/study.json")
+    *_, results, tables, report = outcome.out.rstrip().splitlines()
+    assert results == f"results: {again.folder}/study.json"
+    names = [str(again.folder / f"study.{ending}") for ending in ("csv", "md", "tex")]
+    assert tables == f"tables: {', '.join(names)}"
+    assert report.startswith(f"a report: ftft report {again.folder} -o ")
+    assert ftft(*shlex.split(report.removeprefix("a report: ftft "))).code == 0
+    assert (again.folder / "report.html").is_file()
     with (again.folder / "study.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["method"] for row in rows] == ["erm"] + ["ftft"] * 8
@@ -221,6 +228,7 @@ def test_progress_in_a_log():
     assert progress_line(done) == (
         "[3/9] x/main/b/a/ambiguous-0.33-0.25/seed-0: done in 61 s; about 13 min left"
     )
+    assert progress_line(done).figures == {"task": 3, "of": 9, "seconds_left": 754.0}
     failed = Progress(9, 9, Outcome(task, "no room", 1.0), 0.0)
     assert progress_line(failed).endswith("/seed-0: failed: no room")
 

@@ -78,9 +78,7 @@ def read_table(
     Raises:
         DynamicsError: The file is missing, damaged, something else, or newer.
     """
-    path = Path(path)
-    if os.path.isfile(inside := path / f"{kind}.parquet"):
-        path = inside
+    path = file_in(Path(path), kind)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             settings = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))
@@ -112,6 +110,24 @@ def read_table(
         f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "
         f"{', '.join(table.column_names)}). Give the file of a {kind}."
     )
+
+
+def file_in(path: Path, kind: str) -> Path:
+    """The file of a map or a selection that is meant by a path.
+
+    Args:
+        path: The file, the folder of the stage that wrote it, or a run with one of FTFT's own.
+        kind: ``map`` or ``selection``.
+
+    Returns:
+        The file; the path itself where it is none of these.
+    """
+    name = f"{kind}.parquet"
+    if os.path.isfile(path / name):
+        return path / name
+    # os.path's answer is no where a name is too long; that of Path is an OSError.
+    found = sorted(path.glob(f"{kind}/seed-*/{name}")) if os.path.isdir(path) else []
+    return found[0] if len(found) == 1 else path
 
 
 def _folder_instead(folder: Path, kind: str) -> str:

@@ -13,6 +13,7 @@ from ftft.cli.common import (
     ExperimentFile,
     OutputFolder,
     Overrides,
+    Replace,
     open_experiment,
     run_folder,
     say,
@@ -39,6 +40,7 @@ def choose(
     every: Annotated[
         bool, typer.Option("--all", help="Train every candidate, also after a good one.")
     ] = False,
+    replace: Replace = False,
 ) -> None:
     """Choose the reference: train candidates from cheap to dear until one is judged good.
 
@@ -71,7 +73,7 @@ def choose(
             f"ftft choose: two of {', '.join(texts)} would share a folder; change one of them, or "
             "choose between them in two calls."
         )
-    judged = run_protocol(tried, say, every=every)
+    judged = run_protocol(tried, say, every=every, replacing=replace)
     best = chosen(judged)
     show_choice(judged, best)
     choice = folder / CHOICE_NAME

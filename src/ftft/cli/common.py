@@ -103,6 +103,16 @@ def data_of(file: Path) -> TaskData:
     return load_data(load_experiment(file))
 
 
+def meant(given: Path, kind: str) -> Path:
+    """The file of a map or a selection that is meant; says so where it is the only one of a run."""
+    from ftft.cartography.tables import file_in
+
+    found = file_in(given, kind)
+    if found.parent not in (given, given.parent):
+        say(f"{given}: its only {kind} is taken, {found}")
+    return found
+
+
 def run_folder(experiment: Experiment, output: Path | None) -> str:
     """Where an experiment's run folder is."""
     return str(output or experiment.output or Path("runs") / experiment.name)

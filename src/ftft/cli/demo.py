@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ftft.cli.common import ForcedStages, Overrides, Overwrite, say
+from ftft.cli.common import ForcedStages, Overrides, Overwrite, Replace, say
 
 
 def demo(
@@ -24,6 +24,7 @@ def demo(
     ] = Path("demo"),
     overwrite: Overwrite = False,
     force_stage: ForcedStages = None,
+    replace: Replace = False,
 ) -> None:
     """Run the method on generated sentence pairs, ERM beside it: 10 minutes on two slow cores.
 
@@ -41,7 +42,7 @@ def demo(
 
     experiment = open_experiment(file, overrides)
     folder = output / experiment.name
-    results = run(experiment, str(folder), say, force_stage or ())
+    results = run(experiment, str(folder), say, force_stage or (), replacing=replace)
     truth = region_truth(folder, output / "data", experiment.seeds, task)
     show_regions(truth, DEMOS[task].titles)
     show_results(results)

@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, data_of, tell
+from ftft.cli.common import Overwrite, data_of, meant, tell
 
 
 def export(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A map.parquet, a selection.parquet or a dynamics folder, or the folder of the "
-            "stage that wrote it; with --merge, the model folder of a training with an adapter."
+            help="A map.parquet, a selection.parquet or a dynamics folder, the folder of the stage "
+            "that wrote it, or a run of one seed, for its selection; with --merge, the model "
+            "folder of a training with an adapter."
         ),
     ],
     output: Annotated[
@@ -61,8 +62,9 @@ def export(
         return
     if base is not None:
         raise ConfigError("--base names the model of an adapter, for --merge; leave it out here.")
-    source = _meant(source)
-    _check_given(source)
+    of_run = "map" if coordinates else "selection"
+    source = _meant(source, of_run)
+    _check_given(source, of_run)
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
     if coordinates and source.is_dir():
@@ -113,18 +115,21 @@ def _merge(source: Path, output: Path, base: str | None) -> None:
     tell(f"written to {output}")
 
 
-def _meant(source: Path) -> Path:
-    """What the folder of a stage holds: a map, a selection or dynamics; else the path itself."""
+def _meant(source: Path, of_run: str) -> Path:
+    """What the folder of a stage holds: a map, a selection or dynamics; else the path itself.
+
+    Of a run it is the only map or selection, whichever is asked for.
+    """
     from ftft.dynamics.header import HEADER_NAME
 
     for name in ("map.parquet", "selection.parquet", f"dynamics/{HEADER_NAME}"):
         inside = source / name
         if os.path.isfile(inside):
             return inside.parent if inside.name == HEADER_NAME else inside
-    return source
+    return source if os.path.isfile(source / HEADER_NAME) else meant(source, of_run)
 
 
-def _check_given(source: Path) -> None:
+def _check_given(source: Path, of_run: str) -> None:
     """Refuse a folder that is not that of dynamics, naming what it holds."""
     from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
@@ -135,6 +140,7 @@ def _check_given(source: Path) -> None:
     names = ("map.parquet", "selection.parquet", HEADER_NAME)
     first = [found[0] for name in names if (found := files_below(source, name))]
     given = [one if one.suffix == ".parquet" else one.parent for one in first]
+    given = sorted(source.glob(f"{of_run}/seed-*/{of_run}.parquet")) or given
     held = f"; give {one_of(given)}" if given else " and none is below it"
     raise ConfigError(
         f"{source}: a folder, where the file of a map or of a selection, or a dynamics folder was "

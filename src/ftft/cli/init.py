@@ -74,7 +74,8 @@ def init(
 ) -> None:
     """Write a commented experiment file for a data file, to standard output or a file.
 
-    Where train.csv has a dev.csv or test.csv beside it, these become its development and test set.
+    A dev.csv or test.csv beside the data becomes the development or test set; of tickets-train.csv
+    and tickets.csv first a tickets-dev.csv or tickets-test.csv.
     Paths in an experiment file count from its folder. On standard output paths are written as you
     gave them, so that they fit a file in the current folder.
     """
@@ -90,6 +91,13 @@ def init(
     reference, main = reference or small, main or large
     if found.problem:
         say(f"note: this experiment cannot run as it stands. {found.problem}")
+    if found.task == "classification" and len(found.values) == 1:
+        (only,) = found.values
+        say(
+            f"note: this experiment cannot run as it stands. All {found.values[only]:,} rows have "
+            f"one label, {only!r}, in the column {found.source.label!r}; a classifier needs at "
+            "least two. Name another column with --label, or add the rows of other classes."
+        )
     if found.task == "causal-lm":
         for option, model in (("reference", reference), ("main", main)):
             _note_encoder(option, model, small if option == "reference" else large)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, data_of, say, tell
+from ftft.cli.common import Overwrite, data_of, meant, say, tell
 from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def label_errors(
         return
     if burn_in:
         raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
+    datamap = meant(datamap, "map")
     headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
     drawn = (read_map if any(map(os.path.isfile, headers)) else DataMap.read)(datamap)
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
@@ -83,12 +84,12 @@ def label_errors(
     preferred = _preferred(datamap, drawn, suspects)
     if preferred is not None:
         candidates = candidates.add_column(2, "preferred", preferred)
+    texts = _texts_of(datamap, rows, suspects)
     if output is not None:
         joined = None if rows is None else training_rows(rows, candidates.column_names)
-        export_table(candidates, output, rows=joined)
+        export_table(candidates if rows else _with_texts(candidates, texts), output, rows=joined)
         tell(f"written to {output}")
     shown = candidates.to_pylist()
-    texts = _texts_of(datamap, rows, suspects)
     for row, text in zip(shown, texts, strict=False):
         row["text"] = text
     show_candidates(shown, by)
@@ -142,6 +143,15 @@ def _texts_of(given: Path, rows: Path | None, example_ids):  # type: ignore[no-u
         return []
 
 
+def _with_texts(table, texts: list[str]):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    """The table with the texts, as far as they are known and it has none."""
+    import pyarrow as pa
+
+    if not texts or "text" in table.column_names:
+        return table
+    return table.append_column("text", pa.array(texts, pa.string()))
+
+
 def _by_cleanlab(
     folder: Path, count: int, burn_in: int, rows: Path | None, output: Path | None
 ) -> None:
@@ -158,7 +168,10 @@ def _by_cleanlab(
     texts = None if rows is None else _texts(rows, dynamics.example_ids)
     found = cleanlab_issues(dynamics, texts, burn_in=burn_in)
     if output is not None:
-        export_table(found.table, output)
+        table = found.table
+        if rows is not None:  # the issues are in an order of their own
+            table = _with_texts(table, _texts(rows, table["example_id"].combine_chunks()))
+        export_table(table, output)
         tell(f"written to {output}")
     show_candidates(found.table.slice(0, min(count, len(dynamics))).to_pylist(), "cleanlab's score")
     tell(

@@ -59,6 +59,8 @@ def predict(
 
     hush_datasets()
     found = predict_rows(model, data, text=text or (), example_id=id_column, max_length=max_length)
+    for line in found.weak:
+        say(f"note: {line}")
     if found.left_out:
         say(f"note: {counted(found.left_out, 'row')} without a text left out")
     if found.cut:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, check_parquet, note_idle, say, tell
+from ftft.cli.common import Overwrite, check_parquet, meant, note_idle, say, tell
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -17,7 +17,9 @@ def select_(
     context: typer.Context,
     datamap: Annotated[
         Path,
-        typer.Argument(help="A map.parquet that ftft wrote, or the folder of a stage with one."),
+        typer.Argument(
+            help="A map.parquet that ftft wrote, the folder of its stage, or a run of one seed."
+        ),
     ],
     strategy: Annotated[
         str,
@@ -72,12 +74,14 @@ def select_(
     from ftft.selection.lengths import selection_lengths
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
     from ftft.selection.strategies import select
+    from ftft.selection.words import selection_in_words
     from ftft.transfer.reading import dynamics_folder
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
     check_parquet(output)
     check_free(output, overwrite=overwrite)
+    datamap = meant(datamap, "map")
     check_artifact(datamap)
     if strategy == CLUSTERS and dynamics is None:
         raise ConfigError(
@@ -117,6 +121,8 @@ def select_(
     }
     note_idle(context, f"with --strategy {strategy}", works)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
+    for line in selection_in_words(drawn, selection):
+        tell(line)
     lengths = selection_lengths(drawn, selection)
     if lengths is not None:
         tell(f"tokens an example: {lengths_in_words(lengths)}")

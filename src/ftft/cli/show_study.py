@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, show_methods, show_table, table
+from ftft.utils.line import Line
 from ftft.utils.plural import counted, duration
 from ftft.utils.terminal import shows_bars
 
@@ -114,7 +115,8 @@ def progress_line(progress: Progress) -> str:
     else:
         line += f" {last.task.id}: failed: {last.problem}"
     left = time_left(progress)
-    return f"{line}; {left}" if left else line
+    figures = {"task": progress.ended, "of": progress.total, "seconds_left": progress.seconds_left}
+    return Line(f"{line}; {left}" if left else line, **figures)
 
 
 def time_left(progress: Progress) -> str:

@@ -76,9 +76,12 @@ def show_agreement(pair: Pair, found: Agreement) -> None:
 
 def show_preflight(result: Preflight) -> None:
     """The verdict, the reasons for it, and what to try."""
+    from ftft.transfer.preflight import mark_of
+
     tell(f"verdict: {result.verdict}")
     for finding in result.findings:
-        tell(f"  {finding.verdict}: {finding.reason}")
+        mark = mark_of(finding.verdict, result.verdict)
+        tell(f"  {mark}: {finding.reason}" if mark else f"  {finding.reason}")
     for line in result.advice:
         tell(f"  try: {line}")
     say("note: this says whether the reference has learnt its data, not how a main model will do")

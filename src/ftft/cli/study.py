@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -165,6 +166,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     from ftft.study.grid import tasks
     from ftft.study.summary import missing, read_summary, write_summary
     from ftft.utils.atomic import write_text
+    from ftft.workspace.layout import REPORT_NAME
 
     summary = read_summary(folder, asked)
     show_summary(summary)
@@ -173,9 +175,15 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
         task.id: problem for task, problem in (failures or {}).items()
     }
     path = write_summary(summary, asked.name, len(found), unfinished)
+    documents: dict[str, Style] = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
     if summary.rows:
-        documents: dict[str, Style] = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
         for suffix, style in documents.items():
             write_text(path.with_suffix(suffix), table_text(summary.rows, style), WorkspaceError)
     tell(f"results: {path}")
+    if summary.rows:
+        tell(f"tables: {', '.join(str(path.with_suffix(suffix)) for suffix in documents)}")
+    if any(row.cell.method == "ftft" for row in summary.rows):
+        page = shlex.quote(str(folder / REPORT_NAME))
+        again = " --overwrite" if (folder / REPORT_NAME).exists() else ""
+        tell(f"a report: ftft report {shlex.quote(str(folder))} -o {page}{again}")
     return list(unfinished)

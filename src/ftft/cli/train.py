@@ -13,6 +13,7 @@ from ftft.cli.common import (
     OutputFolder,
     Overrides,
     Replace,
+    meant,
     note_unread,
     open_experiment,
     run_folder,
@@ -48,6 +49,7 @@ def train(
     from ftft.workspace.workspace import check_artifact
 
     if selection is not None:
+        selection = meant(selection, "selection")
         check_artifact(selection)
     ids = read_ids(selection) if selection is not None and is_id_list(selection) else None
     chosen = None if selection is None or ids is not None else Selection.read(selection)

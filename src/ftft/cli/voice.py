@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ftft.cli.escape_control import inert
+from ftft.utils.line import Line
 from ftft.utils.terminal import allow_bars
 
 FLAGS = ("--quiet", "--verbose")
@@ -58,7 +59,8 @@ def write_line(level: str, line: str) -> None:
         return
     if _chosen["json"]:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": now, "level": level, "message": line.strip()})
+        figures = line.figures if isinstance(line, Line) else {}
+        line = json.dumps({"time": now, "level": level, "message": line.strip(), **figures})
     elif level == "error":
         line = f"error: {inert(line)}"
     else:

@@ -222,3 +222,10 @@ def stage_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
     kinds = dict.fromkeys(kind for method in methods for kind in method.stages.values())
     kinds |= dict.fromkeys(f"scores/{method.key}" for method in methods)
     return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]
+
+
+def training_names(baselines: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """Those of the stages that train a model, in the order in which they run."""
+    roles = [pair for method in chosen(baselines) for pair in method.stages.items()]
+    kinds = dict.fromkeys(kind for role, kind in roles if role in ("reference", "main"))
+    return [f"{kind}/seed-{seed}" for seed in seeds for kind in kinds]

@@ -70,19 +70,29 @@ def find_source(path: Path, text: Sequence[str] = (), label: str | None = None) 
 
 
 def sets_beside(train: Path) -> dict[str, Path]:
-    """The files beside a training file that are called as it is, but dev or test for train.
+    """The files beside a training file that are called its development and test set.
+
+    First comes what is called as it is, with dev for train or after its name; then what is called
+    dev alone.
 
     Returns:
         ``dev`` and ``test`` to the file, as far as there is one.
     """
     found = {}
     for role, names in _CALLED.items():
-        for name in names:
-            called = _TRAIN.sub(partial(_in_its_place, name), train.name)
-            if called != train.name and (path := train.with_name(called)).is_file():
-                found[role] = path
-                break
+        called = [one for name in names for one in _names_of_set(train, name)]
+        plain = [f"{name}{train.suffix}" for name in names]
+        paths = (train.with_name(one) for one in [*called, *plain] if one != train.name)
+        if (path := next((one for one in paths if one.is_file()), None)) is not None:
+            found[role] = path
     return found
+
+
+def _names_of_set(train: Path, name: str) -> list[str]:
+    """What a set of this training file is called, by a name for its role."""
+    if _TRAIN.search(train.name):
+        return [_TRAIN.sub(partial(_in_its_place, name), train.name)]
+    return [f"{train.stem}{sign}{name}{train.suffix}" for sign in "-_."]
 
 
 def _in_its_place(name: str, match: re.Match[str]) -> str:

@@ -52,9 +52,9 @@ def check_belongs(experiment: Experiment, data: TaskData, folder: str) -> None:
     if problems:
         raise WorkspaceError(
             f"{folder}: this run folder holds another experiment: {'; '.join(problems)}. Choose "
-            "another folder with --output or another 'name'; or give ftft run, record or train "
-            "--replace to put this experiment in its place. Where the data differ, what was there "
-            "is kept beside it."
+            "another folder with --output or another 'name'; or give ftft run, record, train, "
+            "choose or demo --replace to put this experiment in its place. Where the data differ, "
+            "what was there is kept beside it."
         )
 
 

@@ -65,7 +65,11 @@ class Judged:
 
 
 def choose(
-    candidates: Sequence[Candidate], say: Callable[[str], None], *, every: bool = False
+    candidates: Sequence[Candidate],
+    say: Callable[[str], None],
+    *,
+    every: bool = False,
+    replacing: bool = False,
 ) -> tuple[Judged, ...]:
     """Train candidates from the cheapest on, until one is judged good.
 
@@ -74,6 +78,7 @@ def choose(
             counts.
         say: Receives a line for each step.
         every: Train all candidates, to compare them, also after one was judged good.
+        replacing: Whether to take the place of another experiment in the candidates' folders.
 
     Returns:
         All candidates, the cheapest first.
@@ -83,7 +88,10 @@ def choose(
             before any is trained.
     """
     attempt = Attempts()
-    checked = [attempt(partial(check, one.experiment, str(one.folder))) for one in candidates]
+    checked = [
+        attempt(partial(check, one.experiment, str(one.folder), replacing=replacing))
+        for one in candidates
+    ]
     attempt.raise_problems("choosing a reference")
     costed = [
         _costed(one, data)
@@ -97,7 +105,7 @@ def choose(
             judged.append(one)
             continue
         say(f"{one.candidate.name}: at most {one.total_cost:.0%} of ERM's FLOPs in all")
-        judged.append(_judged(one, say))
+        judged.append(_judged(one, say, replacing=replacing))
     return tuple(judged)
 
 
@@ -125,14 +133,14 @@ def _flops(stages: Stages, settings: FineTuning, plan: Plan) -> float:
     return plan_cost(settings, plan, train, stages.dev(settings)).total.flops
 
 
-def _judged(one: Judged, say: Callable[[str], None]) -> Judged:
+def _judged(one: Judged, say: Callable[[str], None], *, replacing: bool) -> Judged:
     candidate = one.candidate
     experiment = candidate.experiment
     # A bad candidate is no reason to stop: the next one is tried.
     lenient = experiment.model_copy(
         update={"reference": experiment.reference.model_copy(update={"if_bad": "continue"})}
     )
-    with opened(lenient, str(candidate.folder), say) as stages:
+    with opened(lenient, str(candidate.folder), say, replacing=replacing) as stages:
         seed = experiment.seeds[0]
         datamap = draw_map(stages, "map", train_reference(stages, seed), seed)
         tell_map(stages, datamap)

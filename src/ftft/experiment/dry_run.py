@@ -10,19 +10,15 @@ import numpy as np
 from ftft.config.methods import COST, METHODS, REFERENCE, TRAINED_BY, chosen
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
-from ftft.experiment.collect import StagedRun
-from ftft.experiment.maps import draw_map
-from ftft.experiment.pipeline import BASELINES, ftft
+from ftft.experiment.finished import is_finished
 from ftft.experiment.plans import method_plan
 from ftft.experiment.stages import Say, Stages
-from ftft.experiment.trainings import train_reference
 from ftft.tasks import TASKS
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.training.arguments import Plan, reference_plan
 from ftft.training.erm_cost import plan_cost, planned_counter
 from ftft.training.flops import FlopCounter
 from ftft.workspace.preview import Preview
-from ftft.workspace.workspace import NotFinishedError
 
 
 @dataclass(frozen=True)
@@ -137,26 +133,9 @@ class _DryRun:
                 share = spent / self.stages.erm_flops(seed)
             plan = method_plan(experiment, method.key, examples, seed=seed, share=share)
         flops = self._flops(settings, plan)
-        return Foreseen(f"{kind}/seed-{seed}", self._is_finished(kind, seed), plan.steps, flops)
-
-    def _is_finished(self, kind: str, seed: int) -> bool:
-        """Whether a training would be reused."""
-        stages = self.stages
-
-        def paid() -> StagedRun:
-            reference = train_reference(stages, seed)
-            return ftft(stages, seed, reference, draw_map(stages, "map", reference, seed))
-
-        try:
-            if kind == REFERENCE:
-                train_reference(stages, seed)
-            elif (method := TRAINED_BY[kind].key) in BASELINES:
-                BASELINES[method](stages, seed, paid)
-            else:
-                paid()
-        except NotFinishedError:
-            return False
-        return True
+        return Foreseen(
+            f"{kind}/seed-{seed}", is_finished(self.stages, kind, seed), plan.steps, flops
+        )
 
     def _flops(self, settings: FineTuning, plan: Plan) -> float:
         data, model = self.stages.data, settings.model_dump_json()

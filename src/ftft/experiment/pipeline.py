@@ -8,8 +8,9 @@ by the same functions. When all that is done, score the test sets, once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ftft.config.idle import idle_notes
@@ -18,15 +19,16 @@ from ftft.config.schema import Experiment
 from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
-from ftft.evaluation.training import Training
 from ftft.experiment.belongs import make_room
-from ftft.experiment.collect import StagedRun, collect, erm_cost, method_run
-from ftft.experiment.like_lengths import select_like, with_lengths
+from ftft.experiment.collect import StagedRun, collect, erm_cost
+from ftft.experiment.finished import finished_before
+from ftft.experiment.like_lengths import with_lengths
 from ftft.experiment.maps import DrawnMap, draw_map
+from ftft.experiment.methods import BASELINES, ftft
+from ftft.experiment.overall import Overall
 from ftft.experiment.scoring import score_tests
-from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.stages import Say, Stages
-from ftft.experiment.trainings import train_erm, train_main, train_main_for, train_reference
+from ftft.experiment.trainings import train_reference
 from ftft.experiment.validate import check, notes
 from ftft.report.html import write_report
 from ftft.results.read import Results, read_run
@@ -72,7 +74,9 @@ def run(
     expect(experiment, Experiment, "ftft.run", "ftft.load_experiment(FILE)", ConfigError)
     names = stage_names(experiment.baselines, experiment.seeds)
     forced = chosen_stages(force, names)
-    with opened(experiment, folder, say, forced, replacing=replacing) as stages:
+    with opened(experiment, folder, say, forced, replacing=replacing) as alone:
+        ways = (experiment, len(alone.data.train), partial(finished_before, alone))
+        stages = replace(alone, overall=Overall(*ways))
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
@@ -197,91 +201,3 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
             f"{'; '.join(found.reasons)}. The main model was not trained, as reference.if_bad "
             "is stop. Change the reference, or set reference.if_bad=continue."
         )
-
-
-def ftft(
-    stages: Stages, seed: int, reference: Stage[Training], datamap: Stage[DrawnMap]
-) -> StagedRun:
-    """The main model on what the reference's map calls ambiguous."""
-    selection = select_examples(stages, "selection", datamap, reference, seed)
-    main = train_main(stages, "main", selection, seed)
-    run = method_run(stages, "ftft", seed, main, selection, reference)
-    judged, drawn = datamap.result.preflight, datamap.result.drawn
-    return with_lengths(replace(run, preflight=judged, map=drawn, datamap=datamap), datamap)
-
-
-Paid = Callable[[], StagedRun]
-"""Gives the FTFT run whose cost a baseline may spend."""
-
-
-def erm(stages: Stages, seed: int, _: Paid) -> StagedRun:
-    """The main model on everything, for its full length."""
-    return method_run(stages, "erm", seed, train_erm(stages, seed))
-
-
-def erm_es(stages: Stages, seed: int, _: Paid) -> StagedRun:
-    """The main model on everything, until it stops getting better on development data."""
-    return method_run(stages, "erm_es", seed, train_erm(stages, seed, stop_early=True))
-
-
-def erm_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
-    """The main model on everything, for what FTFT cost in all, the reference counted in."""
-    spent = paid()
-    trained = train_main_for(stages, "erm_budget", spent.flops, seed)
-    run = method_run(stages, "erm_budget", seed, trained)
-    return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
-
-
-def random(stages: Stages, seed: int, _: Paid) -> StagedRun:
-    """The main model on a random subset of FTFT's size, for FTFT's budget."""
-    selection = select_at_random(stages, "random-selection", seed)
-    main = train_main(stages, "random", selection, seed)
-    return method_run(stages, "random", seed, main, selection)
-
-
-def random_budget(stages: Stages, seed: int, paid: Paid) -> StagedRun:
-    """The main model on a random subset of FTFT's size, for what FTFT cost in all."""
-    spent = paid()
-    selection = select_at_random(stages, "random-selection", seed)
-    trained = train_main_for(stages, "random_budget", spent.flops, seed, selection)
-    run = method_run(stages, "random_budget", seed, trained, selection)
-    return replace(run, cell=replace(run.cell, reference=spent.cell.reference))
-
-
-def random_lengths(stages: Stages, seed: int, paid: Paid) -> StagedRun:
-    """The main model on a random subset as long as FTFT's selection, for FTFT's budget.
-
-    FTFT's reference is counted in, since without its selection there are no lengths to match.
-    """
-    found = paid()
-    datamap, like = found.datamap, found.selection
-    assert datamap is not None, "it is FTFT's"
-    assert like is not None, "it is FTFT's"
-    selection = select_like(stages, "like-lengths-selection", datamap, like, seed)
-    main = train_main(stages, "random_lengths", selection, seed)
-    run = method_run(stages, "random_lengths", seed, main, selection)
-    # FTFT is compared to the one of the same reference and strategy.
-    cell = replace(run.cell, reference=found.cell.reference, strategy=found.cell.strategy)
-    return with_lengths(replace(run, cell=cell, reference=found.reference), datamap)
-
-
-def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:
-    """Classic dataset cartography: the main model is its own reference."""
-    erm = train_erm(stages, seed)
-    datamap = draw_map(stages, "dm-map", erm, seed)
-    selection = select_examples(stages, "dm-selection", datamap, erm, seed)
-    main = train_main(stages, "dm", selection, seed)
-    run = method_run(stages, "dm", seed, main, selection, erm)
-    return replace(run, map=datamap.result.drawn)
-
-
-BASELINES: Mapping[str, Callable[[Stages, int, Paid], StagedRun]] = {
-    "erm": erm,
-    "erm_es": erm_es,
-    "erm_budget": erm_budget,
-    "random": random,
-    "random_budget": random_budget,
-    "random_lengths": random_lengths,
-    "dm": dm,
-}
-"""How each baseline of :data:`ftft.config.methods.METHODS` is run."""

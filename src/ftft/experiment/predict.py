@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.unlabelled import read_unlabelled, with_predictions
 from ftft.dynamics.checks import check_finite
 from ftft.errors import ConfigError, FtftError, ModelError
+from ftft.results.read import read_run
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.training.saved import load_finetuned, task_of
 from ftft.training.scoring import predict_set
 from ftft.utils import distributed
 from ftft.utils.below import files_below, one_of
 from ftft.workspace.layout import run_folder_of
+from ftft.workspace.stage_record import read_record
 from ftft.workspace.workspace import check_artifact
 
 
@@ -33,12 +35,14 @@ class Predictions:
         left_out: Rows without a text, which are not in it.
         max_length: Tokens kept of a text.
         cut: Rows that had as many, so that some of their texts may be cut.
+        weak: Why the model is not to be trusted, a sentence for each development set.
     """
 
     table: Any
     left_out: int
     max_length: int
     cut: int
+    weak: tuple[str, ...] = ()
 
 
 def predict(
@@ -90,7 +94,37 @@ def predict(
         rows.left_out,
         length,
         int((encoded.lengths >= length).sum()),
+        tuple(_weak(folder)),
     )
+
+
+def _weak(folder: Path) -> Iterator[str]:
+    """On which development sets a model is no better than always giving one answer.
+
+    Its training's record has the scores and, as the results of its run, what that answer scores.
+    """
+    stage, run = folder.absolute().parent, run_folder_of(folder)
+    record = read_record(stage, stage.name) or {}
+    result = record.get("result", {})
+    floors = result.get("dev_floors")
+    if floors is None and run is not None:  # of an older version
+        floors = _floors_of(run)
+    for name, floor in (floors or {}).items():
+        accuracy = result.get("dev_scores", {}).get(name, {}).get("accuracy")
+        if accuracy is not None and accuracy <= floor:
+            yield (
+                f"on {name} this model was no better than always answering with the most frequent "
+                f"class (accuracy {accuracy:.3f}, against {floor:.3f}): do not rely on what it "
+                "predicts"
+            )
+
+
+def _floors_of(run: Path) -> dict[str, float]:
+    try:
+        floors: dict[str, float] = read_run(run).values["data"].get("floors", {})
+    except FtftError:
+        return {}
+    return floors
 
 
 def _softmax(logits: Any) -> Any:

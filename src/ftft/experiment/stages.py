@@ -18,6 +18,7 @@ from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.experiment.again_words import again_in_words
+from ftft.experiment.overall import Overall
 from ftft.experiment.plans import erm_plan
 from ftft.selection.selection import Selection
 from ftft.training.encodings import Encodings
@@ -47,6 +48,8 @@ class Stages:
         stage_paths: Where a kind of stage is below the run folder, as far as it is not its name;
             for studies, which have many stages of a kind.
         ends_said: Whether a line says that a stage is done; a study says it of whole tasks.
+        overall: The trainings of the run; None where a stage is run alone, and in a study, which
+            counts its own tasks.
     """
 
     experiment: Experiment
@@ -56,6 +59,7 @@ class Stages:
     stage_paths: Mapping[str, str] = field(default_factory=dict)
     encodings: Encodings = field(default_factory=Encodings)
     ends_said: bool = True
+    overall: Overall | None = None
     _finished: dict[str, None] = field(default_factory=dict)
     _erm_flops: dict[int, float] = field(default_factory=dict)
 

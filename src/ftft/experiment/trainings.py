@@ -25,6 +25,7 @@ from ftft.training.arguments import Plan, decisive, reference_plan
 from ftft.training.finetune import finetune
 from ftft.training.logger_checks import is_tracked
 from ftft.training.models import model_fingerprint
+from ftft.training.progress import OfRun
 from ftft.transfer.early_stopping import Settling
 from ftft.transfer.stability import FollowedMap
 from ftft.utils.plural import counted
@@ -139,6 +140,8 @@ def _finetune(
         sets, metric = stages.dev_data(settings), stages.experiment.metric
         for line in training_in_words(stage.result, plan, sets, metric):
             stages.say(line)
+    if stages.overall is not None:
+        stages.overall.ended(stage.name, stage.result)
     return stage
 
 
@@ -153,7 +156,10 @@ def _build(
     folder: Path,
 ) -> dict[str, Any]:
     start = time.perf_counter()
-    stages.say(f"{name}/seed-{plan.seed}: training, at most {plan.steps:,} steps")
+    of_run = None
+    if stages.overall is not None:
+        of_run = stages.overall.place(f"{name}/seed-{plan.seed}")
+    stages.say(_beginning(f"{name}/seed-{plan.seed}: ", plan.steps, of_run))
     train = stages.train_set(settings, selection)
     dev = stages.dev(settings)
     # Early stopping and logged figures look at the same pass over what is recorded.
@@ -178,10 +184,25 @@ def _build(
         settled=None if until is None else until_settled,
         tracked=followed,
         say=stages.say,
+        of_run=of_run,
     )
     cost = replace(tuned.cost, preparation_seconds=prepared)
     ood = [name for name in dev.sets if name in stages.data.dev_ood]  # for ftft preflight
-    return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood}
+    floors = dev_floors(stages.dev_data(settings))  # for ftft predict
+    return replace(tuned, cost=cost).to_dict() | {"dev_ood": ood, "dev_floors": floors}
+
+
+def dev_floors(dev: Mapping[str, LabelledDataset]) -> dict[str, float]:
+    """The accuracy of always giving the same answer, of the development sets that have one."""
+    floors = {name: TASKS[one.task].floor([one]) for name, one in dev.items()}
+    return {name: floor for name, floor in floors.items() if floor is not None}
+
+
+def _beginning(name: str, steps: int, of_run: OfRun | None) -> str:
+    length = f", at most {counted(steps, 'step')}"
+    if of_run is None:
+        return f"{name}training{length}"
+    return of_run.said(name, length, of_run.left_before)
 
 
 def training_in_words(
@@ -207,9 +228,8 @@ def training_in_words(
             f"  trained {trained.trained_parameters:,} of {trained.parameters:,} parameters "
             f"({share:.1%})"
         )
-    for name, dataset in dev.items():
-        floor = TASKS[dataset.task].floor([dataset])
-        if floor is not None and reached[name]["accuracy"] <= floor:
+    for name, floor in dev_floors(dev).items():
+        if reached[name]["accuracy"] <= floor:
             yield (
                 f"  note: on {name} this model is no better than always answering with the "
                 f"most frequent class (accuracy {floor:.3f}); train it longer or with another "

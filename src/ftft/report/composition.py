@@ -17,6 +17,7 @@ from ftft.cartography.lengths import length_bins
 from ftft.errors import DynamicsError
 from ftft.report.views import MapView, RunView
 from ftft.transfer.agreement import agreement
+from ftft.transfer.preflight import mark_of
 from ftft.utils.plural import counted
 
 MOST_PAIRS = 12
@@ -193,9 +194,16 @@ def _pair(first: tuple[str, MapView], second: tuple[str, MapView]) -> Pair | Non
 
 
 def preflights(view: RunView) -> list[dict[str, Any]]:
-    """The verdicts on a run's references, by seed."""
+    """The verdicts on a run's references, by seed, each finding with its badge."""
+    found = [(one.seed, one.record["preflight"]) for one in view.run.runs]
     return [
-        {"seed": one.seed, **one.record["preflight"]}
-        for one in view.run.runs
-        if one.record.get("preflight")
+        {
+            **{"seed": seed, **judged},
+            "findings": [
+                {**one, "mark": mark_of(one["verdict"], judged["verdict"])}
+                for one in judged["findings"]
+            ],
+        }
+        for seed, judged in found
+        if judged
     ]

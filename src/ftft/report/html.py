@@ -28,7 +28,7 @@ from ftft.results.floor import floor_of
 from ftft.results.formatting import metric_name, percent, score
 from ftft.results.read import Results, distinct_names
 from ftft.results.run import cell_of
-from ftft.results.tables import summary_table
+from ftft.results.tables import folded, summary_table
 from ftft.results.verdict import verdict
 from ftft.utils.atomic import write_text
 
@@ -150,13 +150,15 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
         for method in ("ftft", "dm")
     }
     own = tuple(row for row in rows if row.cell.experiment == view.run.name)
+    narrow, details = folded(summary_table(own, floor_of(view.run.values)))
     return {
         "name": view.run.name,
         "metric": metric_name(view.run.metric),
         "verdict": verdict(view.run),
         "title": view.run.title,
         "rows": own,
-        "table": summary_table(own, floor_of(view.run.values)),
+        "table": narrow,
+        "details": details,
         "slices": slice_scores(view.run),
         "preflights": preflights(view),
         "shares": {

@@ -28,6 +28,19 @@ class Floor:
         return statistics.fmean(self.ood.values()) if self.ood else self.id
 
 
+def dev_floor(values: Mapping[str, Any]) -> float | None:
+    """The floor of the development score that curves show; None as in :func:`floor_of`.
+
+    Args:
+        values: The content of its ``results.json``.
+    """
+    known, sets = values["data"].get("floors", {}), values["data"]["sets"]
+    floors = [known.get(name) for name in sets["dev_ood"] or sets["dev"]]
+    if values["metric"] != "accuracy" or None in floors or not floors:
+        return None
+    return statistics.fmean(floors)
+
+
 def floor_of(values: Mapping[str, Any]) -> Floor | None:
     """The floor of a run; None where its metric is no accuracy, or its file is older.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftft.config.study import PLACES
+from ftft.results.floor import dev_floor
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class RunResult(Cell):
             the mean over the out-of-distribution development sets, where there are none over
             the in-distribution ones.
         final: That score of the weights that were kept.
+        floor: What always giving the same answer scores there; None where it is not known.
     """
 
     place: Path
@@ -97,6 +99,12 @@ class RunResult(Cell):
     record: Mapping[str, Any]
     curve: tuple[tuple[int, float], ...] = ()
     final: float | None = None
+    floor: float | None = None
+
+    @property
+    def learnt(self) -> bool:
+        """Whether its development score is more than needs no learning, as far as is known."""
+        return self.floor is None or self.final is None or self.final > self.floor
 
     @property
     def score(self) -> float:
@@ -165,4 +173,5 @@ def run_result(values: Mapping[str, Any], record: Mapping[str, Any], folder: Pat
             for entry in record["history"]
         ),
         final=statistics.fmean(float(scores["dev"][name][metric]) for name in dev),
+        floor=dev_floor(values),
     )

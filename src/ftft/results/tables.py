@@ -88,6 +88,29 @@ def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
     return found if floor is None else _with_floor(found, floor)
 
 
+def folded(table: Table) -> tuple[Table, tuple[str, ...]]:
+    """A table for narrow screens, where what matters most has to come first.
+
+    Returns:
+        The table with the method, its main score and the other numbers; for each line its other
+        texts, in one, to stand below the method's name.
+    """
+    at = table.headers.index("method")
+    numbers = [place for place, is_number in enumerate(table.numbers) if is_number]
+    main = [place for place in numbers if table.headers[place].startswith(("OOD (", "OOD mean"))]
+    kept = [at, *main, *(place for place in numbers if place not in main)]
+    others = [place for place in range(len(table.headers)) if place not in kept]
+    details = tuple(
+        "; ".join(line[place] for place in others if line[place]) for line in table.lines
+    )
+    narrow = Table(
+        headers=tuple(table.headers[place] for place in kept),
+        numbers=tuple(table.numbers[place] for place in kept),
+        lines=tuple(tuple(line[place] for place in kept) for line in table.lines),
+    )
+    return narrow, details
+
+
 def _with_floor(table: Table, floor: Floor) -> Table:
     """The table with a line for always giving the same answer, which costs nothing."""
     (first, *_) = floor.ood or [""]

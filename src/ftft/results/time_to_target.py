@@ -43,9 +43,9 @@ def time_to_target(
         erm: Seed to ERM's run with the same main model and data.
 
     Returns:
-        None where they share no seed.
+        None where they share no seed in which ERM has learnt anything.
     """
-    seeds = sorted(runs.keys() & erm.keys())
+    seeds = sorted(seed for seed in runs.keys() & erm.keys() if erm[seed].learnt)
     if not seeds:
         return None
     points = [point for seed in seeds if (point := _point(runs[seed], erm[seed])) is not None]

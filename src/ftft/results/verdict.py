@@ -183,10 +183,18 @@ def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
 def _of_erm(run: Results, ftft: Row) -> Iterator[str]:
     """After how much of its training ERM had FTFT's score."""
     erm = {one.seed: one for one in run.runs if one.method == "erm" and one.main == ftft.cell.main}
-    shares = erm_until({one.seed: one for one in _runs(run, ftft)}, erm)
+    every = {one.seed: one for one in _runs(run, ftft) if one.seed in erm}
+    # A score that needs no learning is reached by chance, at any time.
+    learnt = {seed: one for seed, one in every.items() if one.learnt}
+    if every and not learnt:
+        yield (
+            f"On development data FTFT is no better than {TITLE}, so how soon ERM reached its "
+            "score says nothing."
+        )
+    shares = erm_until(learnt, erm)
     if shares is None:
         return
-    seeds = len(erm.keys() & {one.seed for one in _runs(run, ftft)})
+    seeds = len(learnt)
     if not shares:
         yield "On development data ERM never reached FTFT's score."
         return

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from ftft.config.methods import REFERENCE
 from ftft.evaluation.metrics import SetScores
-from ftft.experiment import pipeline
 from ftft.experiment.collect import StagedRun
 from ftft.experiment.maps import draw_map
+from ftft.experiment.methods import BASELINES, ftft
+from ftft.experiment.pipeline import tell_map
 from ftft.experiment.scoring import score_tests
 from ftft.experiment.stages import Stages
 from ftft.experiment.trainings import train_reference
@@ -43,7 +44,7 @@ def perform(stages: Stages, task: Task, cell: Cell | None = None) -> Done:
     """
     if task.method == REFERENCE:
         datamap = draw_map(stages, "map", train_reference(stages, task.seed), task.seed)
-        pipeline.tell_map(stages, datamap)
+        tell_map(stages, datamap)
         return Done(None, {})
     run = _ftft(stages, task) if task.method == "ftft" else _baseline(stages, task)
     scores = score_tests(stages, task.method, run.trained, task.seed)
@@ -55,7 +56,7 @@ def perform(stages: Stages, task: Task, cell: Cell | None = None) -> Done:
 def _ftft(stages: Stages, task: Task) -> StagedRun:
     reference = train_reference(stages, task.seed)
     datamap = draw_map(stages, "map", reference, task.seed)
-    return pipeline.ftft(stages, task.seed, reference, datamap)
+    return ftft(stages, task.seed, reference, datamap)
 
 
 def _baseline(stages: Stages, task: Task) -> StagedRun:
@@ -63,4 +64,4 @@ def _baseline(stages: Stages, task: Task) -> StagedRun:
         assert task.paid is not None
         return _ftft(stages, task.paid)
 
-    return pipeline.BASELINES[task.method](stages, task.seed, paid)
+    return BASELINES[task.method](stages, task.seed, paid)

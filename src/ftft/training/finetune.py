@@ -29,7 +29,7 @@ from ftft.training.eval_recording import RecordingPasses
 from ftft.training.flops import FlopCounter, flop_counter
 from ftft.training.loggers import OwnFigures, Tracked, name_run, open_tensorboard, tracking
 from ftft.training.models import load_model, quiet
-from ftft.training.progress import progress
+from ftft.training.progress import OfRun, progress
 from ftft.training.saved_adapters import write_about
 from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 from ftft.training.trainer import FineTuner
@@ -77,6 +77,7 @@ def finetune(
     settled: Settled | None = None,
     tracked: Tracked | None = None,
     say: Callable[[str], None] = print,
+    of_run: OfRun | None = None,
 ) -> FineTuned:
     """Fine-tune a model and write it, with its dynamics where asked, below ``folder``.
 
@@ -97,6 +98,7 @@ def finetune(
             does.
         say: Receives a line: where an interrupted training resumes, what becomes of a head that
             the model has already, and, where there is no terminal, how far the training is.
+        of_run: Where the training stands in a run, to be shown with its progress.
 
     Returns:
         What was trained, where it is and what it cost.
@@ -139,7 +141,7 @@ def finetune(
             metric=dev.metric,
             meter=CostMeter(),
             recorder=None if recording is None or recording.mode != "training" else recorder,
-            callbacks=_callbacks(plan, say),
+            callbacks=_callbacks(plan, say, of_run),
         )
     for callback in _at_points(trainer, train, recorder, recording, settled, tracked, flops):
         trainer.add_callback(callback)
@@ -204,9 +206,9 @@ def _save_model(trainer: FineTuner, settings: FineTuning, folder: Path) -> None:
         (folder / "training_args.bin").unlink(missing_ok=True)
 
 
-def _callbacks(plan: Plan, say: Callable[[str], None]) -> list[Any]:
+def _callbacks(plan: Plan, say: Callable[[str], None], of_run: OfRun | None) -> list[Any]:
     early = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
-    return [progress(say), *early, StopAtStepEnd()]
+    return [progress(say, of_run), *early, StopAtStepEnd()]
 
 
 def _at_points(

@@ -124,6 +124,16 @@ class Preflight:
         return tuple(one for one in advice if one != LEFT_OUT or self.verdict != BAD)
 
 
+def mark_of(finding: str, whole: str) -> str:
+    """The badge of a finding; empty where it would praise a reference that learnt next to nothing.
+
+    Args:
+        finding: The finding's verdict.
+        whole: That on the reference.
+    """
+    return "" if (finding, whole) == (GOOD, BAD) else finding
+
+
 def signals(dynamics: TrainingDynamics, fraction: float = 0.33, burn_in: BurnIn = AUTO) -> Signals:
     """Read the signals of a reference from its dynamics.
 
@@ -244,8 +254,9 @@ def _easy(found: Signals) -> Finding:
 def _after(found: Signals) -> Finding:
     needed = epochs_needed(found.burn_in + found.points, found.transient)
     if needed is None:
-        left_out = counted(found.burn_in, "recording point")
-        return Finding(GOOD, f"its map leaves out the first {left_out}", "")
+        points = f"the first {counted(found.burn_in, 'recording point')}"
+        left_out = points if found.burn_in else "no recording point"
+        return Finding(GOOD, f"its map leaves out {left_out}", "")
     points = counted(found.burn_in + found.points, "recording point")
     reason = (
         f"it was still learning everything at {found.transient} of its {points}, so that "

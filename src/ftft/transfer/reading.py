@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
-from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME, file_in
 from ftft.dynamics.header import HEADER_NAME
 from ftft.dynamics.store import read_dynamics
 from ftft.dynamics.values import FIRST_MEASURE
@@ -24,8 +24,8 @@ def read_map(
     """Read a map, or draw it from a dynamics folder or the folder of a training that holds one.
 
     Args:
-        path: A ``map.parquet`` or a folder with one, a dynamics folder, or a folder with
-            ``dynamics/`` in it.
+        path: A ``map.parquet``, a folder with one or a run with one seed, a dynamics folder, or a
+            folder with ``dynamics/`` in it.
         burn_in: First recording points left out, or ``auto``, where it is drawn.
         fraction: Share of the examples called ambiguous, where it is drawn.
         measure: What counts as the probability of a right answer, where it is drawn.
@@ -43,9 +43,9 @@ def read_map(
 
 def map_file(path: Path) -> Path | None:
     """The file of a map that is meant, itself or in a folder; None where it is dynamics."""
-    inside = path / MAP_NAME
-    if os.path.isfile(inside):
-        return inside
+    found = file_in(path, "map")
+    if found != path:
+        return found
     return path if path.suffix == ".parquet" and not os.path.isdir(path) else None
 
 

@@ -42,12 +42,7 @@
     const caption = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed === undefined ? `\nmean of ${one.count}` : `\nseed ${one.seed}`}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
     const score = (one) => one.score * 100;
     const name = (one) => (several ? `${one.method} · ${one.run}` : one.method);
-    const sides = labelSides(found.means, name, width);
-    const named = (side) => [Plot.text(found.means.filter((_, i) => sides[i] === side), {
-      x: "cost", y: score, text: name, dx: side === "start" ? 11 : -11, dy: -9, textAnchor: side,
-      fill: "currentColor", stroke: "var(--paper)", strokeWidth: 4,
-    })];
-    return Plot.plot({
+    const chart = Plot.plot({
       width, height: Math.max(300, Math.min(400, width * 0.72)), marginLeft: 46, marginBottom: 42, marginRight: 24, marginTop: 28,
       style: LOOK, ...style(methods),
       x: { label: "cost against ERM, in FLOPs →", tickFormat: percent, zero: true, nice: true, ticks: Math.max(3, width / 90) },
@@ -60,21 +55,44 @@
         Plot.ruleX(found.means.filter((one) => one.low !== null), { x: "cost", y1: (one) => one.low * 100, y2: (one) => one.high * 100, stroke: "method", clip: true }),
         Plot.dot(found.seeds, { x: "cost", y: score, symbol: "method", stroke: "method", r: 3, strokeOpacity: 0.7 }),
         Plot.dot(found.means, { x: "cost", y: score, symbol: "method", fill: "method", r: 7, stroke: "var(--paper)" }),
-        ...named("start"), ...named("end"),
         Plot.tip([...found.means, ...found.seeds], Plot.pointer({ x: "cost", y: score, title: caption, fill: "var(--paper)", stroke: "var(--line)" })),
       ],
     });
+    const x = chart.scale("x"), y = chart.scale("y");
+    const marks = found.means.map((one) => ({ name: name(one), x: x.apply(one.cost), y: y.apply(score(one)) }));
+    writeNames(d3.select(chart), marks, [y.range[1] - 16, width - 2, y.range[0], x.range[0] + 2]);
+    return chart;
   }
 
-  // On which side of its mark a name hits no other mark: as text is set, right if it can be.
-  function labelSides(means, name, width) {
-    const far = Math.max(...means.map((one) => one.cost)), [low, high] = d3.extent(means, (one) => one.score);
-    return means.map((one) => {
-      const long = (name(one).length * 7 + 20) / width * far, tall = Math.max(0.005, (high - low) * 0.12);
-      const hit = (way) => means.some((other) => other !== one && way * (other.cost - one.cost) > 0
-        && way * (other.cost - one.cost) < long && Math.abs(other.score - one.score) < tall);
-      return hit(1) && !hit(-1) && one.cost > long ? "end" : "start";
-    });
+  // Where a name may stand: on either side of its mark, ever farther above and below.
+  const PLACES = [-9, 15, -24, 30, -39, 45, -54, 60, -69, 75].flatMap((dy) => [[11, dy], [-11, dy]]);
+
+  function overlap(one, other) {
+    const wide = Math.min(one[1], other[1]) - Math.max(one[3], other[3]), tall = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
+    return wide > 0 && tall > 0 ? wide * tall : 0;
+  }
+
+  // Write the names so that none covers another or a mark, as far as there is room; boxes are top,
+  // right, bottom, left. A name that is away from its mark gets a line to it.
+  function writeNames(svg, marks, frame) {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const taken = marks.map(({ x, y }) => [y - 8, x + 8, y + 8, x - 8]);
+    const group = svg.append("g").attr("class", "names").attr("pointer-events", "none");
+    for (const mark of marks) {
+      const long = pen.measureText(mark.name).width;
+      const places = PLACES.map(([dx, dy], i) => {
+        const left = mark.x + dx - (dx < 0 ? long : 0), base = mark.y + dy;
+        const box = [base - 11, left + long, base + 4, left];
+        const out = Math.max(0, frame[0] - box[0]) + Math.max(0, box[1] - frame[1]) + Math.max(0, box[2] - frame[2]) + Math.max(0, frame[3] - box[3]);
+        return { box, dx, dy, cost: d3.sum(taken, (other) => overlap(box, other)) + 60 * out + i };
+      });
+      const best = places[d3.minIndex(places, (place) => place.cost)];
+      taken.push(best.box);
+      const end = best.dx < 0 ? "end" : "start";
+      if (Math.abs(best.dy) > 20) group.append("line").attr("x1", mark.x).attr("y1", mark.y).attr("x2", mark.x + best.dx).attr("y2", mark.y + best.dy - (best.dy > 0 ? 10 : 0)).attr("stroke", "var(--faint)");
+      group.append("text").attr("x", mark.x + best.dx).attr("y", mark.y + best.dy).attr("text-anchor", end).attr("fill", "currentColor").attr("stroke", "var(--paper)").attr("stroke-width", 3).attr("paint-order", "stroke").text(mark.name);
+    }
   }
 
   function learning(width, { learning: all, methods, metric }, run) {
@@ -117,13 +135,14 @@
     const box = document.createElement("div");
     const line = document.createElement("div");
     line.style.cssText = "display:flex;flex-wrap:wrap;gap:32px";
+    const each = Math.floor(width < 700 ? width : (width - 32) / 2);
     for (const [unit, title] of [["flops", "FLOPs"], ["seconds", "seconds"]]) {
       const of = rows.filter((row) => row.unit === unit);
       const totals = d3.rollups(of, (ones) => d3.sum(ones, (one) => one.share), (one) => one.method).map(([method, share]) => ({ method, share }));
       line.append(Plot.plot({
-        width: Math.floor(width < 700 ? width : (width - 32) / 2), height: 60 + own.length * 34, marginLeft: 130, marginRight: 44, marginBottom: 40, marginTop: 10, style: LOOK,
+        width: each, height: 60 + own.length * 34, marginLeft: 130, marginRight: 44, marginBottom: 40, marginTop: 10, style: LOOK,
         color: { domain: parts, range: colours },
-        x: { label: `${title} against ERM →`, tickFormat: percent, ticks: 5, domain: [0, Math.max(1, d3.max(totals, (one) => one.share)) * 1.02] }, y: { domain: own, label: null, tickSize: 0 },
+        x: { label: `${title} against ERM →`, tickFormat: percent, ticks: Math.max(2, Math.floor((each - 174) / 60)), domain: [0, Math.max(1, d3.max(totals, (one) => one.share)) * 1.02] }, y: { domain: own, label: null, tickSize: 0 },
         ariaLabel: `Cost in ${title} by part`,
         marks: [
           Plot.gridX({ stroke: "var(--line)", strokeOpacity: 0.7 }),

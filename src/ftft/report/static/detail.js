@@ -4,7 +4,7 @@
   function curve(map, i) {
     const points = map.about.points.map((epoch, place) => ({ epoch, probability: map.curve(i)[place], left: place < map.about.burnIn }));
     return Plot.plot({
-      width: 340, height: 150, marginLeft: 40, marginBottom: 34, marginTop: 14,
+      width: 300, height: 160, marginLeft: 40, marginBottom: 34, marginTop: 28,
       style: { background: "none", fontSize: "11px" },
       x: { label: "epoch", ticks: points.length <= 8 ? points.map((p) => p.epoch) : 6, tickFormat: "~g" },
       y: { domain: [0, 1], label: "probability of the label", ticks: 3 },

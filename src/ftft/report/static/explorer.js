@@ -52,6 +52,7 @@
       byId("closer").addEventListener("click", () => this.plane.zoom(1.6));
       byId("farther").addEventListener("click", () => this.plane.zoom(1 / 1.6));
       byId("whole").addEventListener("click", () => this.plane.whole());
+      byId("fit").addEventListener("click", () => this.plane.fit());
       byId("take").addEventListener("click", () => this.choose(this.listing.sorted, false));
       byId("drop").addEventListener("click", () => this.choose([], false));
       byId("before").addEventListener("click", () => this.listing.turnTo(this.listing.page - 1));

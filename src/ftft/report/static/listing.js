@@ -47,7 +47,7 @@
 
     headings() {
       const row = document.createElement("tr");
-      row.append(element("th", this.map.texts ? "text" : "example"), element("th", "label"));
+      row.append(element("th", "example"), element("th", "label"));
       for (const key of this.columns) {
         const statistic = ftft.STATISTICS.find((one) => one.key === key);
         const cell = element("th", undefined, "n");
@@ -131,7 +131,7 @@
       const ids = await this.map.ids.many(rows);
       const texts = this.map.texts ? await this.map.texts.many(rows) : rows.map(() => []);
       if (turn !== this.turn) return;
-      const lines = rows.map((i, place) => this.line(i, ids[place], texts[place]));
+      const lines = rows.flatMap((i, place) => this.lines(i, ids[place], texts[place]));
       if (!lines.length) {
         const cell = element("td", "No example fits the filters, the selection and the search.", "nothing");
         cell.colSpan = 9;
@@ -144,7 +144,8 @@
       this.listeners.changed();
     }
 
-    line(i, id, texts) {
+    // An example's figures, and below them its texts, which so have the width of the table.
+    lines(i, id, texts) {
       const line = document.createElement("tr");
       line.dataset.row = i;
       if (this.chosen[i]) line.className = "chosen";
@@ -152,8 +153,7 @@
       const button = element("button", id);
       button.type = "button";
       button.setAttribute("aria-expanded", "false");
-      button.addEventListener("click", () => this.toggle(line, i, id, texts));
-      first.append(button, ...texts.filter(Boolean).map((text) => element("p", text)));
+      first.append(button);
       const label = element("td", this.map.label(i), "label");
       label.append(element("small", this.map.region(i) + (this.map.isSelected(i) ? ", selected" : "")));
       line.append(first, label, ...this.columns.map((key) => element("td", this.map.shown(key, i), "n")));
@@ -162,18 +162,30 @@
         cell.append(spark(this.map.curve(i)));
         line.append(cell);
       }
-      line.addEventListener("pointerenter", () => this.listeners.pointed(i));
-      line.addEventListener("focusin", () => this.listeners.pointed(i));
-      return line;
+      const both = [line], shown = texts.filter(Boolean);
+      if (shown.length) {
+        const below = element("tr", undefined, `texts ${line.className}`);
+        const cell = element("td", undefined, "text"), box = element("div");
+        cell.colSpan = line.children.length;
+        box.append(...shown.map((text) => element("p", text)));
+        cell.append(box);
+        below.append(cell);
+        both.push(below);
+      }
+      button.addEventListener("click", () => this.toggle(button, both.at(-1), i, id, texts));
+      for (const one of both) {
+        one.addEventListener("pointerenter", () => this.listeners.pointed(i));
+        one.addEventListener("focusin", () => this.listeners.pointed(i));
+      }
+      return both;
     }
 
-    toggle(line, i, id, texts) {
-      const button = line.querySelector("button");
+    toggle(button, line, i, id, texts) {
       const opened = button.getAttribute("aria-expanded") === "true";
       button.setAttribute("aria-expanded", String(!opened));
       if (opened) { line.nextSibling.remove(); return; }
       const cell = document.createElement("td");
-      cell.colSpan = line.children.length;
+      cell.colSpan = this.head.firstChild.children.length;
       cell.append(ftft.detail(this.map, i, id, texts));
       const more = element("tr", undefined, "opened");
       more.append(cell);

@@ -35,6 +35,19 @@
     for (const element of document.querySelectorAll("[data-chart]")) resized.observe(element);
   }
 
+  // What goes on outside of a box that scrolls sideways fades there.
+  function fades(box) {
+    const told = () => {
+      const before = box.scrollLeft > 1, after = box.scrollLeft + box.clientWidth < box.scrollWidth - 1;
+      box.dataset.more = [before && "left", after && "right"].filter(Boolean).join(" ");
+    };
+    box.addEventListener("scroll", told, { passive: true });
+    const resized = new ResizeObserver(told);
+    resized.observe(box);
+    for (const child of box.children) resized.observe(child);
+  }
+  document.querySelectorAll(".scroll, nav ol").forEach(fades);
+
   ftft.charts = ftft.json("charts");
   for (const place of document.querySelectorAll("[data-swatch]")) {
     place.replaceChildren(...ftft.swatch(place.dataset.swatch, ftft.charts.methods).childNodes);

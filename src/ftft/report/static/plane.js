@@ -84,6 +84,19 @@
       this.later();
     }
 
+    // The shown points alone: a map may be a speck in the plane.
+    fit() {
+      const shown = d3.range(this.map.size).filter((i) => this.states[i] !== 0);
+      if (!shown.length) return;
+      const around = (values) => {
+        const [low, high] = d3.extent(shown, (i) => values[i]), edge = Math.max((high - low) * 0.04, STEPS / 500);
+        return [low - edge, high + edge];
+      };
+      const [x0, x1] = around(this.x), [y0, y1] = around(this.y);
+      this.view = { x0, x1, y0, y1 };
+      this.later();
+    }
+
     resize() {
       const { width, height } = this.element.getBoundingClientRect();
       if (!width || !height) return;

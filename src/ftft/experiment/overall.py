@@ -1,0 +1,89 @@
+"""How far a run is among its trainings, and about how long those that are left take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ftft.config.methods import COST, REFERENCE, TRAINED_BY, training_names
+from ftft.config.schema import Experiment
+from ftft.evaluation.training import Training
+from ftft.experiment.plans import method_plan
+from ftft.training.progress import OfRun
+
+
+@dataclass(frozen=True)
+class Overall:
+    """The trainings of a run, those of all seeds and baselines, and the time each kind took.
+
+    The time of what is left follows from the seconds a step of the main model and the seconds of
+    a reference, of this run or as a finished stage has them. It is what trainings take that use
+    all their steps; no more than that is known before.
+
+    Attributes:
+        experiment: What is run.
+        examples: Size of the training set.
+        finished_before: Gives the names of those that will not be run again; asked once, when
+            the first training begins.
+    """
+
+    experiment: Experiment
+    examples: int
+    finished_before: Callable[[], Collection[str]] = tuple
+    _reference: list[float] = field(default_factory=list)
+    _per_step: list[float] = field(default_factory=list)
+
+    def ended(self, name: str, trained: Training) -> None:
+        """Note the time that a finished training took, whenever that was."""
+        seconds = trained.cost.total.seconds + trained.cost.overhead_seconds
+        if _kind(name) == REFERENCE:
+            self._reference.append(seconds)
+        elif trained.steps:
+            self._per_step.append(seconds / trained.steps)
+
+    @cached_property
+    def _reused(self) -> frozenset[str]:
+        return frozenset(self.finished_before())
+
+    def place(self, name: str) -> OfRun:
+        """Where a training stands, such as ``main/seed-0``."""
+        names = training_names(self.experiment.baselines, self.experiment.seeds)
+        at = names.index(name)
+        later = [one for one in names[at + 1 :] if one not in self._reused]
+
+        def left(here: float, per_step: float) -> float | None:
+            return self._left(later, name, here, per_step)
+
+        return OfRun(at + 1, len(names), left, self._left([name, *later]))
+
+    def _left(
+        self, names: list[str], current: str = "", here: float = 0.0, per_step: float | None = None
+    ) -> float | None:
+        """Seconds of these trainings, and those of the current one that are known by its steps."""
+        measured = per_step if per_step is not None and _kind(current) != REFERENCE else None
+        if measured is None and self._per_step:
+            measured = self._per_step[-1]
+        each = [self._seconds(_kind(name), measured) for name in names]
+        known = [one for one in each if one is not None]
+        return here + sum(known) if len(known) == len(each) else None
+
+    def _seconds(self, kind: str, per_step: float | None) -> float | None:
+        """About what a training of a kind takes; None where it is not known yet."""
+        reference = self._reference[-1] if self._reference else None
+        if kind == REFERENCE:
+            return reference
+        if per_step is None:
+            return None
+        method = TRAINED_BY[kind]
+        paid = method.trained_for == COST
+        if paid and reference is None:
+            return None
+        # What may spend FTFT's cost takes as long as reference and main model together.
+        length = "ftft" if paid else method.key
+        steps = method_plan(self.experiment, length, self.examples, seed=0).steps
+        return steps * per_step + (reference or 0.0 if paid else 0.0)
+
+
+def _kind(name: str) -> str:
+    return name.partition("/")[0]

@@ -1,0 +1,81 @@
+"""How far a run is among its trainings, and when it can say how long the rest takes."""
+
+import pytest
+
+from ftft import load_experiment
+from ftft.config.methods import training_names
+from ftft.evaluation.training import Amount, Training, TrainingCost
+from ftft.experiment.overall import Overall
+
+EXAMPLES = 64
+
+
+def took(seconds, steps):
+    cost = TrainingCost(Amount(seconds=seconds - 1), Amount(seconds=0.5), overhead_seconds=0.5)
+    return Training(steps, steps, "fp32", cost, {}, [])
+
+
+@pytest.fixture
+def experiment(experiment_file):
+    asked = ("baselines=[random, erm, erm_budget]", "seeds=[0, 1]", "main.budget=0.5")
+    return load_experiment(experiment_file, asked)
+
+
+def test_trainings_of_all_seeds_in_the_order_of_the_run(experiment):
+    kinds = ["reference", "main", "erm", "erm_budget", "random"]
+    names = training_names(experiment.baselines, experiment.seeds)
+    assert names == [f"{kind}/seed-{seed}" for seed in (0, 1) for kind in kinds]
+    # DM's own reference is ERM, which is trained once.
+    assert training_names(["dm", "erm"], [7]) == [
+        *("reference/seed-7", "main/seed-7", "erm/seed-7", "dm/seed-7")
+    ]
+
+
+def test_the_time_left_is_said_once_it_is_known(experiment):
+    overall = Overall(experiment, EXAMPLES)
+    first = overall.place("reference/seed-0")
+    assert first.in_words == "training 1 of 10"
+    assert first.left_before is None
+    assert first.left(3.0, 1.0) is None, "a step of the reference is none of the main model"
+    overall.ended("reference/seed-0", took(10.0, 12))
+    main = overall.place("main/seed-0")
+    assert main.left_before is None
+    # 2 s a step: 12 steps of ERM, 6 of the others; the same cost is that of reference and main.
+    others = 24 + (10 + 12) + 12
+    assert main.left(5.0, 2.0) == pytest.approx(5 + others + 10 + 12 + others)
+    overall.ended("main/seed-0", took(12.0, 6))
+    assert overall.place("erm/seed-0").left_before == pytest.approx(others + 10 + 12 + others)
+    assert overall.place("random/seed-1").left_before == pytest.approx(12)
+    # The measured speed of a later reference is not taken for the main model's.
+    later = overall.place("reference/seed-1")
+    assert later.left(4.0, 99.0) == pytest.approx(4 + 12 + others)
+
+
+def test_what_will_not_be_run_again_takes_no_time(experiment):
+    asked = []
+
+    def finished():
+        asked.append(1)
+        return ["erm/seed-0", "erm/seed-1", "reference/seed-1"]
+
+    overall = Overall(experiment, EXAMPLES, finished)
+    overall.ended("reference/seed-0", took(10.0, 12))
+    assert asked == [], "a run that trains nothing need not know"
+    found = overall.place("main/seed-0")
+    assert found.in_words == "training 2 of 10"
+    assert found.left(0.0, 2.0) == pytest.approx(22 + 12 + 12 + 22 + 12)
+    overall.place("random/seed-1")
+    assert asked == [1]
+
+
+def test_a_line_has_the_words_and_the_figures(experiment):
+    overall = Overall(experiment, EXAMPLES)
+    found = overall.place("main/seed-1")
+    line = found.said("main/seed-1: ", ", at most 6 steps", 754.0)
+    assert line == (
+        "main/seed-1: training 7 of 10, at most 6 steps; about 13 min of training left in all"
+    )
+    assert line.figures == {"training": 7, "of": 10, "seconds_left": 754.0}
+    unknown = found.said("main/seed-1: ", ", at most 6 steps", None)
+    assert "left" not in unknown
+    assert unknown.figures == {"training": 7, "of": 10}
