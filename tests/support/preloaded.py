@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -28,6 +29,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGABRT)
 MODULES = (
     *("transformers.trainer", "transformers.models.bert.modeling_bert", "peft", "datasets"),
     *("ftft.cli.app", "ftft.cli.show", "ftft.experiment.pipeline", "ftft.study.worker"),
+    "ftft.report.html",
 )
 
 
@@ -74,11 +76,17 @@ def serve(listener: socket.socket) -> None:
 
 
 def _import() -> None:
-    if "ftft.study.worker" not in sys.modules:
-        for name in MODULES:
-            __import__(name)
-        gc.collect()
-        gc.freeze()  # every training collects garbage
+    """Import and put together, the first time, what commands would each do again."""
+    if "ftft.cli.app" in sys.modules:
+        return
+    for name in MODULES:
+        importlib.import_module(name)
+    sys.modules["ftft.cli.app"].command_line()
+    pages = sys.modules["ftft.report.html"].templates()
+    for name in pages.list_templates(extensions=["j2"]):
+        pages.get_template(name)
+    gc.collect()
+    gc.freeze()  # every training collects garbage
 
 
 def _reap() -> None:

@@ -31,7 +31,7 @@ def main() -> None:
 
     0 on success, 2 on bad input, 130 when interrupted by Ctrl-C and 143 by SIGTERM.
     """
-    from ftft.cli.app import app
+    from ftft.cli.app import command_line
     from ftft.cli.voice import take_voice, write_line
     from ftft.errors import FtftError
     from ftft.utils.signals import Stopped, stoppable
@@ -43,7 +43,7 @@ def main() -> None:
         arguments = take_voice(arguments)
         with stoppable(), _one_voice():
             _say_loading(arguments)
-            app(arguments, prog_name="ftft")
+            command_line()(arguments, prog_name="ftft")
     except FtftError as error:
         if debug:
             traceback.print_exc()

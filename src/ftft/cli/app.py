@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -102,3 +103,9 @@ app.command("label-errors")(label_errors.label_errors)
 app.command("push")(push.push)
 app.command("pull")(pull.pull)
 app.command("demo")(demo.demo)
+
+
+@cache
+def command_line() -> Any:
+    """The command line itself; Typer reads every function again each time that it makes one."""
+    return typer.main.get_command(app)

@@ -171,8 +171,8 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
-    """One for all pages, since it keeps the templates that it compiled."""
+def templates() -> Environment:
+    """What renders pages; one for all of them, since it keeps the templates that it compiled."""
     environment = Environment(
         loader=PackageLoader("ftft.report"),
         autoescape=True,
@@ -185,7 +185,7 @@ def _environment() -> Environment:
 
 
 def _rendered(template: str, around: dict[str, Any], charts: dict[str, Any], maps: Explorer) -> str:
-    environment = _environment()
+    environment = templates()
     first = _static(_FIRST)
     scripts = [_static(name) for name in _SCRIPTS]
     about = {"datasets": maps.datasets, "maps": maps.maps}
