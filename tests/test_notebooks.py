@@ -30,6 +30,17 @@ def test_own_loop(tmp_path, monkeypatch):
     assert ids == found["subset"].example_ids.to_pylist()
 
 
+def test_quick_start(tmp_path, monkeypatch):
+    """Everything from a file to a report, with a model of its own."""
+    found = run("quick-start", tmp_path, monkeypatch)
+    results = found["results"]
+    assert {one.method for one in results.runs} == {"erm", "random", "ftft"}
+    assert (tmp_path / results.report).is_file()
+    assert (len(found["datamap"]), len(found["chosen"])) == (480, round(0.33 * 480))
+    assert found["late"].options["random_share"] == 0.3
+    assert len(found["predicted"]) == 2
+
+
 def test_label_errors(tmp_path, monkeypatch):
     found = run("label-errors", tmp_path, monkeypatch)
     assert found["found"] > 8 * found["wrong"].mean()

@@ -46,7 +46,8 @@ def prepared(tmp_path_factory, make_experiment):
     datamap.write(at / "maps/map.parquet")
     (at / "run/given/seed-0/model").mkdir(parents=True)
     (at / "run/given/seed-0/model/config.json").write_text("{}")
-    datamap.write(at / "done/a/map/seed-0/map.parquet")
+    for seed in (0, 1):  # a run of one seed stands for its map
+        datamap.write(at / f"done/a/map/seed-{seed}/map.parquet")
     datamap.write(at / "done/a/map/.seed-0.previous/map.parquet")
     datamap.write(at / "done/a/dm-map/seed-0/map.parquet")
     write_dynamics(at / "done/a/reference/seed-0/dynamics", dynamics)
@@ -149,7 +150,7 @@ FILES = [
     case(
         "select done/a -o a.parquet",
         "done/a is a folder",
-        "Give done/a/map/seed-0/map.parquet or done/a/dm-map/seed-0/map.parquet.",
+        "Give done/a/map/seed-0/map.parquet or done/a/map/seed-1/map.parquet or done/a/dm-map/",
     ),
     case("label-errors done", "done is a folder", "Give done/a/map/seed-0/map.parquet or"),
     case(
