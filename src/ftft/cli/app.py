@@ -6,6 +6,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from ftft.cli import (
     choose,
@@ -108,4 +109,4 @@ app.command("demo")(demo.demo)
 @cache
 def command_line() -> Any:
     """The command line itself; Typer reads every function again each time that it makes one."""
-    return typer.main.get_command(app)
+    return get_command(app)
