@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ftft.config.methods import BASELINES as BASELINE_NAMES
 from ftft.config.methods import REFERENCE, TRAINED_BY, training_names
 from ftft.errors import WorkspaceError
 from ftft.experiment.collect import StagedRun
@@ -34,7 +33,7 @@ def is_finished(stages: Stages, kind: str, seed: int) -> bool:
     try:
         if kind == REFERENCE:
             train_reference(stages, seed)
-        elif (method := TRAINED_BY[kind].key) in BASELINE_NAMES:
+        elif (method := TRAINED_BY[kind].key) in BASELINES:
             BASELINES[method](stages, seed, paid)
         else:
             paid()
