@@ -1,4 +1,4 @@
-"""Folders are there whole or not at all; what files do is in ``tests/test_workspace.py``."""
+"""Folders are there whole or not at all; files are in ``tests/workspace/test_workspace.py``."""
 
 import os
 

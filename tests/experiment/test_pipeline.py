@@ -18,7 +18,8 @@ from ftft import run as run_pipeline
 from ftft.config.methods import BASELINES, METHODS, training_names
 from ftft.errors import ConfigError, DataError, ModelError, WorkspaceError
 from ftft.experiment.maps import draw_map
-from ftft.experiment.pipeline import check, dm, opened
+from ftft.experiment.methods import dm
+from ftft.experiment.pipeline import check, opened
 from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.trainings import train_erm, train_reference
 from ftft.report.html import write_report
