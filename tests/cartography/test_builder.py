@@ -16,7 +16,7 @@ from ftft.config.schema import Map
 from ftft.dynamics import TrainingDynamics
 from ftft.experiment.logged_metrics import dynamics_figures
 from ftft.transfer import signals
-from ftft.transfer.early_stopping import Settling
+from ftft.transfer.early_stopping import StopWhenStable
 from ftft.transfer.preflight import signals_of
 from ftft.transfer.stability import FollowedMap
 
@@ -80,7 +80,7 @@ def test_map_and_preflight_read_each_point_once(burn_in):
     built = FollowedMap(burn_in).update(dynamics)
     DataMap.from_builder(built)
     signals_of(built, 0.3)
-    Settling(0.5, 0.3, burn_in).is_reached(built)
+    StopWhenStable(0.5, 0.3, burn_in).is_reached(built)
     dynamics_figures(built, Map(burn_in=burn_in))
     assert set(reads.values()) == {1}
 

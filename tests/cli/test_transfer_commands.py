@@ -161,7 +161,8 @@ def test_a_map_is_not_taken_for_dynamics(ftft, recorded):
 
 def test_a_reference_stops_when_it_is_stable(ftft, experiment_file, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ftft.transfer.early_stopping.Settling.is_reached", lambda rule, found: len(found.used) > 2
+        "ftft.transfer.early_stopping.StopWhenStable.is_reached",
+        lambda rule, found: len(found.used) > 2,
     )
     longer = ("--set", "reference.epochs=6")
     outcome = ftft("record", experiment_file, *longer, "--set", "reference.stop=stable")

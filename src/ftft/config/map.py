@@ -31,7 +31,7 @@ class Map(Section):
         """What ``DataMap.from_builder`` takes, of points that were measured and built like this."""
         return self.model_dump(exclude={"measure", "burn_in"})
 
-    def settling(self) -> dict[str, Any]:
+    def stopping(self) -> dict[str, Any]:
         """What decides whether the map still changes, beside how much it may."""
         return {
             "fraction": self.region_fraction,

@@ -26,7 +26,7 @@ from ftft.training.finetune import finetune
 from ftft.training.logger_checks import is_tracked
 from ftft.training.models import model_fingerprint
 from ftft.training.progress import OfRun
-from ftft.transfer.early_stopping import Settling
+from ftft.transfer.early_stopping import StopWhenStable
 from ftft.transfer.stability import FollowedMap
 from ftft.utils.plural import counted
 from ftft.workspace.stage import Stage
@@ -37,7 +37,7 @@ def train_reference(stages: Stages, seed: int) -> Stage[Training]:
     settings, drawn, until = stages.experiment.reference, stages.experiment.map, None
     plan = reference_plan(settings, len(stages.data.train), seed=seed)
     if settings.stop == "stable":
-        until = Settling(settings.stable_share, **drawn.settling())
+        until = StopWhenStable(settings.stable_share, **drawn.stopping())
     ways: dict[str, Any] = {"recording": settings.recording, "until": until}
     return _finetune(stages, "reference", settings, plan, **ways)
 
@@ -115,7 +115,7 @@ def _finetune(
     *,
     selection: Stage[Selected] | None = None,
     recording: Recording | None = None,
-    until: Settling | None = None,
+    until: StopWhenStable | None = None,
 ) -> Stage[Training]:
     inputs = {
         # Only what fine-tuning reads, so that a changed budget leaves ERM alone.
@@ -152,7 +152,7 @@ def _build(
     plan: Plan,
     selection: Stage[Selected] | None,
     recording: Recording | None,
-    until: Settling | None,
+    until: StopWhenStable | None,
     folder: Path,
 ) -> dict[str, Any]:
     start = time.perf_counter()

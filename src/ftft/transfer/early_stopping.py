@@ -12,7 +12,7 @@ from ftft.transfer.stability import FollowedMap
 
 
 @dataclass(frozen=True)
-class Settling:
+class StopWhenStable:
     """When a reference has recorded enough for its selection.
 
     Attributes:
