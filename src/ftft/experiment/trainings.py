@@ -155,11 +155,10 @@ def _build(
     until: StopWhenStable | None,
     folder: Path,
 ) -> dict[str, Any]:
+    stage = f"{name}/seed-{plan.seed}"
+    of_run = None if stages.overall is None else stages.overall.place(stage)
+    stages.say(_beginning(f"{stage}: ", plan.steps, of_run))
     start = time.perf_counter()
-    of_run = None
-    if stages.overall is not None:
-        of_run = stages.overall.place(f"{name}/seed-{plan.seed}")
-    stages.say(_beginning(f"{name}/seed-{plan.seed}: ", plan.steps, of_run))
     train = stages.train_set(settings, selection)
     dev = stages.dev(settings)
     # Early stopping and logged figures look at the same pass over what is recorded.
