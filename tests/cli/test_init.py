@@ -220,6 +220,14 @@ class TestComments:
         assert ftft("init", "chats.jsonl").out.count("-Instruct") == 2
 
 
+def test_columns_that_are_not_read_are_named(started, write):
+    rows = [f"{n // 2},Help {n},this is ticket {n},{'ab'[n % 2]}\n" for n in range(12)]
+    file = write("train.csv", "id,subject,body,queue\n" + "".join(rows))
+    said = started(file, "--label", "queue", "--text", "body")[1]
+    assert "note: 'id' is not taken for ids: a value is there twice, or missing" in said
+    assert "note: not read: 'subject'. --text names the texts" in said
+
+
 def test_is_named_after_file_and_folder(ftft, write, started):
     names = set()
     for folder in ("olid", "hasoc"):

@@ -145,10 +145,15 @@ def test_the_folder_of_a_whole_run_or_study_is_distinguished(ftft, recorded, com
 
 
 def test_a_reference_is_named_before_erm(ftft, recorded):
-    erm, reference = recorded("run/erm/seed-0"), recorded("run/reference/seed-0")
+    recorded("run/erm/seed-0")
+    first = recorded("run/reference/seed-0")
+    outcome = ftft("preflight", "run")
+    assert outcome.code == 0
+    assert f"run: its only reference is taken, {first}" in outcome.err
+    second = recorded("run/reference/seed-1")
     outcome = ftft("preflight", "run")
     assert outcome.code == 2
-    assert f"give {reference} or {erm}" in outcome.err
+    assert f"give {first} or {second}" in outcome.err
 
 
 def test_a_map_is_not_taken_for_dynamics(ftft, recorded):

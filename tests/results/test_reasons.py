@@ -50,7 +50,7 @@ class TestTheMostFrequentClass:
         assert floor_of(made(**changes).values) is None
 
     def test_no_better_than_it_is_said(self):
-        expected = "is no better than always the most frequent class (60.0%)"
+        expected = "is no better than always answering the most frequent class (60.0%)"
         assert f"FTFT {expected}" in said(made(ood=0.6))
         assert f"ERM {expected}" in said(made(ood=0.6))
         assert expected not in said(made(ood=0.61))
@@ -75,8 +75,14 @@ class TestWhatErmHadByThen:
     def test_not_where_both_are_at_what_needs_no_learning(self):
         found = said(made(dev=0.5, floors={"dev": 0.5, "test": 0.5, "far": 0.5}))
         assert "of its own cost" not in found
-        assert "FTFT is no better than always the most frequent class, so how soon" in found
         assert "of its own cost" in said(made(dev=0.51))
+
+    def test_not_at_nothing(self):
+        runs = [
+            record("erm", curve=[(30, {"dev": 0.0}), (120, {"dev": 0.4})], steps=120),
+            record("ftft", curve=[(40, {"dev": 0.0})]),
+        ]
+        assert "of its own cost" not in said(results_of(values_of(runs, sets=()), Path("run")))
 
     def test_seeds_that_learnt_nothing_do_not_count(self):
         curves = {0: [(40, {"dev": 0.7})], 1: [(40, {"dev": 0.5})]}
@@ -89,6 +95,32 @@ class TestWhatErmHadByThen:
 
     def test_never(self):
         assert "ERM never reached FTFT's score" in said(made(dev=0.9))
+
+
+class TestTheMainModel:
+    """A reference that beats ERM on development data says that ERM is not trained well."""
+
+    def found(self, accuracy):
+        dev = None if accuracy is None else {"accuracy": accuracy}
+        preflight = {"verdict": "good", "reasons": [], "dev": dev}
+        runs = [
+            record("erm", curve=[(120, {"dev": 0.75})], steps=120),
+            record("ftft", preflight=preflight),
+        ]
+        return said(results_of(values_of(runs, sets=()), Path("run")))
+
+    def test_is_said(self):
+        assert (
+            "ERM reached 75.0% on development data, and the reference, a smaller model, 98.0%: the "
+            "main model is not trained well yet"
+        ) in self.found(0.98)
+
+    @pytest.mark.parametrize("accuracy", [0.7, 0.75, 0.765])
+    def test_not_where_erm_is_as_good(self, accuracy):
+        assert "not trained well" not in self.found(accuracy)
+
+    def test_not_where_it_is_not_known(self):
+        assert "not trained well" not in self.found(None)
 
 
 class TestTheReference:

@@ -140,6 +140,13 @@ def test_memorised_training_examples_are_doubtful():
     assert preflight(FINE, DevScore(0.86, 0.5)).verdict == "good"
 
 
+def test_who_has_learnt_nothing_has_memorised_nothing():
+    found = preflight(replace(FINE, train_accuracy=0.55), DevScore(0.08, 0.5))
+    assert found.verdict == "bad"
+    assert not any("memorised" in one for one in found.reasons)
+    assert not any("more training examples" in one for one in found.advice)
+
+
 def test_the_worst_comes_first():
     found = preflight(replace(FINE, steady=0.5, easy=0.0), DevScore(0.9, 0.5))
     assert found.verdict == "bad"
@@ -165,5 +172,4 @@ def test_no_advice_is_given_twice():
     assert found.advice == (
         "train it longer, or with a higher learning rate, or take a larger or better pretrained "
         "reference",
-        "record more epochs",
     )

@@ -209,6 +209,23 @@ def note_unread(overrides: list[str] | None, unread: Sequence[str], place: str) 
             say(f"note: --set {key} has no effect {place}")
 
 
+def note_bad_reference(given: Path) -> None:
+    """Say so where a map of a run is that of a reference which the preflight check found bad.
+
+    Args:
+        given: The map's file, or the folder of its stage.
+    """
+    from ftft.workspace.stage_record import read_record
+
+    stage = given if given.is_dir() else given.parent
+    found = ((read_record(stage, stage.name) or {}).get("result") or {}).get("preflight") or {}
+    if found.get("verdict") == "bad":
+        say(
+            f"note: the preflight check calls this map's reference bad: {found['reasons'][0]}; "
+            "what it finds ambiguous, or mislabelled, may be chance"
+        )
+
+
 def say(line: str) -> None:
     """Tell the user what was done, apart from results, which go to standard output."""
     write_line("info", line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, data_of, meant, say, tell
+from ftft.cli.common import Overwrite, data_of, meant, note_bad_reference, say, tell
 from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def label_errors(
     if output is not None:
         joined = None if rows is None else training_rows(rows, candidates.column_names)
         export_table(candidates if rows else _with_texts(candidates, texts), output, rows=joined)
-        tell(f"written to {output}")
+        total = counted(len(drawn), "example")
+        tell(f"{len(candidates):,} of {total} written to {output}; --count gives more")
+    note_bad_reference(datamap)
     shown = candidates.to_pylist()
     for row, text in zip(shown, texts, strict=False):
         row["text"] = text

@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import BurnInOption, MeasureOption, Overwrite, burn_in_of, check_share, tell
+from ftft.cli.common import (
+    BurnInOption,
+    MeasureOption,
+    Overwrite,
+    burn_in_of,
+    check_share,
+    say,
+    tell,
+)
 
 
 def preflight(
     dynamics: Annotated[
         Path,
-        typer.Argument(help="A reference's dynamics, or its folder in a run: reference/seed-0."),
+        typer.Argument(
+            help="A reference's dynamics, its folder (reference/seed-0), or a run of one seed."
+        ),
     ],
     fraction: Annotated[float, typer.Option(help="Share that is to be selected.")] = 0.33,
     burn_in: BurnInOption = "auto",
@@ -55,18 +65,22 @@ def preflight(
     if output is not None:
         check_free(output, overwrite=overwrite)
     folder = dynamics_folder(dynamics)
+    if folder.parent not in (dynamics, dynamics.parent):
+        say(f"{dynamics}: its only reference is taken, {folder.parent}")
     check_artifact(folder)
     recorded = read_dynamics(folder).measured_by(measure)
     found = signals(recorded, fraction, burn_in_of(burn_in))
+    # Development data are drawn as the training data were: the same label is the most frequent.
+    floor = found.majority
     if dev_accuracy is None:
-        dev_accuracy = _recorded_accuracy(folder.absolute().parent)
+        dev_accuracy, recorded_floor = _recorded_accuracy(folder.absolute().parent)
+        floor = floor if recorded_floor is None else recorded_floor
     if expected is not None and dev_accuracy is None:
         raise ConfigError(
             "--expected is compared with the reference's accuracy on the same data, which is not "
             "known here: add --dev-accuracy."
         )
-    # Development data are drawn as the training data were: the same label is the most frequent.
-    dev = None if dev_accuracy is None else DevScore(dev_accuracy, found.majority, expected)
+    dev = None if dev_accuracy is None else DevScore(dev_accuracy, floor, expected)
     result = judge(found, dev)
     show_preflight(result)
     if output is not None:
@@ -76,14 +90,20 @@ def preflight(
         raise typer.Exit(1)
 
 
-def _recorded_accuracy(stage: Path) -> float | None:
-    """Mean accuracy on in-distribution development sets, where a finished stage says it."""
+def _recorded_accuracy(stage: Path) -> tuple[float | None, float | None]:
+    """Mean accuracy on in-distribution development sets, and that of one answer to all.
+
+    Each as far as a finished stage says it.
+    """
     from ftft.workspace.stage_record import read_record
 
     record = read_record(stage, stage.name)
     result = (record or {}).get("result", {})
     scores, elsewhere = result.get("dev_scores", {}), result.get("dev_ood", [])
-    inside = [values for name, values in scores.items() if name not in elsewhere]
+    inside = {name: values for name, values in scores.items() if name not in elsewhere}
     # A task without classes has no accuracy to compare with that of answering one of them.
-    accuracies = [values["accuracy"] for values in inside if "accuracy" in values]
-    return sum(accuracies) / len(accuracies) if accuracies else None
+    accuracies = [values["accuracy"] for values in inside.values() if "accuracy" in values]
+    known = result.get("dev_floors", {})
+    floors = [known[name] for name in inside if name in known]
+    means = [sum(one) / len(one) if one else None for one in (accuracies, floors)]
+    return means[0], means[1]

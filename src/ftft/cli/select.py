@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, check_parquet, meant, note_idle, say, tell
+from ftft.cli.common import (
+    Overwrite,
+    check_parquet,
+    meant,
+    note_bad_reference,
+    note_idle,
+    say,
+    tell,
+)
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -121,6 +129,7 @@ def select_(
     }
     note_idle(context, f"with --strategy {strategy}", works)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
+    note_bad_reference(datamap)
     for line in selection_in_words(drawn, selection):
         tell(line)
     lengths = selection_lengths(drawn, selection)

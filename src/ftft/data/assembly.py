@@ -56,17 +56,26 @@ def assemble(
         copied: What two examples must share for one to count as a copy of the other.
 
     Raises:
-        DataError: A set cannot be read or does not fit, or none can be held out; names the set.
+        DataError: Sets cannot be read or do not fit, or none can be held out; names each set.
     """
     roles: dict[str, dict[str, LabelledDataset]] = {}
-    said = list(remarks)
+    said, problems = list(remarks), []
     for role, sets in config.evaluation_sets.items():
         roles[role] = {}
         for name, source in sets.items():
             what = f"{role} set {name!r}"
-            with named(what):
-                roles[role][name], found = evaluation(name, source)
+            try:
+                with named(what):
+                    roles[role][name], found = evaluation(name, source)
+            except DataError as error:
+                problems.append(str(error))
+                continue
             said += [f"{what}: {remark}" for remark in found]
+    if len(problems) == 1:
+        raise DataError(problems[0])
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise DataError(f"{len(problems)} data sets have problems:{listed}")
     if not config.dev:
         with named("training data"):
             train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed, alike)

@@ -273,6 +273,11 @@ def _guess_texts(head: Head, label: str, path: Path) -> list[str]:
     )
 
 
+def is_id_name(name: str) -> bool:
+    """Whether a column of this name is taken for ids if no value is there twice."""
+    return name.lower() in _IDS or name.lower().endswith("_id")
+
+
 def _guess_id(head: Head, taken: set[str]) -> str | None:
     candidates = {
         name.lower(): name

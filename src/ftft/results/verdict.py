@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from ftft.config.methods import METHODS
 from ftft.results.aggregate import Row, Versus, setting_names
-from ftft.results.floor import TITLE, floor_of
+from ftft.results.floor import floor_of
 from ftft.results.formatting import NONE, interval_in_words, percent, points, score
 from ftft.results.intervals import Difference, Interval
 from ftft.results.run import RunResult, cell_of
@@ -23,6 +23,9 @@ WON, LOST, OPEN = "won", "lost", "open"
 # The verdicts of the preflight check, the best first.
 _WORSE = ("good", "doubtful", "bad")
 _MOST_REASONS = 2
+
+# By how much a reference has to beat ERM on development data before it is said.
+_CLEARLY = 0.02
 
 # They say what the selection itself adds.
 _SUBSETS = {key for key, method in METHODS.items() if method.selects and not method.records}
@@ -128,7 +131,12 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
 
 
 def _remarks(run: Results, ftft: Row) -> Sequence[str]:
-    remarks = [*_of_the_reference(run, ftft), *_of_the_floor(run, ftft), *_of_erm(run, ftft)]
+    remarks = [
+        *_of_the_main_model(run, ftft),
+        *_of_the_reference(run, ftft),
+        *_of_the_floor(run, ftft),
+        *_of_erm(run, ftft),
+    ]
     if not run.ood_sets:
         remarks.append(
             "There are no out-of-distribution test sets, so nothing is known about robustness."
@@ -149,6 +157,35 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
             "No random subset was run beside it, so what the selection itself adds is not known."
         )
     return remarks
+
+
+def _of_the_main_model(run: Results, ftft: Row) -> Iterator[str]:
+    """Whether ERM was trained well enough to be compared to, judged by the smaller reference."""
+    erm = {one.seed: one for one in run.runs if one.method == "erm" and one.main == ftft.cell.main}
+    sets = run.values["data"]["sets"]["dev"]
+    pairs = [
+        (preflight["dev"]["accuracy"], _dev_accuracy(erm[one.seed], sets))
+        for one in _runs(run, ftft)
+        if one.seed in erm and (preflight := one.record.get("preflight")) and preflight.get("dev")
+    ]
+    if not pairs or None in {of_erm for _, of_erm in pairs}:
+        return
+    reference, of_erm = (fmean(one) for one in zip(*pairs, strict=True))
+    if reference > of_erm + _CLEARLY:
+        yield (
+            f"ERM reached {percent(of_erm, 1)} on development data, and the reference, a smaller "
+            f"model, {percent(reference, 1)}: the main model is not trained well yet (more epochs, "
+            "or another learning rate), and says little about the method."
+        )
+
+
+def _dev_accuracy(run: RunResult, sets: Mapping[str, int]) -> float | None:
+    """Accuracy over all in-distribution development examples, as preflight counts it."""
+    scores = run.record["scores"]["dev"]
+    if not all("accuracy" in scores.get(name, {}) for name in sets):
+        return None
+    right = sum(size * scores[name]["accuracy"] for name, size in sets.items())
+    return float(right / sum(sets.values()))
 
 
 def _of_the_reference(run: Results, ftft: Row) -> Iterator[str]:
@@ -175,22 +212,18 @@ def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
     for row in (*erm, ftft):
         if row.score.mean <= floor.main:
             yield (
-                f"{METHODS[row.cell.method].title} is no better than {TITLE} "
-                f"({percent(floor.main, 1)})."
+                f"{METHODS[row.cell.method].title} is no better than always answering the most "
+                f"frequent class ({percent(floor.main, 1)})."
             )
 
 
 def _of_erm(run: Results, ftft: Row) -> Iterator[str]:
     """After how much of its training ERM had FTFT's score."""
     erm = {one.seed: one for one in run.runs if one.method == "erm" and one.main == ftft.cell.main}
-    every = {one.seed: one for one in _runs(run, ftft) if one.seed in erm}
     # A score that needs no learning is reached by chance, at any time.
-    learnt = {seed: one for seed, one in every.items() if one.learnt}
-    if every and not learnt:
-        yield (
-            f"On development data FTFT is no better than {TITLE}, so how soon ERM reached its "
-            "score says nothing."
-        )
+    learnt = {
+        one.seed: one for one in _runs(run, ftft) if one.seed in erm and one.learnt and one.final
+    }
     shares = erm_until(learnt, erm)
     if shares is None:
         return

@@ -216,6 +216,7 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
 
 
 _MEMORISED = 0.1
+_NOTHING = 0.2
 # 0.03 in the published map of WinoGrande, 0.04 to 0.06 in the demo, 0.14 on SST-2, where FTFT lost.
 _UNLEARNT = 0.1
 _LONGER = "train it longer, or with a higher learning rate"
@@ -237,7 +238,7 @@ def _graded(value: float, bad: float, doubtful: float) -> str:
 
 
 def _learnt(found: Signals) -> Finding:
-    verdict = _graded(_above(found.train_accuracy, found.majority), 0.2, 0.5)
+    verdict = _graded(_above(found.train_accuracy, found.majority), _NOTHING, 0.5)
     reason = f"it predicts {found.train_accuracy:.0%} of its training examples right at the end"
     if found.majority:
         reason += f" (always answering the most frequent label: {found.majority:.0%})"
@@ -254,8 +255,9 @@ def _easy(found: Signals) -> Finding:
 def _after(found: Signals) -> Finding:
     needed = epochs_needed(found.burn_in + found.points, found.transient)
     if needed is None:
-        points = f"the first {counted(found.burn_in, 'recording point')}"
-        left_out = points if found.burn_in else "no recording point"
+        first = found.burn_in
+        points = "recording point" if first == 1 else f"{first} recording points"
+        left_out = f"the first {points}" if first else "no recording point"
         return Finding(GOOD, f"its map leaves out {left_out}", "")
     points = counted(found.burn_in + found.points, "recording point")
     reason = (
@@ -292,7 +294,7 @@ def _steady(found: Signals) -> Finding:
         more = "train the reference for more epochs: three points after burn-in are needed"
         return Finding(DOUBTFUL, reason, more)
     reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
-    return Finding(_graded(found.steady, 0.0, 0.7), reason, "record more epochs")
+    return Finding(_graded(found.steady, 0.0, 0.7), reason, f"{_LONGER}, or {_LARGER}")
 
 
 def _dev(dev: DevScore) -> Finding:
@@ -317,7 +319,8 @@ def _generalises(found: Signals, dev: DevScore) -> Finding:
         f"its accuracy is {found.train_accuracy:.1%} on the examples it was trained on and "
         f"{dev.accuracy:.1%} on development data"
     )
-    if gap <= _MEMORISED:
+    # Who has learnt nothing has memorised nothing: its scores differ by chance.
+    if gap <= _MEMORISED or _above(found.train_accuracy, found.majority) < _NOTHING:
         return Finding(GOOD, reason, "")
     reason += ": it has memorised them, and what it finds ambiguous may be noise"
     return Finding(

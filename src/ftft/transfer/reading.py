@@ -50,7 +50,7 @@ def map_file(path: Path) -> Path | None:
 
 
 def dynamics_folder(path: Path) -> Path:
-    """The dynamics folder that is meant: the folder itself, or ``dynamics`` in it.
+    """The dynamics folder that is meant: itself, ``dynamics`` in it, or a run's only reference.
 
     Raises:
         DynamicsError: It is the folder of a run or a study, which holds those of its trainings,
@@ -76,6 +76,9 @@ def dynamics_folder(path: Path) -> Path:
         folders = (header.parent.parent for header in found)
         # A reference first: of ERM's dynamics, which DM reads, fewer people think.
         first = sorted(folders, key=lambda one: ("reference" not in one.parts, one))
+        references = [one for one in first if one.parent == path / "reference"]
+        if len(references) == 1:
+            return references[0] / "dynamics"
         if first:
             raise DynamicsError(
                 f"{path} is the folder of a run or a study, where that of one training was "
