@@ -50,10 +50,27 @@ class TestTheMostFrequentClass:
         assert floor_of(made(**changes).values) is None
 
     def test_no_better_than_it_is_said(self):
-        expected = "is no better than always answering the most frequent class (60.0%)"
-        assert f"FTFT {expected}" in said(made(ood=0.6))
-        assert f"ERM {expected}" in said(made(ood=0.6))
-        assert expected not in said(made(ood=0.61))
+        runs = [record("erm", ood={"far": 0.8}), record("ftft", ood={"far": 0.6})]
+        values = values_of(runs)
+        values["data"]["floors"] = {"dev": 0.5, "test": 0.55, "far": 0.6}
+        expected = "FTFT is no better than always answering the most frequent class (60.0%)"
+        assert expected in said(results_of(values, Path("run")))
+        assert "is no better than" not in said(made(ood=0.61))
+
+    def test_nobody_wins_below_it(self):
+        """Interval or not: a model that beats chance by less than nothing has not won."""
+        runs = [record("erm", seed, ood={"far": 0.50 + seed / 1000}) for seed in range(4)]
+        runs += [record("ftft", seed, ood={"far": 0.55 + seed / 900}) for seed in range(4)]
+        values = values_of(runs)
+        assert verdict(results_of(values, Path("run"))).outcome == "won"
+        values["data"]["floors"] = {"dev": 0.5, "test": 0.55, "far": 0.6}
+        found = verdict(results_of(values, Path("run")))
+        assert found.outcome == "open"
+        assert found.sentence.startswith(
+            "Neither FTFT (55.2%) nor ERM (50.2%) is better out of distribution than always "
+            "answering the most frequent class (60.0%), so how they differ says nothing"
+        )
+        assert "is no better than" not in " ".join(found.remarks)
 
     def test_of_a_study_each_setting_is_said_of_itself(self):
         runs = [

@@ -83,7 +83,8 @@ def verdicts(run: Results) -> tuple[Verdict, ...]:
 def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
     erm = ftft.versus.get("erm")
     where = "out of distribution" if run.ood_sets else "in distribution"
-    outcome, sentence = _judged(ftft, None if erm is None else erm.main, where)
+    nothing = _nothing_learnt(run, ftft, where)
+    outcome, sentence = nothing or _judged(ftft, None if erm is None else erm.main, where)
     return Verdict(
         name=name,
         outcome=outcome,
@@ -96,6 +97,19 @@ def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
             _cost_tile(ftft),
             _examples_tile(run, ftft),
         ),
+    )
+
+
+def _nothing_learnt(run: Results, ftft: Row, where: str) -> tuple[str, str] | None:
+    """Outcome and sentence where neither model beats one answer to all: they differ by chance."""
+    floor = floor_of(run.values)
+    erm = [row for row in run.rows if (row.cell.method, row.cell.main) == ("erm", ftft.cell.main)]
+    if floor is None or not erm or max(row.score.mean for row in (*erm, ftft)) > floor.main:
+        return None
+    return OPEN, (
+        f"Neither FTFT ({percent(ftft.score.mean, 1)}) nor ERM ({percent(erm[0].score.mean, 1)}) "
+        f"is better {where} than always answering the most frequent class ({percent(floor.main, 1)}), "
+        f"so how they differ says nothing; FTFT cost {percent(ftft.flops.mean)} of ERM."
     )
 
 
@@ -209,12 +223,14 @@ def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
     if floor is None:
         return
     erm = [row for row in run.rows if (row.cell.method, row.cell.main) == ("erm", ftft.cell.main)]
-    for row in (*erm, ftft):
-        if row.score.mean <= floor.main:
-            yield (
-                f"{METHODS[row.cell.method].title} is no better than always answering the most "
-                f"frequent class ({percent(floor.main, 1)})."
-            )
+    weak = [row for row in (*erm, ftft) if row.score.mean <= floor.main]
+    if len(weak) == 2:
+        return  # the verdict itself says so
+    for row in weak:
+        yield (
+            f"{METHODS[row.cell.method].title} is no better than always answering the most "
+            f"frequent class ({percent(floor.main, 1)})."
+        )
 
 
 def _of_erm(run: Results, ftft: Row) -> Iterator[str]:
