@@ -106,10 +106,13 @@ def _nothing_learnt(run: Results, ftft: Row, where: str) -> tuple[str, str] | No
     erm = [row for row in run.rows if (row.cell.method, row.cell.main) == ("erm", ftft.cell.main)]
     if floor is None or not erm or max(row.score.mean for row in (*erm, ftft)) > floor.main:
         return None
+    of_ftft, of_erm, least = (
+        percent(one, 1) for one in (ftft.score.mean, erm[0].score.mean, floor.main)
+    )
     return OPEN, (
-        f"Neither FTFT ({percent(ftft.score.mean, 1)}) nor ERM ({percent(erm[0].score.mean, 1)}) "
-        f"is better {where} than always answering the most frequent class ({percent(floor.main, 1)}), "
-        f"so how they differ says nothing; FTFT cost {percent(ftft.flops.mean)} of ERM."
+        f"Neither FTFT ({of_ftft}) nor ERM ({of_erm}) is better {where} than always answering the "
+        f"most frequent class ({least}), so how they differ says nothing; FTFT cost "
+        f"{percent(ftft.flops.mean)} of ERM."
     )
 
 
