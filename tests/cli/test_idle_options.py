@@ -196,4 +196,4 @@ def test_examples_without_a_slice_are_noted(ftft, made, tmp_path, count, noted):
 def test_candidates_that_are_written_are_said(ftft, made):
     outcome = ftft("label-errors", "map.parquet", "-o", "candidates.csv")
     assert outcome.code == 0, outcome.err
-    assert "written to candidates.csv\n" in outcome.out
+    assert "20 of 40 examples written to candidates.csv; --count gives more\n" in outcome.out

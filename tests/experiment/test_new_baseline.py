@@ -44,11 +44,14 @@ def with_entry(monkeypatch):
     for name, module in list(sys.modules.items()):
         if name.startswith("ftft.") and vars(module).get("BASELINES") is BASELINES:
             monkeypatch.setattr(module, "BASELINES", (*BASELINES, "another"))
-    for key in list(METHODS):
-        monkeypatch.delitem(METHODS, key)
-    for key, method in table.items():
-        monkeypatch.setitem(METHODS, key, method)
     monkeypatch.setitem(methods.BASELINES, "another", another)
+    before = dict(METHODS)
+    METHODS.clear()
+    METHODS.update(table)
+    yield
+    # Not by monkeypatch, which would put them back in another order, and tables have this one.
+    METHODS.clear()
+    METHODS.update(before)
 
 
 def test_it_is_checked_foreseen_run_compared_and_shown(finished, tmp_path, with_entry):

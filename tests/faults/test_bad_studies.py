@@ -162,7 +162,7 @@ def test_the_command_says_the_same(case, ftft, tmp_path):
     ("options", "words"),
     [
         (("--jobs", "0"), ("--jobs", "greater than or equal to 1")),
-        (("--engine", "slurm"), ("--engine", "slurm")),
+        (("--engine", "pbs"), ("--engine", "pbs")),
         (("--dry-run", "--summarise"), ("--dry-run and --summarise", "give one of them")),
         (("--engine", "ray", "--jobs", "2"), ("--jobs is for this machine", "Ray")),
     ],

@@ -88,8 +88,9 @@ def label_errors(
     if output is not None:
         joined = None if rows is None else training_rows(rows, candidates.column_names)
         export_table(candidates if rows else _with_texts(candidates, texts), output, rows=joined)
+        more = "; --count gives more" if len(candidates) < len(drawn) else ""
         total = counted(len(drawn), "example")
-        tell(f"{len(candidates):,} of {total} written to {output}; --count gives more")
+        tell(f"{len(candidates):,} of {total} written to {output}{more}")
     note_bad_reference(datamap)
     shown = candidates.to_pylist()
     for row, text in zip(shown, texts, strict=False):
