@@ -598,6 +598,17 @@ class TestElsewhere:
         push(run / MAP, parse_place(url))
         assert written[-1].endswith("/ftft.json")
 
+    def test_what_was_written_in_part_is_written_whole(self, run, tmp_path, url):
+        fsspec.filesystem("memory").pipe_file("/shared/maps/nli/map.parquet", b"half")
+        push(run / MAP, parse_place(url))
+        assert pull(parse_place(url), tmp_path / "pulled").manifest.kind == "map"
+
+    @pytest.mark.parametrize("place", ["https://me:pw@h/d", "https://h/d?v=1", "a::s3://b/c"])
+    def test_no_passwords_and_queries(self, place):
+        with pytest.raises(SharingError, match=r"password|query|chains") as error:
+            parse_place(place)
+        assert "pw" not in str(error.value)
+
     def test_what_is_there_is_never_replaced(self, ftft, run, url):
         push(run / MAP, parse_place(url))
         said = ftft("push", run / MAP, url)
@@ -611,10 +622,10 @@ class TestElsewhere:
         with pytest.raises(SharingError, match=r"map.parquet: has 5 bytes"):
             pull(parse_place(url), tmp_path / "pulled")
         system.rm_file("/shared/maps/nli/map.parquet")
-        with pytest.raises(SharingError, match=r"map.parquet: ftft.json names this file"):
+        with pytest.raises(SharingError, match=r"map.parquet does not exist"):
             pull(parse_place(url), tmp_path / "pulled")
         system.rm_file("/shared/maps/nli/ftft.json")
-        with pytest.raises(SharingError, match=r"there is no ftft.json"):
+        with pytest.raises(SharingError, match=r"ftft.json does not exist"):
             pull(parse_place(url), tmp_path / "pulled")
         with pytest.raises(SharingError, match="has no revisions"):
             pull(parse_place(url), tmp_path / "pulled", revision="main")

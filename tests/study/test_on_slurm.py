@@ -18,6 +18,7 @@ CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 STAND_IN = """\
 #!/bin/sh
 echo "$@" >> "$SRUN_LOG"
+test -z "$SLURM_JOB_ID" || exit 9
 while case "$1" in --*) true;; *) false;; esac; do shift; done
 exec "$@"
 """
@@ -46,8 +47,9 @@ def install(monkeypatch, tmp_path):
     return install
 
 
-def test_the_same_results(grid, again, install):
+def test_the_same_results(grid, again, install, monkeypatch):
     log = install(STAND_IN)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")  # of the job that the study itself is
     shutil.rmtree(again.folder / "tiny" / CELL)
     needed = Resources(cpus=2, gpus=1, slurm={"partition": "gpu", "time": "4:00:00"})
     finished = again.run(engine=lambda opened, say: slurm(needed, 4, say))

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from ftft import load_experiment
+from ftft.config.formats import format_by_name
 from ftft.data.load import load_data
 from ftft.errors import DataError, SharingError
 from ftft.utils import remote
-from ftft.utils.remote import holds_password, is_remote, local_copy, without_secrets
+from ftft.utils.remote import is_remote, local_copy, problem_of, without_secrets
 
 ROWS = "text,label\ngood,1\nbad,0\nfine,1\ndull,0\n"
 
@@ -69,12 +70,29 @@ def test_what_is_a_url(place, expected):
     assert is_remote(place) == expected
 
 
-def test_secrets_are_not_shown():
-    assert without_secrets("ftp://me:pw@host/a") == "ftp://…host/a"
-    assert without_secrets("https://host/a?sig=secret") == "https://host/a?…"
-    assert without_secrets("abfs://data@account.net/a") == "abfs://data@account.net/a"
-    assert holds_password("ftp://me:pw@host/a")
-    assert not holds_password("abfs://data@account.net/a:b@c")
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ftp://me:pw@host/a", "ftp://…@host/a"),
+        ("s3://me:p@w@bucket/a", "s3://…@bucket/a"),
+        ("https://TOKEN@host/a.csv", "https://…@host/a.csv"),
+        ("https://host/a.csv?X-Amz-Signature=ab", "https://host/a.csv?…"),
+        ("https://host/a.csv?v=1&sig=ab", "https://host/a.csv?…"),
+        ("zip://a.csv::https://me:pw@host/a.zip", "zip://a.csv::https://…@host/a.zip"),
+        ("simplecache::s3://bucket/a", "simplecache::s3://bucket/a"),
+    ],
+)
+def test_what_would_be_copied_into_run_folders_is_refused_and_not_shown(url, shown):
+    assert without_secrets(url) == shown
+    assert shown in problem_of(url)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["abfs://data@account.net/a", "hf://datasets/o/n@main/a.csv", "https://h/a?v=1", "a:b@c"],
+)
+def test_what_is_not(place):
+    assert problem_of(place) == ""
 
 
 class TestLocalCopy:
@@ -99,6 +117,9 @@ class TestLocalCopy:
             assert asked.count("GET") <= before + 1, "its version alone is asked for"
             with pytest.raises(DataError, match=r"absent.csv does not exist"):
                 local_copy(f"{url}/absent.csv", DataError)
+            version = local_copy(f"{url}/train.csv?version={'1' * 300}", DataError)
+            assert (version.name, version.read_text()) == ("train.csv", ROWS)
+            assert format_by_name(f"{url}/train.csv?version=1") == "csv"
         with pytest.raises(DataError, match=r"its server cannot be reached"):
             local_copy(f"{url}/train.csv", DataError)
 
@@ -166,8 +187,10 @@ class TestData:
         assert url in str(error.value)
         assert "cache" not in str(error.value)
 
-    def test_a_password_is_refused(self, ftft, tmp_path, tiny_model):
-        file = self.experiment(tmp_path, tiny_model, path="ftp://me:pw@host/train.csv")
+    @pytest.mark.parametrize("login", ["me:pw", "$LOGIN"])
+    def test_a_password_is_refused(self, ftft, tmp_path, tiny_model, monkeypatch, login):
+        monkeypatch.setenv("LOGIN", "me:pw")
+        file = self.experiment(tmp_path, tiny_model, path=f"ftp://{login}@host/train.csv")
         said = ftft("validate", file)
         assert said.code == 2
         assert "data.train.0.path" in said.err

@@ -24,6 +24,7 @@ SUFFIXES: dict[str, FileFormat] = {
 
 def format_by_name(path: str | Path) -> FileFormat | None:
     """The format that a file's suffix says, ``.gz`` left aside; None where it says none."""
-    path = Path(path)
+    text = str(path)
+    path = Path(text.partition("?")[0] if "://" in text else text)
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     return SUFFIXES.get(suffix.lower())

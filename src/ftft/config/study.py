@@ -131,6 +131,9 @@ class Resources(Section):
                 f"{unknown[0]!r} is no option that may stand here; those are "
                 f"{', '.join(SLURM_OPTIONS)}"
             )
+        for name, one in value.items():
+            if not one.isprintable():
+                raise ValueError(f"{name!r} holds a character that cannot be printed: {one!r}")
         return value
 
     @field_validator("gpus")

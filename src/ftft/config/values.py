@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ftft.config.methods import BASELINES
-from ftft.utils.remote import holds_password, without_secrets
+from ftft.utils.remote import problem_of
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _SET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -95,14 +95,12 @@ def expand(location: str) -> str:
             )
         return value
 
-    if holds_password(location):
-        raise ValueError(
-            f"{without_secrets(location)!r} holds a password, which would be copied into every run "
-            "folder; leave it out, and log in as the provider's own tools do"
-        )
     if "\0" in location:
         raise ValueError(f"{location!r} holds a NUL character, which no file name can")
-    return os.path.expanduser(_VARIABLE.sub(value_of, location))
+    expanded = os.path.expanduser(_VARIABLE.sub(value_of, location))
+    if problem := problem_of(expanded):
+        raise ValueError(problem)
+    return expanded
 
 
 ColumnNames = Annotated[list[str], BeforeValidator(_as_text_list), AfterValidator(_distinct)]

@@ -42,10 +42,14 @@ def is_finished(stages: Stages, kind: str, seed: int) -> bool:
     return True
 
 
-def finished_before(stages: Stages) -> frozenset[str]:
-    """Names of the trainings of a run that it will find finished. Nothing is run or written."""
-    if not distributed.is_first():
-        return frozenset()  # it says nothing of the time that is left
+def finished_before(stages: Stages) -> frozenset[str] | None:
+    """Names of the trainings of a run that it will find finished. Nothing is run or written.
+
+    None where there are several processes: to look, all of them would have to encode the data
+    together.
+    """
+    if distributed.count() > 1:
+        return None
     experiment = stages.experiment
     seen = Stages(experiment, stages.data, Preview(stages.workspace.folder), lambda line: None)
     found = set()

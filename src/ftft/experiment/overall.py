@@ -24,13 +24,13 @@ class Overall:
     Attributes:
         experiment: What is run.
         examples: Size of the training set.
-        finished_before: Gives the names of those that will not be run again; asked once, when
-            the first training begins.
+        finished_before: Gives the names of those that will not be run again, or None where that
+            is not known, and then no time is given; asked once, when the first training begins.
     """
 
     experiment: Experiment
     examples: int
-    finished_before: Callable[[], Collection[str]] = tuple
+    finished_before: Callable[[], Collection[str] | None] = tuple
     _reference: list[float] = field(default_factory=list)
     _per_step: list[float] = field(default_factory=list)
 
@@ -43,14 +43,17 @@ class Overall:
             self._per_step.append(seconds / trained.steps)
 
     @cached_property
-    def _reused(self) -> frozenset[str]:
-        return frozenset(self.finished_before())
+    def _reused(self) -> Collection[str] | None:
+        return self.finished_before()
 
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""
         names = training_names(self.experiment.baselines, self.experiment.seeds)
         at = names.index(name)
-        later = [one for one in names[at + 1 :] if one not in self._reused]
+        reused = self._reused
+        if reused is None:
+            return OfRun(at + 1, len(names), lambda here, per_step: None)
+        later = [one for one in names[at + 1 :] if one not in reused]
 
         def left(here: float, per_step: float) -> float | None:
             return self._left(later, name, here, per_step)

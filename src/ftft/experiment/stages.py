@@ -1,7 +1,7 @@
 """What the stages of an experiment share: the data, the run folder, and how a stage is run.
 
 The stages themselves are functions: :mod:`~ftft.experiment.trainings`,
-:mod:`~ftft.experiment.maps``, :mod:``~ftft.experiment.selections` and
+:mod:`~ftft.experiment.maps`, :mod:`~ftft.experiment.selections` and
 :mod:`~ftft.experiment.scoring`.
 """
 

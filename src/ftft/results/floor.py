@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 TITLE = "always the most frequent class"
+SAME_ANSWER = "always giving the same answer"
+"""In sentences; of multiple choice that is a position, and guessing may be better."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ftft.config.methods import METHODS
 from ftft.results.aggregate import Row, Versus, setting_names
-from ftft.results.floor import floor_of
+from ftft.results.floor import SAME_ANSWER, floor_of
 from ftft.results.formatting import NONE, interval_in_words, percent, points, score
 from ftft.results.intervals import Difference, Interval
 from ftft.results.run import RunResult, cell_of
@@ -83,12 +83,11 @@ def verdicts(run: Results) -> tuple[Verdict, ...]:
 def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
     erm = ftft.versus.get("erm")
     where = "out of distribution" if run.ood_sets else "in distribution"
-    nothing = _nothing_learnt(run, ftft, where)
-    outcome, sentence = nothing or _judged(ftft, None if erm is None else erm.main, where)
+    outcome, sentence = _judged(ftft, None if erm is None else erm.main, where)
     return Verdict(
         name=name,
         outcome=outcome,
-        sentence=sentence,
+        sentence=sentence + _nothing_learnt(run, ftft, where),
         remarks=tuple(_remarks(run, ftft)),
         reference=tuple(_of_the_reference(run, ftft)),
         tiles=(
@@ -100,19 +99,22 @@ def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
     )
 
 
-def _nothing_learnt(run: Results, ftft: Row, where: str) -> tuple[str, str] | None:
-    """Outcome and sentence where neither model beats one answer to all: they differ by chance."""
+def _nothing_learnt(run: Results, ftft: Row, where: str) -> str:
+    """That neither model beats one answer to all; empty where one does, or nobody knows.
+
+    A model that has learnt a shortcut well can be worse than that out of distribution, and how
+    much worse is what is asked: so this stands beside the judgement and does not replace it.
+    """
     floor = floor_of(run.values)
     erm = [row for row in run.rows if (row.cell.method, row.cell.main) == ("erm", ftft.cell.main)]
     if floor is None or not erm or max(row.score.mean for row in (*erm, ftft)) > floor.main:
-        return None
+        return ""
     of_ftft, of_erm, least = (
         percent(one, 1) for one in (ftft.score.mean, erm[0].score.mean, floor.main)
     )
-    return OPEN, (
-        f"Neither FTFT ({of_ftft}) nor ERM ({of_erm}) is better {where} than always answering the "
-        f"most frequent class ({least}), so how they differ says nothing; FTFT cost "
-        f"{percent(ftft.flops.mean)} of ERM."
+    return (
+        f" Neither FTFT ({of_ftft}) nor ERM ({of_erm}) is better {where} than {SAME_ANSWER} "
+        f"({least})."
     )
 
 
@@ -190,9 +192,10 @@ def _of_the_main_model(run: Results, ftft: Row) -> Iterator[str]:
     reference, of_erm = (fmean(one) for one in zip(*pairs, strict=True))
     if reference > of_erm + _CLEARLY:
         yield (
-            f"ERM reached {percent(of_erm, 1)} on development data, and the reference, a smaller "
-            f"model, {percent(reference, 1)}: the main model is not trained well yet (more epochs, "
-            "or another learning rate), and says little about the method."
+            f"ERM reached {percent(of_erm, 1)} on development data, and the reference "
+            f"{percent(reference, 1)}: unless that is the better model, the main model is not "
+            "trained well yet (more epochs, or another learning rate), and the comparison says "
+            "little."
         )
 
 
@@ -231,8 +234,8 @@ def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
         return  # the verdict itself says so
     for row in weak:
         yield (
-            f"{METHODS[row.cell.method].title} is no better than always answering the most "
-            f"frequent class ({percent(floor.main, 1)})."
+            f"{METHODS[row.cell.method].title} is no better than {SAME_ANSWER} "
+            f"({percent(floor.main, 1)})."
         )
 
 

@@ -101,15 +101,13 @@ def _copied(source: Path, folder: Path) -> Manifest:
 
 
 def _fetched(place: Remote, folder: Path) -> Manifest:
-    def fetched(name: str) -> None:
-        # Of a file that is not there the manifest's checks say what to do.
-        if is_there(f"{place.url}/{name}", SharingError):
-            fetch(f"{place.url}/{name}", folder / name, SharingError)
-
-    fetched(MANIFEST_NAME)
+    fetch(f"{place.url}/{MANIFEST_NAME}", folder / MANIFEST_NAME, SharingError)
     manifest = read_manifest(folder / MANIFEST_NAME, place)
-    for name in (*manifest.files, CARD_NAME):
-        fetched(name)
+    for name in manifest.files:
+        fetch(f"{place.url}/{name}", folder / name, SharingError)
+    # Its owner may have removed the card: nothing here needs it.
+    if is_there(f"{place.url}/{CARD_NAME}", SharingError):
+        fetch(f"{place.url}/{CARD_NAME}", folder / CARD_NAME, SharingError)
     return manifest
 
 

@@ -59,7 +59,8 @@ def push(
         _into_folder(found, target)
         return Pushed(target, None, found)
     if isinstance(target, Remote):
-        if is_there(target.url, SharingError):
+        # What was written in part has none, and the same command writes it whole.
+        if is_there(f"{target.url}/{MANIFEST_NAME}", SharingError):
             raise SharingError(
                 f"{target}: is there already, and a folder is never replaced; give the name of a "
                 "new one."

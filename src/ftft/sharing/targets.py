@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from ftft.errors import SharingError
 from ftft.utils.atomic import atomic_path
-from ftft.utils.remote import is_remote, without_secrets
+from ftft.utils.remote import is_remote, problem_of, without_secrets
 
 RepositoryType: TypeAlias = Literal["dataset", "model"]
 
@@ -66,6 +66,10 @@ def parse_place(text: str) -> Place:
         SharingError: It is none of them.
     """
     if is_remote(text) and not text.startswith(f"{FILE_PREFIX}//"):
+        problem = problem_of(text)
+        if problem or "?" in text:
+            no_query = f"{without_secrets(text)!r}: the URL of a folder has no query; leave it out."
+            raise SharingError(problem or no_query)
         return Remote(text.rstrip("/"))
     if text.startswith(FILE_PREFIX):
         return Path(text.removeprefix(FILE_PREFIX)).expanduser()

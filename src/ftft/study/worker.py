@@ -72,10 +72,17 @@ def _start(errors: IO[str], threads: int, command: Sequence[str]) -> subprocess.
         stderr=errors,
         encoding="utf-8",
         errors="replace",
-        env={"OMP_NUM_THREADS": str(threads), **os.environ},
+        env={"OMP_NUM_THREADS": str(threads), **_environment(command)},
         # A Ctrl-C is for the study, which tells its processes.
         start_new_session=True,
     )
+
+
+def _environment(command: Sequence[str]) -> dict[str, str]:
+    """This process's own, without the job that it may be part of where another one is asked for."""
+    outside = [name for name in os.environ if name.startswith("SLURM_") and name != "SLURM_CONF"]
+    left_out = outside if command else []
+    return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
 def _followed(process: subprocess.Popen[str], job: Job, say: Say) -> str | None:

@@ -18,8 +18,11 @@ from ftft.errors import FtftError
 from ftft.utils.atomic import atomic_path
 from ftft.utils.hub_reach import unreachable
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_SECRETS = re.compile(r"(?<=://)[^/@]*:[^/@]*@|(?<=\?).*")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
+_QUERY = re.compile(r"(?<=\?).*")
+# A user name alone is a token on the web, and elsewhere part of a place (abfs://DATA@ACCOUNT).
+_LOGIN = re.compile(r"((?:https?|ftps?)://)[^/?#]*@|(://)[^/?#]*:[^/?#]*@", re.I)
+_SIGNATURE = re.compile(r"[?&][^=&]*(sig|signature|token|password|secret|key)=", re.I)
 # Of what a server says of a file, what differs from one answer to the next.
 _NO_VERSION = ("url", "expires", "mimetype")
 
@@ -31,14 +34,23 @@ def is_remote(place: object) -> bool:
     return bool(_SCHEME.match(str(place)))
 
 
-def holds_password(url: str) -> bool:
-    """Whether a URL has a name and a password before its host."""
-    return bool(re.match(r"[^/]*://[^/@]*:[^/@]*@", url))
+def problem_of(place: str) -> str:
+    """Why a URL cannot be taken; empty where it can be, and for a path."""
+    if not is_remote(place):
+        return ""
+    if "::" in place:
+        return f"{without_secrets(place)!r}: chains of URLs (::) are not read; give one URL"
+    if _LOGIN.search(place) or _SIGNATURE.search(place):
+        return (
+            f"{without_secrets(place)!r} holds a password, a token or a signature, which would be "
+            "copied into every run folder; leave it out, and log in as the provider's own tools do"
+        )
+    return ""
 
 
 def without_secrets(url: str) -> str:
-    """A URL that may be shown: no password, and nothing of what follows a question mark."""
-    return _SECRETS.sub("…", url)
+    """A URL that may be shown: no login, and nothing of what follows a question mark."""
+    return _QUERY.sub("…", _LOGIN.sub(lambda found: f"{found[1] or found[2]}…@", url))
 
 
 def local_copy(url: str, error: type[FtftError]) -> Path:
@@ -64,7 +76,8 @@ def local_copy(url: str, error: type[FtftError]) -> Path:
             )
     version = {key: str(value) for key, value in found.items() if key not in _NO_VERSION}
     key = hashlib.sha256(f"{url} {sorted(version.items())}".encode()).hexdigest()[:32]
-    copy = _cache() / key / (path.rstrip("/").rpartition("/")[2] or "file")
+    name = path.partition("?")[0].rstrip("/").rpartition("/")[2][-100:]
+    copy = _cache() / key / (name or "file")
     if not copy.is_file():
         with atomic_path(copy, error) as temporary, explained(url, "read", error):
             system.get_file(path, str(temporary), callback=_progress(url))
