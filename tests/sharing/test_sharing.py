@@ -603,7 +603,7 @@ class TestElsewhere:
         push(run / MAP, parse_place(url))
         assert pull(parse_place(url), tmp_path / "pulled").manifest.kind == "map"
 
-    @pytest.mark.parametrize("place", ["https://me:pw@h/d", "https://h/d?v=1", "a::s3://b/c"])
+    @pytest.mark.parametrize("place", ["https://me:pw@h/d", "https://h/d?v=1", "zip::s3://b/c"])
     def test_no_passwords_and_queries(self, place):
         with pytest.raises(SharingError, match=r"password|query|chains") as error:
             parse_place(place)
