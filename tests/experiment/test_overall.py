@@ -1,10 +1,13 @@
 """How far a run is among its trainings, and when it can say how long the rest takes."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from ftft import load_experiment
 from ftft.config.methods import training_names
 from ftft.evaluation.training import Amount, Training, TrainingCost
+from ftft.experiment.finished import finished_before
 from ftft.experiment.overall import Overall
 
 EXAMPLES = 64
@@ -79,3 +82,20 @@ def test_a_line_has_the_words_and_the_figures(experiment):
     unknown = found.said("main/seed-1: ", ", at most 6 steps", None)
     assert "left" not in unknown
     assert unknown.figures == {"training": 7, "of": 10}
+
+
+def test_several_processes_do_not_look(experiment, monkeypatch):
+    """Looking encodes the data, which all of them have to do together."""
+
+    def looked(*_):
+        raise AssertionError("it was looked at what is finished")
+
+    monkeypatch.setattr("ftft.experiment.finished.is_finished", looked)
+    monkeypatch.setattr("ftft.utils.distributed.count", lambda: 2)
+    assert finished_before(SimpleNamespace(experiment=experiment)) is None
+    overall = Overall(experiment, EXAMPLES, lambda: None)
+    overall.ended("reference/seed-0", took(10.0, 12))
+    overall.ended("main/seed-0", took(12.0, 6))
+    place = overall.place("erm/seed-0")
+    assert (place.in_words, place.left_before) == ("training 3 of 10", None)
+    assert place.left(5.0, 2.0) is None
