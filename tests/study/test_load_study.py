@@ -59,6 +59,34 @@ def test_base_stands_in_the_study_itself(files, tmp_path):
     assert study.experiment("nli").data.train[0].path == str(tmp_path / "data/train.csv")
 
 
+WORDS = """\
+name: names
+task: token-classification
+data: {train: {path: train.conll, text: 1, label: 2}, test_ood: {far: {path: far.conll}}}
+reference: {model: owner/small}
+main: {model: owner/large}
+"""
+
+
+def test_the_task_of_a_base_in_the_study_itself(files):
+    base = yaml.safe_load(WORDS)
+    one = files(yaml.safe_dump({"name": "s", "base": base})).experiment("names")
+    assert (one.task, one.metric) == ("token-classification", "entity_f1")
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["file", "inline"])
+def test_a_data_set_brings_its_own_task(files, tmp_path, inline):
+    (tmp_path / "words.yaml").write_text(WORDS)
+    there = {key: yaml.safe_load(WORDS)[key] for key in ("task", "data")}
+    data = {"nli": {}, "names": there if inline else "words.yaml"}
+    study = files(
+        yaml.safe_dump({"name": "s", "base": "experiments/nli.yaml", "grid": {"data": data}})
+    )
+    of_both = [study.experiment(name) for name in ("nli", "names")]
+    assert [one.task for one in of_both] == ["classification", "token-classification"]
+    assert [one.metric for one in of_both] == ["macro_f1", "entity_f1"]
+
+
 def test_references_change_keys_of_the_bases(files):
     text = """\
 name: s

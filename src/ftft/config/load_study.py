@@ -147,7 +147,7 @@ def _merged(file: StudyFile, folder: Path) -> dict[Names, dict[str, Any]]:
         if dataset.experiment is not None:
             place = f"grid.data.{data}.experiment"
             other = _read(dataset.experiment, folder, place)
-            values = {**base, "data": other["data"], "metric": other["metric"]}
+            values = {**base, **{key: other[key] for key in ("task", "data", "metric")}}
         values = _changed(values, dataset)
         for reference, main, selection in itertools.product(
             (file.grid.references or {"reference": {}}).items(),
@@ -187,6 +187,10 @@ def _changed(values: Mapping[str, Any], changes: DataSet) -> dict[str, Any]:
         # Sets of another task would be left over beside the new training data.
         before = {} if "train" in changes.data else new.get("data", {})
         new["data"] = _joined(before, changes.data)
+    if changes.task is not None and changes.task != new.get("task"):
+        # Another task's metrics are others.
+        new.pop("metric", None)
+        new["task"] = changes.task
     if changes.metric is not None:
         new["metric"] = changes.metric
     return new

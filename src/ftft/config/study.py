@@ -13,7 +13,7 @@ from ftft.config.methods import BASELINES
 from ftft.config.schema import NAME_PATTERN, Experiment
 from ftft.config.section import MOST, Fraction, PositiveInt, Section
 from ftft.config.selecting import Strategy
-from ftft.config.tasks import Metric
+from ftft.config.tasks import Metric, TaskName
 from ftft.config.values import Baseline, as_text, expand
 
 MAX_CELLS = 10_000
@@ -35,8 +35,9 @@ class DataSet(Section):
     """One data set of a study, and what else is different on it."""
 
     experiment: str | None = Field(
-        None, description="An experiment file; its data and metric are taken, nothing else."
+        None, description="An experiment file; its task, data and metric are taken, nothing else."
     )
+    task: TaskName | None = None
     data: Changes = Field(
         {},
         description="Replaces the data section where it names train; changes keys of it otherwise.",
