@@ -68,6 +68,7 @@ def main() -> None:
     rates = {precision: rate(precision) for precision in ("fp32", "bf16")}
     given = {"held_out": 16, "epochs": 1, "steps": 20, "log_every": 50, "layers": None, "seed": 0}
     given |= {"examples": 12_000, "batch_size": 32, "max_length": 128, "learning_rate": 1e-4}
+    given |= {"model": throughput.MODEL}
     for name in chosen.sets:
         for arm in chosen.arms:
             who, _, precision = arm.partition("-")

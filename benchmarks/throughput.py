@@ -65,7 +65,7 @@ def settings(options: argparse.Namespace, precision: str) -> Any:
     from ftft.config.schema import FineTuning
 
     return FineTuning(
-        model=MODEL,
+        model=options.model,
         layers=options.layers,
         max_length=options.max_length,
         learning_rate=options.learning_rate,
@@ -139,7 +139,14 @@ def generated(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     return train, train.take(data.example_ids[:16]), tokenizer
 
 
-def run_ftft(options: argparse.Namespace, precision: str, folder: Path) -> dict[str, Any]:
+def run_ftft(
+    options: argparse.Namespace,
+    precision: str,
+    folder: Path,
+    *,
+    records: bool = True,
+    compiled: bool = False,
+) -> dict[str, Any]:
     from transformers import TrainerCallback
 
     from ftft.config.schema import Recording
@@ -147,7 +154,9 @@ def run_ftft(options: argparse.Namespace, precision: str, folder: Path) -> dict[
     from ftft.training.arguments import Plan, full_steps
 
     chosen = settings(options, precision).model_copy(
-        update={"training_arguments": {"logging_steps": options.log_every}}
+        update={
+            "training_arguments": {"logging_steps": options.log_every, "torch_compile": compiled}
+        }
     )
     made = generated(options) if options.set == "generated" else load(options, chosen)
     train, dev, tokenizer = made
@@ -162,7 +171,11 @@ def run_ftft(options: argparse.Namespace, precision: str, folder: Path) -> dict[
     steps = min(options.steps, full_steps(chosen, len(train)))
     plan = Plan(steps, steps, steps, patience=None, keep="last", seed=options.seed)
     sets = module.DevSets({"dev": dev}, ("dev",), "accuracy")
-    tuned = module.finetune(chosen, plan, train, sets, tokenizer, folder, recording=Recording())
+    recording = Recording() if records else None
+    try:
+        tuned = module.finetune(chosen, plan, train, sets, tokenizer, folder, recording=recording)
+    finally:
+        module._callbacks = given
     training = tuned.cost.training
     return {
         "seconds": training.seconds,
@@ -171,6 +184,7 @@ def run_ftft(options: argparse.Namespace, precision: str, folder: Path) -> dict[
         "examples": steps * options.batch_size,
         "losses": losses,
         "dev": tuned.dev_scores["dev"]["accuracy"],
+        "peak_device_gb": tuned.cost.peak_memory_bytes / 1e9,
     }
 
 
@@ -187,6 +201,7 @@ def run_plain(options: argparse.Namespace, precision: str, folder: Path) -> dict
     from ftft.training.arguments import full_steps
     from ftft.training.models import load_model
 
+    cuda = torch.cuda.is_available()
     chosen = settings(options, precision)
     train, dev, tokenizer = load(options, chosen)
     steps = min(options.steps, full_steps(chosen, len(train)))
@@ -213,7 +228,7 @@ def run_plain(options: argparse.Namespace, precision: str, folder: Path) -> dict
             self.start = time.perf_counter()
 
         def on_train_end(self, *args: Any, **kwargs: Any) -> None:
-            if torch.cuda.is_available():
+            if cuda:
                 torch.cuda.synchronize()
             self.seconds = time.perf_counter() - self.start
 
@@ -237,6 +252,8 @@ def run_plain(options: argparse.Namespace, precision: str, folder: Path) -> dict
         callbacks=[clock],
     )
     trainer.remove_callback(PrinterCallback)
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
     trainer.train()
     trainer.data_collator = collate
     logits = trainer.predict(dev.rows.remove_columns("example_index")).predictions
@@ -246,6 +263,7 @@ def run_plain(options: argparse.Namespace, precision: str, folder: Path) -> dict
         "examples": steps * options.batch_size,
         "losses": clock.losses,
         "dev": float((logits.argmax(-1) == dev.labelled.labels).mean()),
+        "peak_device_gb": torch.cuda.max_memory_allocated() / 1e9 if cuda else 0.0,
     }
 
 
@@ -327,6 +345,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=1)
     parser.add_argument("--steps", type=int, help="at most so many; 40 in pairs and by size")
     parser.add_argument("--log-every", type=int, default=50)
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--layers", type=int)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--max-length", type=int, default=128)
