@@ -6,7 +6,7 @@ completions than those of training are not at positions that were never trained)
 file for each split (``around_right``: "around right" is never seen in training; ``length``: the
 test commands ask for longer sequences).
 The reference is its first layers. Then ``ftft run FOLDER/around_right.yaml``, or
-``ftft study`` for several selections. The test files are out of distribution by construction; a
+``ftft study FOLDER/around_right.study.yaml`` for several selections and seeds. The test files are out of distribution by construction; a
 tenth of the training rows is held out as the development set.
 
 The data: Lake and Baroni (2018), "Generalization without Systematicity"; BSD license.
@@ -55,6 +55,17 @@ baselines: [erm, erm_budget, random]
 seeds: [0]
 """
 
+STUDY = """\
+name: scan-{split}
+base: {split}.yaml
+grid:
+  references:
+    first-layers: {{epochs: {reference_epochs}}}
+  strategies: [hard-to-learn, ambiguous, loss-clusters]
+  seeds: [0, 1, 2, 3]
+baselines: [erm, erm_budget, random]
+"""
+
 
 def words_of(files: Sequence[Path]) -> list[str]:
     """All words of prompts and completions, sorted."""
@@ -74,9 +85,10 @@ def prepare(
     reference: int = 2,
     hidden: int = 128,
     epochs: int = 8,
+    reference_epochs: int = 5,
     limit: int | None = None,
 ) -> list[Path]:
-    """Write the decoder and an experiment for each split; returns the experiment files."""
+    """Write the decoder, an experiment and a study for each split; returns the experiment files."""
     scan = data / "scan"
     files = [scan / f"{split}_{part}.jsonl" for split in SPLITS for part in ("train", "test")]
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +106,8 @@ def prepare(
         )
         written.append(folder / f"{split}.yaml")
         written[-1].write_text(text, encoding="utf-8")
+        study = STUDY.format(split=split, reference_epochs=reference_epochs)
+        (folder / f"{split}.study.yaml").write_text(study, encoding="utf-8")
     return written
 
 
@@ -106,12 +120,13 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=2, help="layers of the reference")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--reference-epochs", type=int, default=5, help="of the studies")
     parser.add_argument("--limit", type=int, help="training rows, to try it out")
     given = vars(parser.parse_args())
     if given["data"] is None:
         parser.error("give --data, or set FTFT_DATA: the folder that holds scan/")
     for file in prepare(given.pop("folder"), Path(given.pop("data")), **given):
-        print(f"ftft run {file}")
+        print(f"ftft run {file}\nftft study {file.with_suffix('.study.yaml')}")
 
 
 if __name__ == "__main__":
