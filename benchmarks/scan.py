@@ -6,7 +6,8 @@ completions than those of training are not at positions that were never trained)
 file for each split (``around_right``: "around right" is never seen in training; ``length``: the
 test commands ask for longer sequences).
 The reference is its first layers. Then ``ftft run FOLDER/around_right.yaml``, or
-``ftft study FOLDER/around_right.study.yaml`` for several selections and seeds. The test files are out of distribution by construction; a
+``ftft study FOLDER/around_right.study.yaml`` for several selections and seeds. The test files are
+out of distribution by construction; a
 tenth of the training rows is held out as the development set.
 
 The data: Lake and Baroni (2018), "Generalization without Systematicity"; BSD license.
