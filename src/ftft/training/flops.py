@@ -34,6 +34,7 @@ ShapeCounts = Mapping[Shape, int]
 
 _LENGTHS = (8, 24, 56)
 _HELD_OUT: Shape = (3, 40)
+_TERMS = 6
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ class FlopCounter:
     """Counts the operations of one model for batches of any shape.
 
     The operations of a transformer are linear in the batch size and quadratic in the length
-    (attention), so six counted shapes fix the polynomial. A seventh, held out, checks it; a
-    model that is no such polynomial is counted shape by shape instead.
+    (attention), so three counted shapes fix the polynomial, or six where a part of it does not
+    depend on the batch size. One more, held out, checks it; a model that is no such polynomial
+    is counted shape by shape instead.
 
     A model whose forward pass cannot run without values (GPT-2, BART, T5) is not counted but
     approximated: 2 operations a weight matrix element and token, 4 a layer, width and pair of
@@ -100,14 +102,22 @@ class FlopCounter:
         return sum(self.batch(shape).forward * count for shape, count in shapes.items())
 
     def _fit(self) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-        shapes = [(examples, length) for examples in (1, 2) for length in _LENGTHS]
+        one = self._direct(_HELD_OUT)
+        counted = [one.forward, one.training]
+        # Few networks compute anything whose size does not depend on the number of examples
+        # (embeddings of distances, as in DeBERTa): without it one example is enough.
+        for examples in ((1,), (1, 2)):
+            solved = self._solved([(number, length) for number in examples for length in _LENGTHS])
+            if np.allclose(_terms(_HELD_OUT) @ solved, counted, rtol=1e-6):
+                return solved
+        return None
+
+    def _solved(self, shapes: list[Shape]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The coefficients of the last terms, as many as there are shapes; those before are 0."""
         counts = [self._direct(shape) for shape in shapes]
         table = np.array([[count.forward, count.training] for count in counts])
-        solved = np.linalg.solve(np.array([_terms(shape) for shape in shapes]), table)
-        check = self._direct(_HELD_OUT)
-        predicted = _terms(_HELD_OUT) @ solved
-        exact = np.allclose(predicted, [check.forward, check.training], rtol=1e-6)
-        return solved if exact else None
+        terms = np.array([_terms(shape)[-len(shapes) :] for shape in shapes])
+        return np.pad(np.linalg.solve(terms, table), ((_TERMS - len(shapes), 0), (0, 0)))
 
     def _count(self, shape: Shape) -> Flops:
         ids = torch.ones(shape, dtype=torch.long, device="meta")
