@@ -19,16 +19,19 @@ from study_tools import content
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 
 
+RAY_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+}
+
+
 @pytest.fixture
 def cluster(monkeypatch):
     """A cluster with two CPUs; skips where none can be started."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("ray is not installed")
-    for name, value in {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }.items():
+    for name, value in RAY_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     import ray
@@ -50,6 +53,47 @@ def test_the_same_results(grid, again, cluster):
     assert cluster.is_initialized(), "a cluster that was there before is left alone"
     with pytest.raises(ConfigError, match=r"needs 64 CPUs and 0 GPUs.*2 CPUs, 0 GPUs"):
         Ray(Resources(cpus=64))
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """A cluster of two nodes with one CPU each; skips where none can be started."""
+    for name, value in RAY_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="ray is not installed")
+    node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    try:
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+    except Exception as error:
+        pytest.skip(f"ray cannot start here: {error}")
+    try:
+        cluster.add_node(**node)
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def test_two_nodes(grid, again, two_nodes):
+    import ray
+
+    for seed in (0, 1):
+        shutil.rmtree(again.folder / "tiny" / CELL.replace("seed-1", f"seed-{seed}"))
+    places: list[str] = []
+
+    def engine(opened, say):
+        engine = Ray(opened.study.resources)
+        places.extend(one["NodeID"] for one in ray.nodes() if one["Alive"])
+        # Two CPUs there are, but on two machines.
+        with pytest.raises(ConfigError, match=r"needs 2 CPUs"):
+            on_ray._check_fits(ray, Resources(cpus=2))
+        return engine
+
+    finished = again.run(engine=engine)
+    assert len(places) == 2
+    assert finished.failures == {}
+    assert again.trained == []
+    assert content(again.folder / "study.json") == content(grid[0].folder / "study.json")
 
 
 def test_without_ray(monkeypatch):
