@@ -1,14 +1,20 @@
 """How far a run is among its trainings, and when it can say how long the rest takes."""
 
+import shutil
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from ftft import load_experiment
+from ftft import run as run_pipeline
 from ftft.config.methods import training_names
 from ftft.evaluation.training import Amount, Training, TrainingCost
 from ftft.experiment.finished import finished_before
 from ftft.experiment.overall import Overall
+from ftft.tasks.token_classification import TokenClassification
+from ftft.workspace import workspace
+from ner import write_experiment
 
 EXAMPLES = 64
 
@@ -99,3 +105,35 @@ def test_several_processes_do_not_look(experiment, monkeypatch):
     place = overall.place("erm/seed-0")
     assert (place.in_words, place.left_before) == ("training 3 of 10", None)
     assert place.left(5.0, 2.0) is None
+
+
+def test_a_run_that_is_given_again_reads_and_encodes_all_once(tiny_model, tmp_path, monkeypatch):
+    """Looking at what is finished does none of it that the run then does again."""
+    asked = ("baselines=[erm, erm_budget, random]", "main.max_length=8", "main.epochs=2")
+    experiment, said = load_experiment(write_experiment(tmp_path, tiny_model), asked), []
+    folder = tmp_path / "run"
+    run_pipeline(experiment, str(folder), said.append)
+    (note,) = [line for line in said if "words of train in" in line]
+    shutil.rmtree(folder / "erm" / "seed-0")
+    hashed, encoded = Counter(), Counter()
+    check, tokenize = workspace.check_outputs, TokenClassification.tokenize
+
+    def counted_check(place, name, record):
+        hashed[name] += 1
+        check(place, name, record)
+
+    def counted_tokenize(task, dataset, tokenizer, max_length):
+        encoded[dataset.name, max_length] += 1
+        return tokenize(task, dataset, tokenizer, max_length)
+
+    monkeypatch.setattr(workspace, "check_outputs", counted_check)
+    monkeypatch.setattr(TokenClassification, "tokenize", counted_tokenize)
+    said.clear()
+    run_pipeline(experiment, str(folder), said.append)
+    (place,) = [line for line in said if "training 3 of 5" in line]
+    assert "left in all" in place, "it was looked at what is finished"
+    assert hashed.keys() >= {"reference/seed-0", "erm_budget/seed-0", "random/seed-0"}
+    assert {*hashed.values()} == {1}, hashed
+    assert encoded["train", 8] == 1
+    assert {*encoded.values()} == {1}, encoded
+    assert said.count(note) == 1, "and the look says none of its notes"

@@ -153,8 +153,48 @@ def test_killed_together_they_go_on_together(commands, runs):
     done = commands("run", "killed", *EXACT, processes=2)
     assert done.status == 0, done.said
     assert "reference/seed-0: done before" in done.said
-    whole, again = (results(commands.home / "experiment.yaml", name) for name in ("two", "killed"))
-    for one, other in zip(whole["runs"], again["runs"], strict=True):
+    check_same(commands, "killed", "two")
+
+
+def check_same(commands: Commands, name: str, expected: str) -> None:
+    """All but seconds and memory is the same in the results of two runs."""
+    file = commands.home / "experiment.yaml"
+    found, whole = results(file, name), results(file, expected)
+    assert [one["method"] for one in found["runs"]] == [one["method"] for one in whole["runs"]]
+    for one, other in zip(whole["runs"], found["runs"], strict=True):
         assert other["scores"] == one["scores"]
         assert other["cost"]["flops"] == one["cost"]["flops"]
         assert other["history"] == one["history"]
+
+
+BUDGET = [*EXACT, "--set", "baselines=[erm_budget]"]
+
+
+@pytest.fixture(scope="module")
+def at_equal_cost(commands: Commands) -> str:
+    """Name of a run of two processes with a baseline that spends what FTFT cost."""
+    done = commands("run", "budget", *BUDGET, processes=2)
+    assert done.status == 0, done.said
+    return "budget"
+
+
+@pytest.mark.parametrize("training", ["main", "erm_budget"])
+def test_what_spends_ftfts_cost_goes_on_in_two_processes(commands, at_equal_cost, training):
+    """To know that cost again all processes do the same, or they would wait for each other.
+
+    They are killed as each training begins, the reference finished; a command that hangs is ended
+    after some minutes, with a status that is not 0.
+    """
+    name = f"killed-in-{training}"
+    killed = commands(
+        "run", name, *BUDGET, processes=2, until=f"{training}/seed-0/checkpoints/*/checksums.json"
+    )
+    assert killed.killed, killed.said
+    with held(commands.home / name, 60.0, print):
+        pass  # the preloaded Python's own processes end a moment later
+    assert not (commands.home / name / "results.json").exists()
+    done = commands("run", name, *BUDGET, processes=2)
+    assert done.status == 0, done.said
+    assert "reference/seed-0: done before" in done.said
+    assert f"{training}/seed-0: done in" in done.said
+    check_same(commands, name, at_equal_cost)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from fake_runs import EVIL, ODD_IDS, Made, datamap, made_values, write_run, write_values
+from ftft import DataMap
 from ftft.cartography import read_coordinates, write_coordinates
 from ftft.config.methods import METHODS
+from ftft.dynamics.container import TrainingDynamics
 from ftft.report.html import MOST_BYTES, write_report
 from ftft.report.map_page import read_maps, write_maps
 from ftft.results.read import read_run
@@ -500,3 +502,39 @@ def test_a_map_of_no_run(opened, tmp_path):
     assert "confidence" in facts
     assert not {"selected", "forgetting", "EL2N", "area under the margin"} & set(facts)
     assert colours_drawn(page) > 2
+
+
+def test_a_map_of_examples_without_labels_shows_none(opened, tmp_path):
+    """Of prompts and completions: a label that all have says nothing."""
+    values = np.random.default_rng(0).uniform(0.1, 0.9, size=(4, 30, 5))
+    values[..., 4] = values[..., 4].round()
+    about = {"encoding": "values", "class_names": (), "example_ids": [f"e{i}" for i in range(30)]}
+    dynamics = TrainingDynamics.from_arrays(values, None, **about)
+    DataMap.from_dynamics(dynamics, burn_in=0).write(tmp_path / "map.parquet")
+    page = opened(write_maps(read_maps([tmp_path / "map.parquet"]), tmp_path / "report.html"))
+    options = page.eval_on_selector_all("#colour option", "all => all.map(one => one.value)")
+    assert options == ["correctness", "region"]
+    assert page.locator("#examples thead th").nth(1).text_content() == "region"
+    assert set(page.column(2)) <= {"easy-to-learn", "ambiguous", "hard-to-learn"}
+    page.locator("#examples tbody button").first.click()
+    facts = page.locator("tr.opened dt").all_text_contents()
+    assert "region" in facts
+    assert "label" not in facts
+    assert page.locator("#filters", has_text="label").count() == 0
+    assert page.errors == []
+
+
+def test_what_was_selected_is_not_cut_off(opened, page_file):
+    """On a wide screen the tables fit; on a phone the names stay while the figures are moved."""
+    page = opened(page_file)
+    widths = "all => all.map(one => [one.scrollWidth, one.clientWidth])"
+    found = page.eval_on_selector_all("#selection .scroll", widths)
+    assert len(found) >= 2
+    assert all(wide <= room for wide, room in found), found
+    page = opened(page_file, viewport={"width": 390, "height": 844})
+    table = page.locator("#selection .scroll").first
+    table.evaluate("one => { one.scrollLeft = 1000; }")
+    assert table.evaluate("one => one.scrollLeft") > 50
+    name, edge = table.locator("tbody th").first, table.bounding_box()["x"]
+    assert name.bounding_box()["x"] == pytest.approx(edge, abs=1)
+    assert page.errors == []

@@ -54,6 +54,18 @@ def test_maps_that_do_not_know_lengths(view):
     assert ways([view, old]) == ("label", "region")
 
 
+def test_examples_without_labels_are_not_divided_by_them(view):
+    without = replace(view, datamap=replace(view.datamap, class_names=()))
+    assert ways([without]) == ("region", "length")
+
+
+def test_a_group_without_examples_has_no_means(view):
+    none = replace(view.datamap, region_code=np.zeros(100, dtype=np.int8))
+    first, *others = shares([replace(view, datamap=none)], "region")
+    assert first.confidence == pytest.approx(view.datamap.confidence.mean())
+    assert [(one.confidence, one.variability) for one in others] == [(None, None)] * 2
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_tokens_are_explored_where_they_are_known(view, known):
     datamap = view.datamap if known else replace(view.datamap, lengths=None)

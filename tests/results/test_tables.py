@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,14 @@ from fake_runs import make_run, record
 from ftft.errors import FtftError
 from ftft.results.aggregate import aggregate
 from ftft.results.documents import table_text
-from ftft.results.tables import folded, full_table, summary_table, table_caption
+from ftft.results.intervals import AMOUNT, Interval
+from ftft.results.tables import (
+    folded,
+    full_caption,
+    full_table,
+    summary_table,
+    table_caption,
+)
 
 
 @pytest.fixture
@@ -49,6 +57,15 @@ class TestCells:
         assert ftft["OOD mean"].startswith(f"{row.ood_score.mean * 100:.1f} [")
         assert ftft["ID"].startswith(f"{row.id_score.mean * 100:.1f} ± ")
         assert (ftft["FLOPs / ERM"], ftft["seconds / ERM"]) == ("0.54", "0.56")
+
+    def test_lengths_of_what_was_selected_where_they_are_known(self, rows):
+        made = rows()
+        assert "tokens" not in full_caption(made)
+        erm, subset, ftft = made
+        known = [erm, subset, replace(ftft, tokens=Interval.of([1.5, 2.5], AMOUNT))]
+        assert [line["tokens / all"] for line in by_title(known)] == ["", "", "2.00"]
+        assert full_caption(known).endswith("selected examples over the mean of all.")
+        assert "tokens / all" not in summary_table(known).headers
 
     def test_for_narrow_screens_the_main_score_is_first_and_texts_below_the_method(self, rows):
         table = summary_table(rows(methods=("erm", "random", "dm", "ftft")))

@@ -172,7 +172,9 @@ def test_validate_finds_what_does_not_fit(finished, ftft):
     assert "main.adapter.rank: unknown key; known here" in unknown.err
     four = ftft("validate", finished / "experiment.yaml", "--set", "main.load_in_4bit=true")
     assert four.code == 2
-    assert "main.load_in_4bit: ftft trains models and adapters on whole weights only" in four.err
+    assert (
+        "main.load_in_4bit: ftft has one key for it, beside adapter: quantization: 4bit" in four.err
+    )
     fits = ftft("validate", finished / "experiment.yaml", "--set", ADAPTER)
     assert fits.code == 0, fits.err
     assert "(LoRA r=4)" in fits.out

@@ -9,8 +9,12 @@ import pytest
 import choice_task
 import ner
 from ftft.config.load_study import load_study
+from ftft.report.html import write_report
+from ftft.results.documents import table_text
+from ftft.results.read import read_run
 from ftft.study.executors import ThisProcess
 from ftft.study.run import run_study
+from ftft.study.summary import read_summary
 
 STUDY = """\
 name: small
@@ -37,8 +41,16 @@ def test_a_study_trains_each_cell_once(tiny_model, tmp_path, made, metric):
     assert sorted(found) == [("ftft", "ambiguous"), ("ftft", "hard-to-learn"), ("random", "random")]
     for one in values["runs"]:
         assert 0 <= one["scores"]["test"]["ood"][metric] <= 1
-        if one["method"] == "ftft":
-            assert one["lengths"]["selected"]["mean"] > 0
+        # A random subset has no map of its own, and FTFT's lengths say nothing without it.
+        assert one["lengths"]["selected"]["mean"] > 0
+        assert one["lengths"]["all"] == values["runs"][0]["lengths"]["all"]
+    rows = read_summary(folder, study).rows
+    assert all(row.tokens is not None for row in rows)
+    assert "tokens / all" in table_text(rows, "markdown").splitlines()[0]
+    assert "tokens_over_all_mean" in table_text(rows, "csv").splitlines()[0]
+    page = write_report([read_run(path.parent)], tmp_path / "report.html").read_text()
+    for name in ("FTFT", "random subset"):  # in the part of each of both strategies
+        assert page.count(f"<dt>tokens an example, {name}</dt><dd>selected mean ") == 2
     again: list[str] = []
     run_study(study, folder, ThisProcess, again.append, lambda progress: None)
     assert not [line for line in again if ": done in" in line]

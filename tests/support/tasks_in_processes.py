@@ -26,9 +26,10 @@ NAMES = ("causal-lm", "multiple-choice", "token-classification")
 
 # In batches of 16 the last one has 13, which two processes cannot share alike.
 EXAMPLES, BATCHES = 61, 4
+TRAINING, PASSES = Recording(), Recording(mode="evaluation")
 
 
-def train(experiments: Path, name: str, folder: Path) -> FineTuned:
+def train(experiments: Path, name: str, folder: Path, recording: Recording = TRAINING) -> FineTuned:
     """Two epochs of a task's reference."""
     experiment = load_experiment(experiments / name / "experiment.yaml")
     changes = {"precision": "fp32", "learning_rate": 5e-3, "warmup": 0.0}
@@ -40,13 +41,14 @@ def train(experiments: Path, name: str, folder: Path) -> FineTuned:
     dev = {"dev": task.tokenize(data.dev["dev"], tokenizer, length)}
     sets = DevSets(dev, ("dev",), experiment.metric)
     given = (settings, plan(2 * BATCHES, BATCHES), encoded, sets, tokenizer, folder)
-    return finetune(*given, recording=Recording())
+    return finetune(*given, recording=recording)
 
 
 def run(experiments: Path, folder: Path) -> None:
     """One of the processes."""
     distributed.start()
     scores = {name: train(experiments, name, folder / name).dev_scores for name in NAMES}
+    train(experiments, "token-classification", folder / "passes", PASSES)
     (folder / f"rank-{os.environ['RANK']}.json").write_text(json.dumps(scores))
     distributed.wait()
 

@@ -138,3 +138,22 @@ def test_label_errors_name_the_word(ftft, experiment, tmp_path):
     without = ftft("label-errors", "run/reference/seed-0", "--by", "word")
     assert without.code == 2
     assert "add --rows with the experiment file" in without.err
+
+
+def test_label_errors_name_the_word_also_after_recording_passes(ftft, experiment, tmp_path):
+    passes = ("--set", "reference.recording={mode: evaluation, points_per_epoch: 2}")
+    assert ftft("record", experiment, "--output", "run", *passes).code == 0
+    by_word = ("--by", "word", "--rows", experiment, "--burn-in", 4, "-o")
+    found = ftft("label-errors", "run/reference/seed-0", *by_word, "words.jsonl")
+    assert found.code == 0, found.err
+    rows = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
+    assert rows
+    assert all(one["label"] != one["preferred"] for one in rows)
+    scores = [one["score"] for one in rows]
+    assert scores == sorted(scores)
+    # An older ftft recorded none in such passes, and what its folders lack is said.
+    for path in (tmp_path / "run/reference/seed-0/dynamics").glob("words-*"):
+        path.unlink()
+    lacking = ftft("label-errors", "run/reference/seed-0/dynamics", *by_word, "w.csv")
+    assert lacking.code == 2
+    assert "record them from this version on" in " ".join(lacking.err.split())

@@ -16,7 +16,8 @@ import completions
 import ner
 from ftft import DataMap, read_dynamics
 from ftft.dynamics.shards import list_flushes
-from tasks_in_processes import EXAMPLES, NAMES, train
+from ftft.dynamics.words import read_words
+from tasks_in_processes import EXAMPLES, NAMES, PASSES, train
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,16 @@ def test_two_processes_draw_the_map_of_one(experiments, together, tmp_path, name
     for rank in (0, 1):
         scores = json.loads((together / f"rank-{rank}.json").read_text())[name]["dev"]
         assert scores == pytest.approx(alone.dev_scores["dev"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_record_the_words_of_one_in_passes(experiments, together, tmp_path):
+    train(experiments, "token-classification", tmp_path, PASSES)
+    found, expected = (
+        read_words(folder / "dynamics") for folder in (together / "passes", tmp_path)
+    )
+    assert sorted(found) == sorted(expected) == [0, 1]
+    for point, words in expected.items():
+        for name in ("index", "word", "given"):
+            np.testing.assert_array_equal(getattr(found[point], name), getattr(words, name))
+        np.testing.assert_allclose(found[point].probability, words.probability, atol=1e-3)

@@ -1,12 +1,19 @@
 """Sentences with tags: tokens, loss, values, scores, and what a training records."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from tokenizers import normalizers
-from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
+from transformers import (
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertForTokenClassification,
+)
 from transformers.loss.loss_utils import ForTokenClassification
 from transformers.modeling_outputs import TokenClassifierOutput
 
@@ -16,8 +23,10 @@ from ftft.config.schema import Recording
 from ftft.data.encode_words import encode_words
 from ftft.data.tagged import load_tagged
 from ftft.dynamics import read_dynamics
+from ftft.dynamics.words import read_words
 from ftft.errors import DynamicsError, ModelError
 from ftft.tasks.token_classification import TOKEN_CLASSIFICATION as TASK
+from ftft.training.afterwards import dynamics_of_checkpoints
 from ftft.training.finetune import DevSets
 from ftft.training.scoring import score_recorded, score_sets
 from ner import sentences
@@ -172,6 +181,49 @@ def test_each_sentence_is_recorded_once_an_epoch(tune, tmp_path, splitter, mode,
     assert scores.metrics["entity_f1"] == pytest.approx(tuned.dev_scores["dev"]["entity_f1"])
     found = score_recorded(tuned.model_folder, settings(), encoded)
     assert np.isnan(found[-1]).all()
+    words = read_words(tuned.dynamics_folder)
+    assert words.keys() >= set(dynamics.epochs)
+    tags = [[tag for tag in row if tag >= 0] for row in encoded.rows["labels"]]
+    for one in map(words.get, dynamics.epochs):
+        assert one.index.tolist() == [row for row, given in enumerate(tags) for _ in given]
+        assert one.word.tolist() == [place for given in tags for place in range(len(given))]
+        assert one.given.tolist() == [tag for given in tags for tag in given]
+        assert len(np.unique(one.probability)) > 50
+
+
+def test_passes_record_what_the_model_says_of_each_word(tune, tmp_path, splitter, settings):
+    """At its last point that is what the weights give that are kept, a sentence at a time."""
+    encoded = encode_words(tagged(tmp_path, sentences(21, 0)), splitter, max_length=16)
+    dev = DevSets({"dev": encoded}, ("dev",), "entity_f1")
+    recording = Recording(mode="evaluation", points_per_epoch=2)
+    tuned = tune("run", plan(4, 4), recording=recording, train=encoded, dev=dev)
+    words = read_words(tuned.dynamics_folder)
+    assert sorted(words) == [0, 1, 2, 3]
+    model = AutoModelForTokenClassification.from_pretrained(tuned.model_folder).eval()
+    preferred, probability = [], []
+    for row in encoded.rows:
+        labels = torch.tensor(row.pop("labels"))
+        row.pop("example_index", None)
+        with torch.no_grad():
+            logits = model(**{name: torch.tensor([ids]) for name, ids in row.items()}).logits[0]
+        there = labels >= 0
+        preferred += logits.argmax(-1)[there].tolist()
+        shares = logits.softmax(-1).gather(-1, labels.clamp(min=0)[:, None])[:, 0]
+        probability += shares[there].tolist()
+    assert words[3].preferred.tolist() == preferred
+    np.testing.assert_allclose(words[3].probability, probability, atol=1e-5)
+    assert not np.allclose(words[2].probability, probability, atol=1e-5)
+    for number in (1, 2):  # checkpoints that are scored afterwards
+        saved = shutil.copytree(tuned.model_folder, tmp_path / "saved" / f"checkpoint-{number}")
+        (saved / "trainer_state.json").write_text(json.dumps({"epoch": number}))
+    again = tmp_path / "again"
+    dynamics_of_checkpoints(tmp_path / "saved", settings(), encoded.labelled, again)
+    scored = read_words(again)
+    assert sorted(scored) == [0, 1]
+    for one in scored.values():
+        assert one.preferred.tolist() == preferred
+        assert one.index.tolist() == words[3].index.tolist()
+        np.testing.assert_allclose(one.probability, probability, atol=1e-5)
 
 
 def test_a_model_of_other_tags_is_refused(tmp_path):

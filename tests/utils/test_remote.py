@@ -78,6 +78,11 @@ def test_what_is_a_url(place, expected):
         ("https://TOKEN@host/a.csv", "https://…@host/a.csv"),
         ("https://host/a.csv?X-Amz-Signature=ab", "https://host/a.csv?…"),
         ("https://host/a.csv?v=1&sig=ab", "https://host/a.csv?…"),
+        ("https://host/a.csv?AWSAccessKeyId=ab&Signature=cd", "https://host/a.csv?…"),
+        ("https://host/a.csv?api-key=ab", "https://host/a.csv?…"),
+        ("https://host/a.csv?access%5Ftoken=ab", "https://host/a.csv?…"),
+        ("https://host/a.csv?v=1;KEY=ab", "https://host/a.csv?…"),
+        ("https://host/a.csv#access_token=ab", "https://host/a.csv#…"),
         ("zip://a.csv::https://me:pw@host/a.zip", "zip://a.csv::https://…@host/a.zip"),
         ("simplecache::s3://bucket/a", "simplecache::s3://bucket/a"),
     ],
@@ -89,10 +94,18 @@ def test_what_would_be_copied_into_run_folders_is_refused_and_not_shown(url, sho
 
 @pytest.mark.parametrize(
     "place",
-    ["abfs://data@account.net/a", "hf://datasets/o/n@main/a.csv", "https://h/a?v=1", "a:b@c"],
+    [
+        *("abfs://data@account.net/a", "hf://datasets/o/n@main/a.csv", "https://h/a?v=1", "a:b@c"),
+        *("https://h/a?monkey=1", "https://h/a?design=b&primary_key=id", "https://h/key=1/a.csv"),
+        *("https://h/a?page_token=2", "https://h/a?q=the+token", "s3://b/a.csv?versionId=3"),
+    ],
 )
 def test_what_is_not(place):
     assert problem_of(place) == ""
+
+
+def test_a_name_with_a_hash_is_shown_whole():
+    assert without_secrets("s3://bucket/a#b.csv") == "s3://bucket/a#b.csv"
 
 
 class TestLocalCopy:

@@ -34,7 +34,7 @@ _HINT = "`ftft init DATA_FILE` writes one, `ftft recipes` lists those that come 
 # Keys of other tools, which would otherwise be taken for misspelt ones.
 _NOT_OFFERED = dict.fromkeys(
     ("load_in_4bit", "load_in_8bit", "quantization_config"),
-    "ftft trains models and adapters on whole weights only, not on quantised ones; leave it out.",
+    "ftft has one key for it, beside adapter: quantization: 4bit (or 8bit); write that instead.",
 )
 
 Check = Callable[[Mapping[str, Any]], Iterable[str]]

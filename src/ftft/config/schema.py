@@ -29,6 +29,7 @@ from ftft.utils.plural import counted
 Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Head = Literal["new", "keep"]
+Quantization = Literal["4bit", "8bit"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
@@ -65,6 +66,11 @@ class FineTuning(Section):
     adapter: Adapter | None = Field(
         None,
         description="Train a low-rank adapter (LoRA) and the head, and leave the network frozen.",
+    )
+    quantization: Quantization | None = Field(
+        None,
+        description="Hold the network's weights in so many bits, frozen under the adapter (QLoRA); "
+        "needs bitsandbytes. null: in float32.",
     )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you ask."
@@ -128,6 +134,17 @@ class FineTuning(Section):
             )
         return value
 
+    @model_validator(mode="after")
+    def _quantised_under_an_adapter(self) -> Self:
+        if self.quantization is None:
+            return self
+        if self.adapter is None:
+            raise ValueError(
+                f"quantization is {self.quantization} without an adapter, but quantised weights "
+                "cannot be trained; add adapter (adapter: {r: 16}), or leave quantization out"
+            )
+        return self
+
     def resolved(self, folder: Path) -> Self:
         """Return a copy whose model, where it is a folder in ``folder``, is a whole path."""
         beside = Path(folder) / self.model
@@ -141,6 +158,7 @@ class FineTuning(Section):
         """The model's name as tables show it; with its layers if cut, and its adapter."""
         cut = [] if self.layers is None else [counted(self.layers, "layer")]
         added = [*cut, *([] if self.adapter is None else [self.adapter.label])]
+        added += [] if self.quantization is None else [self.quantization]
         return f"{self.model} ({', '.join(added)})" if added else self.model
 
 

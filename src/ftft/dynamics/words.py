@@ -99,9 +99,9 @@ def read_words(folder: Path) -> dict[int, WordValues]:
         by_epoch.setdefault(epoch, []).append(path)
     if not by_epoch:
         raise DynamicsError(
-            f"{folder} holds nothing about single words: they are recorded by the trainings of "
-            "task token-classification with recording.mode: training, from this version on. "
-            "Record again: of a run, with --force-stage reference."
+            f"{folder} holds nothing about single words: trainings of task token-classification "
+            "record them from this version on, other training loops with "
+            "DynamicsRecorder.record_words. Record again: of a run, with --force-stage reference."
         )
     return {epoch: _latest(_joined([_read(one) for one in by_epoch[epoch]])) for epoch in by_epoch}
 

@@ -51,7 +51,9 @@ def finished_before(stages: Stages) -> frozenset[str] | None:
     if distributed.count() > 1:
         return None
     experiment = stages.experiment
-    seen = Stages(experiment, stages.data, Preview(stages.workspace.folder), lambda line: None)
+    # Encoding data and reading weights take long: each is done once for the look and the run.
+    preview, encodings = Preview.of(stages.workspace), stages.encodings.silent()
+    seen = Stages(experiment, stages.data, preview, _nothing, encodings=encodings)
     found = set()
     for name in training_names(experiment.baselines, experiment.seeds):
         kind, _, seed = name.rpartition("/seed-")
@@ -61,3 +63,7 @@ def finished_before(stages: Stages) -> frozenset[str] | None:
         except WorkspaceError:
             continue  # damaged, which the run says when it gets there
     return frozenset(found)
+
+
+def _nothing(line: str) -> None:
+    """The run says itself what it finds."""

@@ -34,8 +34,8 @@ class Share:
         selected: Of them, those selected.
         of_selection: Share of the selection that they make up.
         of_group: Share of the group that was selected.
-        confidence: Mean confidence of its examples.
-        variability: Mean variability of its examples.
+        confidence: Mean confidence of its examples; None where there are none.
+        variability: Mean variability of its examples; likewise.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Share:
     selected: float
     of_selection: float
     of_group: float
-    confidence: float
-    variability: float
+    confidence: float | None
+    variability: float | None
 
 
 def shares(maps: Sequence[MapView], by: str) -> list[Share]:
@@ -75,9 +75,10 @@ def shares(maps: Sequence[MapView], by: str) -> list[Share]:
 
 
 def ways(maps: Sequence[MapView]) -> tuple[str, ...]:
-    """What a selection may be divided by: length only where all maps know it."""
+    """What a selection may be divided by: labels and lengths only where the maps know them."""
+    labelled = len(maps[0].datamap.group_names) > 1
     known = all(one.datamap.lengths is not None for one in maps)
-    return ("label", "region", "length") if known else ("label", "region")
+    return (*(("label",) if labelled else ()), "region", *(("length",) if known else ()))
 
 
 def _names(datamap: DataMap, by: str) -> Sequence[str]:
@@ -115,11 +116,11 @@ def _counts(
 
 def _mean(
     values: Sequence[npt.NDArray[Any]], codes: Sequence[npt.NDArray[Any]], position: int
-) -> float:
-    """Mean over the examples of a group, and over the maps that have some."""
+) -> float | None:
+    """Mean over the examples of a group, and over the maps that have some; None where none has."""
     found = [one[code == position] for one, code in zip(values, codes, strict=True)]
     means = [float(one.mean()) for one in found if len(one)]
-    return statistics.fmean(means) if means else 0.0
+    return statistics.fmean(means) if means else None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ftft.report.study_parts import STUDY, parts
 from ftft.report.views import RunView, read_view
 from ftft.results.aggregate import Row, aggregate
 from ftft.results.floor import floor_of
-from ftft.results.formatting import metric_name, percent, score
+from ftft.results.formatting import NONE, metric_name, percent, score
 from ftft.results.read import Results, distinct_names
 from ftft.results.run import cell_of
 from ftft.results.tables import folded, summary_table
@@ -180,7 +180,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "score": score}
+    environment.filters |= {"percent": percent, "score": score, "mean": _mean}
     return environment
 
 
@@ -219,3 +219,7 @@ def _policy(scripts: Sequence[str]) -> str:
 
 def _static(name: str) -> str:
     return (resources.files("ftft.report") / "static" / name).read_text(encoding="utf-8")
+
+
+def _mean(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"

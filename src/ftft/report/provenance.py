@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ftft.cartography.lengths import lengths_in_words
 from ftft.report.views import RunView
+from ftft.results.aggregate import by_cell, cell_names
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,7 @@ def provenance(view: RunView) -> Provenance:
         ("reference", f"{ftft.reference} ({precision['reference']}{counts('reference')})"),
         ("main model", f"{ftft.main} ({precision['main']}{counts('main')})"),
         ("selection", f"{ftft.strategy}, {ftft.fraction:g} of the training examples"),
-        *(
-            (("tokens an example", lengths_in_words(found)),)
-            if (found := ftft.record.get("lengths"))
-            else ()
-        ),
+        *_lengths(view),
         *((("map", str(drawn["in_words"])),) if (drawn := ftft.record.get("map")) else ()),
         ("seeds", ", ".join(map(str, seeds))),
         ("training examples", f"{data['train_examples']:,}"),
@@ -81,6 +78,15 @@ def provenance(view: RunView) -> Provenance:
         experiment=view.experiment,
         others=_others(view, environment),
     )
+
+
+def _lengths(view: RunView) -> Iterator[tuple[str, str]]:
+    """How long the selected examples of each cell are against all, of its first seed."""
+    cells = by_cell(view.run.runs)
+    for cell, name in cell_names(list(cells)).items():
+        first = min(cells[cell], key=lambda run: run.seed)
+        if found := first.record.get("lengths"):
+            yield f"tokens an example, {name}", lengths_in_words(found)
 
 
 def _left_out(lost: Mapping[str, int]) -> str:

@@ -50,6 +50,8 @@ class Row:
             important first.
         steps: Steps of the main model.
         time_to_target: How soon it scores what ERM does in the end; None where ERM was not run.
+        tokens: Mean tokens of the selected examples over those of all; 1 is as long. None where
+            nothing was selected or lengths are not known.
     """
 
     cell: Cell
@@ -64,6 +66,7 @@ class Row:
     versus: dict[str, Versus] = field(default_factory=dict)
     steps: Interval | None = None
     time_to_target: TimeToTarget | None = None
+    tokens: Interval | None = None
 
     @property
     def score(self) -> Interval:
@@ -154,7 +157,15 @@ def _row(cell: Cell, cells: Cells) -> Row:
         time_to_target=time_to_target(
             {run.seed: run for run in runs}, {run.seed: run for run in erm}
         ),
+        tokens=_tokens(runs),
     )
+
+
+def _tokens(runs: Sequence[RunResult]) -> Interval | None:
+    lengths = [found for run in runs if (found := run.record.get("lengths"))]
+    if not lengths:
+        return None
+    return Interval.of([one["selected"]["mean"] / one["all"]["mean"] for one in lengths], AMOUNT)
 
 
 def _versus(cell: Cell, cells: Cells) -> dict[str, Versus]:

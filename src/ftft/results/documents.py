@@ -18,7 +18,7 @@ from ftft.errors import FtftError
 from ftft.results.aggregate import Row
 from ftft.results.formatting import one_line
 from ftft.results.intervals import Difference, Interval
-from ftft.results.tables import full_table, ood_sets, table_caption, versus
+from ftft.results.tables import full_caption, full_table, ood_sets, versus
 
 Style = Literal["markdown", "latex", "csv"]
 Flat = dict[str, str | int | float | bool | None]
@@ -66,7 +66,7 @@ def _markdown(rows: Sequence[Row]) -> str:
     lines = [[_in_markdown(cell) for cell in line] for line in (table.headers, *table.lines)]
     lines.insert(1, rules)
     drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{drawn}\n\n{_in_markdown(table_caption(rows))}\n"
+    return f"{drawn}\n\n{_in_markdown(full_caption(rows))}\n"
 
 
 def _in_markdown(text: str) -> str:
@@ -83,7 +83,7 @@ def _latex(rows: Sequence[Row]) -> str:
             r"% \usepackage{booktabs}",
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{_in_latex(table_caption(rows))}}}",
+            rf"  \caption{{{_in_latex(full_caption(rows))}}}",
             rf"  \begin{{tabular}}{{{alignment}}}",
             r"    \toprule",
             head,
@@ -117,6 +117,7 @@ def _flat(row: Row, sets: Sequence[str]) -> Flat:
         **asdict(row.cell),
         "seeds": " ".join(map(str, row.seeds)),
         "selected": row.selected,
+        **_figures("tokens_over_all", row.tokens),
         **_figures("id", row.id_score),
         **_figures("ood", row.ood_score),
     }

@@ -26,6 +26,8 @@ _CAPTION = (
     "Differences are paired by seed, in points; p is of a paired two-sided t test. "
     "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 )
+_TOKENS = "tokens / all"
+_LENGTHS = f"{_TOKENS}: mean tokens of the selected examples over the mean of all."
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
 
@@ -52,14 +54,14 @@ class _Column:
 
 
 def full_table(rows: Sequence[Row]) -> Table:
-    """For documents: what distinguishes rows, scores, differences to ERM with p, costs.
+    """For documents: what distinguishes rows, lengths, scores, differences to ERM with p, costs.
 
     What holds for all rows is in :func:`table_caption`.
 
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
     """
-    columns = [*_distinguishing(rows), *_scores(rows)]
+    columns = [*_distinguishing(rows), *_lengths(rows), *_scores(rows)]
     if _compared(rows, "erm"):
         columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
         if ood_sets(rows):
@@ -182,6 +184,11 @@ def table_caption(rows: Sequence[Row]) -> str:
     return " ".join(part for part in parts if part)
 
 
+def full_caption(rows: Sequence[Row]) -> str:
+    """:func:`table_caption` for :func:`full_table`, which has a column more."""
+    return " ".join([table_caption(rows), *([_LENGTHS] if _lengths(rows) else [])])
+
+
 def ood_sets(rows: Sequence[Row]) -> list[str]:
     """The out-of-distribution sets of any row, in the order of the first that has them."""
     return list(dict.fromkeys(name for row in rows for name in row.ood_scores))
@@ -219,6 +226,16 @@ def _identity() -> list[_Column]:
         _Column("variant", lambda row: row.cell.variant, is_number=False),
         _Column("seeds", lambda row: str(len(row.seeds))),
     ]
+
+
+def _lengths(rows: Sequence[Row]) -> list[_Column]:
+    """How long what was selected is, where that is known of any row."""
+
+    def tokens(row: Row) -> str:
+        return "" if row.tokens is None else ratio(row.tokens.mean)
+
+    known = any(row.tokens is not None for row in rows)
+    return [_Column(_TOKENS, tokens)] if known else []
 
 
 def _less_erm_budget(kind: str) -> _Column:

@@ -64,6 +64,7 @@ def card(manifest: Manifest, place: Repository | None) -> str:
         loaded="THIS_FOLDER" if place is None else place.id,
         auto_class=TASKS[_task(manifest.about)].auto_class,
         is_adapter=ADAPTER_FILE in manifest.files,
+        quantization=_main_settings(manifest.about).get("quantization"),
         has_selection=SELECTION_NAME in manifest.files,
         sections=list(_sections(manifest.about)),
         files=[(name, f"{entry.bytes:,}") for name, entry in manifest.files.items()],
@@ -108,6 +109,11 @@ def _title(about: Mapping[str, Any], kind: str) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _main_settings(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = about.get("main", {}).get("settings", {})
+    return found
+
+
 def _summary(manifest: Manifest) -> str:
     about, data = manifest.about, manifest.about.get("data", {})
     classes = ", ".join(map(str, data.get("classes", [])))
@@ -118,7 +124,7 @@ def _summary(manifest: Manifest) -> str:
         trained = f"{_NOUNS[_task(about)]}{labels}{f', trained {method}' if method else ''}."
         if ADAPTER_FILE not in manifest.files:
             return f"A {trained}"
-        given = about.get("main", {}).get("settings", {}).get("adapter")
+        given = _main_settings(about).get("adapter")
         kind = "LoRA" if given is None else Adapter.model_validate(given).label
         return f"An adapter ({kind}) that makes {_base(about)} a {trained}"
     count = f"{data.get('examples', 0):,} training examples{labels}"

@@ -20,7 +20,7 @@ from ftft.workspace.stage_record import RECORD_NAME, read_record
 
 _SETTINGS = (
     *("learning_rate", "batch_size", "epochs", "max_length", "warmup", "batching", "layers"),
-    *("revision", "freeze_embeddings", "adapter"),
+    *("revision", "freeze_embeddings", "adapter", "quantization"),
 )
 _PARAMETERS = ("trained_parameters", "parameters")
 

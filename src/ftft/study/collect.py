@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ftft.experiment.collect import StagedRun, collect, erm_cost
+from ftft.experiment.like_lengths import with_lengths
 from ftft.experiment.stages import Stages
 from ftft.results.record import ErmCost, run_record
 from ftft.study.grid import Task
@@ -27,6 +28,7 @@ class Collector:
     tasks: Sequence[Task]
     done: dict[Task, Done] = field(default_factory=dict)
     _computed: dict[tuple[str, str | None, int], ErmCost] = field(default_factory=dict)
+    _lengths: dict[tuple[Task, str], StagedRun] = field(default_factory=dict)
 
     def add(self, task: Task) -> bool:
         """Take a task in if it is finished, and say whether it is."""
@@ -50,9 +52,31 @@ class Collector:
                 continue
             erm = self._erm(task, done.run, waiting)
             if erm is not None:
-                records.append(run_record(done.run, erm, done.scores))
+                records.append(run_record(self._measured(task, done.run), erm, done.scores))
         experiment = self.opened.study.experiment(data)
         collect(experiment, self.opened.data[data], self.opened.folder / data, records)
+
+    def _measured(self, task: Task, run: StagedRun) -> StagedRun:
+        """A run that knows how long its examples are, once there is a map of the same data.
+
+        A random subset has no map of its own. Where there are several references, which may count
+        tokens differently, that of the first is taken.
+        """
+        if run.selection is None or run.lengths is not None:
+            return run
+        others = (
+            self.done.get(other)
+            for other in self.tasks
+            if (other.data, other.seed) == (task.data, task.seed)
+        )
+        maps = (other.run.datamap for other in others if other is not None and other.run)
+        datamap = next((one for one in maps if one is not None), None)
+        if datamap is None:
+            return run
+        key = (task, datamap.digest)
+        if key not in self._lengths:
+            self._lengths[key] = with_lengths(run, datamap)
+        return self._lengths[key]
 
     def _erm(self, task: Task, run: StagedRun, waiting: Collection[Task]) -> ErmCost | None:
         """What ERM costs: measured, or computed where it is not run or has failed."""

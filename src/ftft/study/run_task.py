@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ftft.config.methods import REFERENCE
 from ftft.evaluation.metrics import SetScores
 from ftft.experiment.collect import StagedRun
+from ftft.experiment.like_lengths import with_lengths
 from ftft.experiment.maps import draw_map
 from ftft.experiment.methods import BASELINES, ftft
 from ftft.experiment.pipeline import tell_map
@@ -60,8 +61,14 @@ def _ftft(stages: Stages, task: Task) -> StagedRun:
 
 
 def _baseline(stages: Stages, task: Task) -> StagedRun:
+    """A baseline's run; of one that spends FTFT's cost its lengths in the tokens of that FTFT."""
+    used: list[StagedRun] = []
+
     def paid() -> StagedRun:
         assert task.paid is not None
-        return _ftft(stages, task.paid)
+        used.append(_ftft(stages, task.paid))
+        return used[-1]
 
-    return BASELINES[task.method](stages, task.seed, paid)
+    run = BASELINES[task.method](stages, task.seed, paid)
+    datamap = used[-1].datamap if used else None
+    return run if datamap is None else with_lengths(run, datamap)

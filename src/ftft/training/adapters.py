@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -147,9 +148,13 @@ def parameter_counts(model: Any) -> tuple[int, int]:
     """How many numbers of a model are trained, and how many it has."""
     # Beside a part that is trained whole PEFT keeps it as it was.
     weights = [one for key, one in model.named_parameters() if ".original_module." not in key]
-    return sum(one.numel() for one in weights if one.requires_grad), sum(
-        one.numel() for one in weights
-    )
+    return sum(numbers(one) for one in weights if one.requires_grad), sum(map(numbers, weights))
+
+
+def numbers(weight: Any) -> int:
+    """How many numbers a weight stands for; those of 4 bits are packed into bytes."""
+    state = getattr(weight, "quant_state", None)
+    return int(weight.numel() if state is None else math.prod(state.shape))
 
 
 def refuse_lost_beside(model: Any, missing: Collection[str], name: str) -> None:

@@ -20,11 +20,12 @@ from ftft.data.encode import EncodedDataset
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics, write_dynamics
 from ftft.dynamics.values import COLUMNS, Recorded
+from ftft.dynamics.words import WordRecorder
 from ftft.errors import DynamicsError, ModelError
 from ftft.tasks import TASKS
 from ftft.training.checkpoints import checkpoint, steps_of
 from ftft.training.saved import load_finetuned
-from ftft.training.scoring import score_recorded
+from ftft.training.scoring import score_with_words
 from ftft.utils.atomic import atomic_path
 from ftft.utils.plural import counted
 
@@ -67,17 +68,23 @@ def dynamics_of_checkpoints(
     _, tokenizer = load_finetuned(saved[0].folder, trust_remote_code=trusted, task=task)
     encoded = task.tokenize(train, tokenizer, settings.max_length)
     with atomic_path(to) as temporary:
-        write_dynamics(temporary, _dynamics(saved, settings, encoded))
+        words = WordRecorder(temporary, rank=0)
+        write_dynamics(temporary, _dynamics(saved, settings, encoded, words))
     return read_dynamics(to)
 
 
 def _dynamics(
-    saved: list[_Saved], settings: FineTuning, encoded: EncodedDataset
+    saved: list[_Saved], settings: FineTuning, encoded: EncodedDataset, words: WordRecorder
 ) -> TrainingDynamics:
     labelled = encoded.labelled
 
     def read(epoch: int, start: int, stop: int) -> Recorded:
-        return score_recorded(saved[epoch].folder, settings, encoded)[start:stop]
+        recorded, of_words = score_with_words(saved[epoch].folder, settings, encoded)
+        if of_words:
+            given, preferred, probability = of_words
+            words.record(epoch, np.arange(len(encoded)), given, preferred, probability)
+            words.flush()
+        return recorded[start:stop]
 
     task = TASKS[labelled.task]
     about = {"encoding": task.encoding, **task.recorder(labelled)}

@@ -222,6 +222,8 @@ def decisive(settings: FineTuning) -> dict[str, Any]:
     given = values["training_arguments"]
     if settings.adapter is None:
         del values["adapter"]  # stages of before there were adapters stay what they are
+    if settings.quantization is None:
+        del values["quantization"]  # likewise
     return values | {
         "training_arguments": {name: given[name] for name in given if name not in REPORTING}
     }

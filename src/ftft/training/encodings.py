@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from ftft.config.schema import FineTuning
 from ftft.data.dataset import LabelledDataset
@@ -16,10 +16,20 @@ from ftft.utils import distributed
 
 @dataclass(frozen=True)
 class Encodings:
-    """Tokenizers and encoded data sets, each made once."""
+    """Tokenizers and encoded data sets, each made once.
 
+    Attributes:
+        notes_said: Whether a note on what was encoded is said, once.
+    """
+
+    notes_said: bool = True
+    _noted: set[tuple[Any, ...]] = field(default_factory=set)
     _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
     _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def silent(self) -> Self:
+        """The same ones for a look ahead: it says no note, so that what follows still does."""
+        return replace(self, notes_said=False)
 
     def tokenizer(self, settings: FineTuning) -> Any:
         """The tokenizer of a model, loaded once."""
@@ -42,6 +52,9 @@ class Encodings:
             with distributed.first_goes_ahead():
                 task, tokenizer = TASKS[dataset.task], self.tokenizer(settings)
                 self._encoded[key] = task.tokenize(dataset, tokenizer, length)
-            if self._encoded[key].note and say is not None:
-                say(self._encoded[key].note)
-        return self._encoded[key]
+        found = self._encoded[key]
+        if self.notes_said and key not in self._noted:
+            self._noted.add(key)
+            if found.note and say is not None:
+                say(found.note)
+        return found

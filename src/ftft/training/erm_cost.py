@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
@@ -15,10 +17,12 @@ from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import planned_cost
-from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, batch_shape, flop_counter, planned_shapes
 from ftft.training.models import load_config
 from ftft.training.sparse_embedding_grad import freeze_embeddings
+
+if TYPE_CHECKING:
+    from ftft.training.finetune import DevSets
 
 
 def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICATION) -> FlopCounter:

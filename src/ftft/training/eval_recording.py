@@ -49,10 +49,13 @@ class RecordingPasses(TrainerCallback):
 
     def _record(self, points: range) -> None:
         self._trainer.meter.add_time("training")
-        recorded = self._trainer.record_all(self._train)
+        recorded, words = self._trainer.record_all(self._train)
         if self._trainer.is_world_process_zero():
+            every = np.arange(len(self._train))
             for point in points:
-                self._recorder.record(point, np.arange(len(self._train)), recorded)
+                self._recorder.record(point, every, recorded)
+                if words:
+                    self._recorder.record_words(point, every, *words)
                 self._recorder.finish_epoch(point)
         self._trainer.meter.add_time("evaluation")
 

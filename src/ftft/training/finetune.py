@@ -25,6 +25,7 @@ from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
 from ftft.training.cost import CostMeter
 from ftft.training.early_stopping import Settled, StopWhenSettled
+from ftft.training.erm_cost import planned_counter
 from ftft.training.eval_recording import RecordingPasses
 from ftft.training.flops import FlopCounter, flop_counter
 from ftft.training.loggers import OwnFigures, Tracked, name_run, open_tensorboard, tracking
@@ -119,7 +120,11 @@ def finetune(
     resume = distributed.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     task = TASKS[train.labelled.task]
     model = load_model(settings, train.labelled.model_classes, seed=plan.seed, task=task, say=say)
-    flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
+    if settings.quantization is None:
+        flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
+    else:
+        # Rounded weights cannot be counted, and cost the same products as whole ones.
+        flops = planned_counter(settings, len(train.labelled.model_classes), task)
     parameters = parameter_counts(model)
     _spare_memory(model, arguments)
     recorder = None

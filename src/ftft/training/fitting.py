@@ -33,6 +33,7 @@ from ftft.training.models import (
     quiet,
     resolve_model,
 )
+from ftft.training.quantized import require_bitsandbytes
 from ftft.training.weights import weight_names
 
 # Tokenizers without a stated limit give a number like 1e30.
@@ -72,12 +73,13 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
     # A run looks at the same model several times, and at what it found before. The name counts
     # too: a hub model may have no commit that distinguishes it.
     chosen = (settings.model, settings.layers, settings.max_length, texts, task.name)
-    further = (settings.trust_remote_code, repr(settings.adapter))
+    further = (settings.trust_remote_code, repr(settings.adapter), settings.quantization)
     key = (*model_fingerprint(settings).items(), *chosen, *further)
     if key in _fitting:
         return
     if settings.adapter is not None:
         require_peft(settings.model)
+        require_bitsandbytes(settings.quantization, settings.model)
     tokenizer = load_tokenizer(settings)
     if task.name == CAUSAL_LM.name:
         check_decoder(load_config(settings), settings.model)

@@ -23,6 +23,7 @@ from ftft.training.adapters import DEFAULT, add_adapter, refuse_lost_beside
 from ftft.training.beside import check_beside, commit_of
 from ftft.training.decoders import check_decoder
 from ftft.training.head import output_order, settle_head
+from ftft.training.quantized import loading, refuse_whole, rounding_of
 from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
@@ -212,7 +213,9 @@ def load_model(
     task: Task = CLASSIFICATION,
     say: Callable[[str], None] | None = None,
 ) -> Any:
-    """Load a model in float32, with a new head unless the old one is to be kept.
+    """Load a model, with a new head unless the old one is to be kept.
+
+    Its weights are float32, but for those of a network under an adapter that is quantised.
 
     Args:
         settings: Model name, head, layers, frozen parts.
@@ -234,6 +237,9 @@ def load_model(
     if task.name == CAUSAL_LM.name:
         check_decoder(config, settings.model)
     task.configure(config, outputs)
+    rounding, name = rounding_of(settings), settings.model
+    trusted = settings.trust_remote_code
+    rounded = loading(rounding, config, task, settings.adapter, name, trusted=trusted)
     torch.manual_seed(seed)
     with explained(settings.model), quiet():
         model, info = auto_model(task).from_pretrained(
@@ -247,7 +253,9 @@ def load_model(
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **rounded,
         )
+    refuse_whole(model, rounding, name)
     # Weights of another shape than the network's were left out, which is missing too.
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     _refuse_missing_layers(model, missing, settings.model)

@@ -18,11 +18,13 @@ from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter, refuse_lost_beside, require_peft
 from ftft.training.beside import check_beside
 from ftft.training.models import explained, quiet, resolve_model, with_words
+from ftft.training.quantized import loading
 from ftft.training.saved_adapters import (
     find_base,
     is_adapter,
     load_weights,
     read_about,
+    rounding_in,
 )
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import atomic_path
@@ -140,6 +142,8 @@ def _load_adapted(folder: Path, trusted: bool, task: Task, given: str | None) ->
     with explained(str(folder)), quiet():
         # The adapter's own: with its head's outputs, and the layers that were kept.
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trusted)
+        chosen = (config, task, about.adapter, str(folder))
+        rounded = loading(rounding_in(folder), *chosen, trusted=trusted)
         model, info = auto_model(task).from_pretrained(
             place,
             config=config,
@@ -149,6 +153,7 @@ def _load_adapted(folder: Path, trusted: bool, task: Task, given: str | None) ->
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **rounded,
         )
         model = add_adapter(model, about.adapter, task, str(folder))
         missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
@@ -166,7 +171,8 @@ def merge(folder: Path, to: Path, *, base: str | None = None) -> None:
         base: Another name for that model, where the one in the adapter's folder leads nowhere.
 
     Raises:
-        ModelError: It holds no adapter, its model is not here, or what is merged is not finite.
+        ModelError: It holds no adapter, or one of a quantised network, its model is not here, or
+            what is merged is not finite.
         WorkspaceError: The new folder cannot be written.
     """
     if not is_adapter(folder):
@@ -174,6 +180,14 @@ def merge(folder: Path, to: Path, *, base: str | None = None) -> None:
             f"{folder}: holds no adapter (no {ADAPTER_FILE}, or a whole {WEIGHTS}), so there is "
             "nothing to merge; give a model folder of a training with an adapter, such as "
             "runs/NAME/main/seed-0/model."
+        )
+    rounding = rounding_in(folder)
+    if rounding is not None:
+        raise ModelError(
+            f"{folder}: this adapter was trained on a network held in {rounding.quantization}, "
+            "whose rounded weights it makes up for; merged into whole weights it would be another "
+            "model. Use it as it is (ftft evaluate, predict and push take it), or train without "
+            "quantization to merge."
         )
     model, tokenizer = load_finetuned(folder, base=base)
     with explained(str(folder)), quiet():

@@ -8,7 +8,9 @@ values; PEFT never sees the file, whose keys may name modules to import.
 
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +24,7 @@ from ftft.errors import ModelError
 from ftft.tasks.base import Task
 from ftft.training.adapters import DEFAULT, TASK_TYPES, targets
 from ftft.training.models import resolve_model
+from ftft.training.quantized import Rounding, rounding_of
 from ftft.training.weights import WEIGHTS, check_header
 from ftft.utils.atomic import sha256_of
 
@@ -69,11 +72,15 @@ class SavedAdapter(Adapter):
 
 
 class _Base(BaseModel):
-    """``adapter_base.json``: file name to SHA-256 of the weights; none for a hub model."""
+    """``adapter_base.json``: file name to SHA-256 of the weights; none for a hub model.
+
+    And how they were rounded, if they were.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     weights: dict[str, str] = {}
+    rounding: Rounding | None = None
 
 
 def is_adapter(folder: Path) -> bool:
@@ -109,7 +116,13 @@ def write_about(model: Any, settings: FineTuning, task: Task, folder: Path) -> N
     }
     _write(folder / ADAPTER_FILE, values)
     base = Path(resolve_model(settings.model))
-    _write(folder / BASE, {"weights": weight_sums(base) if base.is_dir() else {}})
+    rounding = rounding_of(settings)
+    rounded = {} if rounding is None else {"rounding": asdict(rounding)}
+    _write(folder / BASE, {"weights": weight_sums(base) if base.is_dir() else {}, **rounded})
+    if rounding is not None:
+        # It is of the network's weights, which are not in this folder.
+        config = copy.deepcopy(config)
+        del config.quantization_config
     config.architectures = [type(model.get_base_model()).__name__]
     config.save_pretrained(folder)
 
@@ -148,6 +161,16 @@ def _read(path: Path, schema: Any) -> Any:
         "adapters that it trained itself; merge another one with PEFT, where you trust it "
         "(merge_and_unload(), then save_pretrained), and name that folder."
     )
+
+
+def rounding_in(folder: Path) -> Rounding | None:
+    """How the network of an adapter was held when it was trained; None: as it is.
+
+    Raises:
+        ModelError: ``adapter_base.json`` is not as ftft writes it.
+    """
+    found: _Base = _read(folder / BASE, _Base)
+    return found.rounding
 
 
 def find_base(folder: Path, about: SavedAdapter, given: str | None) -> tuple[str, str | None]:

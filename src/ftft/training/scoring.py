@@ -57,14 +57,31 @@ def score_recorded(
     """What a recorder would be given of a model on a data set, (N, W), in evaluation mode.
 
     Raises:
+        ModelError: As :func:`score_with_words`; likewise what follows.
+        DynamicsError: The model gives what cannot be recorded, such as NaN.
+    """
+    recorded, _ = score_with_words(model_folder, settings, dataset)
+    return recorded
+
+
+def score_with_words(
+    model_folder: Path, settings: FineTuning, dataset: EncodedDataset
+) -> tuple[npt.NDArray[np.float32], tuple[npt.NDArray[Any], ...]]:
+    """What a recorder would be given of a model on a data set, and of the words of its examples.
+
+    Returns:
+        (N, W), and what :meth:`~ftft.dynamics.recorder.DynamicsRecorder.record_words` takes;
+        nothing in tasks without an answer a word.
+
+    Raises:
         ModelError: The folder is not a model, or the model has other classes than the set.
         DynamicsError: The model gives what cannot be recorded, such as NaN.
     """
     with _scorer(model_folder, settings, [dataset]) as trainer:
-        recorded = trainer.record_all(dataset)
+        recorded, words = trainer.record_all(dataset)
     encoding = trainer.task.encoding
     check_finite(recorded, dataset.labelled.example_ids, str(model_folder), encoding)
-    return recorded
+    return recorded, words
 
 
 def predict_set(

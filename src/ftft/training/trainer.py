@@ -25,8 +25,8 @@ from ftft.training.checkpoints import SealedCheckpoints
 from ftft.training.cost import CostMeter
 from ftft.training.recording import RecordDynamics
 
-# From what a model gave for a batch and the batch's labels to one tensor.
-Wanted: TypeAlias = Callable[[Any, Any], Any]
+# From what a model gave for a batch and the batch's labels to tensors.
+Wanted: TypeAlias = Callable[[Any, Any], tuple[Any, ...]]
 
 
 class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
@@ -106,10 +106,13 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def recorded(self, outputs: Any, labels: Any) -> torch.Tensor:
         """What the task records of a batch."""
         recorded: torch.Tensor = self.task.recorded(outputs, labels)
-        # Of tasks with an answer a word.
-        of_words = getattr(self.task, "recorded_words", None)
-        self._words = () if of_words is None else of_words(outputs, labels)
+        self._words = self._of_words(outputs, labels)
         return recorded
+
+    def _of_words(self, outputs: Any, labels: Any) -> tuple[torch.Tensor, ...]:
+        """What tasks with an answer a word record of each; nothing of others."""
+        of_words = getattr(self.task, "recorded_words", None)
+        return () if of_words is None else tuple(of_words(outputs, labels))
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -159,22 +162,36 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
 
     def predict_all(self, dataset: EncodedDataset) -> npt.NDArray[Any]:
         """What the task predicts of N examples, (N, …), in evaluation mode."""
-        return self._run_over(dataset, self.task.predictions)
+        (found,) = self._run_over(dataset, lambda *given: (self.task.predictions(*given),))
+        return found
 
-    def record_all(self, dataset: EncodedDataset) -> npt.NDArray[Any]:
-        """What the task records of N examples, (N, W), in evaluation mode."""
-        return self._run_over(dataset, self.task.recorded)
+    def record_all(
+        self, dataset: EncodedDataset
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...]]:
+        """What the task records of N examples, (N, W), and of their words, in evaluation mode.
 
-    def _run_over(self, dataset: EncodedDataset, wanted: Wanted) -> npt.NDArray[Any]:
+        Of words there is nothing but in tasks with an answer a word; else given tag, negative where
+        there is no word, preferred tag and probability, each (N, L).
+        """
+
+        def wanted(outputs: Any, labels: Any) -> tuple[Any, ...]:
+            # Processes exchange no integers of two bytes.
+            words = (
+                one if one.is_floating_point() else one.int()
+                for one in self._of_words(outputs, labels)
+            )
+            return self.task.recorded(outputs, labels), *words
+
+        recorded, *words = self._run_over(dataset, wanted)
+        return recorded, tuple(words)
+
+    def _run_over(self, dataset: EncodedDataset, wanted: Wanted) -> list[npt.NDArray[Any]]:
         self._wanted = wanted
         order = np.argsort(-dataset.lengths, kind="stable")
         loader = self.get_test_dataloader(dataset.inputs(self.task.needs_gold).select(order))
         output = self.evaluation_loop(loader, description="scoring", prediction_loss_only=False)
         found = output.predictions
-        # Half precision is kept exactly.
-        result = np.empty_like(found, dtype=np.float32 if found.dtype.kind == "f" else None)
-        result[order] = found
-        return result
+        return [_put_back(one, order) for one in (found if isinstance(found, tuple) else (found,))]
 
     def score(self, dataset: EncodedDataset) -> SetScores:
         """Metrics on one data set, by slice too.
@@ -254,3 +271,10 @@ def _shape(inputs: Mapping[str, Any]) -> tuple[int, int]:
     """Texts in a batch, and tokens of each; an example may have several texts."""
     ids = inputs["input_ids"]
     return ids.numel() // ids.shape[-1], ids.shape[-1]
+
+
+def _put_back(found: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Undo an order; half precision is kept exactly."""
+    result = np.empty_like(found, dtype=np.float32 if found.dtype.kind == "f" else None)
+    result[order] = found
+    return result

@@ -13,16 +13,30 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from ftft.errors import FtftError
 from ftft.utils.atomic import atomic_path
 from ftft.utils.hub_reach import unreachable
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
-_QUERY = re.compile(r"(?<=\?).*")
+_QUERY = re.compile(r"(?<=[?]).*|(?<=#)[^#]*=.*")
 # A user name alone is a token on the web, and elsewhere part of a place (abfs://DATA@ACCOUNT).
 _LOGIN = re.compile(r"((?:https?|ftps?)://)[^/?#]*@|(://)[^/?#]*:[^/?#]*@", re.I)
-_SIGNATURE = re.compile(r"[?&][^=&]*(sig|signature|token|password|secret|key)=", re.I)
+_PARAMETER = re.compile(r"[?&;#]([^=?&;#]+)=")
+# Names of parameters that let somebody in, as stores and servers have them; lower case, - as _.
+_SECRET_PARAMETERS = {
+    *("x_amz_signature", "x_amz_security_token", "x_amz_credential"),  # S3
+    *("signature", "awsaccesskeyid", "ossaccesskeyid", "x_oss_signature", "security_token"),
+    *("x_goog_signature", "x_goog_credential", "googleaccessid"),  # Google
+    *("sig", "sas", "sas_token"),  # Azure
+    *("key", "api_key", "apikey", "x_api_key", "access_key", "accesskey", "private_key"),
+    *("subscription_key", "secret_key", "secret", "client_secret", "access_key_id"),
+    *("token", "access_token", "accesstoken", "auth_token", "authtoken", "id_token", "jwt"),
+    *("refresh_token", "private_token", "job_token", "oauth_token", "bearer_token", "bearer"),
+    *("api_token", "hf_token", "x_auth_token", "session_token"),
+    *("password", "passwd", "pwd", "pass", "auth", "authorization", "credential", "credentials"),
+}
 # Of what a server says of a file, what differs from one answer to the next.
 _NO_VERSION = ("url", "expires", "mimetype")
 
@@ -40,7 +54,7 @@ def problem_of(place: str) -> str:
         return ""
     if "::" in place:
         return f"{without_secrets(place)!r}: chains of URLs (::) are not read; give one URL"
-    if _LOGIN.search(place) or _SIGNATURE.search(place):
+    if _LOGIN.search(place) or _has_secret_parameter(place):
         return (
             f"{without_secrets(place)!r} holds a password, a token or a signature, which would be "
             "copied into every run folder; leave it out, and log in as the provider's own tools do"
@@ -49,8 +63,13 @@ def problem_of(place: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """A URL that may be shown: no login, and nothing of what follows a question mark."""
+    """A URL that may be shown: no login, and nothing that might hold parameters."""
     return _QUERY.sub("…", _LOGIN.sub(lambda found: f"{found[1] or found[2]}…@", url))
+
+
+def _has_secret_parameter(url: str) -> bool:
+    names = (unquote(name) for name in _PARAMETER.findall(url))
+    return any(name.lower().replace("-", "_") in _SECRET_PARAMETERS for name in names)
 
 
 def local_copy(url: str, error: type[FtftError]) -> Path:
@@ -66,7 +85,7 @@ def local_copy(url: str, error: type[FtftError]) -> Path:
     Raises:
         FtftError: It cannot be had; of the given class.
     """
-    with explained(url, "read", error):
+    with _explained(url, "read", error):
         system, path = _system(url)
         found = system.info(path)
         if found["type"] != "file":
@@ -79,7 +98,7 @@ def local_copy(url: str, error: type[FtftError]) -> Path:
     name = path.partition("?")[0].rstrip("/").rpartition("/")[2][-100:]
     copy = _cache() / key / (name or "file")
     if not copy.is_file():
-        with atomic_path(copy, error) as temporary, explained(url, "read", error):
+        with atomic_path(copy, error) as temporary, _explained(url, "read", error):
             system.get_file(path, str(temporary), callback=_progress(url))
     return copy
 
@@ -90,7 +109,7 @@ def fetch(url: str, target: Path, error: type[FtftError]) -> None:
     Raises:
         FtftError: It cannot be had; of the given class.
     """
-    with explained(url, "read", error):
+    with _explained(url, "read", error):
         system, path = _system(url)
         system.get_file(path, str(target), callback=_progress(url))
 
@@ -106,7 +125,7 @@ def store(files: dict[str, Path | bytes], url: str, error: type[FtftError]) -> N
     Raises:
         FtftError: They cannot be written; of the given class.
     """
-    with explained(url, "written", error):
+    with _explained(url, "written", error):
         system, folder = _system(url)
         system.makedirs(folder, exist_ok=True)
         for name, content in files.items():
@@ -124,14 +143,14 @@ def is_there(url: str, error: type[FtftError]) -> bool:
     Raises:
         FtftError: Nobody knows; of the given class.
     """
-    with explained(url, "read", error):
+    with _explained(url, "read", error):
         system, path = _system(url)
         system.invalidate_cache()
         return bool(system.exists(path))
 
 
 @contextlib.contextmanager
-def explained(url: str, done: str, error: type[FtftError]) -> Iterator[None]:
+def _explained(url: str, done: str, error: type[FtftError]) -> Iterator[None]:
     """Say what a file system's error means.
 
     Args:

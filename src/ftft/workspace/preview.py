@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ftft.workspace.changes import Tell, is_same, why_again
 from ftft.workspace.stage import Plain, Stage
@@ -26,6 +26,16 @@ class Preview(Workspace):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__(folder, builds=())
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Self:
+        """Look at the folder of a run that is under way.
+
+        What one of the two has compared with its checksums the other does not read once more.
+        """
+        preview = cls(workspace.folder)
+        preview._checked = workspace._checked
+        return preview
 
     def _only_read(
         self,

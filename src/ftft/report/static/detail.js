@@ -7,7 +7,7 @@
       width: 300, height: 160, marginLeft: 40, marginBottom: 34, marginTop: 28,
       style: { background: "none", fontSize: "11px" },
       x: { label: "epoch", ticks: points.length <= 8 ? points.map((p) => p.epoch) : 6, tickFormat: "~g" },
-      y: { domain: [0, 1], label: "probability of the label", ticks: 3 },
+      y: { domain: [0, 1], label: "probability of the right answer", ticks: 3 },
       marks: [
         Plot.ruleY([0, 1], { stroke: "var(--line)" }),
         Plot.line(points, { x: "epoch", y: "probability", stroke: "var(--c0)" }),
@@ -21,7 +21,7 @@
     whole.append(...texts.filter(Boolean).map((text) => ftft.element("p", text, "full")));
     const list = document.createElement("dl");
     const facts = [
-      ["id", id], ["label", map.label(i)], ["region", map.region(i)],
+      ["id", id], ...(map.hasLabels ? [["label", map.label(i)]] : []), ["region", map.region(i)],
       ...(map.hasSelection ? [["selected", map.isSelected(i) ? "yes" : "no"]] : []),
       ...map.slices.map((slice) => [slice.name, slice.values[slice.codes[i]]]),
       ...map.statistics.map((one) => [one.name, map.shown(one.key, i)]),

@@ -181,7 +181,7 @@
       const { map } = this;
       tip.replaceChildren(
         ftft.element("b", id),
-        ftft.element("span", `${map.label(i)}, ${map.region(i)}${map.isSelected(i) ? ", selected" : ""}`),
+        ftft.element("span", [...(map.hasLabels ? [map.label(i)] : []), map.region(i), ...(map.isSelected(i) ? ["selected"] : [])].join(", ")),
         ftft.element("span", `confidence ${map.shown("confidence", i)}, variability ${map.shown("variability", i)}, right ${map.shown("correctness", i)}`),
       );
       tip.hidden = false;

@@ -12,11 +12,11 @@
     return made;
   }
 
-  // The probability of the label over the epochs, as a small curve.
+  // The probability of the right answer over the epochs, as a small curve.
   function spark(values) {
     const svg = d3.create("svg").attr("class", "spark").attr("viewBox", "0 0 64 24")
       .attr("preserveAspectRatio", "none").attr("role", "img")
-      .attr("aria-label", `probability of the label: ${values.map((v) => v.toFixed(2)).join(", ")}`);
+      .attr("aria-label", `probability of the right answer: ${values.map((v) => v.toFixed(2)).join(", ")}`);
     svg.append("line").attr("x2", 64).attr("y1", 12).attr("y2", 12);
     const x = d3.scaleLinear([0, Math.max(1, values.length - 1)], [1, 63]), y = d3.scaleLinear([0, 1], [23, 1]);
     svg.append("path").attr("d", d3.line((_, i) => x(i), y)(values));
@@ -47,7 +47,7 @@
 
     headings() {
       const row = document.createElement("tr");
-      row.append(element("th", "example"), element("th", "label"));
+      row.append(element("th", "example"), element("th", this.map.hasLabels ? "label" : "region"));
       for (const key of this.columns) {
         const statistic = ftft.STATISTICS.find((one) => one.key === key);
         const cell = element("th", undefined, "n");
@@ -154,8 +154,9 @@
       button.type = "button";
       button.setAttribute("aria-expanded", "false");
       first.append(button);
-      const label = element("td", this.map.label(i), "label");
-      label.append(element("small", this.map.region(i) + (this.map.isSelected(i) ? ", selected" : "")));
+      const about = [this.map.region(i), ...(this.map.isSelected(i) ? ["selected"] : [])];
+      const label = element("td", this.map.hasLabels ? this.map.label(i) : about.shift(), "label");
+      if (about.length) label.append(element("small", about.join(", ")));
       line.append(first, label, ...this.columns.map((key) => element("td", this.map.shown(key, i), "n")));
       if (this.map.about.points.length) {
         const cell = document.createElement("td");

@@ -43,6 +43,8 @@
       return this.value(key, i).toFixed(3).replace("-", "−");
     }
 
+    // Without groups, as of prompts and completions, all examples have one label, which says nothing.
+    get hasLabels() { return this.dataset.labels.length > 1; }
     label(i) { return this.dataset.labels[this.labels[i]]; }
     region(i) { return this.dataset.regions[this.arrays.region[i]]; }
     isSelected(i) { return this.arrays.selected[i] === 1; }
