@@ -86,15 +86,15 @@ def show_recipes(recipes: Sequence[Recipe]) -> None:
         out.print()
 
 
-def show_data(data: TaskData) -> None:
+def show_data(data: TaskData, title: str = "data") -> None:
     """The sets of an experiment, their sizes and classes."""
     from ftft.data.remarks import named
 
-    drawn = table("data")
-    for title in ("set", "role", "classes"):
-        drawn.add_column(title)
-    for title in ("examples", "texts also in training"):
-        drawn.add_column(title, justify="right")
+    drawn = table(title)
+    for heading in ("set", "role", "classes"):
+        drawn.add_column(heading)
+    for heading in ("examples", "texts also in training"):
+        drawn.add_column(heading, justify="right")
     add_row(drawn, "train", "train", named(data.class_names), f"{len(data.train):,}", "")
     for role, sets in data.evaluation_sets.items():
         for name, dataset in sets.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft.config.data import EVALUATION_ROLES
 from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import Experiment
 from ftft.data.assembly import HOLDOUT_SEED
@@ -24,8 +25,6 @@ from ftft.tasks import TASKS
 from ftft.training.arguments import full_steps
 from ftft.training.erm_cost import plan_cost
 from ftft.workspace.stage import Stage
-
-_ROLES = ("dev", "dev_ood", "test", "test_ood")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +98,11 @@ def collect(
         "classes": list(data.class_names),
         "sets": {
             role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
-            for role in _ROLES
+            for role in EVALUATION_ROLES
         },
         "floors": {
             name: floor
-            for role in _ROLES
+            for role in EVALUATION_ROLES
             for name, dataset in getattr(data, role).items()
             if (floor := TASKS[dataset.task].floor([dataset])) is not None
         },
