@@ -157,3 +157,15 @@ def test_init_finds_a_list_and_keeps_classification(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("question,answer,label\n" + "what is it,a b,0\nwho is it,c d,1\n" * 3)
     assert detect_columns(path).choices == ()
+
+
+def test_all_that_is_wrong_is_said_together(tmp_path):
+    rows = ["q,a,b,c,id,answer", "one,x,y,,1,A", ",x,y,,2,B", "three,x,y,,1,A", "four,x,y,,4,"]
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, "\n".join(rows) + "\n", id="id")
+    for words in (
+        "row 2: no text",
+        "'1' is there twice, in row 1 and in row 3",
+        "row 4: the answer",
+    ):
+        assert words in str(caught.value)

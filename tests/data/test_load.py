@@ -1,9 +1,12 @@
 """From an experiment's ``data`` to labelled data sets: classes, ids, hold-out, merges."""
 
+import re
+
 import numpy as np
 import pytest
 
 from ftft.config.data import DataConfig
+from ftft.config.yaml_core import parse
 from ftft.data import load_data
 from ftft.errors import DataError
 
@@ -214,15 +217,14 @@ class TestIds:
 
     def test_repeated_id_names_both_rows(self, problem):
         message = problem("id,text,label\n1,x,a\n2,y,b\n3,z,b\n2,w,a\n3,v,a\n2,u,a\n", id="id")
-        assert "id '2' is there twice, in row 2 of" in message
-        assert "and in row 4 of" in message
-        assert "3 rows repeat" in message
+        assert "id '2' is there twice, in row 2 " in message
+        assert "and in row 4;" in message
+        assert "rows 4, 5 and 6 repeat" in message
 
     def test_repeated_id_is_named_by_its_row_in_the_file(self, problem):
         content = "id,text,label,k\n9,x,a,0\n2,y,b,1\n3,z,b,0\n2,w,a,1\n"
         message = problem(content, id="id", where={"k": 1})
-        assert "row 2 of" in message
-        assert "row 4 of" in message
+        assert "row 2 and in row 4;" in message
 
     @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
     def test_missing_id(self, write, name):
@@ -453,6 +455,46 @@ class TestAllFaultsOfAFile:
         ):
             assert words in message
         assert len(message) < 900
+
+    def content(self, header, *others):
+        rows = [f"r{i},words {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
+        return "\n".join([header, *rows, *others]) + "\n"
+
+    def test_slips_and_repeated_ids_beside_them(self, load):
+        content = self.content("id,text,label", "e,,yes", "f,x,", "g,y,yess", "r3,z,no")
+        with pytest.raises(DataError) as caught:
+            load(content.replace("yes", "positive"), id="id")
+        message = str(caught.value)
+        for words in (
+            "row 41: no text in 'text'",
+            "'' (1 row), in row 42.",
+            "row 43 of ",
+            "'positives', the only one, which is one slip away from 'positive' (20 rows)",
+            "'r3' is there twice, in row 4 and in row 44",
+        ):
+            assert words in message
+
+    @pytest.mark.parametrize("key", ["labels", "where"])
+    def test_what_is_advised_does_not_lead_into_the_next_fault(self, load, key):
+        content = self.content("id,text,label", "f,x,", "g,y,yess")
+        with pytest.raises(DataError) as caught:
+            load(content.replace("yes", "positive"))
+        found = re.search(rf"{key}: (\{{.*?\}})\.", str(caught.value))[1]
+        data = load(content.replace("yes", "positive"), **{key: parse(found)})
+        classes = {"no", "positive", "CLASS"} if key == "labels" else {"no", "positive"}
+        assert set(data.train.class_names) == classes
+
+    def test_of_several_sources(self, write):
+        names = {"text": "text", "label": "label", "id": "id"}
+        one = write("one.csv", self.content("id,text,label", "e,,yes"))
+        two = write("two.csv", "id,text,label\na,b,\nr1,c,no\nd,x,yes\n")
+        train = [{"path": str(path), **names} for path in (one, two)]
+        with pytest.raises(DataError) as caught:
+            load_data(DataConfig.model_validate({"train": train}))
+        message = str(caught.value)
+        assert "one.csv, row 41: no text" in message
+        assert "two.csv: column 'label' holds values that stand for no class: ''" in message
+        assert re.search(r"'r1' is there twice, in row 2 of .*one.csv and in row 2 of ", message)
 
     def test_one_fault_is_named_alone(self, load):
         content = self.CONTENT.replace(",,", ",some,").replace("\n,good", "\nc,good")

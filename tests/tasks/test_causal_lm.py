@@ -13,7 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 
 from completions import commands, write_experiment
 from ftft import load_experiment
+from ftft.config.data import DataConfig
 from ftft.config.schema import Experiment, FineTuning
+from ftft.data.completions import load_completions
 from ftft.dynamics.values import unusable
 from ftft.errors import ConfigError, DataError, ModelError
 from ftft.tasks import TASKS, load_data, token_losses
@@ -304,3 +306,18 @@ def test_groups_and_a_held_out_set(decoder, tmp_path):
     prompts = [set(one.table.column("text_0").to_pylist()) for one in (held, train)]
     assert len(held) + len(train) == 64
     assert not prompts[0] & prompts[1]
+
+
+def test_all_that_is_wrong_is_said_together(tmp_path):
+    content = "id,prompt,completion\na,one,1\nb,,2\nc,three,\na,four,4\n,five,5\n"
+    (tmp_path / "train.csv").write_text(content)
+    source = {"path": str(tmp_path / "train.csv"), "prompt": "prompt", "completion": "completion"}
+    with pytest.raises(DataError) as caught:
+        load_completions(DataConfig.model_validate({"train": {**source, "id": "id"}}))
+    for words in (
+        "row 2: no text",
+        "row 3: nothing in the completion",
+        "'a' is there twice, in row 1 and in row 4",
+        "row 5: the id column",
+    ):
+        assert words in str(caught.value)

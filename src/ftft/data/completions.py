@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from ftft.config.data import DataConfig, DataSource, EvaluationSet
 from ftft.data.assembly import HOLDOUT_SEED, assemble, named
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
+from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited, place_of
 from ftft.data.normalize import Prepared, prepare_answers
 
@@ -41,7 +43,12 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
         DataError: Something cannot be read, or a prompt or completion is missing or empty.
     """
     with named("training data"):
-        parts = [prepare_answers(source) for source in config.train]
+        faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+        read = [faults(partial(prepare_answers, source, faults), None) for source in config.train]
+        parts = [part for part in read if part is not None]
+        if faults and any(map(len, parts)):
+            faults(lambda: assign_ids(parts), None)
+        faults.raise_found()
         train = _dataset("train", parts)
     remarks = [f"training data: {one}" for part in parts for one in part.remarks]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,7 @@ from ftft.data.choices import (
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.load import join
-from ftft.data.normalize import Prepared, check_ids, prepared, read_rows
+from ftft.data.normalize import Prepared, check_ids, prepared, read_rows, usable_rows
 from ftft.data.sources import RawTable
 
 TASK = "multiple-choice"
@@ -53,29 +54,45 @@ def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
             or its answer is none of them.
     """
     with named("training data"):
-        read = [_read(source) for source in config.train]
+        faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+        tried = [faults(partial(_read, source, faults), None) for source in config.train]
+        read = [one for one in tried if one is not None]
         known = [one.answers.first for one in read if one.answers.first is not None]
         first = known[0] if known else None
-        parts = [_prepare(one, first) for one in read]
+        made = [faults(partial(_prepare, one, first), None) for one in read]
+        faults.raise_found()
+        parts = [part for part in made if part is not None]
         train = _dataset("train", parts)
     remarks = [f"training data: {remark}" for part in parts for remark in part.remarks]
 
     def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
-        part = _prepare(_read(source), first)
+        faults = Faults(source.place)
+        read = _read(source, faults)
+        faults.raise_found()
+        assert read is not None, "else it was raised"
+        part = _prepare(read, first)
         return _dataset(name, [part]), part.remarks
 
     return assemble(config, train, remarks, evaluation, seed=seed)
 
 
-def _read(source: DataSource) -> _Read:
-    faults = Faults(source.place)
+def _read(source: DataSource, faults: Faults) -> _Read | None:
+    """Read a source.
+
+    Args:
+        source: What to read.
+        faults: Receives what is wrong with rows, which are left out.
+
+    Returns:
+        Its rows; None where their choices cannot be read.
+    """
     raw, table = read_rows(source, faults)
+    check_ids(table, source, faults)
+    if faults:
+        table = table.filter(usable_rows(table, source))
     labels = table.column(source.label).to_pylist()
     answers = faults(lambda: read_answers(read_choices(source, table), labels), None)
-    check_ids(table, source, faults)
-    faults.raise_found()
-    assert answers is not None, "else it was raised"
-    return _Read(source, raw, table, answers)
+    return None if answers is None else _Read(source, raw, table, answers)
 
 
 def _prepare(read: _Read, first: int | None) -> Prepared:

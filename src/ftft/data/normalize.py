@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,8 @@ from ftft.config.data import DataSource
 from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.faults import Faults
-from ftft.data.labels import to_classes
+from ftft.data.ids import first_repeat, repeat_message
+from ftft.data.labels import Unknown, to_classes
 from ftft.data.messages import listed, nearest, rows_named
 from ftft.data.sources import RawTable, read_source
 from ftft.data.spelling import same_value
@@ -42,6 +43,7 @@ class Prepared:
         choices: Column of the data set to N choices, empty where a row has fewer.
         messages: Of chats, the messages before the completion, as JSON.
         remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
+        unknown: The label values of other rows, which stand for no class.
     """
 
     source: DataSource
@@ -53,13 +55,19 @@ class Prepared:
     remarks: tuple[str, ...] = ()
     choices: dict[str, pa.Array] = field(default_factory=dict)
     messages: pa.Array | None = None
+    unknown: Unknown | None = None
 
     def __len__(self) -> int:
         return len(self.classes)
 
 
 def prepare(
-    source: DataSource, *, known: Collection[str] | None, merge: dict[str, str] | None = None
+    source: DataSource,
+    *,
+    known: Collection[str] | None,
+    merge: dict[str, str] | None = None,
+    faults: Faults | None = None,
+    raw: RawTable | None = None,
 ) -> Prepared:
     """Read a source and bring its columns into the canonical form.
 
@@ -70,30 +78,54 @@ def prepare(
         source: What to read.
         known: The classes there may be after merging; None: those that are found.
         merge: Class to evaluation class.
+        faults: Receives what is wrong with rows, but for ``unknown``; the others are returned.
+        raw: The source, where it was read before.
 
     Returns:
         The rows that meet ``where``, in the order of the source.
 
     Raises:
         DataError: As for :func:`read_source`; a text, an id or a label is missing, a label
-            value stands for no class, or no row is left.
+            value stands for no class, or no row is left; with ``faults`` only the first.
     """
-    faults = Faults(source.place)
-    raw, table = read_rows(source, faults)
+    found = Faults(source.place) if faults is None else faults
+    raw, table = read_rows(source, found, raw)
     mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
     if known is None and not mapping:
         # Integers with names: one without a name, such as -1, says that there is no label.
         known = raw.value_names.get(source.label)
-    labels = table.column(source.label)
-    classes = faults(
-        lambda: to_classes(labels, source, mapping, known=known, merge=merge), pa.array([])
+    labels, rows = table.column(source.label), table.column(ROW)
+    classes, unknown = found(
+        lambda: to_classes(labels, source, mapping, known=known, merge=merge, rows=rows),
+        (pa.nulls(len(table), pa.string()), None),
     )
-    check_ids(table, source, faults)
-    faults.raise_found()
-    return prepared(source, raw, table, classes)
+    if unknown is not None and faults is None:
+        found.note(unknown.message())
+    check_ids(table, source, found)
+    if faults is None:
+        found.raise_found()
+    elif found or unknown is not None:
+        usable = usable_rows(table, source, classes)
+        table, classes = table.filter(usable), classes.filter(usable)
+    return replace(prepared(source, raw, table, classes), unknown=unknown)
 
 
-def read_rows(source: DataSource, faults: Faults) -> tuple[RawTable, pa.Table]:
+def usable_rows(
+    table: pa.Table, source: DataSource, classes: pa.Array | pa.ChunkedArray | None = None
+) -> pa.Array:
+    """Which rows have a text, a class and, where there is a column of them, an id of their own."""
+    without = [without_texts(table, source), *([] if classes is None else [classes.is_null()])]
+    if source.id is not None:
+        ids = pc.fill_null(table.column(source.id), "")
+        again = np.zeros(len(table), dtype=np.bool_)
+        again[(first_repeat(ids.combine_chunks()) or (0, []))[1]] = True
+        without += [_empty(ids), again]
+    return pa.array(~np.logical_or.reduce([np.asarray(one) for one in without]))
+
+
+def read_rows(
+    source: DataSource, faults: Faults, raw: RawTable | None = None
+) -> tuple[RawTable, pa.Table]:
     """Read a source; return it, and of its rows those that meet ``where`` and have a text.
 
     The rows have a column ``ROW``, their number in the source.
@@ -101,21 +133,23 @@ def read_rows(source: DataSource, faults: Faults) -> tuple[RawTable, pa.Table]:
     Args:
         source: What to read.
         faults: Receives which texts are missing; such rows are then returned, too.
+        raw: The source, where it was read before.
 
     Raises:
         DataError: As for :func:`read_source`; or no row is left.
     """
-    raw = read_source(source)
+    raw = read_source(source) if raw is None else raw
     table = raw.columns.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
     kept = _keep_where(table, raw, source)
     return raw, faults(lambda: with_texts(kept, source), kept)
 
 
 def check_ids(table: pa.Table, source: DataSource, faults: Faults) -> None:
-    """Note which ids are missing, where the source has a column of ids."""
+    """Note which ids are missing or there twice, where the source has a column of ids."""
     if source.id is not None:
         column = source.id
         faults(lambda: _checked_ids(table, source, column), None)
+        faults(lambda: _refuse_repeats(table, source, column), None)
 
 
 def prepared(
@@ -142,20 +176,27 @@ def prepared(
     )
 
 
-def prepare_answers(source: DataSource) -> Prepared:
+def prepare_answers(source: DataSource, faults: Faults | None = None) -> Prepared:
     """Read a source whose label column holds answers as texts: no classes, nothing mapped.
 
     Neither text nor answer may be missing or blank; with ``drop_empty`` such rows are left out.
     Chats are taken apart into what stands before the last message, and that message.
 
+    Args:
+        source: What to read.
+        faults: Receives what is wrong with rows; the others are returned.
+
     Raises:
         DataError: As for :func:`prepare`; or a chat is not as expected.
     """
-    faults = Faults(source.place)
-    raw, every = read_rows(source, faults)
-    table = faults(lambda: _with_answers(every, source), every)
-    check_ids(table, source, faults)
-    faults.raise_found()
+    found = Faults(source.place) if faults is None else faults
+    raw, every = read_rows(source, found)
+    table = found(lambda: _with_answers(every, source), every)
+    check_ids(table, source, found)
+    if faults is None:
+        found.raise_found()
+    elif found:
+        table = table.filter(usable_rows(table, source, _answered(table, source)))
     texts = tuple(table.column(name) for name in source.text)
     answers, before = table.column(source.label).combine_chunks(), None
     if source.messages is not None:
@@ -175,9 +216,14 @@ def prepare_answers(source: DataSource) -> Prepared:
     )
 
 
+def _answered(table: pa.Table, source: DataSource) -> pa.ChunkedArray:
+    """The answers without blanks around them, null where there is none."""
+    written = pc.utf8_trim_whitespace(table.column(source.label))
+    return pc.if_else(pc.equal(written, ""), pa.scalar(None, pa.string()), written)
+
+
 def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
-    written = pc.fill_null(pc.utf8_trim_whitespace(table.column(source.label)), "")
-    is_bad = pc.equal(written, "")
+    is_bad = _answered(table, source).is_null()
     bad = table.column(ROW).filter(is_bad)
     if len(bad) == 0:
         return table
@@ -254,11 +300,7 @@ def with_texts(table: pa.Table, source: DataSource) -> pa.Table:
     Raises:
         DataError: One has none, and the source does not say ``drop_empty``; or none has one.
     """
-    missing = [table.column(name).is_null() for name in source.text]
-    empty = [pc.fill_null(pc.equal(table.column(name), ""), True) for name in source.text]
-    is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
-    all_empty = empty[0] if len(empty) == 1 else pc.and_(*empty)
-    is_bad = pc.or_(is_bad, all_empty)
+    is_bad = without_texts(table, source)
     bad = table.column(ROW).filter(is_bad)
     if len(bad) == 0:
         return table
@@ -271,12 +313,37 @@ def with_texts(table: pa.Table, source: DataSource) -> pa.Table:
     )
 
 
+def without_texts(table: pa.Table, source: DataSource) -> pa.ChunkedArray:
+    """Which rows lack a text, or have empty ones only."""
+    missing = [table.column(name).is_null() for name in source.text]
+    empty = [_empty(table.column(name)) for name in source.text]
+    is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
+    return pc.or_(is_bad, empty[0] if len(empty) == 1 else pc.and_(*empty))
+
+
+def _empty(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(column, ""), True)
+
+
 def _checked_ids(table: pa.Table, source: DataSource, column: str) -> pa.ChunkedArray:
     ids = table.column(column)
-    bad = table.column(ROW).filter(pc.fill_null(pc.equal(ids, ""), True))
+    bad = table.column(ROW).filter(_empty(ids))
     if len(bad):
         raise DataError(
             f"{source.place}, {rows_named(bad.to_pylist())}: the id column {column!r} is empty. "
             "Every row needs an id; without an 'id' column, ids are made from the content."
         )
     return ids
+
+
+def _refuse_repeats(table: pa.Table, source: DataSource, column: str) -> None:
+    there = table.filter(pc.invert(_empty(table.column(column))))
+    ids, rows = there.column(column).combine_chunks(), there.column(ROW)
+    repeat = first_repeat(ids)
+    if repeat is None:
+        return
+    first, others = repeat
+    again = rows.take(pa.array(others)).to_pylist()
+    said = f"{rows_named(again)} {'repeats' if len(again) == 1 else 'repeat'}"
+    names = (rows_named([rows[first].as_py()]), rows_named(again[:1]))
+    raise DataError(f"{source.place}: {repeat_message(ids[first].as_py(), *names, said)}")

@@ -42,7 +42,7 @@ def read_slices(path: Path, columns: Sequence[str] | None = None) -> dict[str, d
         raise DataError(f"{path}, row {row:,}: the {_ID} is empty. Give every row its id.")
     repeat = first_repeat(pa.array(ids, pa.string()))
     if repeat is not None:
-        first, second, _ = repeat
+        first, (second, *_) = repeat
         raise DataError(
             f"{path}: the {_ID} {ids[first][:80]!r} is in row {first + 1:,} and in row "
             f"{second + 1:,}. Give each example one row."

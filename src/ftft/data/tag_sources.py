@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftft.config.data import DataSource
+from ftft.data.faults import Faults
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.conll import read_conll
 from ftft.data.readers.json_lines import iterate_records
@@ -49,8 +50,12 @@ class _Row:
     sides: Mapping[str, Any]
 
 
-def read_tagged(source: DataSource) -> TaggedRows:
+def read_tagged(source: DataSource, faults: Faults | None = None) -> TaggedRows:
     """Read a source whose ``text`` column holds words and whose ``label`` column their tags.
+
+    Args:
+        source: What to read.
+        faults: Receives what is wrong with single rows; the others are returned.
 
     Raises:
         DataError: It cannot be read; a sentence has no words, or more or fewer tags than words; a
@@ -64,7 +69,10 @@ def read_tagged(source: DataSource) -> TaggedRows:
         raise DataError(f"{source.place}: {what}; at least one sentence was expected.")
     if source.drop_empty:
         kept = [row for row in kept if row.words or row.tags] or kept
-    pairs = [_checked(row, source) for row in kept]
+    found = Faults(source.place) if faults is None else faults
+    kept, pairs = _without_faults(kept, source, found)
+    if faults is None:
+        found.raise_found()
     names = [*source.slices, *([source.id] if source.id else [])]
     return TaggedRows(
         source=source,
@@ -73,6 +81,21 @@ def read_tagged(source: DataSource) -> TaggedRows:
         sides={name: [_text(row.sides.get(name)) for row in kept] for name in names},
         places=[row.place for row in kept],
     )
+
+
+def _without_faults(
+    rows: Sequence[_Row], source: DataSource, faults: Faults
+) -> tuple[list[_Row], list[tuple[list[str], list[str]]]]:
+    """The rows in which nothing is wrong, with their words and tags."""
+    kept, pairs, problems = [], [], []
+    for row in rows:
+        try:
+            pairs.append(_checked(row, source))
+            kept.append(row)
+        except DataError as error:
+            problems.append(str(error))
+    faults.note_rows(problems)
+    return kept, pairs
 
 
 def _refuse_others(source: DataSource) -> None:
