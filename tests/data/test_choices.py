@@ -169,3 +169,11 @@ def test_all_that_is_wrong_is_said_together(tmp_path):
         "row 4: the answer",
     ):
         assert words in str(caught.value)
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    (tmp_path / "a.csv").write_text(CSV.format("2", "0") + ",x,y,,0\n")
+    source = {"path": str(tmp_path / "a.csv"), "text": "q", "choices": ["a", "b", "c"]}
+    train = {**source, "label": "answer", "drop_empty": True}
+    data = load_choices(DataConfig.model_validate({"train": train, "dev": {"dev": train}}))
+    assert data.left_out == {"train": {"drop_empty": 1}, "dev": {"drop_empty": 1}}

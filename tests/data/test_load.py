@@ -9,6 +9,7 @@ from ftft.config.data import DataConfig
 from ftft.config.yaml_core import parse
 from ftft.data import load_data
 from ftft.errors import DataError
+from ftft.experiment.validate import notes
 
 BASIC = "text,label\none,b\ntwo,a\nthree,b\nfour,a\n"
 NLI = "p,h,label\n" + "".join(
@@ -520,3 +521,31 @@ class TestCellsThatLookLikeMissingValues:
     def test_words_within_a_text_are_not(self, load):
         lines = [f"None of {i} null,{'no' if i % 2 else 'yes'}" for i in range(40)]
         assert load("text,label\n" + "\n".join(lines) + "\n").remarks == ()
+
+
+class TestLeftOut:
+    CONTENT = "text,label,kind\n,a,x\n" + "".join(
+        f"words {i},{'ab'[i % 2]},{'xy'[i % 3 == 0]}\n" for i in range(30)
+    )
+
+    def test_rows_are_counted_by_the_key_that_leaves_them_out(self, load):
+        data = load(self.CONTENT, where={"kind": "x"}, drop_empty=True, limit=12)
+        assert data.left_out == {"train": {"where": 10, "drop_empty": 1, "limit": 8}}
+        (note,) = [line for line in notes(data) if "left out" in line]
+        assert note == (
+            "note: train: 19 rows left out: 10 do not meet 'where', 1 are empty (drop_empty), "
+            "8 are beyond the 'limit'"
+        )
+
+    def test_of_evaluation_sets(self, write):
+        names = {"text": "text", "label": "label", "drop_empty": True}
+        path = str(write("a.csv", self.CONTENT))
+        train = {"path": path, **names}
+        sets = {"far": {**train, "where": {"kind": "y"}}}
+        data = load_data(DataConfig.model_validate({"train": [train, train], "test_ood": sets}))
+        assert data.left_out == {"train": {"drop_empty": 2}, "far": {"where": 21}}
+
+    def test_where_nothing_is_left_out_nothing_is_said(self, load):
+        data = load(self.CONTENT.replace("\n,a", "\nwords,a"))
+        assert data.left_out == {}
+        assert not [line for line in notes(data) if "left out" in line]

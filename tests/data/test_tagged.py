@@ -210,3 +210,13 @@ def test_all_that_is_wrong_is_said_together(tmp_path):
         "'r3' is there twice",
     ):
         assert words in message
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    rows = [*ROWS, {"id": "d", "tokens": [], "tags": [], "lang": "en"}]
+    path = jsonl(tmp_path / "a.jsonl", rows)
+    data = load(
+        {"path": path, "where": {"lang": "en"}, "drop_empty": True},
+        {"path": jsonl(tmp_path / "d.jsonl")},
+    )
+    assert data.left_out == {"train": {"where": 1, "drop_empty": 1}}

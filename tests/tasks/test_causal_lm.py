@@ -321,3 +321,12 @@ def test_all_that_is_wrong_is_said_together(tmp_path):
         "row 5: the id column",
     ):
         assert words in str(caught.value)
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    content = "prompt,completion\n" + "".join(f"say {i},{i}\n" for i in range(20)) + "a,\n,b\n"
+    (tmp_path / "train.csv").write_text(content)
+    source = {"path": str(tmp_path / "train.csv"), "prompt": "prompt", "completion": "completion"}
+    train = {**source, "drop_empty": True}
+    data = load_completions(DataConfig.model_validate({"train": train}))
+    assert data.left_out == {"train": {"drop_empty": 2}}

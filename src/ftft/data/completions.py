@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, assemble, named
+from ftft.data.answers import prepare_answers
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited, place_of
-from ftft.data.normalize import Prepared, prepare_answers
+from ftft.data.normalize import Prepared
 
 CAUSAL_LM = "causal-lm"
 """The task's name, in experiments and data sets."""
@@ -49,17 +50,16 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
         if faults and any(map(len, parts)):
             faults(lambda: assign_ids(parts), None)
         faults.raise_found()
-        train = _dataset("train", parts)
-    remarks = [f"training data: {one}" for part in parts for one in part.remarks]
+        train = read_set(_dataset("train", parts), parts, what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         part = prepare_answers(source)
-        return _dataset(name, [part]), part.remarks
+        return read_set(_dataset(name, [part]), [part])
 
     def prompts(data: LabelledDataset) -> pa.ChunkedArray:
         return data.table.column(PROMPT)
 
-    return assemble(config, train, remarks, evaluation, seed=seed, alike=prompts)
+    return assemble(config, train, evaluation, seed=seed, alike=prompts)
 
 
 def places(sources: Sequence[DataSource], example_ids: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, assemble, named
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats, repeat_message
@@ -40,22 +40,22 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
             the column, row or value, and says what to do.
     """
     with named("training data"):
-        train, remarks = _load_training(config)
-    classes = train.class_names
+        train = _load_training(config)
+    classes = train.dataset.class_names
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         return _load_evaluation(name, source, classes)
 
-    return assemble(config, train, remarks, evaluation, seed=seed)
+    return assemble(config, train, evaluation, seed=seed)
 
 
-def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...]]:
+def _load_training(config: DataConfig) -> ReadSet:
     """Return all training data, nothing held out yet, and remarks on it."""
     parts, classes = read_training(config.train, config.classes)
     remarks = label_remarks(parts, classes) if config.classes is None else ()
     train = LabelledDataset.from_table("train", join(parts, classes), classes)
     _check_classes(train, " and ".join(part.source.place for part in parts))
-    return train, (*(f"training data: {one}" for part in parts for one in part.remarks), *remarks)
+    return read_set(train, parts, remarks, what=TRAINING)
 
 
 def read_training(
@@ -96,9 +96,7 @@ def read_training(
     return parts, found
 
 
-def _load_evaluation(
-    name: str, source: EvaluationSet, classes: Sequence[str]
-) -> tuple[LabelledDataset, Sequence[str]]:
+def _load_evaluation(name: str, source: EvaluationSet, classes: Sequence[str]) -> ReadSet:
     """Return a development or test set, and remarks on it."""
     names, class_of_model_class = merged_classes(classes, source.merge)
     part = prepare(source, known=names, merge=source.merge)
@@ -109,7 +107,7 @@ def _load_evaluation(
         model_classes=classes,
         class_of_model_class=class_of_model_class,
     )
-    return dataset, part.remarks
+    return read_set(dataset, [part])
 
 
 def join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
-from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.faults import Faults
 from ftft.data.ids import first_repeat, repeat_message
@@ -44,6 +43,7 @@ class Prepared:
         messages: Of chats, the messages before the completion, as JSON.
         remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
         unknown: The label values of other rows, which stand for no class.
+        left_out: Key of the source to how many rows it leaves out, of those that leave out some.
     """
 
     source: DataSource
@@ -56,6 +56,7 @@ class Prepared:
     choices: dict[str, pa.Array] = field(default_factory=dict)
     messages: pa.Array | None = None
     unknown: Unknown | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -89,7 +90,8 @@ def prepare(
             value stands for no class, or no row is left; with ``faults`` only the first.
     """
     found = Faults(source.place) if faults is None else faults
-    raw, table = read_rows(source, found, raw)
+    read = read_rows(source, found, raw)
+    raw, table = read.raw, read.table
     mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
     if known is None and not mapping:
         # Integers with names: one without a name, such as -1, says that there is no label.
@@ -107,7 +109,7 @@ def prepare(
     elif found or unknown is not None:
         usable = usable_rows(table, source, classes)
         table, classes = table.filter(usable), classes.filter(usable)
-    return replace(prepared(source, raw, table, classes), unknown=unknown)
+    return replace(prepared(source, read, table, classes), unknown=unknown)
 
 
 def usable_rows(
@@ -123,12 +125,24 @@ def usable_rows(
     return pa.array(~np.logical_or.reduce([np.asarray(one) for one in without]))
 
 
-def read_rows(
-    source: DataSource, faults: Faults, raw: RawTable | None = None
-) -> tuple[RawTable, pa.Table]:
-    """Read a source; return it, and of its rows those that meet ``where`` and have a text.
+@dataclass(frozen=True)
+class Rows:
+    """A source as it was read.
 
-    The rows have a column ``ROW``, their number in the source.
+    Attributes:
+        raw: All of it.
+        table: The rows that meet ``where`` and have a text, with a column ``ROW``, their number in
+            the source.
+        met: How many rows meet ``where``.
+    """
+
+    raw: RawTable
+    table: pa.Table
+    met: int
+
+
+def read_rows(source: DataSource, faults: Faults, raw: RawTable | None = None) -> Rows:
+    """Read a source, and of its rows those that meet ``where`` and have a text.
 
     Args:
         source: What to read.
@@ -141,7 +155,7 @@ def read_rows(
     raw = read_source(source) if raw is None else raw
     table = raw.columns.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
     kept = _keep_where(table, raw, source)
-    return raw, faults(lambda: with_texts(kept, source), kept)
+    return Rows(raw, faults(lambda: with_texts(kept, source), kept), len(kept))
 
 
 def check_ids(table: pa.Table, source: DataSource, faults: Faults) -> None:
@@ -154,16 +168,17 @@ def check_ids(table: pa.Table, source: DataSource, faults: Faults) -> None:
 
 def prepared(
     source: DataSource,
-    raw: RawTable,
+    read: Rows,
     table: pa.Table,
     classes: pa.Array,
     choices: dict[str, pa.Array] | None = None,
 ) -> Prepared:
-    """Put together the examples of a source, whose rows :func:`read_rows` gave.
+    """Put together the examples of a source, which are those rows that :func:`read_rows` gave.
 
     Raises:
         DataError: An id is missing.
     """
+    lost = {"where": len(read.raw) - read.met, "drop_empty": read.met - len(table)}
     return Prepared(
         source=source,
         texts=tuple(table.column(name) for name in source.text),
@@ -172,67 +187,8 @@ def prepared(
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in source.slices},
         rows=table.column(ROW),
-        remarks=(*_without_rows(raw, source), *_as_if_missing(table, source)),
-    )
-
-
-def prepare_answers(source: DataSource, faults: Faults | None = None) -> Prepared:
-    """Read a source whose label column holds answers as texts: no classes, nothing mapped.
-
-    Neither text nor answer may be missing or blank; with ``drop_empty`` such rows are left out.
-    Chats are taken apart into what stands before the last message, and that message.
-
-    Args:
-        source: What to read.
-        faults: Receives what is wrong with rows; the others are returned.
-
-    Raises:
-        DataError: As for :func:`prepare`; or a chat is not as expected.
-    """
-    found = Faults(source.place) if faults is None else faults
-    raw, every = read_rows(source, found)
-    table = found(lambda: _with_answers(every, source), every)
-    check_ids(table, source, found)
-    if faults is None:
-        found.raise_found()
-    elif found:
-        table = table.filter(usable_rows(table, source, _answered(table, source)))
-    texts = tuple(table.column(name) for name in source.text)
-    answers, before = table.column(source.label).combine_chunks(), None
-    if source.messages is not None:
-        chats = read_chats(source, answers.to_pylist(), table.column(ROW).to_pylist())
-        texts, answers = (pa.chunked_array([chats.texts]),), chats.completions
-        before = chats.before
-    names = [*source.slices, *([] if source.group is None else [source.group])]
-    return Prepared(
-        source=source,
-        texts=texts,
-        classes=answers,
-        messages=before,
-        ids=None if source.id is None else _checked_ids(table, source, source.id),
-        slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in dict.fromkeys(names)},
-        rows=table.column(ROW),
-        remarks=(*_without_rows(raw, source), *_as_if_missing(table, source)),
-    )
-
-
-def _answered(table: pa.Table, source: DataSource) -> pa.ChunkedArray:
-    """The answers without blanks around them, null where there is none."""
-    written = pc.utf8_trim_whitespace(table.column(source.label))
-    return pc.if_else(pc.equal(written, ""), pa.scalar(None, pa.string()), written)
-
-
-def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
-    is_bad = _answered(table, source).is_null()
-    bad = table.column(ROW).filter(is_bad)
-    if len(bad) == 0:
-        return table
-    if source.drop_empty and len(bad) < len(table):
-        return table.filter(pc.invert(is_bad))
-    raise DataError(
-        f"{source.place}, {rows_named(bad.to_pylist())}: nothing in the completion column "
-        f"{source.label!r}. A model learns nothing from an empty completion. Repair the rows, or "
-        "leave them out with drop_empty: true."
+        remarks=(*_without_rows(read.raw, source), *_as_if_missing(table, source)),
+        left_out={key: count for key, count in lost.items() if count},
     )
 
 

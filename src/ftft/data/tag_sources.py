@@ -30,6 +30,7 @@ class TaggedRows:
         tags: As many tags.
         sides: Other columns that the source names (id, slices) to N values.
         places: Where each begins, as in ``row 3`` or ``line 17``.
+        left_out: Key of the source to how many sentences it leaves out.
     """
 
     source: DataSource
@@ -37,6 +38,8 @@ class TaggedRows:
     tags: list[list[str]]
     sides: dict[str, list[str]]
     places: list[str]
+    left_out: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.words)
@@ -67,8 +70,10 @@ def read_tagged(source: DataSource, faults: Faults | None = None) -> TaggedRows:
     if not kept:
         what = "no row meets 'where'" if rows else "there are no sentences"
         raise DataError(f"{source.place}: {what}; at least one sentence was expected.")
+    met, lost = len(kept), {"where": len(rows) - len(kept)}
     if source.drop_empty:
         kept = [row for row in kept if row.words or row.tags] or kept
+    lost["drop_empty"] = met - len(kept)
     found = Faults(source.place) if faults is None else faults
     kept, pairs = _without_faults(kept, source, found)
     if faults is None:
@@ -80,6 +85,7 @@ def read_tagged(source: DataSource, faults: Faults | None = None) -> TaggedRows:
         tags=[tags for _, tags in pairs],
         sides={name: [_text(row.sides.get(name)) for row in kept] for name in names},
         places=[row.place for row in kept],
+        left_out={key: count for key, count in lost.items() if count},
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, EvaluationSet
-from ftft.data.assembly import assemble, named
+from ftft.data.assembly import TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited
@@ -44,17 +44,19 @@ def load_tagged(config: DataConfig) -> TaskData:
     """
     with named("training data"):
         parts, tags = _read_training(config)
-        train = _dataset("train", parts, tags)
+        dataset = _dataset("train", parts, tags)
+        train = read_set(dataset, parts, _remarks(dataset), what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         if source.merge:
             raise DataError(
                 f"{source.place}: 'merge' is for classification; give the tags the training data's "
                 "names with 'labels'."
             )
-        return _dataset(name, [read_tagged(source)], tags), ()
+        part = read_tagged(source)
+        return read_set(_dataset(name, [part], tags), [part])
 
-    return assemble(config, train, _remarks(train), evaluation, alike=_words, copied=_words)
+    return assemble(config, train, evaluation, alike=_words, copied=_words)
 
 
 def _read_training(config: DataConfig) -> tuple[list[TaggedRows], list[str]]:

@@ -106,6 +106,10 @@ def collect(
             for name, dataset in getattr(data, role).items()
             if (floor := TASKS[dataset.task].floor([dataset])) is not None
         },
-        **({"left_out": dict(data.left_out)} if data.left_out else {}),
+        **(
+            {"left_out": {name: dict(lost) for name, lost in data.left_out.items()}}
+            if data.left_out
+            else {}
+        ),
     }
     return record.collect(folder, experiment.name, experiment.metric, about, records)

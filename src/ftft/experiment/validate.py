@@ -11,7 +11,7 @@ import numpy as np
 from ftft.cartography.burn_in import AUTO
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
-from ftft.data.remarks import named
+from ftft.data.remarks import left_out_in_words, named
 from ftft.errors import ConfigError, FtftError
 from ftft.experiment.belongs import check_belongs
 from ftft.experiment.room import with_room
@@ -125,6 +125,7 @@ def notes(data: TaskData) -> list[str]:
         if count
     ]
     lines += [f"note: {remark}" for remark in data.remarks]
+    lines += [f"note: {name}: {left_out_in_words(lost)}" for name, lost in data.left_out.items()]
     if not _has_classes(data):
         return lines
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
