@@ -215,8 +215,6 @@ def test_all_that_is_wrong_is_said_together(tmp_path):
 def test_what_is_left_out_is_counted(tmp_path):
     rows = [*ROWS, {"id": "d", "tokens": [], "tags": [], "lang": "en"}]
     path = jsonl(tmp_path / "a.jsonl", rows)
-    data = load(
-        {"path": path, "where": {"lang": "en"}, "drop_empty": True},
-        {"path": jsonl(tmp_path / "d.jsonl")},
-    )
-    assert data.left_out == {"train": {"where": 1, "drop_empty": 1}}
+    dev = {"path": path, "where": {"lang": "de"}, "text": "tokens", "label": "tags"}
+    data = load({"path": path, "drop_empty": True}, dev)
+    assert data.left_out == {"train": {"drop_empty": 1}, "dev": {"where": 3}}
