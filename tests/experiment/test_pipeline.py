@@ -144,6 +144,7 @@ class TestResults:
             *("flops", "tokens", "seconds", "relative_to_erm"),
             *("erm_estimated", "peak_memory_bytes"),
             *("overhead_seconds", "preparation_seconds"),
+            *(("reference_alone",) if cost["flops"]["reference"] else ()),
         }
         for unit in ("flops", "tokens", "seconds"):
             assert keys(cost[unit]) == {"reference", "main", "evaluation", "total"}
@@ -154,7 +155,7 @@ class TestResults:
         assert keys(cost["relative_to_erm"]) == {"flops", "seconds"}
         assert cost["erm_estimated"] is False
         assert cost["peak_memory_bytes"] > 0
-        assert keys(run["scores"]) == {"dev", "test"}
+        assert keys(run["scores"]) == {"dev", "reference_dev", "test"}
         assert keys(run["scores"]["dev"]) == {"dev"}
         assert keys(run["scores"]["dev"]["dev"]) == {"accuracy", "macro_f1"}
         assert keys(run["scores"]["test"]) == {"test", "ood"}

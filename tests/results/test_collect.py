@@ -51,6 +51,7 @@ class TestCost:
         assert record["tokens"] == {"reference": 400, "main": 300, "evaluation": 70, "total": 770}
         assert record["seconds"] == {"reference": 8, "main": 15, "evaluation": 2.5, "total": 25.5}
         assert record["relative_to_erm"] == {"flops": 56 / 110, "seconds": 25.5 / 55}
+        assert record["reference_alone"] == {"flops": 21 / 110, "seconds": 8.5 / 55}
         assert record["erm_estimated"] is True
         assert (record["peak_memory_bytes"], record["overhead_seconds"]) == (1000, 1.0)
         assert record["preparation_seconds"] == 4.0

@@ -199,7 +199,7 @@ def show_foresight(found: Foresight, examples: int) -> None:
         f"{flops / 1e15:.3g} PFLOPs"
     )
     if (share := found.share_of_erm) is not None:
-        tell(f"FTFT costs at most {share:.0%} of ERM, its reference counted in")
+        tell(f"FTFT takes at most {share:.0%} of ERM's FLOPs, its reference counted in")
         if share >= 1:
             tell(
                 "note: that is no saving: take a cheaper reference (fewer layers or epochs), or a "

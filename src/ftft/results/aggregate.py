@@ -50,6 +50,8 @@ class Row:
             important first.
         steps: Steps of the main model.
         time_to_target: How soon it scores what ERM does in the end; None where ERM was not run.
+        alone: Its reference's development score and its cost over ERM's, ``score``, ``flops`` and
+            ``seconds``; None where that is not known for all seeds.
     """
 
     cell: Cell
@@ -64,6 +66,7 @@ class Row:
     versus: dict[str, Versus] = field(default_factory=dict)
     steps: Interval | None = None
     time_to_target: TimeToTarget | None = None
+    alone: dict[str, Interval] | None = None
 
     @property
     def score(self) -> Interval:
@@ -154,7 +157,18 @@ def _row(cell: Cell, cells: Cells) -> Row:
         time_to_target=time_to_target(
             {run.seed: run for run in runs}, {run.seed: run for run in erm}
         ),
+        alone=_alone(runs),
     )
+
+
+def _alone(runs: Sequence[RunResult]) -> dict[str, Interval] | None:
+    found = [run.alone for run in runs if run.alone is not None]
+    if len(found) < len(runs):
+        return None
+    return {
+        name: Interval.of([getattr(one, name) for one in found], domain)
+        for name, domain in (("score", SHARE), ("flops", AMOUNT), ("seconds", AMOUNT))
+    }
 
 
 def _versus(cell: Cell, cells: Cells) -> dict[str, Versus]:

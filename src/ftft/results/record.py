@@ -80,7 +80,8 @@ def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
     Returns:
         ``flops``, ``tokens`` and ``seconds``, each with ``reference``, ``main``,
         ``evaluation`` and ``total``, and ``relative_to_erm``: total over ERM's total (below 1 is
-        cheaper than ERM).
+        cheaper than ERM); where there is a reference also ``reference_alone``, its total over
+        ERM's.
     """
     trainings = [one.cost for one in (run.reference, run.main) if one is not None]
     parts = {
@@ -100,6 +101,12 @@ def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
     record["peak_memory_bytes"] = run.main.cost.peak_memory_bytes
     for name in ("overhead_seconds", "preparation_seconds"):
         record[name] = sum(getattr(cost, name) for cost in trainings)
+    if run.reference is not None:
+        alone = run.reference.cost.total
+        record["reference_alone"] = {
+            unit: getattr(alone, unit) / getattr(erm.cost.total, unit)
+            for unit in ("flops", "seconds")
+        }
     return record
 
 
@@ -140,6 +147,7 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
         "cost": cost_record(run, erm),
         "scores": {
             "dev": run.main.dev_scores,
+            "reference_dev": {} if run.reference is None else run.reference.dev_scores,
             "test": {name: scores.metrics for name, scores in test.items()},
         },
         "slices": {name: scores.slices for name, scores in test.items() if scores.slices},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ftft.config.methods import METHODS
@@ -26,6 +26,7 @@ _CAPTION = (
     "Differences are paired by seed, in points; p is of a paired two-sided t test. "
     "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 )
+ALONE = "the reference alone, on development data"
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
 
@@ -84,7 +85,7 @@ def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
         columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
     if _compared(rows, "erm_budget"):
         columns += [_less_erm_budget(kind)]
-    found = _filled([*columns, *_COSTS], rows)
+    found = _with_references(_filled([*columns, *_COSTS], rows), rows)
     return found if floor is None else _with_floor(found, floor)
 
 
@@ -111,6 +112,31 @@ def folded(table: Table) -> tuple[Table, tuple[str, ...]]:
     return narrow, details
 
 
+def _with_references(table: Table, rows: Sequence[Row]) -> Table:
+    """The table with a line for each reference, which is scored on development data only."""
+    of: dict[tuple[str, str, str | None], Row] = {}
+    for row in rows:
+        if row.cell.method == "ftft" and row.alone is not None:
+            of.setdefault((row.cell.experiment, row.cell.main, row.cell.reference), row)
+    lines = []
+    for row in of.values():
+        alone = row.alone or {}
+        known = {
+            **{"experiment": row.cell.experiment, "main model": row.cell.main, "method": ALONE},
+            **{"reference": row.cell.reference or "", "seeds": str(len(row.seeds))},
+            **{"ID": spread(alone["score"]), "FLOPs / ERM": ratio(alone["flops"].mean)},
+            "seconds / ERM": ratio(alone["seconds"].mean, estimated=row.estimated),
+        }
+        lines.append(_line(table, known))
+    return replace(table, lines=(*table.lines, *lines))
+
+
+def _line(table: Table, known: Mapping[str, str]) -> tuple[str, ...]:
+    """A line of a table, given the cells that are known by heading."""
+    pairs = zip(table.headers, table.numbers, strict=True)
+    return tuple(known.get(header, NONE if is_number else "") for header, is_number in pairs)
+
+
 def _with_floor(table: Table, floor: Floor) -> Table:
     """The table with a line for always giving the same answer, which costs nothing."""
     (first, *_) = floor.ood or [""]
@@ -119,10 +145,7 @@ def _with_floor(table: Table, floor: Floor) -> Table:
         **{"method": ALWAYS, "ID": score(floor.id), f"OOD ({first})": score(floor.main)},
         "OOD mean": score(floor.main),
     }
-    blank = [NONE if is_number else "" for is_number in table.numbers]
-    pairs = zip(table.headers, blank, strict=True)
-    line = tuple(known.get(header, cell) for header, cell in pairs)
-    return replace(table, lines=(*table.lines, line))
+    return replace(table, lines=(*table.lines, _line(table, known)))
 
 
 def difference_table(rows: Sequence[Row]) -> Table:
