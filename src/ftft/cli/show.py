@@ -183,6 +183,8 @@ def show_words(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_foresight(found: Foresight, examples: int) -> None:
     """The trainings that a run would do, and those it would reuse."""
+    from ftft.experiment.foreseen import to_do_in_words
+
     drawn = table("trainings")
     for title in ("training", "state"):
         drawn.add_column(title)
@@ -192,12 +194,7 @@ def show_foresight(found: Foresight, examples: int) -> None:
         state = "finished, reused" if one.reused else "to do"
         add_row(drawn, one.name, state, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
     console().print(drawn)
-    waiting = [one for one in found.trainings if not one.reused]
-    steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
-    tell(
-        f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
-        f"{flops / 1e15:.3g} PFLOPs"
-    )
+    tell(to_do_in_words(found.trainings, found.seconds))
     if (share := found.share_of_erm) is not None:
         tell(f"FTFT takes at most {share:.0%} of ERM's FLOPs, its reference counted in")
         if share >= 1:
