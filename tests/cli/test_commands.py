@@ -94,7 +94,9 @@ def test_from_a_data_file_to_a_finished_model(ftft, tmp_path, tiny_model, review
 
     ran = ftft("run", "experiment.yaml", *changes)
     assert ran.code == 0
-    assert "train: accuracy, mean ± standard deviation in %" in ran.out
+    assert "train: accuracy in %" in ran.out
+    assert "Early stopping: FTFT: " in ran.out
+    assert "Early stopping: FTFT: " in (tmp_path / "runs/train/report.html").read_text()
     header = next(line for line in ran.out.splitlines() if "method" in line)
     for title in ("ID", "OOD (ood)", "FLOPs / ERM", "seconds / ERM"):
         assert title in header

@@ -138,7 +138,10 @@ class TestResults:
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
             *("precision", "parameters", "preflight", "budget", "selection", "map", "lengths"),
         }
-        assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
+        assert keys(run["steps"]) == {"reference", "main", "kept", "erm", "most", "patience"}
+        stops = method in ("erm_es", "ftft", "random", "random_lengths")
+        assert (run["steps"]["patience"] is not None) is stops
+        assert run["steps"]["most"] >= run["steps"]["main"]
         cost = run["cost"]
         assert keys(cost) == {
             *("flops", "tokens", "seconds", "relative_to_erm"),

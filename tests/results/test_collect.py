@@ -80,7 +80,8 @@ def test_a_run_as_it_stands_in_the_file(erm):
     run = method_run(seed=3, main=main, reference=reference)
     record = run_record(run, erm, scores)
     assert json.loads(json.dumps(record)) == record
-    assert record["steps"] == {"reference": 60, "main": 30, "kept": 30, "erm": 90}
+    lengths = {"reference": 60, "main": 30, "kept": 30, "erm": 90}
+    assert record["steps"] == {**lengths, "most": 30, "patience": None}
     assert record["scores"]["dev"] == {"dev": {"accuracy": 0.75, "macro_f1": 0.75}}
     assert record["scores"]["test"]["sliced"] == scores["sliced"].metrics
     assert record["slices"] == {"sliced": scores["sliced"].slices}

@@ -51,10 +51,13 @@ def show_results(results: Results) -> None:
 def show_methods(results: Results) -> None:
     """Scores and cost by method, and how they are to be read."""
     from ftft.results.floor import floor_of
+    from ftft.results.stopping import stopping_in_words
     from ftft.results.tables import summary_table, table_caption
 
     show_table(results.title, summary_table(results.rows, floor_of(results.values)))
     console().print(inert(table_caption(results.rows)), soft_wrap=True)
+    if stopping := stopping_in_words(results.runs):
+        console().print(inert(stopping), soft_wrap=True)
 
 
 def show_table(title: str, found: ResultsTable) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def show_summary(summary: Summary) -> None:
     """Scores and cost, the verdicts, differences, and steps until ERM's score by data set."""
-    from ftft.results.tables import difference_table, time_table
+    from ftft.results.tables import difference_table, several_seeds, time_table
     from ftft.results.verdict import verdicts
 
     for run in summary.runs:
@@ -32,7 +32,8 @@ def show_summary(summary: Summary) -> None:
             said = " ".join([one.sentence, *one.reference])
             tell(said if len(found) == 1 else f"{one.name}: {said}")
         if any(row.versus for row in run.rows):
-            title = f"{run.name}: differences in points, paired by seed, with 95% intervals"
+            how = ", paired by seed, with 95% intervals" if several_seeds(run.rows) else ""
+            title = f"{run.name}: differences in points{how}"
             show_table(title, difference_table(run.rows))
         if any(row.time_to_target for row in run.rows):
             sets = run.values["data"]["sets"]

@@ -14,7 +14,7 @@ from ftft.data.assembly import HOLDOUT_SEED
 from ftft.data.dataset import TaskData
 from ftft.evaluation.training import Training
 from ftft.experiment.maps import DrawnMap
-from ftft.experiment.plans import erm_plan
+from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.selections import Selected
 from ftft.experiment.stages import Stages
 from ftft.results import record
@@ -58,6 +58,9 @@ def method_run(
     strategy, fraction = None, 1.0
     if selection is not None:
         strategy, fraction = selection.result.strategy, experiment.selection.fraction
+    examples = len(stages.data.train)
+    # What may spend FTFT's cost has no patience, and takes all its steps.
+    plan = method_plan(experiment, method, examples, seed=seed)
     return StagedRun(
         cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
         seed=seed,
@@ -66,7 +69,9 @@ def method_run(
         environment=trained.environment,
         main=trained.result,
         reference=None if reference is None else reference.result,
-        selected=len(stages.data.train) if selection is None else selection.result.selected,
+        selected=examples if selection is None else selection.result.selected,
+        most_steps=None if plan.patience is None else plan.steps,
+        patience=plan.patience,
     )
 
 

@@ -33,6 +33,8 @@ class MethodRun:
         preflight: The verdict on the reference, with reasons and signals; None where there was
             none.
         map: Which recording points the map was drawn from; None where there is no map.
+        most_steps: Steps that the main model might take at most; None where it is not known.
+        patience: Scorings without improvement after which it stops; None: it never does.
         lengths: Tokens of the ``selected`` examples and of ``all``: ``mean``, ``lower`` quartile,
             ``median`` and ``upper`` quartile; None where they are not known.
     """
@@ -46,6 +48,8 @@ class MethodRun:
     preflight: Mapping[str, Any] | None = None
     map: Mapping[str, Any] | None = None
     lengths: Mapping[str, Any] | None = None
+    most_steps: int | None = None
+    patience: int | None = None
 
     @property
     def flops(self) -> float:
@@ -134,6 +138,8 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
             "main": run.main.steps,
             "kept": run.main.kept_step,
             "erm": erm.steps,
+            "most": run.main.steps if run.most_steps is None else run.most_steps,
+            "patience": run.patience,
         },
         "precision": {
             "reference": None if run.reference is None else run.reference.precision,

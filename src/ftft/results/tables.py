@@ -21,11 +21,12 @@ from ftft.results.formatting import (
 )
 from ftft.results.intervals import Difference, Interval
 
-_CAPTION = (
+_SPREAD = (
     "Scores in %: mean ± standard deviation over seeds, [95% interval of the mean] (Student's t). "
-    "Differences are paired by seed, in points; p is of a paired two-sided t test. "
-    "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
+    "Differences are paired by seed, in points; p is of a paired two-sided t test."
 )
+_ONE_SEED = "Scores in %, differences in points, of one seed each."
+_COST = "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 ALONE = "the reference alone, on development data"
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
@@ -65,7 +66,8 @@ def full_table(rows: Sequence[Row]) -> Table:
         columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
         if ood_sets(rows):
             columns += [_Column("OOD − ERM", lambda row: _less(row, "erm", "ood"))]
-            columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
+            if several_seeds(rows):
+                columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
     if _compared(rows, "erm_budget"):
         kind = "OOD" if ood_sets(rows) else "ID"
         columns += [_less_erm_budget(kind)]
@@ -151,14 +153,15 @@ def _with_floor(table: Table, floor: Floor) -> Table:
 def difference_table(rows: Sequence[Row]) -> Table:
     """Every difference to a baseline, paired by seed: a line for each."""
     columns = _distinguishing(rows, short=True)
-    figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), "p", "pairs won")
+    with_p = ("p",) if several_seeds(rows) else ()
+    figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), *with_p, "pairs won")
     lines = [
         (
             *(column.cell(row) for column in columns),
             METHODS[baseline].title,
             difference(found.id),
             *((difference(found.ood),) if ood_sets(rows) else ()),
-            p_value(found.main),
+            *((p_value(found.main),) if with_p else ()),
             f"{found.main.wins} of {found.main.interval.count}",
         )
         for row in rows
@@ -199,10 +202,16 @@ def table_caption(rows: Sequence[Row]) -> str:
         for title, values in ((one.title, _values(one, rows)) for one in _identity())
         if len(values) == 1
     ]
-    parts = [f"{'; '.join(shared)}." if shared else "", _CAPTION]
+    spreads = _SPREAD if several_seeds(rows) else _ONE_SEED
+    parts = [f"{'; '.join(shared)}." if shared else "", spreads, _COST]
     if any(row.estimated for row in rows):
         parts.append(_ESTIMATED)
     return " ".join(part for part in parts if part)
+
+
+def several_seeds(rows: Sequence[Row]) -> bool:
+    """Whether any row has a spread over seeds."""
+    return any(len(row.seeds) > 1 for row in rows)
 
 
 def ood_sets(rows: Sequence[Row]) -> list[str]:

@@ -39,7 +39,7 @@
   function pareto(width, { costAndScores: found, methods, runs, metric }) {
     const several = runs.length > 1;
     const what = found.ood.every(Boolean) ? "OOD" : found.ood.some(Boolean) ? "OOD (else ID)" : "ID";
-    const caption = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed === undefined ? `\nmean of ${one.count}` : `\nseed ${one.seed}`}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
+    const caption = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed !== undefined ? `\nseed ${one.seed}` : one.count > 1 ? `\nmean of ${one.count}` : ""}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
     const score = (one) => one.score * 100;
     const name = (one) => (several ? `${one.method} · ${one.run}` : one.method);
     const chart = Plot.plot({
