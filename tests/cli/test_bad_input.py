@@ -102,7 +102,7 @@ SETTINGS = {
 def check_refusal(outcome, expected):
     assert outcome.code == 2, outcome.err
     assert outcome.out == ""
-    said = [line for line in outcome.err.splitlines() if not line.startswith("note: --set ")]
+    said = [line for line in outcome.err.splitlines() if not line.startswith("note: ")]
     assert said[0].startswith("error: ")
     assert "Traceback" not in outcome.err
     for part in expected:

@@ -120,7 +120,7 @@ def test_what_is_refused_names_file_and_row(tmp_path, content, words, changes):
 
 def test_too_many_choices(tmp_path):
     row = {"q": "x", "o": [str(n) for n in range(11)], "answer": 0}
-    with pytest.raises(DataError, match="row 1: more than 10 choices"):
+    with pytest.raises(DataError, match=r"row 1 \(line 1\): more than 10 choices"):
         load(tmp_path, lines(row), "train.jsonl", choices="o")
 
 
@@ -164,9 +164,9 @@ def test_all_that_is_wrong_is_said_together(tmp_path):
     with pytest.raises(DataError) as caught:
         load(tmp_path, "\n".join(rows) + "\n", id="id")
     for words in (
-        "row 2: no text",
-        "'1' is there twice, in row 1 and in row 3",
-        "row 4: the answer",
+        "row 2 (line 3): no text",
+        "'1' is there twice, in row 1 (line 2) and in row 3 (line 4)",
+        "row 4 (line 5): the answer",
     ):
         assert words in str(caught.value)
 

@@ -244,10 +244,13 @@ def test_a_tokenizer_without_an_end_is_refused(decoder, tmp_path):
 BAD_ROWS = {
     "empty completion": (
         {"prompt": "walk", "completion": " "},
-        "row 65: nothing in the completion",
+        r"row 65 \(line 65\): nothing in the completion",
     ),
-    "no completion": ({"prompt": "walk"}, "row 65: nothing in the completion"),
-    "no prompt": ({"prompt": "", "completion": "I_WALK"}, "row 65: no text in 'prompt'"),
+    "no completion": ({"prompt": "walk"}, r"row 65 \(line 65\): nothing in the completion"),
+    "no prompt": (
+        {"prompt": "", "completion": "I_WALK"},
+        r"row 65 \(line 65\): no text in 'prompt'",
+    ),
     "a list": ({"prompt": "walk", "completion": ["I_WALK"]}, "line 65: 'completion' holds a list"),
 }
 
@@ -315,10 +318,10 @@ def test_all_that_is_wrong_is_said_together(tmp_path):
     with pytest.raises(DataError) as caught:
         load_completions(DataConfig.model_validate({"train": {**source, "id": "id"}}))
     for words in (
-        "row 2: no text",
-        "row 3: nothing in the completion",
-        "'a' is there twice, in row 1 and in row 4",
-        "row 5: the id column",
+        "row 2 (line 3): no text",
+        "row 3 (line 4): nothing in the completion",
+        "'a' is there twice, in row 1 (line 2) and in row 4 (line 5)",
+        "row 5 (line 6): the id column",
     ):
         assert words in str(caught.value)
 

@@ -250,7 +250,7 @@ def test_a_prompt_without_room_is_named_before_anything_is_trained(ftft, decoder
     done = ftft("run", file, "--output", "run")
     assert done.code == 2
     assert "the prompts of 1 example have max_length (16) tokens or more" in done.err
-    assert "completion is left to learn by reference.model: row 65 of " in done.err
+    assert "completion is left to learn by reference.model: row 65 (line 65) of " in done.err
     assert "train.jsonl (id 'long')" in done.err
     assert "data.without_room=leave-out" in done.err
     assert not (tmp_path / "run/reference").exists()
@@ -305,7 +305,9 @@ def test_a_set_of_which_nothing_would_be_left_is_refused(decoder, tmp_path):
     (tmp_path / "ood.jsonl").write_text(
         json.dumps({"id": "long", "prompt": "walk " * 20, "completion": "I_WALK"}) + "\n"
     )
-    with pytest.raises(DataError, match=r"by main\.model: row 1 of .*Nothing is left of it: raise"):
+    with pytest.raises(
+        DataError, match=r"by main\.model: row 1 \(line 1\) of .*Nothing is left of it: raise"
+    ):
         usable_data(load_experiment(file, ["data.without_room=leave-out"]))
 
 

@@ -11,7 +11,7 @@ from ftft.config.data import DataSource
 from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.faults import Faults
-from ftft.data.messages import rows_named
+from ftft.data.lines import rows_in
 from ftft.data.normalize import ROW, Prepared, check_ids, prepared, read_rows, usable_rows
 from ftft.errors import DataError
 
@@ -63,7 +63,7 @@ def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
     if source.drop_empty and len(bad) < len(table):
         return table.filter(pc.invert(is_bad))
     raise DataError(
-        f"{source.place}, {rows_named(bad.to_pylist())}: nothing in the completion column "
+        f"{source.place}, {rows_in(source, bad.to_pylist())}: nothing in the completion column "
         f"{source.label!r}. A model learns nothing from an empty completion. Repair the rows, or "
         "leave them out with drop_empty: true."
     )

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
 from ftft.config.yaml_core import flow
-from ftft.data.messages import can_be_shown, listed, nearest, rows_named, short
+from ftft.data.lines import rows_in
+from ftft.data.messages import can_be_shown, listed, nearest, short
 from ftft.data.spelling import (
     TRUTH_VALUES,
     has_fraction,
@@ -217,7 +218,7 @@ def _unknown(found: Unknown, slipped: Mapping[str, str]) -> str:
     more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
     parts = [
         f"{source.place}: column {source.label!r} holds values that stand for no class: "
-        f"{shown}{more}, in {rows_named(found.rows)}."
+        f"{shown}{more}, in {rows_in(source, found.rows)}."
     ]
     if accepted:
         parts.append(f"The classes are: {listed(dict.fromkeys(accepted))}.")

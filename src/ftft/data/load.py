@@ -14,6 +14,7 @@ from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats, repeat_message
 from ftft.data.labels import as_indices, find_classes, merged_classes
+from ftft.data.lines import rows_in
 from ftft.data.normalize import Prepared, prepare
 from ftft.data.remarks import label_remarks
 from ftft.data.slips import refusal, slips_in
@@ -160,7 +161,7 @@ def place_of(parts: Sequence[Prepared], position: int) -> str:
     """Row and file of an example, by its position in all parts."""
     for part in parts:
         if position < len(part):
-            return f"row {part.rows[position].as_py():,} of {part.source.place}"
+            return f"{rows_in(part.source, [part.rows[position].as_py()])} of {part.source.place}"
         position -= len(part)
     raise IndexError(position)
 

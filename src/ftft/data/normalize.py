@@ -14,7 +14,8 @@ from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.faults import Faults
 from ftft.data.ids import first_repeat, repeat_message
 from ftft.data.labels import Unknown, to_classes
-from ftft.data.messages import listed, nearest, rows_named
+from ftft.data.lines import rows_in
+from ftft.data.messages import listed, nearest
 from ftft.data.sources import RawTable, read_source
 from ftft.data.spelling import same_value
 from ftft.errors import DataError
@@ -237,7 +238,7 @@ def _as_if_missing(table: pa.Table, source: DataSource) -> Iterator[str]:
         rows = table.column(ROW).filter(is_one).to_pylist()
         if len(rows) > 1 or len(rows) > _FEW_MISSING * len(table):
             yield (
-                f"{source.place}, {rows_named(rows)}: the text {name!r} is "
+                f"{source.place}, {rows_in(source, rows)}: the text {name!r} is "
                 f"{listed(sorted(pc.unique(column.filter(is_one)).to_pylist()))}, which often says "
                 "that there is none. If so, empty these cells and give the source drop_empty: true"
             )
@@ -263,7 +264,7 @@ def with_texts(table: pa.Table, source: DataSource) -> pa.Table:
     if source.drop_empty and len(bad) < len(table):
         return table.filter(pc.invert(is_bad))
     raise DataError(
-        f"{source.place}, {rows_named(bad.to_pylist())}: no text in {listed(source.text)}. "
+        f"{source.place}, {rows_in(source, bad.to_pylist())}: no text in {listed(source.text)}. "
         "A text must not be missing, and of two texts one may be empty, not both. Repair the "
         "rows, or leave them out with drop_empty: true."
     )
@@ -285,8 +286,9 @@ def _checked_ids(table: pa.Table, source: DataSource, column: str) -> pa.Chunked
     ids = table.column(column)
     bad = table.column(ROW).filter(_empty(ids))
     if len(bad):
+        at = rows_in(source, bad.to_pylist())
         raise DataError(
-            f"{source.place}, {rows_named(bad.to_pylist())}: the id column {column!r} is empty. "
+            f"{source.place}, {at}: the id column {column!r} is empty. "
             "Every row needs an id; without an 'id' column, ids are made from the content."
         )
     return ids
@@ -300,6 +302,6 @@ def _refuse_repeats(table: pa.Table, source: DataSource, column: str) -> None:
         return
     first, others = repeat
     again = rows.take(pa.array(others)).to_pylist()
-    said = f"{rows_named(again)} {'repeats' if len(again) == 1 else 'repeat'}"
-    names = (rows_named([rows[first].as_py()]), rows_named(again[:1]))
+    said = f"{rows_in(source, again)} {'repeats' if len(again) == 1 else 'repeat'}"
+    names = (rows_in(source, [rows[first].as_py()]), rows_in(source, again[:1]))
     raise DataError(f"{source.place}: {repeat_message(ids[first].as_py(), *names, said)}")

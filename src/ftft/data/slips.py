@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ftft.config.yaml_core import flow
 from ftft.data.labels import in_order
+from ftft.data.lines import rows_in
 from ftft.data.messages import can_be_shown, short
 from ftft.data.normalize import Prepared
 from ftft.data.spelling import spelling_key
@@ -88,7 +89,7 @@ def _place(parts: Sequence[Prepared], name: str) -> str:
     for part in parts:
         at = pc.index(part.classes, name).as_py()
         if at >= 0:
-            return f"row {part.rows[at].as_py():,} of {part.source.place}"
+            return f"{rows_in(part.source, [part.rows[at].as_py()])} of {part.source.place}"
     raise AssertionError(name)
 
 
