@@ -37,15 +37,14 @@ def show_results(results: Results) -> None:
     from ftft.results.verdict import verdict
 
     show_methods(results)
-    out = console()
     found = verdict(results)
     for line in (found.sentence, *found.remarks):
-        out.print(inert(line), soft_wrap=True)
-    out.print(inert(f"results: {results.path}"), soft_wrap=True)
+        tell(line)
+    tell(f"results: {results.path}")
     if results.report is not None:
-        out.print(inert(f"report: {results.report}"), soft_wrap=True)
+        tell(f"report: {results.report}")
     models = results.folder / "main"
-    out.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
+    tell(f"main models: {models}/seed-*/model")
 
 
 def show_methods(results: Results) -> None:
@@ -55,9 +54,9 @@ def show_methods(results: Results) -> None:
     from ftft.results.tables import summary_table, table_caption
 
     show_table(results.title, summary_table(results.rows, floor_of(results.values)))
-    console().print(inert(table_caption(results.rows)), soft_wrap=True)
+    tell(table_caption(results.rows))
     if stopping := stopping_in_words(results.runs):
-        console().print(inert(stopping), soft_wrap=True)
+        tell(stopping)
 
 
 def show_table(title: str, found: ResultsTable) -> None:
@@ -85,7 +84,7 @@ def show_recipes(recipes: Sequence[Recipe]) -> None:
         out.print(drawn)
         for what, names in (("hub", group[0].hub_data), ("files", group[0].files)):
             if names:
-                out.print(inert(f"needs, {what}: {', '.join(names)}"), soft_wrap=True)
+                tell(f"needs, {what}: {', '.join(names)}")
         out.print()
 
 

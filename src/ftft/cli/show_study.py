@@ -10,6 +10,7 @@ from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, show_methods, show_table, table
 from ftft.utils.line import Line
+from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
 from ftft.utils.terminal import shows_bars
 
@@ -87,7 +88,7 @@ class GridProgress:
         if self._bar is None:
             say(line)
         else:
-            self._bar.write(inert(line), file=sys.stderr)
+            self._bar.write(inert(from_here(line)), file=sys.stderr)
 
     def tell(self, progress: Progress) -> None:
         """Show how far the study is."""

@@ -98,9 +98,9 @@ def prepare(
         # Integers with names: one without a name, such as -1, says that there is no label.
         known = raw.value_names.get(source.label)
     labels, rows = table.column(source.label), table.column(ROW)
+    nothing: tuple[pa.Array, Unknown | None] = (pa.nulls(len(table), pa.string()), None)
     classes, unknown = found(
-        lambda: to_classes(labels, source, mapping, known=known, merge=merge, rows=rows),
-        (pa.nulls(len(table), pa.string()), None),
+        lambda: to_classes(labels, source, mapping, known=known, merge=merge, rows=rows), nothing
     )
     if unknown is not None and faults is None:
         found.note(unknown.message())

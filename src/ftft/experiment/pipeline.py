@@ -204,7 +204,9 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
     for line in found.preflight["advice"]:
         if line != done:
             stages.say(f"  try: {line}")
-    if found.verdict == BAD and stages.experiment.reference.if_bad == "stop":
+    if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
+        stages.say("  note: reference.if_bad=stop ends a run here")
+    elif found.verdict == BAD:
         raise ConfigError(
             f"{datamap.name}: the preflight check finds this reference bad: "
             f"{'; '.join(found.reasons)}. The main model was not trained, as reference.if_bad "
