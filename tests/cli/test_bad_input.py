@@ -102,7 +102,7 @@ SETTINGS = {
 def check_refusal(outcome, expected):
     assert outcome.code == 2, outcome.err
     assert outcome.out == ""
-    said = [line for line in outcome.err.splitlines() if not line.startswith("note: --set ")]
+    said = [line for line in outcome.err.splitlines() if not line.startswith("note: ")]
     assert said[0].startswith("error: ")
     assert "Traceback" not in outcome.err
     for part in expected:
@@ -302,15 +302,24 @@ class TestEvaluate:
     def test_a_model_of_other_classes(self, ftft, tmp_path, experiment_file, model):
         outcome = ftft("evaluate", "experiment.yaml", model, "-o", "scores.json")
         assert outcome.code == 2
-        for part in (str(model), "contradiction, entailment, neutral", "neg, pos", "data.classes"):
+        for part in (
+            "error: model: ",
+            "contradiction, entailment, neutral",
+            "neg, pos",
+            "data.classes",
+        ):
             assert part in outcome.err
         assert "Traceback" not in outcome.err
         assert not (tmp_path / "scores.json").exists()
 
     def test_no_model(self, ftft, experiment_file, tmp_path):
-        for folder in (tmp_path, tmp_path / "none", experiment_file):
+        for folder, shown in (
+            (tmp_path, tmp_path),
+            (tmp_path / "none", "none"),
+            (experiment_file, "experiment.yaml"),
+        ):
             outcome = ftft("evaluate", "experiment.yaml", folder)
-            check_refusal(outcome, [f"{folder}: not a model folder (no config.json)"])
+            check_refusal(outcome, [f"{shown}: not a model folder (no config.json)"])
 
     def test_no_test_sets(self, ftft, experiment_file, model):
         lines_of(

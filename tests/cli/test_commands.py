@@ -94,13 +94,17 @@ def test_from_a_data_file_to_a_finished_model(ftft, tmp_path, tiny_model, review
 
     ran = ftft("run", "experiment.yaml", *changes)
     assert ran.code == 0
-    assert "train: accuracy, mean ± standard deviation in %" in ran.out
+    assert "train: accuracy in %" in ran.out
+    assert "Early stopping: FTFT: " in ran.out
+    assert "Early stopping: FTFT: " in (tmp_path / "runs/train/report.html").read_text()
     header = next(line for line in ran.out.splitlines() if "method" in line)
     for title in ("ID", "OOD (ood)", "FLOPs / ERM", "seconds / ERM"):
         assert title in header
     assert "│ FTFT " in ran.out
     assert "ERM was not run" in ran.out
-    assert f"main models: {tmp_path}/runs/train/main/seed-*/model" in ran.out
+    assert "main models: runs/train/main/seed-*/model" in ran.out.splitlines()
+    assert "results: runs/train/results.json" in ran.out.splitlines()
+    assert str(tmp_path) not in ran.out + ran.err
     assert "reference/seed-0: done in" in ran.err
     assert "done" not in ran.out
     results = json.loads((tmp_path / "runs/train/results.json").read_text())
@@ -147,7 +151,7 @@ class TestPieces:
         recorded = ftft("record", "experiment.yaml", "-o", "out")
         assert recorded.code == 0
         dynamics = recorded.out.strip()
-        assert dynamics == str(tmp_path / "out/reference/seed-0/dynamics")
+        assert dynamics == "out/reference/seed-0/dynamics"
 
         drawn = ftft("map", dynamics, "-o", "maps/map.parquet", "--burn-in", 1)
         assert drawn.code == 0
@@ -168,7 +172,7 @@ class TestPieces:
         )
         assert trained.code == 0
         model = trained.out.strip()
-        assert model == str(tmp_path / "out/given/seed-0/model")
+        assert model == "out/given/seed-0/model"
         # The same as a list of ids, which trains nothing again.
         assert ftft("export", "chosen.parquet", "ids.csv").code == 0
         listed = ftft(
@@ -221,10 +225,10 @@ class TestPieces:
         run = next(run for run in results["runs"] if run["method"] == "ftft")
         assert right == pytest.approx(run["scores"]["test"]["test"]["accuracy"])
 
-    def test_train_without_a_selection_is_erm(self, ftft, tmp_path):
+    def test_train_without_a_selection_is_erm(self, ftft):
         trained = ftft("train", "experiment.yaml", "-o", "out")
         assert trained.code == 0
-        assert trained.out.strip() == str(tmp_path / "out/erm/seed-0/model")
+        assert trained.out.strip() == "out/erm/seed-0/model"
         assert "erm/seed-0: done before" in trained.err
 
     @pytest.mark.parametrize("strategy", ["ambiguous", "hard-to-learn", "easy-to-learn", "random"])
@@ -249,9 +253,13 @@ class TestPieces:
 
     def test_folders_of_stages_are_taken(self, ftft, tmp_path):
         assert ftft("select", "out/map/seed-0", "-o", "a.parquet").code == 0
-        assert ftft("export", "out/map/seed-0", "map.csv").code == 0
-        assert ftft("export", "out/selection/seed-0", "selection.csv").code == 0
-        assert ftft("export", "out/reference/seed-0", "cartography").code == 0
+        for folder, name, what in (
+            ("out/map/seed-0", "map.csv", "64 rows"),
+            ("out/selection/seed-0", "selection.csv", "21 rows"),
+            ("out/reference/seed-0", "cartography", "64 examples at 3 points"),
+        ):
+            exported = ftft("export", folder, tmp_path / name)
+            assert exported.out.splitlines()[-1] == f"{what} written to {name}"
         assert ftft("label-errors", "out/reference/seed-0").code == 0
         assert ftft("map", "out/reference/seed-0", "-o", "b.parquet").code == 0
         trained = ftft("train", "experiment.yaml", "--selection", "out/selection/seed-0")

@@ -64,8 +64,8 @@ def test_one_seed_is_not_taken_for_more(capsys):
 def test_a_cost_above_erms_is_said_as_it_is(capsys, monkeypatch):
     monkeypatch.setitem(COST, "ftft", 1.37)
     out = shown(capsys, erm=(0.8,))
-    assert "137% of its cost" in out
-    assert "FTFT cost as much as ERM or more." in out
+    assert "137% of its FLOPs" in out
+    assert "FTFT took as many FLOPs as ERM, or more." in out
 
 
 def test_erm_not_run(capsys):

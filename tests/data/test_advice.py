@@ -127,7 +127,7 @@ def test_values_of_where_that_no_row_has_are_noted(tmp_path, value):
 def test_values_of_where_that_rows_have_are_not_noted(tmp_path):
     write(tmp_path, pa.array([1.0, 2.0, None] * 8))
     data = load_data(experiment(tmp_path, "label: label\nwhere: {label: [1, 2.0]}"))
-    assert not [line for line in notes(data) if "'where'" in line]
+    assert not [line for line in notes(data) if "'where' asks" in line]
 
 
 def test_where_takes_missing_values_for_empty_ones(tmp_path):

@@ -120,7 +120,7 @@ def test_what_is_refused_names_file_and_row(tmp_path, content, words, changes):
 
 def test_too_many_choices(tmp_path):
     row = {"q": "x", "o": [str(n) for n in range(11)], "answer": 0}
-    with pytest.raises(DataError, match="row 1: more than 10 choices"):
+    with pytest.raises(DataError, match=r"row 1 \(line 1\): more than 10 choices"):
         load(tmp_path, lines(row), "train.jsonl", choices="o")
 
 
@@ -157,3 +157,23 @@ def test_init_finds_a_list_and_keeps_classification(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("question,answer,label\n" + "what is it,a b,0\nwho is it,c d,1\n" * 3)
     assert detect_columns(path).choices == ()
+
+
+def test_all_that_is_wrong_is_said_together(tmp_path):
+    rows = ["q,a,b,c,id,answer", "one,x,y,,1,A", ",x,y,,2,B", "three,x,y,,1,A", "four,x,y,,4,"]
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, "\n".join(rows) + "\n", id="id")
+    for words in (
+        "row 2 (line 3): no text",
+        "'1' is there twice, in row 1 (line 2) and in row 3 (line 4)",
+        "row 4 (line 5): the answer",
+    ):
+        assert words in str(caught.value)
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    (tmp_path / "a.csv").write_text(CSV.format("2", "0") + ",x,y,,0\n")
+    source = {"path": str(tmp_path / "a.csv"), "text": "q", "choices": ["a", "b", "c"]}
+    train = {**source, "label": "answer", "drop_empty": True}
+    data = load_choices(DataConfig.model_validate({"train": train, "dev": {"dev": train}}))
+    assert data.left_out == {"train": {"drop_empty": 1}, "dev": {"drop_empty": 1}}

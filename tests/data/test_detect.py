@@ -161,6 +161,18 @@ def test_a_file_that_was_cut_off_is_not_one_without_quotes(write, last):
         detect_columns(write("x.csv", body))
 
 
+def test_all_that_a_run_would_refuse(write):
+    rows = "".join(f"some words {i},{'good' if i % 2 else 'bad'}\n" for i in range(60))
+    found = detect_columns(write("a.csv", f"text,label\n{rows},bad\nx,\ny,goood\n"))
+    for words in (
+        "row 61 (line 62): no text",
+        "'' (1 row), in row 62 (line 63)",
+        "row 63 (line 64) of ",
+        "one slip away",
+    ):
+        assert words in found.problem
+
+
 @pytest.mark.parametrize(
     ("labels", "problem"),
     [

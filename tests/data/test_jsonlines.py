@@ -70,4 +70,4 @@ def test_json_array_is_recognised(write):
 
 def test_half_a_surrogate_pair(write):
     path = write("x.jsonl", '{"a": "fine", "b": ""}\n{"a": "\\ud800", "b": ""}')
-    assert "row 2: 'a' holds half a surrogate pair" in problem(path)
+    assert "row 2 (line 2): 'a' holds half a surrogate pair" in problem(path)

@@ -1,11 +1,15 @@
 """From an experiment's ``data`` to labelled data sets: classes, ids, hold-out, merges."""
 
+import re
+
 import numpy as np
 import pytest
 
 from ftft.config.data import DataConfig
+from ftft.config.yaml_core import parse
 from ftft.data import load_data
 from ftft.errors import DataError
+from ftft.experiment.validate import notes
 
 BASIC = "text,label\none,b\ntwo,a\nthree,b\nfour,a\n"
 NLI = "p,h,label\n" + "".join(
@@ -214,15 +218,14 @@ class TestIds:
 
     def test_repeated_id_names_both_rows(self, problem):
         message = problem("id,text,label\n1,x,a\n2,y,b\n3,z,b\n2,w,a\n3,v,a\n2,u,a\n", id="id")
-        assert "id '2' is there twice, in row 2 of" in message
-        assert "and in row 4 of" in message
-        assert "3 rows repeat" in message
+        assert "id '2' is there twice, in row 2 (line 3) " in message
+        assert "and in row 4 (line 5);" in message
+        assert "rows 4, 5 and 6 (lines 5, 6 and 7) repeat" in message
 
     def test_repeated_id_is_named_by_its_row_in_the_file(self, problem):
         content = "id,text,label,k\n9,x,a,0\n2,y,b,1\n3,z,b,0\n2,w,a,1\n"
         message = problem(content, id="id", where={"k": 1})
-        assert "row 2 of" in message
-        assert "row 4 of" in message
+        assert "row 2 (line 3) and in row 4 (line 5);" in message
 
     @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
     def test_missing_id(self, write, name):
@@ -230,7 +233,7 @@ class TestIds:
         if name.endswith("jsonl"):
             content = '{"id": 1, "text": "x", "label": 0}\n{"text": "y", "label": 1}'
         train = {"path": str(write(name, content)), "text": "text", "label": "label", "id": "id"}
-        with pytest.raises(DataError, match="row 2: the id column 'id' is empty"):
+        with pytest.raises(DataError, match=r"row 2 \(line [23]\): the id column 'id' is empty"):
             load_data(DataConfig.model_validate({"train": train}))
 
     def test_made_from_content_whatever_the_order(self, load):
@@ -264,7 +267,9 @@ class TestIds:
         content = "id,text,label\n1,x,a\n2,y,b\n"
         common = {"text": "text", "label": "label", "id": "id"}
         sources = [{"path": str(write(n, content))} | common for n in ("a.csv", "b.csv")]
-        with pytest.raises(DataError, match=r"row 1 of .*a\.csv and in row 1 of .*b\.csv"):
+        with pytest.raises(
+            DataError, match=r"row 1 \(line 2\) of .*a\.csv and in row 1 \(line 2\) of .*b\.csv"
+        ):
             load_data(DataConfig.model_validate({"train": sources}))
 
 
@@ -288,16 +293,21 @@ class TestTexts:
     @pytest.mark.parametrize("row", [",a", '"",a'])
     def test_empty_text_names_its_rows(self, problem, row):
         message = problem(BASIC + f"{row}\n{row}\n")
-        assert "train.csv, rows 5 and 6: no text in 'text'" in message
+        assert "train.csv, rows 5 and 6 (lines 6 and 7): no text in 'text'" in message
         assert "drop_empty: true" in message
 
     def test_many_empty_texts_are_counted(self, problem):
-        assert "rows 5, 6, 7, 8, 9 and 15 more" in problem(BASIC + ",a\n" * 20)
+        named = "rows 5, 6, 7, 8, 9 (lines 6, 7, 8, 9, 10) and 15 more"
+        assert named in problem(BASIC + ",a\n" * 20)
+
+    def test_lines_are_those_in_which_rows_begin(self, problem):
+        content = 'text,label\n"two\nlines",b\n\n"three\n\nlines",a\n,b\n"x\ny",a\n,a\n'
+        assert "rows 3 and 5 (lines 8 and 11): no text in 'text'" in problem(content)
 
     def test_missing_text(self, write):
         path = write("x.jsonl", '{"text": "x", "label": 0}\n{"text": null, "label": 1}\n')
         train = {"path": str(path), "text": "text", "label": "label"}
-        with pytest.raises(DataError, match="row 2: no text"):
+        with pytest.raises(DataError, match=r"row 2 \(line 2\): no text"):
             load_data(DataConfig.model_validate({"train": train}))
 
     def test_rows_without_text_can_be_left_out(self, load, problem):
@@ -307,7 +317,7 @@ class TestTexts:
 
     def test_one_of_two_texts_may_be_empty(self, nli):
         assert len(nli("s1,s2,gold\n,y,entailment\nx,,neutral\n").test_ood["hans"]) == 2
-        with pytest.raises(DataError, match="row 2: no text in 's1', 's2'"):
+        with pytest.raises(DataError, match=r"row 2 \(line 3\): no text in 's1', 's2'"):
             nli("s1,s2,gold\nx,y,entailment\n,,neutral\n")
 
 
@@ -446,13 +456,56 @@ class TestAllFaultsOfAFile:
         message = str(caught.value)
         assert message.count("train.csv") == 1
         for words in (
-            "rows 2 and 6: no text in 'text'",
+            "rows 2 and 6 (lines 3 and 7): no text in 'text'",
             "Also: column 'label' holds values that stand",
             "'maybe' (1 row), '' (1 row)",
-            "Also: row 3: the id column 'id' is empty",
+            "Also: row 3 (line 4): the id column 'id' is empty",
         ):
             assert words in message
         assert len(message) < 900
+
+    def content(self, header, *others):
+        rows = [f"r{i},words {i},{'yes' if i % 2 else 'no'}" for i in range(40)]
+        return "\n".join([header, *rows, *others]) + "\n"
+
+    def test_slips_and_repeated_ids_beside_them(self, load):
+        content = self.content("id,text,label", "e,,yes", "f,x,", "g,y,yess", "r3,z,no")
+        with pytest.raises(DataError) as caught:
+            load(content.replace("yes", "positive"), id="id")
+        message = str(caught.value)
+        for words in (
+            "row 41 (line 42): no text in 'text'",
+            "'' (1 row), in row 42 (line 43).",
+            "row 43 (line 44) of ",
+            "'positives', the only one, which is one slip away from 'positive' (20 rows)",
+            "'r3' is there twice, in row 4 (line 5) and in row 44 (line 45)",
+        ):
+            assert words in message
+
+    @pytest.mark.parametrize("key", ["labels", "where"])
+    def test_what_is_advised_does_not_lead_into_the_next_fault(self, load, key):
+        content = self.content("id,text,label", "f,x,", "g,y,yess")
+        with pytest.raises(DataError) as caught:
+            load(content.replace("yes", "positive"))
+        found = re.search(rf"{key}: (\{{.*?\}})\.", str(caught.value))[1]
+        data = load(content.replace("yes", "positive"), **{key: parse(found)})
+        classes = {"no", "positive", "CLASS"} if key == "labels" else {"no", "positive"}
+        assert set(data.train.class_names) == classes
+
+    def test_of_several_sources(self, write):
+        names = {"text": "text", "label": "label", "id": "id"}
+        one = write("one.csv", self.content("id,text,label", "e,,yes"))
+        two = write("two.csv", "id,text,label\na,b,\nr1,c,no\nd,x,yes\n")
+        train = [{"path": str(path), **names} for path in (one, two)]
+        with pytest.raises(DataError) as caught:
+            load_data(DataConfig.model_validate({"train": train}))
+        message = str(caught.value)
+        assert "one.csv, row 41 (line 42): no text" in message
+        assert "two.csv: column 'label' holds values that stand for no class: ''" in message
+        assert re.search(
+            r"'r1' is there twice, in row 2 \(line 3\) of .*one.csv and in row 2 \(line 3\) of ",
+            message,
+        )
 
     def test_one_fault_is_named_alone(self, load):
         content = self.CONTENT.replace(",,", ",some,").replace("\n,good", "\nc,good")
@@ -466,7 +519,10 @@ class TestCellsThatLookLikeMissingValues:
         rows = [f"film {i},{'no' if i % 2 else 'yes'}" for i in range(40)]
         rows[4], rows[7] = "NaN,yes", "N/A,no"
         (note,) = load("text,label\n" + "\n".join(rows) + "\n").remarks
-        assert "rows 5 and 8: the text 'text' is 'N/A', 'NaN', which often says" in note
+        assert (
+            "rows 5 and 8 (lines 6 and 9): the text 'text' is 'N/A', 'NaN', which often says"
+            in note
+        )
 
     @pytest.mark.parametrize(("rows", "is_noted"), [(900, True), (1100, False)])
     def test_one_in_a_thousand_is_not(self, load, rows, is_noted):
@@ -478,3 +534,31 @@ class TestCellsThatLookLikeMissingValues:
     def test_words_within_a_text_are_not(self, load):
         lines = [f"None of {i} null,{'no' if i % 2 else 'yes'}" for i in range(40)]
         assert load("text,label\n" + "\n".join(lines) + "\n").remarks == ()
+
+
+class TestLeftOut:
+    CONTENT = "text,label,kind\n,a,x\n" + "".join(
+        f"words {i},{'ab'[i % 2]},{'xy'[i % 3 == 0]}\n" for i in range(30)
+    )
+
+    def test_rows_are_counted_by_the_key_that_leaves_them_out(self, load):
+        data = load(self.CONTENT, where={"kind": "x"}, drop_empty=True, limit=12)
+        assert data.left_out == {"train": {"where": 10, "drop_empty": 1, "limit": 8}}
+        (note,) = [line for line in notes(data) if "left out" in line]
+        assert note == (
+            "note: train: 19 rows left out: 10 do not meet 'where', 1 are empty (drop_empty), "
+            "8 are beyond the 'limit'"
+        )
+
+    def test_of_evaluation_sets(self, write):
+        names = {"text": "text", "label": "label", "drop_empty": True}
+        path = str(write("a.csv", self.CONTENT))
+        train = {"path": path, **names}
+        sets = {"far": {**train, "where": {"kind": "y"}}}
+        data = load_data(DataConfig.model_validate({"train": [train, train], "test_ood": sets}))
+        assert data.left_out == {"train": {"drop_empty": 2}, "far": {"where": 21}}
+
+    def test_where_nothing_is_left_out_nothing_is_said(self, load):
+        data = load(self.CONTENT.replace("\n,a", "\nwords,a"))
+        assert data.left_out == {}
+        assert not [line for line in notes(data) if "left out" in line]

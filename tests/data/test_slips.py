@@ -53,7 +53,7 @@ def refusal(config):
 
 def test_is_refused_with_its_row_and_both_ways_out(config):
     message = refusal(config())
-    assert "row 41 of " in message
+    assert "row 41 (line 42) of " in message
     assert "'positve', the only one, which is one slip away from 'positive' (20 rows)" in message
     labels = parse(re.search(r"labels: (\{.*?\})", message)[1])
     joined = load_data(config(labels=labels))

@@ -189,3 +189,32 @@ def test_marked():
 def test_ids_of_equal_sentences_differ(tmp_path):
     data = load({"path": jsonl(tmp_path / "a.jsonl", [*ROWS, ROWS[0]])})
     assert len(np.unique(data.train.example_ids.to_pylist())) == 4
+
+
+def test_all_that_is_wrong_is_said_together(tmp_path):
+    rows = [
+        *({"id": f"r{i}", "tokens": ["Ann", "ran"], "tags": ["B-per", "O"]} for i in range(12)),
+        {"id": "x", "tokens": ["Ann"], "tags": ["B-pre"]},
+        {"id": "r3", "tokens": ["Ann"], "tags": ["B-pe"]},
+        {"id": "y", "tokens": ["Ann"], "tags": []},
+        {"id": "z", "tokens": [], "tags": []},
+    ]
+    with pytest.raises(DataError) as caught:
+        load({"path": jsonl(tmp_path / "a.jsonl", rows), "id": "id"})
+    message = str(caught.value)
+    for words in (
+        "line 15: 1 words in 'tokens' but 0 tags",
+        "line 16: the sentence has no words",
+        "line 13: the tag 'B-pre', the only one, is one slip away from 'B-per'",
+        "line 14: the tag 'B-pe', the only one, is one slip away from 'B-per'",
+        "'r3' is there twice",
+    ):
+        assert words in message
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    rows = [*ROWS, {"id": "d", "tokens": [], "tags": [], "lang": "en"}]
+    path = jsonl(tmp_path / "a.jsonl", rows)
+    dev = {"path": path, "where": {"lang": "de"}, "text": "tokens", "label": "tags"}
+    data = load({"path": path, "drop_empty": True}, dev)
+    assert data.left_out == {"train": {"drop_empty": 1}, "dev": {"where": 3}}

@@ -1,19 +1,24 @@
 """How far a run is among its trainings, and when it can say how long the rest takes."""
 
+import json
 import shutil
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
-from ftft import load_experiment
+from ftft import load_experiment, run
 from ftft import run as run_pipeline
 from ftft.config.methods import training_names
 from ftft.evaluation.training import Amount, Training, TrainingCost
+from ftft.experiment.dry_run import foresee
 from ftft.experiment.finished import finished_before
+from ftft.experiment.foreseen import Foreseen, Speeds, recorded_speeds
 from ftft.experiment.overall import Overall
+from ftft.experiment.validate import check
 from ftft.tasks.token_classification import TokenClassification
 from ftft.workspace import workspace
+from ftft.workspace.stage_record import write_record
 from ner import write_experiment
 
 EXAMPLES = 64
@@ -75,6 +80,69 @@ def test_what_will_not_be_run_again_takes_no_time(experiment):
     assert found.left(0.0, 2.0) == pytest.approx(22 + 12 + 12 + 22 + 12)
     overall.place("random/seed-1")
     assert asked == [1]
+
+
+def test_before_it_is_known_the_time_follows_from_operations(experiment):
+    names = training_names(experiment.baselines, experiment.seeds)
+    steps = {"reference": 12, "main": 6, "erm": 12, "erm_budget": 9, "random": 6}
+    trainings = {
+        name: Foreseen(name, False, steps[kind := name.partition("/")[0]], steps[kind] * 1e9)
+        for name in names
+    }
+    overall = Overall(experiment, EXAMPLES, tuple, lambda reused: trainings)
+    first = overall.place("reference/seed-0")
+    assert first.left_before is None, "no speed is known"
+    # 12 steps of 2 s for 12e9 operations; of the 90e9 in all 78e9 are left.
+    assert first.left(6.0, 2.0) == pytest.approx(6 + 2 * 78)
+    assert overall.place("reference/seed-0").left_before is None, "it is not noted"
+    speeds = Speeds()
+    speeds.note("main/seed-0", 1e9, 5.0)
+    known = Overall(experiment, EXAMPLES, tuple, lambda reused: trainings, lambda: speeds)
+    assert known.place("reference/seed-0").left_before == pytest.approx(5 * 90)
+    assert known.opening() == (
+        "to do: 10 trainings, at most 90 steps and 9e-05 PFLOPs, about 8 min by the speed of "
+        "earlier ones"
+    )
+    assert known.opening() == "", "it is said once"
+    assert overall.opening().endswith("PFLOPs")
+
+
+def test_speeds_are_those_of_this_machine(finished, tmp_path):
+    names = ["reference/seed-0", "main/seed-0"]
+    folder = shutil.copytree(finished / "run", tmp_path / "run")
+    speeds = recorded_speeds(folder, names)
+    record = json.loads((folder / names[1] / "stage.json").read_text())
+    cost = record["result"]["cost"]
+    flops = cost["training"]["flops"] + cost["evaluation"]["flops"]
+    seconds = cost["training"]["seconds"] + cost["evaluation"]["seconds"] + cost["overhead_seconds"]
+    assert speeds.seconds("erm/seed-7", 2 * flops) == pytest.approx(2 * seconds)
+    assert speeds.seconds("reference/seed-1", flops) != pytest.approx(seconds)
+    for name in names:
+        path = folder / name
+        found = json.loads((path / "stage.json").read_text())
+        found.pop("sha256")
+        found["environment"]["device"] = "another"
+        write_record(path, found)
+    assert recorded_speeds(folder, names).seconds("main/seed-0", 1.0) is None
+    assert recorded_speeds(tmp_path / "none", names).seconds("main/seed-0", 1.0) is None
+
+
+def test_a_run_says_first_how_much_it_is(experiment_file, tmp_path):
+    experiment, said = load_experiment(experiment_file), []
+    run(experiment, str(tmp_path / "run"), said.append)
+    at = [line.startswith("to do: 3 trainings, at most 28 steps and ") for line in said].index(True)
+    assert "reference/seed-0: training 1 of 3" in said[at + 1]
+    assert sum(line.startswith("to do") for line in said) == 1
+    again: list[str] = []
+    run(experiment, str(tmp_path / "run"), again.append)
+    assert not [line for line in again if line.startswith("to do")]
+    dry = foresee(
+        experiment, check(experiment, str(tmp_path / "run")), str(tmp_path / "run"), print
+    )
+    assert dry.seconds is None, "nothing is to be done"
+    more = load_experiment(experiment_file, ["main.budget=0.5"])
+    dry = foresee(more, check(more, str(tmp_path / "run")), str(tmp_path / "run"), again.append)
+    assert dry.seconds > 0
 
 
 def test_a_line_has_the_words_and_the_figures(experiment):

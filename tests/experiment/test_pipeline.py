@@ -138,12 +138,16 @@ class TestResults:
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
             *("precision", "parameters", "preflight", "budget", "selection", "map", "lengths"),
         }
-        assert keys(run["steps"]) == {"reference", "main", "kept", "erm"}
+        assert keys(run["steps"]) == {"reference", "main", "kept", "erm", "most", "patience"}
+        stops = method in ("erm_es", "ftft", "random", "random_lengths")
+        assert (run["steps"]["patience"] is not None) is stops
+        assert run["steps"]["most"] >= run["steps"]["main"]
         cost = run["cost"]
         assert keys(cost) == {
             *("flops", "tokens", "seconds", "relative_to_erm"),
             *("erm_estimated", "peak_memory_bytes"),
             *("overhead_seconds", "preparation_seconds"),
+            *(("reference_alone",) if cost["flops"]["reference"] else ()),
         }
         for unit in ("flops", "tokens", "seconds"):
             assert keys(cost[unit]) == {"reference", "main", "evaluation", "total"}
@@ -154,7 +158,7 @@ class TestResults:
         assert keys(cost["relative_to_erm"]) == {"flops", "seconds"}
         assert cost["erm_estimated"] is False
         assert cost["peak_memory_bytes"] > 0
-        assert keys(run["scores"]) == {"dev", "test"}
+        assert keys(run["scores"]) == {"dev", "reference_dev", "test"}
         assert keys(run["scores"]["dev"]) == {"dev"}
         assert keys(run["scores"]["dev"]["dev"]) == {"accuracy", "macro_f1"}
         assert keys(run["scores"]["test"]) == {"test", "ood"}
@@ -216,10 +220,10 @@ class TestResults:
         assert [line.partition(":")[0] for line in begun] == names
         for place, line in enumerate(begun, 1):
             assert f": training {place} of {len(names)}, at most " in line
-        # Known once a main model was trained; the last is the shortest wait.
+        # Known once anything was trained; the last is the shortest wait.
         known = [line.figures.get("seconds_left") for line in begun]
-        assert known[:2] == [None, None]
-        assert all("of training left in all" in line for line in begun[2:])
+        assert known[0] is None
+        assert all("of training left in all" in line for line in begun[1:])
         assert 0 < known[-1] < known[2]
 
     def test_rows_say_the_same(self, whole):

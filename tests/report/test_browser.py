@@ -442,6 +442,38 @@ def test_several_runs(opened, runs, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_many_runs_are_told_apart_and_shown_alone(opened, tmp_path, width):
+    folders = []
+    for place in range(14):
+        made = Made(name=f"run-{place:02}", examples=60, seeds=(0, 1), gains=(0.004 * place,) * 4)
+        folders.append(write_run(tmp_path / str(place), made))
+    write_report([read_run(folder) for folder in folders], tmp_path / "page.html")
+    page = opened(tmp_path / "page.html", viewport={"width": width, "height": 900})
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    buttons = page.locator("[data-chart=pareto] .runs button")
+    assert [one.strip() for one in buttons.all_text_contents()] == [
+        f"{place + 1} run-{place:02}" for place in range(14)
+    ]
+    looks = page.evaluate(
+        """() => [...document.querySelectorAll(".runs path")].map(
+            (one) => one.getAttribute("stroke") + one.getAttribute("fill"))"""
+    )
+    assert len(set(looks)) == 14
+
+    def named():
+        return page.locator("[data-chart=pareto] .names text").all_text_contents()
+
+    assert sorted(named()) == sorted(["ERM", "random subset", *map(str, range(1, 15))])
+    buttons.nth(3).focus()
+    page.keyboard.press("Enter")
+    assert sorted(named()) == ["4", "ERM", "random subset"]
+    assert buttons.nth(3).get_attribute("aria-pressed") == "true"
+    page.keyboard.press("Enter")  # the button has kept the focus
+    assert len(named()) == 16
+    assert page.errors == []
+
+
 def test_400_000_examples(opened, tmp_path):
     """In the file-size limit always; in 3 s where FTFT_REPORT_TIMING asks for it."""
     run = write_run(tmp_path / "large", Made(examples=400_000, seeds=(0,)))

@@ -99,8 +99,8 @@ def test_a_cost_above_erms_is_said(tmp_path):
             one["cost"]["relative_to_erm"]["flops"] *= 2
 
     found = verdict(run_of(tmp_path, Made(), dearer))
-    assert "108% of its cost" in found.sentence
-    assert any("as much as ERM or more" in remark for remark in found.remarks)
+    assert "108% of its FLOPs (" in found.sentence
+    assert any("as many FLOPs as ERM, or more" in remark for remark in found.remarks)
 
 
 @pytest.fixture(scope="module")

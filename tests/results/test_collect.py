@@ -51,6 +51,7 @@ class TestCost:
         assert record["tokens"] == {"reference": 400, "main": 300, "evaluation": 70, "total": 770}
         assert record["seconds"] == {"reference": 8, "main": 15, "evaluation": 2.5, "total": 25.5}
         assert record["relative_to_erm"] == {"flops": 56 / 110, "seconds": 25.5 / 55}
+        assert record["reference_alone"] == {"flops": 21 / 110, "seconds": 8.5 / 55}
         assert record["erm_estimated"] is True
         assert (record["peak_memory_bytes"], record["overhead_seconds"]) == (1000, 1.0)
         assert record["preparation_seconds"] == 4.0
@@ -79,7 +80,8 @@ def test_a_run_as_it_stands_in_the_file(erm):
     run = method_run(seed=3, main=main, reference=reference)
     record = run_record(run, erm, scores)
     assert json.loads(json.dumps(record)) == record
-    assert record["steps"] == {"reference": 60, "main": 30, "kept": 30, "erm": 90}
+    lengths = {"reference": 60, "main": 30, "kept": 30, "erm": 90}
+    assert record["steps"] == {**lengths, "most": 30, "patience": None}
     assert record["scores"]["dev"] == {"dev": {"accuracy": 0.75, "macro_f1": 0.75}}
     assert record["scores"]["test"]["sliced"] == scores["sliced"].metrics
     assert record["slices"] == {"sliced": scores["sliced"].slices}

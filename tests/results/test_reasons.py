@@ -29,6 +29,54 @@ def said(found):
     return " ".join(verdict(found).remarks)
 
 
+class TestTheUnitOfTheCost:
+    def test_is_said_with_the_seconds_beside_it(self):
+        sentence = verdict(made()).sentence
+        assert "at 53% of its FLOPs (55% of its seconds)" in sentence
+
+    def test_seconds_that_were_not_measured_are_not(self):
+        cost = record("ftft")["cost"] | {"erm_estimated": True}
+        runs = [record("erm", ood={"far": 0.7}), record("ftft", ood={"far": 0.8}, cost=cost)]
+        sentence = verdict(results_of(values_of(runs), Path("run"))).sentence
+        assert "of its FLOPs;" in sentence
+        assert "seconds" not in sentence
+
+
+class TestTheReferenceAlone:
+    def line(self, **changes):
+        cost = record("ftft")["cost"] | {"reference_alone": {"flops": 0.26, "seconds": 0.3}}
+        cost |= changes.pop("cost", {})
+        ftft = record("ftft", ood={"far": 0.8}, cost=cost)
+        ftft["scores"]["reference_dev"] = {"dev": {"accuracy": 0.61}}
+        found = results_of(values_of([record("erm", ood={"far": 0.8}), ftft]), Path("run"))
+        table = summary_table(found.rows)
+        return dict(zip(table.headers, table.lines[-1], strict=True))
+
+    def test_has_a_line_with_its_development_score_and_cost(self):
+        line = self.line()
+        assert line["method"] == "the reference alone, on development data"
+        assert (line["ID"], line["OOD (far)"]) == ("61.0", "–")
+        assert (line["FLOPs / ERM"], line["seconds / ERM"]) == ("0.26", "0.30")
+
+    def test_seconds_that_were_not_measured_are_marked(self):
+        assert self.line(cost={"erm_estimated": True})["seconds / ERM"] == "~0.30"
+
+    def test_not_where_a_file_says_nothing_of_it(self):
+        found = made()
+        assert len(summary_table(found.rows).lines) == len(found.rows)
+
+    def test_several_references_have_a_line_each_and_one_of_several_cells_one(self):
+        runs = [record("erm", ood={"far": 0.8})]
+        for reference, strategy in (("a", "ambiguous"), ("b", "ambiguous"), ("a", "random")):
+            one = record("ftft", ood={"far": 0.8}, reference=reference, strategy=strategy)
+            one["cost"]["reference_alone"] = {"flops": 0.1, "seconds": 0.1}
+            one["scores"]["reference_dev"] = {"dev": {"accuracy": 0.5}}
+            runs.append(one)
+        table = summary_table(results_of(values_of(runs), Path("run")).rows)
+        at = table.headers.index("reference")
+        assert [line[at] for line in table.lines if line[0].startswith("the ref")] == ["a", "b"]
+
+
 class TestTheMostFrequentClass:
     def test_has_a_line_of_its_own(self):
         found = made(sets=("far",))
@@ -86,19 +134,19 @@ class TestTheMostFrequentClass:
 
 class TestWhatErmHadByThen:
     def test_is_said(self):
-        assert "ERM reached FTFT's score at 50% of its own cost." in said(made(dev=0.7))
+        assert "ERM reached FTFT's score at 50% of its own FLOPs." in said(made(dev=0.7))
 
     def test_not_where_both_are_at_what_needs_no_learning(self):
         found = said(made(dev=0.5, floors={"dev": 0.5, "test": 0.5, "far": 0.5}))
-        assert "of its own cost" not in found
-        assert "of its own cost" in said(made(dev=0.51))
+        assert "of its own FLOPs" not in found
+        assert "of its own FLOPs" in said(made(dev=0.51))
 
     def test_not_at_nothing(self):
         runs = [
             record("erm", curve=[(30, {"dev": 0.0}), (120, {"dev": 0.4})], steps=120),
             record("ftft", curve=[(40, {"dev": 0.0})]),
         ]
-        assert "of its own cost" not in said(results_of(values_of(runs, sets=()), Path("run")))
+        assert "of its own FLOPs" not in said(results_of(values_of(runs, sets=()), Path("run")))
 
     def test_seeds_that_learnt_nothing_do_not_count(self):
         curves = {0: [(40, {"dev": 0.7})], 1: [(40, {"dev": 0.5})]}
@@ -107,7 +155,7 @@ class TestWhatErmHadByThen:
         values = values_of(runs, sets=())
         values["data"]["floors"] = {"dev": 0.5, "test": 0.5}
         found = said(results_of(values, Path("run")))
-        assert "ERM reached FTFT's score at 50% of its own cost." in found
+        assert "ERM reached FTFT's score at 50% of its own FLOPs." in found
 
     def test_never(self):
         assert "ERM never reached FTFT's score" in said(made(dev=0.9))

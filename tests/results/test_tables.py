@@ -17,6 +17,7 @@ from ftft.results.aggregate import aggregate
 from ftft.results.documents import table_text
 from ftft.results.intervals import AMOUNT, Interval
 from ftft.results.tables import (
+    difference_table,
     folded,
     full_caption,
     full_table,
@@ -101,10 +102,18 @@ class TestCells:
         assert "ID − ERM" in headers
 
     def test_one_seed_has_no_intervals(self, rows):
-        *_, ftft = by_title(rows(seeds=(0,)))
+        made = rows(seeds=(0,))
+        *_, ftft = by_title(made)
         assert re.fullmatch(r"\d+\.\d", ftft["OOD mean"])
         assert re.fullmatch(r"[+−]\d+\.\d", ftft["OOD − ERM"])
-        assert ftft["p"] == "–"
+        assert "p" not in ftft
+        assert "p" not in difference_table(made).headers
+        caption = table_caption(made)
+        assert "Scores in %, differences in points, of one seed each." in caption
+        assert not [word for word in ("±", "p is", "deviation", "t test") if word in caption]
+
+    def test_several_seeds_have_p(self, rows):
+        assert "p" in difference_table(rows()).headers
 
     def test_without_erm_there_are_no_differences_and_the_costs_are_marked(self, rows):
         cost = record("ftft", 0)["cost"] | {"erm_estimated": True}

@@ -79,7 +79,7 @@ def test_what_ftft_wrote_is_no_list(tmp_path):
         ("ids.csv", b"example_id\n", "holds no example id"),
         ("ids.txt", b"\n \n", "holds no example id"),
         ("ids.csv", b"text,label\nx,y\n", "its columns are text, label"),
-        ("ids.csv", b"text,id\nx,1\ny\n", "row 3 has no cell in the column id"),
+        ("ids.csv", b"text,id\nx,1\ny\n", r"row 2 \(line 3\) has no cell in the column id"),
         ("ids.csv", b'id\n"a', "never closed"),
         ("ids.txt", "a".encode("utf-16"), "UTF-16, not UTF-8. Convert it: iconv"),
         ("ids.jsonl", b'"\xe9"\n', "not UTF-8.*iconv -f WINDOWS-1252"),

@@ -142,6 +142,30 @@ grid:
     assert own.data.test_ood == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("base: {experiment: F, data: {train: R}}", {"nli": ("test_ood.far",)}),
+        ("base: {experiment: F, data: {train: R, test_ood: null}}", {}),
+        ("base: {experiment: F, data: {train: R, test_ood: {far: data/far.csv}}}", {}),
+        ("base: {experiment: F, data: {holdout: 0.2}}", {}),
+        # Named again by the grid, or not.
+        (
+            "base: {experiment: F, data: {train: R}}\n"
+            "grid: {data: {a: {data: {test_ood: {far: data/far.csv}}}, b: {}}}",
+            {"b": ("test_ood.far",)},
+        ),
+        ("base: F\ngrid: {data: {a: {data: {train: R}}, b: {}}}", {"a": ("test_ood.far",)}),
+        # Another file's data, all of them.
+        ("base: {experiment: F, data: {train: R}}\ngrid: {data: {c: {experiment: F}}}", {}),
+    ],
+)
+def test_the_sets_that_are_not_taken_over(files, text, dropped):
+    train = "{path: data/reviews.csv, text: text, label: label}"
+    text = text.replace("train: R", f"train: {train}").replace("F", "experiments/nli.yaml")
+    assert files(f"name: s\n{text}\n").dropped == dropped
+
+
 def test_overrides(files):
     text = "name: s\nbase: experiments/nli.yaml\ngrid: {references: {a: owner/a}}\n"
     study = files(text, "grid.seeds=[7]", "base.main.epochs=1", "grid.references.a.layers=2")

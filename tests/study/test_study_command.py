@@ -12,6 +12,7 @@ import pytest
 
 from fake_runs import result, results
 from ftft.cli.show_study import duration, progress_line, show_summary
+from ftft.config.load import load_experiment
 from ftft.errors import DataError
 from ftft.report.study_parts import parts
 from ftft.results.verdict import verdict
@@ -19,6 +20,7 @@ from ftft.study.grid import Task
 from ftft.study.job import Outcome
 from ftft.study.run import Progress
 from ftft.study.summary import Summary, write_summary
+from ftft.tasks import load_data
 from ftft.workspace.layout import STUDY_TITLE
 
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
@@ -39,10 +41,11 @@ def test_finished(ftft, again):
     assert "tiny: accuracy, mean ± standard deviation in %" in outcome.out
     assert outcome.out.count("│ ERM ") >= 2
     *_, results, tables, report = outcome.out.rstrip().splitlines()
-    assert results == f"results: {again.folder}/study.json"
-    names = [str(again.folder / f"study.{ending}") for ending in ("csv", "md", "tex")]
+    shown = again.folder.name  # from the working directory
+    assert results == f"results: {shown}/study.json"
+    names = [f"{shown}/study.{ending}" for ending in ("csv", "md", "tex")]
     assert tables == f"tables: {', '.join(names)}"
-    assert report.startswith(f"a report: ftft report {again.folder} -o ")
+    assert report.startswith(f"a report: ftft report {shown} -o ")
     assert ftft(*shlex.split(report.removeprefix("a report: ftft "))).code == 0
     assert (again.folder / "report.html").is_file()
     with (again.folder / "study.csv").open(encoding="utf-8", newline="") as file:
@@ -87,6 +90,24 @@ def test_dry_run_writes_nothing(ftft, grid, tmp_path):
     assert not folder.exists()
 
 
+def test_dry_run_lists_the_data_and_what_is_not_taken_over(ftft, grid, tmp_path):
+    small = ("--set", "grid.seeds=[0]", "--set", "grid.references={one: {}}")
+    arguments = ("study", grid[0].file, "--dry-run", "--output", tmp_path / "nothing", *small)
+    outcome = ftft(*arguments)
+    assert "data of tiny" in outcome.out
+    assert "not taken over" not in outcome.out
+    experiment = load_experiment(grid[0].file.parent / "experiment.yaml")
+    data = load_data(experiment)
+    for role, sets in data.evaluation_sets.items():
+        for name, found in sets.items():
+            (row,) = cells(outcome.out, name)
+            assert (row[1], row[3]) == (role, f"{len(found):,}")
+    train = json.dumps(experiment.data.train[0].model_dump(mode="json", exclude_unset=True))
+    outcome = ftft(*arguments, "--set", f"base.data={{train: {train}}}")
+    gone = [f"{role}.{name}" for role, sets in data.evaluation_sets.items() for name in sets]
+    assert f"tiny: note: not taken over from the base: {', '.join(gone)}, since" in outcome.out
+
+
 def test_nothing_is_finished(ftft, grid, tmp_path):
     shutil.copy(grid[0].folder / "study.yaml", tmp_path)
     outcome = ftft("study", grid[0].file, "--summarise", "--output", tmp_path)
@@ -99,7 +120,7 @@ def test_summaries_are_made_only_where_a_study_was_run(ftft, grid, tmp_path):
     arguments = ("study", grid[0].file, "--summarise", "--output", folder)
     outcome = ftft(*arguments)
     assert outcome.code == 2
-    assert f"{folder}: there is no such study folder" in outcome.err
+    assert "error: new: there is no such study folder" in outcome.err
     assert not folder.exists()
     folder.mkdir()
     outcome = ftft(*arguments)

@@ -13,7 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 
 from completions import commands, write_experiment
 from ftft import load_experiment
+from ftft.config.data import DataConfig
 from ftft.config.schema import Experiment, FineTuning
+from ftft.data.completions import load_completions
 from ftft.dynamics.values import unusable
 from ftft.errors import ConfigError, DataError, ModelError
 from ftft.tasks import TASKS, load_data, token_losses
@@ -242,10 +244,13 @@ def test_a_tokenizer_without_an_end_is_refused(decoder, tmp_path):
 BAD_ROWS = {
     "empty completion": (
         {"prompt": "walk", "completion": " "},
-        "row 65: nothing in the completion",
+        r"row 65 \(line 65\): nothing in the completion",
     ),
-    "no completion": ({"prompt": "walk"}, "row 65: nothing in the completion"),
-    "no prompt": ({"prompt": "", "completion": "I_WALK"}, "row 65: no text in 'prompt'"),
+    "no completion": ({"prompt": "walk"}, r"row 65 \(line 65\): nothing in the completion"),
+    "no prompt": (
+        {"prompt": "", "completion": "I_WALK"},
+        r"row 65 \(line 65\): no text in 'prompt'",
+    ),
     "a list": ({"prompt": "walk", "completion": ["I_WALK"]}, "line 65: 'completion' holds a list"),
 }
 
@@ -304,3 +309,27 @@ def test_groups_and_a_held_out_set(decoder, tmp_path):
     prompts = [set(one.table.column("text_0").to_pylist()) for one in (held, train)]
     assert len(held) + len(train) == 64
     assert not prompts[0] & prompts[1]
+
+
+def test_all_that_is_wrong_is_said_together(tmp_path):
+    content = "id,prompt,completion\na,one,1\nb,,2\nc,three,\na,four,4\n,five,5\n"
+    (tmp_path / "train.csv").write_text(content)
+    source = {"path": str(tmp_path / "train.csv"), "prompt": "prompt", "completion": "completion"}
+    with pytest.raises(DataError) as caught:
+        load_completions(DataConfig.model_validate({"train": {**source, "id": "id"}}))
+    for words in (
+        "row 2 (line 3): no text",
+        "row 3 (line 4): nothing in the completion",
+        "'a' is there twice, in row 1 (line 2) and in row 4 (line 5)",
+        "row 5 (line 6): the id column",
+    ):
+        assert words in str(caught.value)
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    content = "prompt,completion\n" + "".join(f"say {i},{i}\n" for i in range(20)) + "a,\n,b\n"
+    (tmp_path / "train.csv").write_text(content)
+    source = {"path": str(tmp_path / "train.csv"), "prompt": "prompt", "completion": "completion"}
+    train = {**source, "drop_empty": True}
+    data = load_completions(DataConfig.model_validate({"train": train}))
+    assert data.left_out == {"train": {"drop_empty": 2}}

@@ -250,7 +250,7 @@ def test_a_prompt_without_room_is_named_before_anything_is_trained(ftft, decoder
     done = ftft("run", file, "--output", "run")
     assert done.code == 2
     assert "the prompts of 1 example have max_length (16) tokens or more" in done.err
-    assert "completion is left to learn by reference.model: row 65 of " in done.err
+    assert "completion is left to learn by reference.model: row 65 (line 65) of " in done.err
     assert "train.jsonl (id 'long')" in done.err
     assert "data.without_room=leave-out" in done.err
     assert not (tmp_path / "run/reference").exists()
@@ -280,17 +280,17 @@ def test_what_has_no_room_is_left_out_by_choice_and_counted(ftft, decoder, tmp_p
         assert "(id 'long'); left out, as data.without_room says" in said
         assert "'ood'" not in said
     found = json.loads((tmp_path / "run/results.json").read_text())
-    assert found["data"]["left_out"] == {"train": 1}
+    assert found["data"]["left_out"] == {"train": {"without_room": 1}}
     assert found["runs"][0]["scores"]["test"]["ood"]["examples"] == 25
     recorded = read_dynamics(tmp_path / "run/reference/seed-0/dynamics")
     assert len(recorded) == 64
     assert "long" not in recorded.example_ids.to_pylist()
-    assert "1 of train: their prompts leave no room" in (tmp_path / "run/report.html").read_text()
+    assert "train: 1 row left out: 1 leave no room" in (tmp_path / "run/report.html").read_text()
     outcome = ftft("report", "run", "--output", "again.html")
     assert outcome.code == 0, outcome.err
     assert "shown without texts" not in outcome.out + outcome.err
     data = usable_data(load_experiment(file, ["data.without_room=leave-out"]))
-    assert data.left_out == {"train": 1, "ood": 1}
+    assert data.left_out == {"train": {"without_room": 1}, "ood": {"without_room": 1}}
     assert len(data.test_ood["ood"]) == 24
 
 
@@ -305,7 +305,9 @@ def test_a_set_of_which_nothing_would_be_left_is_refused(decoder, tmp_path):
     (tmp_path / "ood.jsonl").write_text(
         json.dumps({"id": "long", "prompt": "walk " * 20, "completion": "I_WALK"}) + "\n"
     )
-    with pytest.raises(DataError, match=r"by main\.model: row 1 of .*Nothing is left of it: raise"):
+    with pytest.raises(
+        DataError, match=r"by main\.model: row 1 \(line 1\) of .*Nothing is left of it: raise"
+    ):
         usable_data(load_experiment(file, ["data.without_room=leave-out"]))
 
 
@@ -320,9 +322,9 @@ def test_in_a_study_all_models_leave_out_the_same(decoder, tmp_path):
         open_study(load_study(tmp_path / "study.yaml", overrides), tmp_path / "out", print)
     overrides[1] = "base.main.max_length=16"
     opened = open_study(load_study(tmp_path / "study.yaml", overrides), tmp_path / "out", print)
-    assert [data.left_out for data in opened.data.values()] == [{"train": 1, "ood": 1}]
-    # Asked again without it, the prompt is the one problem, and no other training data are.
     ((name, data),) = opened.data.items()
+    assert data.left_out == {"train": {"without_room": 1}, "ood": {"without_room": 1}}
+    # Asked again without it, the prompt is the one problem, and no other training data are.
     stage = tmp_path / "out" / name / "reference/one/seed-0"
     stage.mkdir(parents=True)
     made = {"digest": "d", "result": {}, "made_from": {"train": data.train.fingerprint}}

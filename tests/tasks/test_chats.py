@@ -108,17 +108,29 @@ USER, ANSWER = {"role": "user", "content": "run"}, {"role": "assistant", "conten
 @pytest.mark.parametrize(
     ("messages", "problem"),
     [
-        ([USER], "row 2: the last message is not the assistant's"),
-        ([ANSWER], "row 2: no message of the user before the assistant's last one"),
-        ([USER, ANSWER, ANSWER], "row 2: no message of the user before"),
-        ([USER, {**ANSWER, "content": " "}], "row 2: the assistant's last message is empty"),
-        ([USER, {**ANSWER, "content": None}], "row 2: a message without a role and a content"),
-        ([USER, {**ANSWER, "content": [{"type": "image"}]}], "row 2: a message without a role"),
-        ([USER, {"from": "gpt", "value": "I_RUN"}], "row 2: a message without a role"),
-        ([{**USER, "role": "human"}, ANSWER], "row 2: the role 'human', where ftft knows system"),
-        ([], "row 2: no list of messages"),
-        ("run", "row 2: no list of messages"),
-        (USER, "row 2: no list of messages"),
+        ([USER], "the last message is not the assistant's"),
+        ([ANSWER], "no message of the user before the assistant's last one"),
+        ([USER, ANSWER, ANSWER], "no message of the user before"),
+        (
+            [USER, {**ANSWER, "content": " "}],
+            "the assistant's last message is empty",
+        ),
+        (
+            [USER, {**ANSWER, "content": None}],
+            "a message without a role and a content",
+        ),
+        (
+            [USER, {**ANSWER, "content": [{"type": "image"}]}],
+            "a message without a role",
+        ),
+        ([USER, {"from": "gpt", "value": "I_RUN"}], "a message without a role"),
+        (
+            [{**USER, "role": "human"}, ANSWER],
+            "the role 'human', where ftft knows system",
+        ),
+        ([], "no list of messages"),
+        ("run", "no list of messages"),
+        (USER, "no list of messages"),
     ],
 )
 def test_chats_that_cannot_be_used(chatting, tmp_path, messages, problem):
@@ -128,7 +140,7 @@ def test_chats_that_cannot_be_used(chatting, tmp_path, messages, problem):
     (tmp_path / "train.jsonl").write_text("\n".join(lines))
     with pytest.raises(DataError, match="training data") as error:
         load_data(load_experiment(file))
-    assert problem in str(error.value)
+    assert f"row 2 (line 2): {problem}" in str(error.value)
     assert "train.jsonl, column 'messages'" in str(error.value)
 
 

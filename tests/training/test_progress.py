@@ -62,3 +62,13 @@ def test_a_line_says_where_the_training_stands_in_its_run(monkeypatch):
         "about 2 min of training left in all"
     ]
     assert said[0].figures == {"training": 2, "of": 5, "seconds_left": 112.0}
+
+
+def test_a_bar_shows_how_long_all_trainings_take(tune, monkeypatch):
+    monkeypatch.setattr("ftft.training.progress.SECONDS", 0.0)
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    of_run = OfRun(1, 5, lambda here, per_step: 754.0)
+    tune("a", plan(6, 2), of_run=of_run)
+    assert "all_left=about 13 min" in seen.getvalue()
+    assert re.search(r"dev=0\.\d+", seen.getvalue())

@@ -10,6 +10,7 @@ import typer
 
 from ftft.cli.escape_control import inert
 from ftft.cli.voice import write_line
+from ftft.utils.paths import from_here
 
 if TYPE_CHECKING:
     from ftft.config.schema import Experiment
@@ -233,4 +234,4 @@ def say(line: str) -> None:
 
 def tell(line: str) -> None:
     """Print a line to standard output; it may hold names from files."""
-    print(inert(line))
+    print(inert(from_here(line)))

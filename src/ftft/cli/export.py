@@ -82,6 +82,7 @@ def export(
     from ftft.dynamics.interop import write_cartography
     from ftft.dynamics.store import read_dynamics
     from ftft.utils.atomic import check_free
+    from ftft.utils.plural import counted
 
     if output.suffix:
         check_free(output, overwrite=overwrite)
@@ -91,16 +92,20 @@ def export(
             "since it would be mixed with what is there."
         )
     if source.is_dir():
-        write_cartography(output, read_dynamics(source))
+        dynamics = read_dynamics(source)
+        write_cartography(output, dynamics)
+        what = f"{counted(len(dynamics), 'example')} at {counted(len(dynamics.epochs), 'point')}"
     elif coordinates:
         datamap = DataMap.read(source)
         write_coordinates(output, datamap)
         tell(datamap.drawn_from)
+        what = counted(len(datamap), "row")
     else:
         table = _table(source)
         joined = None if rows is None else training_rows(rows, table.column_names)
         export_table(table, output, rows=joined)
-    tell(f"written to {output}")
+        what = counted(table.num_rows, "row")
+    tell(f"{what} written to {output}")
 
 
 def _merge(source: Path, output: Path, base: str | None) -> None:

@@ -137,6 +137,7 @@ def _is_coordinates(source: Path) -> bool:
 
 
 def _read_labels(path: Path) -> dict[str, int]:
+    from ftft.data.lines import rows_of_table
     from ftft.data.sources import read_table
     from ftft.errors import DataError
 
@@ -152,14 +153,16 @@ def _read_labels(path: Path) -> dict[str, int]:
     for number, (example_id, value) in enumerate(rows, start=1):
         text = (value or "").strip()[:40]
         if not (example_id and text.isdecimal() and len(text) < 10):
+            place = rows_of_table(path, [number])
             raise DataError(
-                f"{path}, row {number:,}: id and label are {(example_id or '')[:40]!r} and "
-                f"{text!r}, where an id and a class index from 0 were expected. Repair the row."
+                f"{path}, {place}: id and label are {(example_id or '')[:40]!r} and {text!r}, "
+                "where an id and a class index from 0 were expected. Repair the row."
             )
         label = int(text)
         if labels.setdefault(example_id, label) != label:
+            place = rows_of_table(path, [number])
             raise DataError(
-                f"{path}, row {number:,}: the id {example_id!r} has the label {label}, but "
+                f"{path}, {place}: the id {example_id!r} has the label {label}, but "
                 f"{labels[example_id]} in an earlier row; give each id one label."
             )
     return labels

@@ -37,24 +37,26 @@ def show_results(results: Results) -> None:
     from ftft.results.verdict import verdict
 
     show_methods(results)
-    out = console()
     found = verdict(results)
     for line in (found.sentence, *found.remarks):
-        out.print(inert(line), soft_wrap=True)
-    out.print(inert(f"results: {results.path}"), soft_wrap=True)
+        tell(line)
+    tell(f"results: {results.path}")
     if results.report is not None:
-        out.print(inert(f"report: {results.report}"), soft_wrap=True)
+        tell(f"report: {results.report}")
     models = results.folder / "main"
-    out.print(inert(f"main models: {models}/seed-*/model"), soft_wrap=True)
+    tell(f"main models: {models}/seed-*/model")
 
 
 def show_methods(results: Results) -> None:
     """Scores and cost by method, and how they are to be read."""
     from ftft.results.floor import floor_of
+    from ftft.results.stopping import stopping_in_words
     from ftft.results.tables import summary_table, table_caption
 
     show_table(results.title, summary_table(results.rows, floor_of(results.values)))
-    console().print(inert(table_caption(results.rows)), soft_wrap=True)
+    tell(table_caption(results.rows))
+    if stopping := stopping_in_words(results.runs):
+        tell(stopping)
 
 
 def show_table(title: str, found: ResultsTable) -> None:
@@ -82,19 +84,19 @@ def show_recipes(recipes: Sequence[Recipe]) -> None:
         out.print(drawn)
         for what, names in (("hub", group[0].hub_data), ("files", group[0].files)):
             if names:
-                out.print(inert(f"needs, {what}: {', '.join(names)}"), soft_wrap=True)
+                tell(f"needs, {what}: {', '.join(names)}")
         out.print()
 
 
-def show_data(data: TaskData) -> None:
+def show_data(data: TaskData, title: str = "data") -> None:
     """The sets of an experiment, their sizes and classes."""
     from ftft.data.remarks import named
 
-    drawn = table("data")
-    for title in ("set", "role", "classes"):
-        drawn.add_column(title)
-    for title in ("examples", "texts also in training"):
-        drawn.add_column(title, justify="right")
+    drawn = table(title)
+    for heading in ("set", "role", "classes"):
+        drawn.add_column(heading)
+    for heading in ("examples", "texts also in training"):
+        drawn.add_column(heading, justify="right")
     add_row(drawn, "train", "train", named(data.class_names), f"{len(data.train):,}", "")
     for role, sets in data.evaluation_sets.items():
         for name, dataset in sets.items():
@@ -183,6 +185,8 @@ def show_words(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_foresight(found: Foresight, examples: int) -> None:
     """The trainings that a run would do, and those it would reuse."""
+    from ftft.experiment.foreseen import to_do_in_words
+
     drawn = table("trainings")
     for title in ("training", "state"):
         drawn.add_column(title)
@@ -192,14 +196,9 @@ def show_foresight(found: Foresight, examples: int) -> None:
         state = "finished, reused" if one.reused else "to do"
         add_row(drawn, one.name, state, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
     console().print(drawn)
-    waiting = [one for one in found.trainings if not one.reused]
-    steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
-    tell(
-        f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
-        f"{flops / 1e15:.3g} PFLOPs"
-    )
+    tell(to_do_in_words(found.trainings, found.seconds))
     if (share := found.share_of_erm) is not None:
-        tell(f"FTFT costs at most {share:.0%} of ERM, its reference counted in")
+        tell(f"FTFT takes at most {share:.0%} of ERM's FLOPs, its reference counted in")
         if share >= 1:
             tell(
                 "note: that is no saving: take a cheaper reference (fewer layers or epochs), or a "

@@ -10,6 +10,7 @@ from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
 from ftft.cli.show import add_row, console, show_methods, show_table, table
 from ftft.utils.line import Line
+from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
 from ftft.utils.terminal import shows_bars
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def show_summary(summary: Summary) -> None:
     """Scores and cost, the verdicts, differences, and steps until ERM's score by data set."""
-    from ftft.results.tables import difference_table, time_table
+    from ftft.results.tables import difference_table, several_seeds, time_table
     from ftft.results.verdict import verdicts
 
     for run in summary.runs:
@@ -32,7 +33,8 @@ def show_summary(summary: Summary) -> None:
             said = " ".join([one.sentence, *one.reference])
             tell(said if len(found) == 1 else f"{one.name}: {said}")
         if any(row.versus for row in run.rows):
-            title = f"{run.name}: differences in points, paired by seed, with 95% intervals"
+            how = ", paired by seed, with 95% intervals" if several_seeds(run.rows) else ""
+            title = f"{run.name}: differences in points{how}"
             show_table(title, difference_table(run.rows))
         if any(row.time_to_target for row in run.rows):
             sets = run.values["data"]["sets"]
@@ -86,7 +88,7 @@ class GridProgress:
         if self._bar is None:
             say(line)
         else:
-            self._bar.write(inert(line), file=sys.stderr)
+            self._bar.write(inert(from_here(line)), file=sys.stderr)
 
     def tell(self, progress: Progress) -> None:
         """Show how far the study is."""

@@ -76,7 +76,8 @@ def show_agreement(pair: Pair, found: Agreement) -> None:
 
 def show_preflight(result: Preflight) -> None:
     """The verdict, the reasons for it, and what to try."""
-    from ftft.transfer.preflight import mark_of
+    from ftft.transfer.evidence import notes_on_size
+    from ftft.transfer.preflight import BAD, mark_of
 
     tell(f"verdict: {result.verdict}")
     for finding in result.findings:
@@ -84,6 +85,10 @@ def show_preflight(result: Preflight) -> None:
         tell(f"  {mark}: {finding.reason}" if mark else f"  {finding.reason}")
     for line in result.advice:
         tell(f"  try: {line}")
+    if result.verdict == BAD:
+        tell("  note: reference.if_bad=stop ends a run here")
+    for note in notes_on_size(result.signals.examples):
+        say(note)
     say("note: this says whether the reference has learnt its data, not how a main model will do")
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from ftft.cli.escape_control import inert
 from ftft.utils.line import Line
+from ftft.utils.paths import from_here
 from ftft.utils.terminal import allow_bars
 
 FLAGS = ("--quiet", "--verbose")
@@ -57,9 +58,10 @@ def write_line(level: str, line: str) -> None:
     """
     if _chosen["quiet"] and level != "error":
         return
+    figures = line.figures if isinstance(line, Line) else {}
+    line = from_here(line)
     if _chosen["json"]:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        figures = line.figures if isinstance(line, Line) else {}
         line = json.dumps({"time": now, "level": level, "message": line.strip(), **figures})
     elif level == "error":
         line = f"error: {inert(line)}"

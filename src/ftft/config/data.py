@@ -36,6 +36,7 @@ FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")
 
 HOLDOUT_NAME = "id"
+EVALUATION_ROLES = ("dev", "dev_ood", "test", "test_ood")
 """The name of the development set that is held out of the training data."""
 
 
@@ -294,7 +295,7 @@ class DataConfig(Section):
     test: EvaluationSets = Field(default={})
     test_ood: EvaluationSets = Field(default={})
 
-    @field_validator("dev", "dev_ood", "test", "test_ood")
+    @field_validator(*EVALUATION_ROLES)
     @classmethod
     def _completed(
         cls, sets: dict[str, EvaluationSet], info: ValidationInfo
@@ -334,12 +335,7 @@ class DataConfig(Section):
     @property
     def evaluation_sets(self) -> dict[str, dict[str, EvaluationSet]]:
         """All evaluation sets by role: ``dev``, ``dev_ood``, ``test``, ``test_ood``."""
-        return {
-            "dev": self.dev,
-            "dev_ood": self.dev_ood,
-            "test": self.test,
-            "test_ood": self.test_ood,
-        }
+        return {role: getattr(self, role) for role in EVALUATION_ROLES}
 
     def resolved(self, folder: str | Path) -> DataConfig:
         """Return a copy whose relative paths are taken from ``folder``."""

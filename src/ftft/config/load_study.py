@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ftft.config.data import EVALUATION_ROLES
 from ftft.config.load import Check, apply_override, describe_all, load_experiment, read_yaml, report
 from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
@@ -73,7 +74,7 @@ def load_study(
     folder = Path(path).absolute().parent
     _check_size(path, file)
     try:
-        merged = _merged(file, folder)
+        merged, dropped = _merged(file, folder)
     except ConfigError as error:
         raise ConfigError(report(path, [str(error)])) from None
     problems = _problems(merged, list(checks))
@@ -95,6 +96,7 @@ def load_study(
         resources=file.resources,
         path=Path(path).absolute(),
         asked=raw,
+        dropped=dropped,
     )
 
 
@@ -127,12 +129,18 @@ def _check_size(path: str | os.PathLike[str], file: StudyFile) -> None:
         )
 
 
-def _merged(file: StudyFile, folder: Path) -> dict[Names, dict[str, Any]]:
-    """The raw experiment of every combination of names of the grid."""
+def _merged(
+    file: StudyFile, folder: Path
+) -> tuple[dict[Names, dict[str, Any]], dict[str, tuple[str, ...]]]:
+    """The raw experiment of every combination of names of the grid.
+
+    And the sets that a data set has no more since training data of its own were named.
+    """
     base: dict[str, Any] = {}
     if file.base.experiment is not None:
         base = _read(file.base.experiment, folder, "base.experiment")
     own_name = file.base.name or base.get("name") or file.name
+    gone = _gone(base, file.base)
     base = _changed(base, file.base)
     for key, *places in (
         ("baselines", file.baselines, file.base.baselines),
@@ -141,14 +149,18 @@ def _merged(file: StudyFile, folder: Path) -> dict[Names, dict[str, Any]]:
         given = next((place for place in places if place is not None), None)
         if given is not None:
             base[key] = list(given)
-    merged = {}
+    merged, dropped = {}, {}
     for data, dataset in (file.grid.data or {own_name: DataSet()}).items():
         values = base
         if dataset.experiment is not None:
             place = f"grid.data.{data}.experiment"
             other = _read(dataset.experiment, folder, place)
             values = {**base, **{key: other[key] for key in ("task", "data", "metric")}}
+        lost = ([] if dataset.experiment is not None else gone) + _gone(values, dataset)
         values = _changed(values, dataset)
+        there = _sets(values)
+        if left := [one for one in dict.fromkeys(lost) if one not in there]:
+            dropped[data] = tuple(left)
         for reference, main, selection in itertools.product(
             (file.grid.references or {"reference": {}}).items(),
             (file.grid.mains or {"main": {}}).items(),
@@ -163,7 +175,25 @@ def _merged(file: StudyFile, folder: Path) -> dict[Names, dict[str, Any]]:
                 "map": _joined(values.get("map", {}), selection[1].map),
                 "selection": _joined(values.get("selection", {}), selection[1].selection),
             }
-    return merged
+    return merged, dropped
+
+
+def _gone(values: Mapping[str, Any], changes: DataSet) -> list[str]:
+    """The evaluation sets that are left behind where changes name training data of their own.
+
+    Those of a role that the changes name, too, are replaced as was asked.
+    """
+    if "train" not in changes.data:
+        return []
+    return [one for one in _sets(values) if one.partition(".")[0] not in changes.data]
+
+
+def _sets(values: Mapping[str, Any]) -> list[str]:
+    """The evaluation sets of a raw experiment, such as ``test_ood.chat``."""
+    data = values.get("data")
+    roles = {role: data.get(role) for role in EVALUATION_ROLES} if isinstance(data, dict) else {}
+    named = {role: sets for role, sets in roles.items() if isinstance(sets, dict)}
+    return [f"{role}.{name}" for role, sets in named.items() for name in sets]
 
 
 def _read(name: str, folder: Path, place: str) -> dict[str, Any]:

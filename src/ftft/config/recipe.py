@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft.config.data import EVALUATION_ROLES
 from ftft.config.yaml_core import parse
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -63,7 +64,7 @@ class Recipe:
     def _sources(self) -> Iterator[Mapping[str, Any]]:
         data = self._values["data"]
         yield data["train"]
-        for role in ("dev", "dev_ood", "test", "test_ood"):
+        for role in EVALUATION_ROLES:
             yield from data.get(role, {}).values()
 
 

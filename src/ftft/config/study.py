@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -187,6 +187,8 @@ class Study:
         resources: What a cell gets on a cluster.
         path: The file.
         asked: The file as it was read, overrides applied.
+        dropped: Data set to the base's evaluation sets that it does not have, since ``data`` names
+            training data of its own and not these.
     """
 
     name: str
@@ -199,6 +201,7 @@ class Study:
     resources: Resources
     path: Path
     asked: Mapping[str, Any]
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def data(self) -> tuple[str, ...]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,11 +37,61 @@ def joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\0")
 
 
+TRAINING = "training data: "
+
+
+@dataclass(frozen=True)
+class ReadSet:
+    """A data set, and what should be known of how it was read.
+
+    Attributes:
+        dataset: The data set.
+        remarks: What looks odd, one sentence or two each.
+        left_out: Key of its sources to how many rows it leaves out.
+    """
+
+    dataset: LabelledDataset
+    remarks: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+class _Part(Protocol):
+    """A source of a data set, before its ``limit``."""
+
+    @property
+    def remarks(self) -> Sequence[str]: ...
+    @property
+    def left_out(self) -> Mapping[str, int]: ...
+    def __len__(self) -> int: ...
+
+
+def read_set(
+    dataset: LabelledDataset,
+    parts: Sequence[_Part],
+    remarks: Sequence[str] = (),
+    *,
+    what: str = "",
+) -> ReadSet:
+    """A data set with the remarks on its sources, and what they leave out of it.
+
+    Args:
+        dataset: The data set.
+        parts: Its sources.
+        remarks: What else should be known of it.
+        what: What the remarks on its sources begin with.
+    """
+    left_out: Counter[str] = Counter()
+    for part in parts:
+        left_out.update(part.left_out)
+    left_out["limit"] += sum(map(len, parts)) - len(dataset)
+    of_parts = [f"{what}{remark}" for part in parts for remark in part.remarks]
+    return ReadSet(dataset, (*of_parts, *remarks), {k: n for k, n in left_out.items() if n})
+
+
 def assemble(
     config: DataConfig,
-    train: LabelledDataset,
-    remarks: Sequence[str],
-    evaluation: Callable[[str, EvaluationSet], tuple[LabelledDataset, Sequence[str]]],
+    read: ReadSet,
+    evaluation: Callable[[str, EvaluationSet], ReadSet],
     *,
     seed: int = HOLDOUT_SEED,
     alike: Texts = joined_texts,
@@ -48,9 +101,8 @@ def assemble(
 
     Args:
         config: What to read.
-        train: The training data, nothing held out yet.
-        remarks: What should be known of it.
-        evaluation: Reads a set, given its name and source, and returns it with remarks.
+        read: The training data, nothing held out yet.
+        evaluation: Reads a set, given its name and source.
         seed: Decides which training rows are held out.
         alike: What two training examples must share to stay on one side when some are held out.
         copied: What two examples must share for one to count as a copy of the other.
@@ -59,18 +111,20 @@ def assemble(
         DataError: Sets cannot be read or do not fit, or none can be held out; names each set.
     """
     roles: dict[str, dict[str, LabelledDataset]] = {}
-    said, problems = list(remarks), []
+    train, said = read.dataset, [*read.remarks]
+    left_out, problems = {train.name: read.left_out}, []
     for role, sets in config.evaluation_sets.items():
         roles[role] = {}
         for name, source in sets.items():
             what = f"{role} set {name!r}"
             try:
                 with named(what):
-                    roles[role][name], found = evaluation(name, source)
+                    found = evaluation(name, source)
             except DataError as error:
                 problems.append(str(error))
                 continue
-            said += [f"{what}: {remark}" for remark in found]
+            roles[role][name], left_out[name] = found.dataset, found.left_out
+            said += [f"{what}: {remark}" for remark in found.remarks]
     if len(problems) == 1:
         raise DataError(problems[0])
     if problems:
@@ -95,6 +149,7 @@ def assemble(
         fingerprint=data_fingerprint(train, roles),
         overlaps=overlaps,
         remarks=tuple(said),
+        left_out={name: lost for name, lost in left_out.items() if lost},
     )
 
 

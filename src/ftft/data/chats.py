@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ftft.config.data import DataSource
-from ftft.data.messages import rows_named
+from ftft.data.lines import rows_in
 from ftft.errors import DataError
 
 MESSAGES = "messages"
@@ -58,7 +58,7 @@ def read_chats(source: DataSource, cells: Sequence[str | None], rows: Sequence[i
         except ValueError as error:
             problems.setdefault(str(error), []).append(row)
     if problems:
-        found = "; ".join(f"{rows_named(bad)}: {what}" for what, bad in problems.items())
+        found = "; ".join(f"{rows_in(source, bad)}: {what}" for what, bad in problems.items())
         raise DataError(
             f"{source.place}, column {source.label!r}: {found}. {_WANTED} Repair these rows, or "
             "take them out of the data."

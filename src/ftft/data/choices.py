@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from ftft.config.data import DataSource
 from ftft.data.dataset import LabelledDataset
-from ftft.data.messages import rows_named, short
+from ftft.data.lines import rows_in
+from ftft.data.messages import short
 from ftft.data.normalize import ROW
 from ftft.errors import DataError
 
@@ -69,7 +70,7 @@ def read_choices(source: DataSource, table: pa.Table) -> Choices:
         bad = [row for row, one in zip(rows, found, strict=True) if one is None]
         if bad:
             raise DataError(
-                f"{source.place}, {rows_named(bad)}: {source.choices[0]!r} holds no list of "
+                f"{source.place}, {rows_in(source, bad)}: {source.choices[0]!r} holds no list of "
                 'choices. A list such as ["red", "blue"], or lists of texts and labels, were '
                 "expected; where each choice has a column of its own, name them all in 'choices'."
             )
@@ -123,8 +124,9 @@ def _check(choices: Choices) -> None:
         bad = [row for row, one in zip(choices.rows, choices.texts, strict=True) if is_bad(one)]
         if bad:
             columns = ", ".join(map(repr, choices.source.choices))
+            place = f"{choices.source.place}, {rows_in(choices.source, bad)}"
             raise DataError(
-                f"{choices.source.place}, {rows_named(bad)}: {what} in {columns}. Repair the "
+                f"{place}: {what} in {columns}. Repair the "
                 "rows, or take them out of the file; 'where' keeps rows by the value of a column."
             )
 
@@ -207,9 +209,10 @@ def right_choices(answers: Answers, first: int | None) -> npt.NDArray[np.int64]:
     bad = [place for place, position in enumerate(found) if position is None]
     if bad:
         value, count = answers.values[bad[0]], len(choices.texts[bad[0]])
+        rows = rows_in(choices.source, [choices.rows[place] for place in bad])
         counted = "" if answers.by_text else f" (numbers count from {start or 0} here)"
         raise DataError(
-            f"{choices.source.place}, {rows_named([choices.rows[place] for place in bad])}: the "
+            f"{choices.source.place}, {rows}: the "
             f"answer in {choices.source.label!r} is none of the row's choices: {short(value)}, of "
             f"{count} choices{counted}. A number from 0 or from 1, a letter from A, the choice's "
             "label or its whole text were expected; map what stands for them with 'labels', or "

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, assemble, named
+from ftft.data.answers import prepare_answers
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
+from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited, place_of
-from ftft.data.normalize import Prepared, prepare_answers
+from ftft.data.normalize import Prepared
 
 CAUSAL_LM = "causal-lm"
 """The task's name, in experiments and data sets."""
@@ -41,18 +44,22 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
         DataError: Something cannot be read, or a prompt or completion is missing or empty.
     """
     with named("training data"):
-        parts = [prepare_answers(source) for source in config.train]
-        train = _dataset("train", parts)
-    remarks = [f"training data: {one}" for part in parts for one in part.remarks]
+        faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+        read = [faults(partial(prepare_answers, source, faults), None) for source in config.train]
+        parts = [part for part in read if part is not None]
+        if faults and any(map(len, parts)):
+            faults(lambda: assign_ids(parts), None)
+        faults.raise_found()
+        train = read_set(_dataset("train", parts), parts, what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         part = prepare_answers(source)
-        return _dataset(name, [part]), part.remarks
+        return read_set(_dataset(name, [part]), [part])
 
     def prompts(data: LabelledDataset) -> pa.ChunkedArray:
         return data.table.column(PROMPT)
 
-    return assemble(config, train, remarks, evaluation, seed=seed, alike=prompts)
+    return assemble(config, train, evaluation, seed=seed, alike=prompts)
 
 
 def places(sources: Sequence[DataSource], example_ids: Sequence[str]) -> list[str]:

@@ -192,7 +192,8 @@ class TaskData:
         overlaps: For every evaluation set, how many of its rows have the same texts as
             some row of the training data.
         remarks: What looks odd about the labels of the training data, a sentence or two each.
-        left_out: Set name to how many of its examples were left out, of those that lost some.
+        left_out: Set name to the key of the experiment that leaves rows out of it to how many, of
+            those that lost some: ``where``, ``drop_empty``, ``limit``, ``without_room``.
     """
 
     train: LabelledDataset
@@ -204,7 +205,7 @@ class TaskData:
     fingerprint: str
     overlaps: dict[str, int]
     remarks: tuple[str, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def num_texts(self) -> int:

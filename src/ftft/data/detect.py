@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
 from ftft.config.formats import FileFormat, format_by_name
 from ftft.data.completions import CAUSAL_LM
 from ftft.data.detect_choices import find_choices
-from ftft.data.labels import find_classes, to_classes
+from ftft.data.load import read_training
 from ftft.data.messages import listed, require_columns
-from ftft.data.normalize import Prepared
 from ftft.data.readers.sniff import Head, read_head
-from ftft.data.slips import refuse_slips
 from ftft.data.sources import RawTable, read_source
 from ftft.errors import DataError
 
@@ -145,7 +142,7 @@ def detect_columns(
         id=guessed_id,
         label_values={entry["values"]: entry["counts"] for entry in counts},
         rows=len(raw),
-        problem=_problem(raw, source) if asked is None else "",
+        problem="" if asked else _problem(raw, source.model_copy(update={"id": guessed_id})),
         choices=() if asked is None else asked.choices,
     )
 
@@ -188,13 +185,9 @@ def _prompts(path: Path, head: Head, prompt: str, completion: str) -> Detected:
 
 
 def _problem(raw: RawTable, source: DataSource) -> str:
-    """What would be refused of the label column when the experiment is run."""
-    labels, known = raw.columns.column(source.label), raw.value_names.get(source.label)
+    """What would be refused of the texts, labels and ids when the experiment is run."""
     try:
-        names = to_classes(labels, source, {}, known=known)
-        classes = find_classes(pa.chunked_array([names]), source.label)
-        rows = pa.chunked_array([range(1, len(names) + 1)])
-        refuse_slips([Prepared(source, (), names, None, {}, rows)], classes)
+        read_training([source], raw=raw)
     except DataError as error:
         return str(error)
     return ""

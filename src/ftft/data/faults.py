@@ -1,23 +1,25 @@
-"""What is wrong with the rows of one source, put together in one message."""
+"""What is wrong with the rows of some data, put together in one message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ftft.errors import DataError
 
 T = TypeVar("T")
 
+_MOST = 5
+
 
 class Faults:
-    """Checks of the rows of one source, each of which may find a kind of fault.
+    """Checks of rows, each of which may find a kind of fault.
 
     Args:
-        place: The source, which the messages start with.
+        place: The source, which the messages start with; empty where there are several.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str = "") -> None:
         self._place = place
         self._found: list[str] = []
 
@@ -26,8 +28,21 @@ class Faults:
         try:
             return check()
         except DataError as error:
-            self._found.append(str(error))
+            self.note(str(error))
             return otherwise
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def note(self, fault: str) -> None:
+        """Note a fault that was found otherwise."""
+        self._found.append(fault)
+
+    def note_rows(self, faults: Sequence[str]) -> None:
+        """Note what is wrong with single rows: of the first few, and how many more there are."""
+        self._found += faults[:_MOST]
+        if len(faults) > _MOST:
+            self._found.append(f"{len(faults) - _MOST:,} more rows have such problems.")
 
     def raise_found(self) -> None:
         """Raise what was found, if anything.

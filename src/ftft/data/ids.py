@@ -36,15 +36,15 @@ def number_repeats(ids: Sequence[str]) -> list[str]:
     return numbered
 
 
-def first_repeat(ids: pa.Array) -> tuple[int, int, int] | None:
+def first_repeat(ids: pa.Array) -> tuple[int, list[int]] | None:
     """Find ids that are not unique.
 
     Args:
         ids: N ids.
 
     Returns:
-        The positions of the first id that is repeated and of its repetition, and how many
-        rows repeat an earlier id; None where all ids differ.
+        The position of the first id that is repeated, and those that repeat an earlier id, its
+        own repetition first; None where all ids differ.
     """
     codes = ids.dictionary_encode().indices.to_numpy()
     repeats = len(codes) - (int(codes.max()) + 1 if len(codes) else 0)
@@ -53,8 +53,17 @@ def first_repeat(ids: pa.Array) -> tuple[int, int, int] | None:
     # Codes count up in order of appearance, so a row that repeats an earlier id is one
     # that does not raise the running maximum.
     is_repeat = np.diff(np.maximum.accumulate(codes), prepend=-1) == 0
-    second = int(np.flatnonzero(is_repeat)[0])
-    return int(np.flatnonzero(codes == codes[second])[0]), second, repeats
+    positions = np.flatnonzero(is_repeat).tolist()
+    return int(np.flatnonzero(codes == codes[positions[0]])[0]), positions
+
+
+def repeat_message(example_id: str, first: str, second: str, repeats: str) -> str:
+    """That ids are not unique, given two places of one, and how many rows repeat an earlier id."""
+    return (
+        f"the example id {example_id[:80]!r} is there twice, in {first} and in {second}; {repeats} "
+        "an earlier id. Ids must be unique: repair the column, or leave 'id' out to have ids made "
+        "from the content."
+    )
 
 
 def choose_by_hash(ids: Sequence[str], count: int, *, salt: str) -> npt.NDArray[np.bool_]:

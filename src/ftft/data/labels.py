@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
 from ftft.config.yaml_core import flow
+from ftft.data.lines import rows_in
 from ftft.data.messages import can_be_shown, listed, nearest, short
 from ftft.data.spelling import (
     TRUTH_VALUES,
@@ -31,6 +33,37 @@ _NO_GOLD = frozenset({"", "-", "nan", "NaN", "NAN", "None", "null", "NULL", "<NA
 _MANY_CLASSES = 20
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """Label values of a source that stand for no class.
+
+    Attributes:
+        source: Where they come from.
+        mapping: Raw value to class name.
+        merge: Class name to evaluation class; None for training data.
+        counts: Every value of the column to its number of rows.
+        bad: The values that stand for no class.
+        rows: The rows that have them.
+        accepted: The classes, where they are given.
+    """
+
+    source: DataSource
+    mapping: Mapping[str, str]
+    merge: Mapping[str, str] | None
+    counts: Mapping[str, int]
+    bad: Sequence[str]
+    rows: Sequence[int]
+    accepted: Sequence[str]
+
+    def message(self, slipped: Mapping[str, str] = MappingProxyType({})) -> str:
+        """What is wrong, and what to write.
+
+        Args:
+            slipped: Class that is probably a typing error to the one that is meant.
+        """
+        return _unknown(self, slipped)
+
+
 def to_classes(
     values: pa.ChunkedArray,
     source: DataSource,
@@ -38,7 +71,8 @@ def to_classes(
     *,
     known: Collection[str] | None,
     merge: dict[str, str] | None = None,
-) -> pa.Array:
+    rows: pa.ChunkedArray,
+) -> tuple[pa.Array, Unknown | None]:
     """Turn raw label values into class names.
 
     Args:
@@ -48,13 +82,13 @@ def to_classes(
         known: The class names there may be after merging; None: whatever is found, as long
             as it is in the mapping or there is none.
         merge: Class name to evaluation class; None for training data.
+        rows: The row of each value in its source, for messages.
 
     Returns:
-        N class names, a string array.
+        N class names, a string array, null where a value stands for none; and those values.
 
     Raises:
-        DataError: A value is no class; names the values, how many rows have them, the
-            classes, and what to write.
+        DataError: The values are scores.
     """
     encoded = pc.fill_null(values, "").combine_chunks().dictionary_encode()
     distinct: list[str] = encoded.dictionary.to_pylist()
@@ -69,11 +103,20 @@ def to_classes(
     else:
         fine = [value.strip() not in _NO_GOLD for value in distinct]
         refuse_scores(source, [v for v, is_fine in zip(distinct, fine, strict=True) if is_fine])
-    if not all(fine):
-        accepted = known if known is not None else mapping.values()
-        counts = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
-        raise DataError(_unknown(source, mapping, merge, distinct, counts, fine, [*accepted]))
-    return pa.array(classes, pa.string()).take(encoded.indices)
+    kept = [name if is_fine else None for name, is_fine in zip(classes, fine, strict=True)]
+    found = pa.array(kept, pa.string()).take(encoded.indices)
+    if all(fine):
+        return found, None
+    counts = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct)).tolist()
+    return found, Unknown(
+        source,
+        mapping,
+        merge,
+        dict(zip(distinct, counts, strict=True)),
+        bad=[value for value, is_fine in zip(distinct, fine, strict=True) if not is_fine],
+        rows=rows.filter(found.is_null()).to_pylist(),
+        accepted=[*(known if known is not None else mapping.values())],
+    )
 
 
 def _lower_truth(values: list[str]) -> list[str]:
@@ -121,9 +164,14 @@ def find_classes(names: pa.ChunkedArray, column: str) -> list[str]:
             f"the label column {column!r} of the training data has {len(found):,} different values "
             f"in {len(names):,} rows; is it the right column? If it is, list the 'classes'."
         )
-    if all(map(is_plain_number, found)):
-        return sorted(found, key=lambda name: (float(name), name))
-    return sorted(found)
+    return in_order(found)
+
+
+def in_order(names: Collection[str]) -> list[str]:
+    """Class names in the order in which a model has them: as numbers, if all are."""
+    if all(map(is_plain_number, names)):
+        return sorted(names, key=lambda name: (float(name), name))
+    return sorted(names)
 
 
 def merged_classes(
@@ -160,43 +208,36 @@ def as_indices(names: pa.Array, classes: Sequence[str]) -> pa.Array:
     return pc.index_in(names, value_set=pa.array(classes, pa.string())).cast(pa.int64())
 
 
-def _unknown(
-    source: DataSource,
-    mapping: dict[str, str],
-    merge: dict[str, str] | None,
-    distinct: list[str],
-    counts: npt.NDArray[np.int64],
-    fine: list[bool],
-    accepted: list[str],
-) -> str:
-    bad = [i for i, is_fine in enumerate(fine) if not is_fine]
-    good = [value for value, is_fine in zip(distinct, fine, strict=True) if is_fine]
-    shown = ", ".join(f"{short(distinct[i])} ({counted(int(counts[i]), 'row')})" for i in bad[:10])
+def _unknown(found: Unknown, slipped: Mapping[str, str]) -> str:
+    source, mapping, accepted = found.source, found.mapping, found.accepted
+    bad = found.bad
+    good = {value: count for value, count in found.counts.items() if value not in found.bad}
+    shown = ", ".join(
+        f"{short(value)} ({counted(found.counts[value], 'row')})" for value in bad[:10]
+    )
     more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
     parts = [
         f"{source.place}: column {source.label!r} holds values that stand for no class: "
-        f"{shown}{more}."
+        f"{shown}{more}, in {rows_in(source, found.rows)}."
     ]
     if accepted:
         parts.append(f"The classes are: {listed(dict.fromkeys(accepted))}.")
-    wrong = {distinct[i]: mapping[distinct[i]] for i in bad if distinct[i] in mapping}
+    wrong = {value: mapping[value] for value in bad if value in mapping}
     for value, target in list(wrong.items())[:3]:
         parts.append(f"'labels' maps {short(value)} to {target!r}.{nearest(target, accepted)}")
     if not wrong:
-        first = distinct[bad[0]]
-        rows = {value: int(counts[i]) for i, value in enumerate(distinct)}
-        advised = _advised(
-            mapping, {v: rows[v] for v in good}, [distinct[i] for i in bad], accepted
-        )
+        advised = _advised(mapping, good, bad, accepted)
+        advised = {value: slipped.get(name, name) for value, name in advised.items()}
         example = f", as in labels: {flow(advised)}" if can_be_shown(advised) else ""
         parts.append(f"Map them to classes{example}.")
         if "CLASS" in advised.values():
             # A close name only: "entailment" is no help to who has "non-entailment".
-            parts[-1] += nearest(first, accepted, cutoff=0.85)
-        if merge is not None:
+            parts[-1] += nearest(bad[0], accepted, cutoff=0.85)
+        if found.merge is not None:
             parts.append("Where several classes of the model count as one here, use 'merge'.")
-    where = {**source.where, source.label: good}
-    if good and can_be_shown([*good, *(v for values in source.where.values() for v in values)]):
+    kept = [value for value in good if value not in slipped]
+    where = {**source.where, source.label: kept}
+    if kept and can_be_shown([*kept, *(v for values in source.where.values() for v in values)]):
         parts.append(f"Or keep the other rows only: where: {flow(where)}.")
     return " ".join(parts)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from ftft.config.data import DataConfig, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, assemble, named
+from ftft.config.data import DataConfig, DataSource, EvaluationSet
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.dataset import LabelledDataset, TaskData
-from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats
+from ftft.data.faults import Faults
+from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats, repeat_message
 from ftft.data.labels import as_indices, find_classes, merged_classes
+from ftft.data.lines import rows_in
 from ftft.data.normalize import Prepared, prepare
 from ftft.data.remarks import label_remarks
-from ftft.data.slips import refuse_slips
+from ftft.data.slips import refusal, slips_in
+from ftft.data.sources import RawTable
 from ftft.errors import DataError
 from ftft.utils.plural import counted
 
@@ -37,33 +41,63 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
             the column, row or value, and says what to do.
     """
     with named("training data"):
-        train, remarks = _load_training(config)
-    classes = train.class_names
+        train = _load_training(config)
+    classes = train.dataset.class_names
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         return _load_evaluation(name, source, classes)
 
-    return assemble(config, train, remarks, evaluation, seed=seed)
+    return assemble(config, train, evaluation, seed=seed)
 
 
-def _load_training(config: DataConfig) -> tuple[LabelledDataset, tuple[str, ...]]:
+def _load_training(config: DataConfig) -> ReadSet:
     """Return all training data, nothing held out yet, and remarks on it."""
-    remarks: tuple[str, ...] = ()
-    parts = [prepare(source, known=config.classes) for source in config.train]
-    classes = config.classes
-    if classes is None:
-        joined = pa.chunked_array([part.classes for part in parts])
-        classes = find_classes(joined, config.train[0].label)
-        refuse_slips(parts, classes)
-        remarks = label_remarks(parts, classes)
+    parts, classes = read_training(config.train, config.classes)
+    remarks = label_remarks(parts, classes) if config.classes is None else ()
     train = LabelledDataset.from_table("train", join(parts, classes), classes)
     _check_classes(train, " and ".join(part.source.place for part in parts))
-    return train, (*(f"training data: {one}" for part in parts for one in part.remarks), *remarks)
+    return read_set(train, parts, remarks, what=TRAINING)
 
 
-def _load_evaluation(
-    name: str, source: EvaluationSet, classes: Sequence[str]
-) -> tuple[LabelledDataset, Sequence[str]]:
+def read_training(
+    sources: Sequence[DataSource],
+    classes: Sequence[str] | None = None,
+    raw: RawTable | None = None,
+) -> tuple[list[Prepared], list[str]]:
+    """Read the sources of the training data, and find its classes.
+
+    Args:
+        sources: What to read.
+        classes: The classes, where they are given.
+        raw: The one source, where it was read before.
+
+    Raises:
+        DataError: Texts, labels or ids are missing, labels stand for no class or are probably
+            typing errors, or ids are there twice; all of it together.
+    """
+    faults = Faults(sources[0].place if len(sources) == 1 else "")
+    read = [
+        faults(partial(prepare, source, known=classes, faults=faults, raw=raw), None)
+        for source in sources
+    ]
+    parts = [part for part in read if part is not None]
+    slipped = slips_in(parts) if classes is None else {}
+    unknown = [part.unknown for part in parts if part.unknown is not None]
+    for one in unknown:
+        faults.note(one.message(slipped))
+    if slipped:
+        faults.note(refusal(parts, slipped, advised=bool(unknown)))
+    found = list(classes or ())
+    if classes is None and any(map(len, parts)):
+        joined = pa.chunked_array([part.classes for part in parts])
+        found = faults(lambda: find_classes(joined, sources[0].label), found)
+    if faults and any(map(len, parts)):
+        faults(lambda: assign_ids(parts), None)
+    faults.raise_found()
+    return parts, found
+
+
+def _load_evaluation(name: str, source: EvaluationSet, classes: Sequence[str]) -> ReadSet:
     """Return a development or test set, and remarks on it."""
     names, class_of_model_class = merged_classes(classes, source.merge)
     part = prepare(source, known=names, merge=source.merge)
@@ -74,7 +108,7 @@ def _load_evaluation(
         model_classes=classes,
         class_of_model_class=class_of_model_class,
     )
-    return dataset, part.remarks
+    return read_set(dataset, [part])
 
 
 def join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:
@@ -116,13 +150,10 @@ def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
     ids = pa.concat_arrays(arrays)
     repeat = first_repeat(ids)
     if repeat is not None:
-        first, second, count = repeat
-        rows = f"{counted(count, 'row')} {'repeats' if count == 1 else 'repeat'}"
-        raise DataError(
-            f"the example id {str(ids[first])[:80]!r} is there twice, in {place_of(parts, first)} "
-            f"and in {place_of(parts, second)}; {rows} an earlier id. Ids must be unique: repair "
-            "the column, or leave 'id' out to have ids made from the content."
-        )
+        first, others = repeat
+        places = (place_of(parts, first), place_of(parts, others[0]))
+        count = f"{counted(len(others), 'row')} {'repeats' if len(others) == 1 else 'repeat'}"
+        raise DataError(repeat_message(str(ids[first]), *places, count))
     return ids
 
 
@@ -130,7 +161,7 @@ def place_of(parts: Sequence[Prepared], position: int) -> str:
     """Row and file of an example, by its position in all parts."""
     for part in parts:
         if position < len(part):
-            return f"row {part.rows[position].as_py():,} of {part.source.place}"
+            return f"{rows_in(part.source, [part.rows[position].as_py()])} of {part.source.place}"
         position -= len(part)
     raise IndexError(position)
 

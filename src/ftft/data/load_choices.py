@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, assemble, named
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.choices import (
     LETTERS,
     MOST_CHOICES,
@@ -21,8 +22,7 @@ from ftft.data.choices import (
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.load import join
-from ftft.data.normalize import Prepared, check_ids, prepared, read_rows
-from ftft.data.sources import RawTable
+from ftft.data.normalize import Prepared, Rows, check_ids, prepared, read_rows, usable_rows
 
 TASK = "multiple-choice"
 
@@ -32,7 +32,7 @@ class _Read:
     """A source as it was read, right choices still to be counted."""
 
     source: DataSource
-    raw: RawTable
+    rows: Rows
     table: pa.Table
     answers: Answers
 
@@ -53,29 +53,45 @@ def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
             or its answer is none of them.
     """
     with named("training data"):
-        read = [_read(source) for source in config.train]
+        faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+        tried = [faults(partial(_read, source, faults), None) for source in config.train]
+        read = [one for one in tried if one is not None]
         known = [one.answers.first for one in read if one.answers.first is not None]
         first = known[0] if known else None
-        parts = [_prepare(one, first) for one in read]
-        train = _dataset("train", parts)
-    remarks = [f"training data: {remark}" for part in parts for remark in part.remarks]
+        made = [faults(partial(_prepare, one, first), None) for one in read]
+        faults.raise_found()
+        parts = [part for part in made if part is not None]
+        train = read_set(_dataset("train", parts), parts, what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
-        part = _prepare(_read(source), first)
-        return _dataset(name, [part]), part.remarks
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
+        faults = Faults(source.place)
+        read = _read(source, faults)
+        faults.raise_found()
+        assert read is not None, "else it was raised"
+        part = _prepare(read, first)
+        return read_set(_dataset(name, [part]), [part])
 
-    return assemble(config, train, remarks, evaluation, seed=seed)
+    return assemble(config, train, evaluation, seed=seed)
 
 
-def _read(source: DataSource) -> _Read:
-    faults = Faults(source.place)
-    raw, table = read_rows(source, faults)
+def _read(source: DataSource, faults: Faults) -> _Read | None:
+    """Read a source.
+
+    Args:
+        source: What to read.
+        faults: Receives what is wrong with rows, which are left out.
+
+    Returns:
+        Its rows; None where their choices cannot be read.
+    """
+    rows = read_rows(source, faults)
+    table = rows.table
+    check_ids(table, source, faults)
+    if faults:
+        table = table.filter(usable_rows(table, source))
     labels = table.column(source.label).to_pylist()
     answers = faults(lambda: read_answers(read_choices(source, table), labels), None)
-    check_ids(table, source, faults)
-    faults.raise_found()
-    assert answers is not None, "else it was raised"
-    return _Read(source, raw, table, answers)
+    return None if answers is None else _Read(source, rows, table, answers)
 
 
 def _prepare(read: _Read, first: int | None) -> Prepared:
@@ -89,7 +105,7 @@ def _prepare(read: _Read, first: int | None) -> Prepared:
         for place in range(MOST_CHOICES)
     }
     letters = pa.array([LETTERS[place] for place in right], pa.string())
-    return prepared(read.source, read.raw, read.table, letters, columns)
+    return prepared(read.source, read.rows, read.table, letters, columns)
 
 
 def _dataset(name: str, parts: Sequence[Prepared]) -> LabelledDataset:

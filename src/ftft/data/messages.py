@@ -13,6 +13,8 @@ from ftft.errors import DataError
 _MOST = 10
 LONGEST = 40
 _FEW = 20
+NAMED_ROWS = 5
+"""Rows that a message names."""
 
 
 def can_be_shown(values: Collection[str]) -> bool:
@@ -33,15 +35,26 @@ def listed(values: Iterable[str]) -> str:
     return f"{text} and {more:,} more" if more > 0 else text
 
 
-def rows_named(rows: Sequence[int]) -> str:
-    """Name rows, counted from 1 without the header: "row 3", "rows 3, 7 and 12 more"."""
-    shown = [f"{row:,}" for row in rows[:5]]
-    more = len(rows) - len(shown)
-    if len(rows) == 1:
-        return f"row {shown[0]}"
-    if more > 0:
-        return f"rows {', '.join(shown)} and {more:,} more"
-    return f"rows {', '.join(shown[:-1])} and {shown[-1]}"
+def rows_named(rows: Sequence[int], lines: Sequence[int] = ()) -> str:
+    """Name rows, counted from 1 without the header: "row 3", "rows 3, 7 and 12 more".
+
+    Args:
+        rows: Their numbers, at least one.
+        lines: The line of the file in which each that is named begins, where it has lines.
+    """
+    shown, more = rows[:NAMED_ROWS], len(rows) - NAMED_ROWS
+    several, at = "s" * (len(rows) > 1), ""
+    if len(lines) == len(shown):
+        at = f" (line{'s' * (len(lines) > 1)} {_together(lines, more=more > 0)})"
+    others = f" and {more:,} more" if more > 0 else ""
+    return f"row{several} {_together(shown, more=more > 0)}{at}{others}"
+
+
+def _together(numbers: Sequence[int], *, more: bool) -> str:
+    shown = [f"{number:,}" for number in numbers]
+    if more or len(shown) == 1:
+        return ", ".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def nearest(name: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:

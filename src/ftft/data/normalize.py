@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
-from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.faults import Faults
-from ftft.data.labels import to_classes
-from ftft.data.messages import listed, nearest, rows_named
+from ftft.data.ids import first_repeat, repeat_message
+from ftft.data.labels import Unknown, to_classes
+from ftft.data.lines import rows_in
+from ftft.data.messages import listed, nearest
 from ftft.data.sources import RawTable, read_source
 from ftft.data.spelling import same_value
 from ftft.errors import DataError
@@ -42,6 +43,8 @@ class Prepared:
         choices: Column of the data set to N choices, empty where a row has fewer.
         messages: Of chats, the messages before the completion, as JSON.
         remarks: What looks odd, one sentence or two each: values of ``where`` that no row has.
+        unknown: The label values of other rows, which stand for no class.
+        left_out: Key of the source to how many rows it leaves out, of those that leave out some.
     """
 
     source: DataSource
@@ -53,13 +56,20 @@ class Prepared:
     remarks: tuple[str, ...] = ()
     choices: dict[str, pa.Array] = field(default_factory=dict)
     messages: pa.Array | None = None
+    unknown: Unknown | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.classes)
 
 
 def prepare(
-    source: DataSource, *, known: Collection[str] | None, merge: dict[str, str] | None = None
+    source: DataSource,
+    *,
+    known: Collection[str] | None,
+    merge: dict[str, str] | None = None,
+    faults: Faults | None = None,
+    raw: RawTable | None = None,
 ) -> Prepared:
     """Read a source and bring its columns into the canonical form.
 
@@ -70,66 +80,106 @@ def prepare(
         source: What to read.
         known: The classes there may be after merging; None: those that are found.
         merge: Class to evaluation class.
+        faults: Receives what is wrong with rows, but for ``unknown``; the others are returned.
+        raw: The source, where it was read before.
 
     Returns:
         The rows that meet ``where``, in the order of the source.
 
     Raises:
         DataError: As for :func:`read_source`; a text, an id or a label is missing, a label
-            value stands for no class, or no row is left.
+            value stands for no class, or no row is left; with ``faults`` only the first.
     """
-    faults = Faults(source.place)
-    raw, table = read_rows(source, faults)
+    found = Faults(source.place) if faults is None else faults
+    read = read_rows(source, found, raw)
+    raw, table = read.raw, read.table
     mapping = {_alias(raw, source.label, key): name for key, name in source.labels.items()}
     if known is None and not mapping:
         # Integers with names: one without a name, such as -1, says that there is no label.
         known = raw.value_names.get(source.label)
-    labels = table.column(source.label)
-    classes = faults(
-        lambda: to_classes(labels, source, mapping, known=known, merge=merge), pa.array([])
+    labels, rows = table.column(source.label), table.column(ROW)
+    nothing: tuple[pa.Array, Unknown | None] = (pa.nulls(len(table), pa.string()), None)
+    classes, unknown = found(
+        lambda: to_classes(labels, source, mapping, known=known, merge=merge, rows=rows), nothing
     )
-    check_ids(table, source, faults)
-    faults.raise_found()
-    return prepared(source, raw, table, classes)
+    if unknown is not None and faults is None:
+        found.note(unknown.message())
+    check_ids(table, source, found)
+    if faults is None:
+        found.raise_found()
+    elif found or unknown is not None:
+        usable = usable_rows(table, source, classes)
+        table, classes = table.filter(usable), classes.filter(usable)
+    return replace(prepared(source, read, table, classes), unknown=unknown)
 
 
-def read_rows(source: DataSource, faults: Faults) -> tuple[RawTable, pa.Table]:
-    """Read a source; return it, and of its rows those that meet ``where`` and have a text.
+def usable_rows(
+    table: pa.Table, source: DataSource, classes: pa.Array | pa.ChunkedArray | None = None
+) -> pa.Array:
+    """Which rows have a text, a class and, where there is a column of them, an id of their own."""
+    without = [without_texts(table, source), *([] if classes is None else [classes.is_null()])]
+    if source.id is not None:
+        ids = pc.fill_null(table.column(source.id), "")
+        again = np.zeros(len(table), dtype=np.bool_)
+        again[(first_repeat(ids.combine_chunks()) or (0, []))[1]] = True
+        without += [_empty(ids), again]
+    return pa.array(~np.logical_or.reduce([np.asarray(one) for one in without]))
 
-    The rows have a column ``ROW``, their number in the source.
+
+@dataclass(frozen=True)
+class Rows:
+    """A source as it was read.
+
+    Attributes:
+        raw: All of it.
+        table: The rows that meet ``where`` and have a text, with a column ``ROW``, their number in
+            the source.
+        met: How many rows meet ``where``.
+    """
+
+    raw: RawTable
+    table: pa.Table
+    met: int
+
+
+def read_rows(source: DataSource, faults: Faults, raw: RawTable | None = None) -> Rows:
+    """Read a source, and of its rows those that meet ``where`` and have a text.
 
     Args:
         source: What to read.
         faults: Receives which texts are missing; such rows are then returned, too.
+        raw: The source, where it was read before.
 
     Raises:
         DataError: As for :func:`read_source`; or no row is left.
     """
-    raw = read_source(source)
+    raw = read_source(source) if raw is None else raw
     table = raw.columns.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
     kept = _keep_where(table, raw, source)
-    return raw, faults(lambda: with_texts(kept, source), kept)
+    return Rows(raw, faults(lambda: with_texts(kept, source), kept), len(kept))
 
 
 def check_ids(table: pa.Table, source: DataSource, faults: Faults) -> None:
-    """Note which ids are missing, where the source has a column of ids."""
+    """Note which ids are missing or there twice, where the source has a column of ids."""
     if source.id is not None:
         column = source.id
         faults(lambda: _checked_ids(table, source, column), None)
+        faults(lambda: _refuse_repeats(table, source, column), None)
 
 
 def prepared(
     source: DataSource,
-    raw: RawTable,
+    read: Rows,
     table: pa.Table,
     classes: pa.Array,
     choices: dict[str, pa.Array] | None = None,
 ) -> Prepared:
-    """Put together the examples of a source, whose rows :func:`read_rows` gave.
+    """Put together the examples of a source, which are those rows that :func:`read_rows` gave.
 
     Raises:
         DataError: An id is missing.
     """
+    lost = {"where": len(read.raw) - read.met, "drop_empty": read.met - len(table)}
     return Prepared(
         source=source,
         texts=tuple(table.column(name) for name in source.text),
@@ -138,55 +188,8 @@ def prepared(
         ids=None if source.id is None else _checked_ids(table, source, source.id),
         slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in source.slices},
         rows=table.column(ROW),
-        remarks=(*_without_rows(raw, source), *_as_if_missing(table, source)),
-    )
-
-
-def prepare_answers(source: DataSource) -> Prepared:
-    """Read a source whose label column holds answers as texts: no classes, nothing mapped.
-
-    Neither text nor answer may be missing or blank; with ``drop_empty`` such rows are left out.
-    Chats are taken apart into what stands before the last message, and that message.
-
-    Raises:
-        DataError: As for :func:`prepare`; or a chat is not as expected.
-    """
-    faults = Faults(source.place)
-    raw, every = read_rows(source, faults)
-    table = faults(lambda: _with_answers(every, source), every)
-    check_ids(table, source, faults)
-    faults.raise_found()
-    texts = tuple(table.column(name) for name in source.text)
-    answers, before = table.column(source.label).combine_chunks(), None
-    if source.messages is not None:
-        chats = read_chats(source, answers.to_pylist(), table.column(ROW).to_pylist())
-        texts, answers = (pa.chunked_array([chats.texts]),), chats.completions
-        before = chats.before
-    names = [*source.slices, *([] if source.group is None else [source.group])]
-    return Prepared(
-        source=source,
-        texts=texts,
-        classes=answers,
-        messages=before,
-        ids=None if source.id is None else _checked_ids(table, source, source.id),
-        slices={SLICE_PREFIX + s: pc.fill_null(table.column(s), "") for s in dict.fromkeys(names)},
-        rows=table.column(ROW),
-        remarks=(*_without_rows(raw, source), *_as_if_missing(table, source)),
-    )
-
-
-def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
-    written = pc.fill_null(pc.utf8_trim_whitespace(table.column(source.label)), "")
-    is_bad = pc.equal(written, "")
-    bad = table.column(ROW).filter(is_bad)
-    if len(bad) == 0:
-        return table
-    if source.drop_empty and len(bad) < len(table):
-        return table.filter(pc.invert(is_bad))
-    raise DataError(
-        f"{source.place}, {rows_named(bad.to_pylist())}: nothing in the completion column "
-        f"{source.label!r}. A model learns nothing from an empty completion. Repair the rows, or "
-        "leave them out with drop_empty: true."
+        remarks=(*_without_rows(read.raw, source), *_as_if_missing(table, source)),
+        left_out={key: count for key, count in lost.items() if count},
     )
 
 
@@ -235,7 +238,7 @@ def _as_if_missing(table: pa.Table, source: DataSource) -> Iterator[str]:
         rows = table.column(ROW).filter(is_one).to_pylist()
         if len(rows) > 1 or len(rows) > _FEW_MISSING * len(table):
             yield (
-                f"{source.place}, {rows_named(rows)}: the text {name!r} is "
+                f"{source.place}, {rows_in(source, rows)}: the text {name!r} is "
                 f"{listed(sorted(pc.unique(column.filter(is_one)).to_pylist()))}, which often says "
                 "that there is none. If so, empty these cells and give the source drop_empty: true"
             )
@@ -254,29 +257,51 @@ def with_texts(table: pa.Table, source: DataSource) -> pa.Table:
     Raises:
         DataError: One has none, and the source does not say ``drop_empty``; or none has one.
     """
-    missing = [table.column(name).is_null() for name in source.text]
-    empty = [pc.fill_null(pc.equal(table.column(name), ""), True) for name in source.text]
-    is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
-    all_empty = empty[0] if len(empty) == 1 else pc.and_(*empty)
-    is_bad = pc.or_(is_bad, all_empty)
+    is_bad = without_texts(table, source)
     bad = table.column(ROW).filter(is_bad)
     if len(bad) == 0:
         return table
     if source.drop_empty and len(bad) < len(table):
         return table.filter(pc.invert(is_bad))
     raise DataError(
-        f"{source.place}, {rows_named(bad.to_pylist())}: no text in {listed(source.text)}. "
+        f"{source.place}, {rows_in(source, bad.to_pylist())}: no text in {listed(source.text)}. "
         "A text must not be missing, and of two texts one may be empty, not both. Repair the "
         "rows, or leave them out with drop_empty: true."
     )
 
 
+def without_texts(table: pa.Table, source: DataSource) -> pa.ChunkedArray:
+    """Which rows lack a text, or have empty ones only."""
+    missing = [table.column(name).is_null() for name in source.text]
+    empty = [_empty(table.column(name)) for name in source.text]
+    is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
+    return pc.or_(is_bad, empty[0] if len(empty) == 1 else pc.and_(*empty))
+
+
+def _empty(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(column, ""), True)
+
+
 def _checked_ids(table: pa.Table, source: DataSource, column: str) -> pa.ChunkedArray:
     ids = table.column(column)
-    bad = table.column(ROW).filter(pc.fill_null(pc.equal(ids, ""), True))
+    bad = table.column(ROW).filter(_empty(ids))
     if len(bad):
+        at = rows_in(source, bad.to_pylist())
         raise DataError(
-            f"{source.place}, {rows_named(bad.to_pylist())}: the id column {column!r} is empty. "
+            f"{source.place}, {at}: the id column {column!r} is empty. "
             "Every row needs an id; without an 'id' column, ids are made from the content."
         )
     return ids
+
+
+def _refuse_repeats(table: pa.Table, source: DataSource, column: str) -> None:
+    there = table.filter(pc.invert(_empty(table.column(column))))
+    ids, rows = there.column(column).combine_chunks(), there.column(ROW)
+    repeat = first_repeat(ids)
+    if repeat is None:
+        return
+    first, others = repeat
+    again = rows.take(pa.array(others)).to_pylist()
+    said = f"{rows_in(source, again)} {'repeats' if len(again) == 1 else 'repeat'}"
+    names = (rows_in(source, [rows[first].as_py()]), rows_in(source, again[:1]))
+    raise DataError(f"{source.place}: {repeat_message(ids[first].as_py(), *names, said)}")

@@ -34,6 +34,24 @@ def label_remarks(parts: Sequence[Prepared], classes: Sequence[str]) -> tuple[st
     return (*remarks, *_spellings(parts, classes))
 
 
+_LEFT_OUT = {
+    "where": "do not meet 'where'",
+    "drop_empty": "are empty (drop_empty)",
+    "limit": "are beyond the 'limit'",
+    "without_room": "leave no room for a completion (without_room)",
+}
+
+
+def left_out_in_words(counts: Mapping[str, int]) -> str:
+    """How many rows were left out of a data set, and why.
+
+    Args:
+        counts: Key of the experiment to how many rows it leaves out.
+    """
+    why = ", ".join(f"{count:,} {_LEFT_OUT.get(key, key)}" for key, count in counts.items())
+    return f"{counted(sum(counts.values()), 'row')} left out: {why}"
+
+
 def named(values: Sequence[str]) -> str:
     """Name the first values, and say how many more there are."""
     shown = [value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in values]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ftft.data.ids import first_repeat
+from ftft.data.lines import rows_of_table
 from ftft.data.sources import read_table
 from ftft.errors import DataError
 
@@ -39,13 +40,14 @@ def read_slices(path: Path, columns: Sequence[str] | None = None) -> dict[str, d
     ids = table.column(_ID).to_pylist()
     if not all(ids):
         row = next(row for row, one in enumerate(ids, start=1) if not one)
-        raise DataError(f"{path}, row {row:,}: the {_ID} is empty. Give every row its id.")
+        at = rows_of_table(path, [row])
+        raise DataError(f"{path}, {at}: the {_ID} is empty. Give every row its id.")
     repeat = first_repeat(pa.array(ids, pa.string()))
     if repeat is not None:
-        first, second, _ = repeat
+        first, (second, *_) = repeat
+        places = " and in ".join(rows_of_table(path, [row + 1]) for row in (first, second))
         raise DataError(
-            f"{path}: the {_ID} {ids[first][:80]!r} is in row {first + 1:,} and in row "
-            f"{second + 1:,}. Give each example one row."
+            f"{path}: the {_ID} {ids[first][:80]!r} is in {places}. Give each example one row."
         )
     return {
         name: {

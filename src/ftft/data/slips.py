@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow.compute as pc
 
 from ftft.config.yaml_core import flow
+from ftft.data.labels import in_order
+from ftft.data.lines import rows_in
 from ftft.data.messages import can_be_shown, short
 from ftft.data.normalize import Prepared
 from ftft.data.spelling import spelling_key
-from ftft.errors import DataError
 from ftft.utils.plural import counted
 
 # Of the class that is probably meant; below, each may be as rare as the other.
@@ -38,26 +40,24 @@ def slips(counts: Mapping[str, int], meant: Collection[str] = ()) -> dict[str, s
     return found
 
 
-def refuse_slips(parts: Sequence[Prepared], classes: Sequence[str]) -> None:
-    """Refuse training data with a class that is probably a typing error.
+def slips_in(parts: Sequence[Prepared]) -> dict[str, str]:
+    """Classes of some training data that are probably typing errors, and the one that is meant.
+
+    Args:
+        parts: The sources; what their ``labels`` name is meant.
+    """
+    return slips(_counts(parts), {name for part in parts for name in part.source.labels.values()})
+
+
+def refusal(parts: Sequence[Prepared], found: Mapping[str, str], *, advised: bool = False) -> str:
+    """What to say of such classes.
 
     Args:
         parts: The sources of the training data.
-        classes: The classes found in them; what ``data.classes`` or ``labels`` name is meant.
-
-    Raises:
-        DataError: There is one; the message names its row and how to say that it is meant.
+        found: From :func:`slips_in`.
+        advised: Whether a mapping that corrects them has been shown.
     """
-    counts = dict.fromkeys(classes, 0)
-    for part in parts:
-        for entry in pc.value_counts(part.classes).to_pylist():
-            counts[entry["values"]] += entry["counts"]
-    found = slips(counts, {name for part in parts for name in part.source.labels.values()})
-    if found:
-        raise DataError(_refusal(parts, counts, found))
-
-
-def _refusal(parts: Sequence[Prepared], counts: Mapping[str, int], found: dict[str, str]) -> str:
+    counts = _counts(parts)
     said = [
         f"{_place(parts, slip)} has the label {short(slip)}, the only one, which is one slip away "
         f"from {short(name)} ({counted(counts[name], 'row')})"
@@ -68,7 +68,7 @@ def _refusal(parts: Sequence[Prepared], counts: Mapping[str, int], found: dict[s
     for part in parts:
         mapping = {**part.source.labels, **mapping}
     can_paste = can_be_shown([*mapping, *mapping.values()])
-    joined = f": {flow(mapping)}" if can_paste else ""
+    joined = f": {flow(mapping)}" if can_paste and not advised else " as above" * advised
     listed = f": {flow(list(counts))}" if can_paste else ""
     return (
         f"{'; '.join(said)}{more}. Correct the file, or give the source labels{joined}. If it is "
@@ -76,11 +76,20 @@ def _refusal(parts: Sequence[Prepared], counts: Mapping[str, int], found: dict[s
     )
 
 
+def _counts(parts: Sequence[Prepared]) -> dict[str, int]:
+    """Class to its number of rows, in the order of the classes."""
+    counts: Counter[str] = Counter()
+    for part in parts:
+        for entry in pc.value_counts(part.classes).to_pylist():
+            counts[entry["values"]] += entry["counts"]
+    return {name: counts[name] for name in in_order(counts)}
+
+
 def _place(parts: Sequence[Prepared], name: str) -> str:
     for part in parts:
         at = pc.index(part.classes, name).as_py()
         if at >= 0:
-            return f"row {part.rows[at].as_py():,} of {part.source.place}"
+            return f"{rows_in(part.source, [part.rows[at].as_py()])} of {part.source.place}"
     raise AssertionError(name)
 
 

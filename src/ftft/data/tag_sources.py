@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftft.config.data import DataSource
+from ftft.data.faults import Faults
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.conll import read_conll
 from ftft.data.readers.json_lines import iterate_records
@@ -29,6 +30,7 @@ class TaggedRows:
         tags: As many tags.
         sides: Other columns that the source names (id, slices) to N values.
         places: Where each begins, as in ``row 3`` or ``line 17``.
+        left_out: Key of the source to how many sentences it leaves out.
     """
 
     source: DataSource
@@ -36,6 +38,8 @@ class TaggedRows:
     tags: list[list[str]]
     sides: dict[str, list[str]]
     places: list[str]
+    left_out: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.words)
@@ -49,8 +53,12 @@ class _Row:
     sides: Mapping[str, Any]
 
 
-def read_tagged(source: DataSource) -> TaggedRows:
+def read_tagged(source: DataSource, faults: Faults | None = None) -> TaggedRows:
     """Read a source whose ``text`` column holds words and whose ``label`` column their tags.
+
+    Args:
+        source: What to read.
+        faults: Receives what is wrong with single rows; the others are returned.
 
     Raises:
         DataError: It cannot be read; a sentence has no words, or more or fewer tags than words; a
@@ -62,9 +70,14 @@ def read_tagged(source: DataSource) -> TaggedRows:
     if not kept:
         what = "no row meets 'where'" if rows else "there are no sentences"
         raise DataError(f"{source.place}: {what}; at least one sentence was expected.")
+    met, lost = len(kept), {"where": len(rows) - len(kept)}
     if source.drop_empty:
         kept = [row for row in kept if row.words or row.tags] or kept
-    pairs = [_checked(row, source) for row in kept]
+    lost["drop_empty"] = met - len(kept)
+    found = Faults(source.place) if faults is None else faults
+    kept, pairs = _without_faults(kept, source, found)
+    if faults is None:
+        found.raise_found()
     names = [*source.slices, *([source.id] if source.id else [])]
     return TaggedRows(
         source=source,
@@ -72,7 +85,23 @@ def read_tagged(source: DataSource) -> TaggedRows:
         tags=[tags for _, tags in pairs],
         sides={name: [_text(row.sides.get(name)) for row in kept] for name in names},
         places=[row.place for row in kept],
+        left_out={key: count for key, count in lost.items() if count},
     )
+
+
+def _without_faults(
+    rows: Sequence[_Row], source: DataSource, faults: Faults
+) -> tuple[list[_Row], list[tuple[list[str], list[str]]]]:
+    """The rows in which nothing is wrong, with their words and tags."""
+    kept, pairs, problems = [], [], []
+    for row in rows:
+        try:
+            pairs.append(_checked(row, source))
+            kept.append(row)
+        except DataError as error:
+            problems.append(str(error))
+    faults.note_rows(problems)
+    return kept, pairs
 
 
 def _refuse_others(source: DataSource) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, EvaluationSet
-from ftft.data.assembly import assemble, named
+from ftft.data.assembly import TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
+from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited
 from ftft.data.messages import listed, nearest
 from ftft.data.normalize import Prepared
@@ -41,19 +43,36 @@ def load_tagged(config: DataConfig) -> TaskData:
         DataError: Something cannot be read or does not fit; names the set, the file and the line.
     """
     with named("training data"):
-        parts = [read_tagged(source) for source in config.train]
-        tags = _tags(parts) if config.classes is None else list(config.classes)
-        train = _dataset("train", parts, tags)
+        parts, tags = _read_training(config)
+        dataset = _dataset("train", parts, tags)
+        train = read_set(dataset, parts, _remarks(dataset), what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> tuple[LabelledDataset, Sequence[str]]:
+    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         if source.merge:
             raise DataError(
                 f"{source.place}: 'merge' is for classification; give the tags the training data's "
                 "names with 'labels'."
             )
-        return _dataset(name, [read_tagged(source)], tags), ()
+        part = read_tagged(source)
+        return read_set(_dataset(name, [part], tags), [part])
 
-    return assemble(config, train, _remarks(train), evaluation, alike=_words, copied=_words)
+    return assemble(config, train, evaluation, alike=_words, copied=_words)
+
+
+def _read_training(config: DataConfig) -> tuple[list[TaggedRows], list[str]]:
+    """The sources of the training data and their tags; all problems are reported together."""
+    faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+    read = [faults(partial(read_tagged, source, faults), None) for source in config.train]
+    parts = [part for part in read if part is not None and len(part)]
+    tags = list(config.classes or ())
+    if parts and config.classes is not None:
+        faults(lambda: _refuse_unknown(parts, tags), None)
+    elif parts:
+        tags = faults(lambda: _tags(parts), tags)
+    if parts and faults:
+        faults(lambda: assign_ids([_prepared(part) for part in parts]), None)
+    faults.raise_found()
+    return parts, tags
 
 
 def _tags(parts: Sequence[TaggedRows]) -> list[str]:
@@ -74,18 +93,22 @@ def _refuse_slips(parts: Sequence[TaggedRows]) -> None:
     found: dict[str, str] = {}
     for prefix in {tag[:2] for tag in counts}:  # B-PER and I-PER are no slips
         found |= slips({tag: n for tag, n in counts.items() if tag[:2] == prefix}, meant)
-    for slip, tag in found.items():
-        part, place = next(
-            (part, place)
-            for part in parts
-            for place, tags in zip(part.places, part.tags, strict=True)
-            if slip in tags
-        )
-        raise DataError(
-            f"{part.source.place}, sentence at {place}: the tag {slip[:40]!r}, the only one, is "
-            f"one slip away from {tag!r} ({counts[tag]:,} words). Correct the file, or map it, as "
-            f"in labels: {{{slip[:40]}: {tag}}}; if it is meant, list all tags in data.classes."
-        )
+    if found:
+        raise DataError(" Also: ".join(_slip(parts, *one, counts) for one in found.items()))
+
+
+def _slip(parts: Sequence[TaggedRows], slip: str, tag: str, counts: Mapping[str, int]) -> str:
+    part, place = next(
+        (part, place)
+        for part in parts
+        for place, tags in zip(part.places, part.tags, strict=True)
+        if slip in tags
+    )
+    return (
+        f"{part.source.place}, sentence at {place}: the tag {slip[:40]!r}, the only one, is "
+        f"one slip away from {tag!r} ({counts[tag]:,} words). Correct the file, or map it, as "
+        f"in labels: {{{slip[:40]}: {tag}}}; if it is meant, list all tags in data.classes."
+    )
 
 
 def _refuse_unknown(parts: Sequence[TaggedRows], tags: Sequence[str]) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft.config.data import EVALUATION_ROLES
 from ftft.config.methods import METHODS, REFERENCE
 from ftft.config.schema import Experiment
 from ftft.data.assembly import HOLDOUT_SEED
 from ftft.data.dataset import TaskData
 from ftft.evaluation.training import Training
 from ftft.experiment.maps import DrawnMap
-from ftft.experiment.plans import erm_plan
+from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.selections import Selected
 from ftft.experiment.stages import Stages
 from ftft.results import record
@@ -24,8 +25,6 @@ from ftft.tasks import TASKS
 from ftft.training.arguments import full_steps
 from ftft.training.erm_cost import plan_cost
 from ftft.workspace.stage import Stage
-
-_ROLES = ("dev", "dev_ood", "test", "test_ood")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +58,9 @@ def method_run(
     strategy, fraction = None, 1.0
     if selection is not None:
         strategy, fraction = selection.result.strategy, experiment.selection.fraction
+    examples = len(stages.data.train)
+    # What may spend FTFT's cost has no patience, and takes all its steps.
+    plan = method_plan(experiment, method, examples, seed=seed)
     return StagedRun(
         cell=Cell(experiment.name, method, model, experiment.main.label, strategy, fraction),
         seed=seed,
@@ -67,7 +69,9 @@ def method_run(
         environment=trained.environment,
         main=trained.result,
         reference=None if reference is None else reference.result,
-        selected=len(stages.data.train) if selection is None else selection.result.selected,
+        selected=examples if selection is None else selection.result.selected,
+        most_steps=None if plan.patience is None else plan.steps,
+        patience=plan.patience,
     )
 
 
@@ -99,14 +103,18 @@ def collect(
         "classes": list(data.class_names),
         "sets": {
             role: {name: len(dataset) for name, dataset in getattr(data, role).items()}
-            for role in _ROLES
+            for role in EVALUATION_ROLES
         },
         "floors": {
             name: floor
-            for role in _ROLES
+            for role in EVALUATION_ROLES
             for name, dataset in getattr(data, role).items()
             if (floor := TASKS[dataset.task].floor([dataset])) is not None
         },
-        **({"left_out": dict(data.left_out)} if data.left_out else {}),
+        **(
+            {"left_out": {name: dict(lost) for name, lost in data.left_out.items()}}
+            if data.left_out
+            else {}
+        ),
     }
     return record.collect(folder, experiment.name, experiment.metric, about, records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from ftft.config.methods import COST, METHODS, REFERENCE, TRAINED_BY, chosen
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.experiment.finished import is_finished
+from ftft.experiment.foreseen import Foreseen, recorded_speeds
 from ftft.experiment.plans import method_plan
 from ftft.experiment.stages import Say, Stages
 from ftft.tasks import TASKS
@@ -18,25 +19,8 @@ from ftft.tasks.classification import CLASSIFICATION
 from ftft.training.arguments import Plan, reference_plan
 from ftft.training.erm_cost import plan_cost, planned_counter
 from ftft.training.flops import FlopCounter
+from ftft.utils import distributed
 from ftft.workspace.preview import Preview
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """A training as it would be done.
-
-    Attributes:
-        name: The stage, such as ``main/seed-0``.
-        reused: Whether it is finished from the same settings, data and models.
-        steps: Steps at most.
-        flops: Operations at most, scoring of development sets included, as if what is selected
-            were as long as all examples are.
-    """
-
-    name: str
-    reused: bool
-    steps: int
-    flops: float
 
 
 @dataclass(frozen=True)
@@ -46,10 +30,13 @@ class Foresight:
     Attributes:
         trainings: Those of all seeds, in the order of the pipeline.
         cut: Model to training examples of which it would not see the end.
+        seconds: About what the trainings take that are to be done, by the speed of those in the
+            run folder; None where none of this machine is there.
     """
 
     trainings: tuple[Foreseen, ...]
     cut: dict[str, int]
+    seconds: float | None = None
 
     @property
     def share_of_erm(self) -> float | None:
@@ -81,10 +68,28 @@ def foresee(experiment: Experiment, data: TaskData, folder: str, say: Say) -> Fo
     stages = Stages(experiment, data, Preview(folder), say_once)
     dry = _DryRun(stages)
     models = (experiment.reference, experiment.main)
+    trainings = tuple(one for seed in experiment.seeds for one in dry.trainings(seed))
+    speeds = recorded_speeds(folder, [one.name for one in trainings])
     return Foresight(
-        tuple(one for seed in experiment.seeds for one in dry.trainings(seed)),
+        trainings,
         {f"{one.label}, max_length {one.max_length}": texts_cut(stages, one) for one in models},
+        speeds.in_all(one for one in trainings if not one.reused),
     )
+
+
+def trainings_of(stages: Stages, reused: Collection[str]) -> dict[str, Foreseen]:
+    """The trainings of a run by name, with their operations; nothing is run or written.
+
+    Empty where there are several processes, as all of them would have to encode the data together.
+
+    Args:
+        stages: The run's.
+        reused: Names of those that are finished.
+    """
+    if distributed.count() > 1:
+        return {}
+    dry = _DryRun(stages, reused)
+    return {one.name: one for seed in stages.experiment.seeds for one in dry.trainings(seed)}
 
 
 def texts_cut(stages: Stages, settings: FineTuning) -> int:
@@ -104,9 +109,15 @@ def texts_cut(stages: Stages, settings: FineTuning) -> int:
 
 @dataclass(frozen=True)
 class _DryRun:
-    """The pipeline's methods, with what cannot be known before a stage has run left open."""
+    """The pipeline's methods, with what cannot be known before a stage has run left open.
+
+    Attributes:
+        stages: Where ``reused`` is not given, of a folder in which nothing is run.
+        reused: Names of the trainings that are finished, where that is known.
+    """
 
     stages: Stages
+    reused: Collection[str] | None = None
     _counters: dict[str, FlopCounter] = field(default_factory=dict)
 
     def trainings(self, seed: int) -> Iterator[Foreseen]:
@@ -132,10 +143,10 @@ class _DryRun:
                 spent = known[paid["reference"]].flops + known[paid["main"]].flops
                 share = spent / self.stages.erm_flops(seed)
             plan = method_plan(experiment, method.key, examples, seed=seed, share=share)
-        flops = self._flops(settings, plan)
-        return Foreseen(
-            f"{kind}/seed-{seed}", is_finished(self.stages, kind, seed), plan.steps, flops
-        )
+        name, flops = f"{kind}/seed-{seed}", self._flops(settings, plan)
+        reused = self.reused
+        is_reused = is_finished(self.stages, kind, seed) if reused is None else name in reused
+        return Foreseen(name, is_reused, plan.steps, flops)
 
     def _flops(self, settings: FineTuning, plan: Plan) -> float:
         data, model = self.stages.data, settings.model_dump_json()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from ftft.config.methods import COST, REFERENCE, TRAINED_BY, training_names
 from ftft.config.schema import Experiment
 from ftft.evaluation.training import Training
+from ftft.experiment.foreseen import Foreseen, Speeds, to_do_in_words
 from ftft.experiment.plans import method_plan
 from ftft.training.progress import OfRun
 
@@ -18,21 +19,28 @@ class Overall:
     """The trainings of a run, those of all seeds and baselines, and the time each kind took.
 
     The time of what is left follows from the seconds a step of the main model and the seconds of
-    a reference, of this run or as a finished stage has them. It is what trainings take that use
-    all their steps; no more than that is known before.
+    a reference, of this run or as a finished stage has them. Before they are known it follows from
+    operations: at the speed of the training that is under way, or of those in the run folder. It is
+    what trainings take that use all their steps; no more than that is known before.
 
     Attributes:
         experiment: What is run.
         examples: Size of the training set.
         finished_before: Gives the names of those that will not be run again, or None where that
             is not known, and then no time is given; asked once, when the first training begins.
+        foresee: Given those, all trainings of the run by name, with their operations; empty where
+            they are not known. Asked once, likewise.
+        recorded: Gives the speeds of earlier trainings; asked once, likewise.
     """
 
     experiment: Experiment
     examples: int
     finished_before: Callable[[], Collection[str] | None] = tuple
+    foresee: Callable[[Collection[str]], Mapping[str, Foreseen]] = lambda reused: {}
+    recorded: Callable[[], Speeds] = Speeds
     _reference: list[float] = field(default_factory=list)
     _per_step: list[float] = field(default_factory=list)
+    _opened: list[bool] = field(default_factory=list)
 
     def ended(self, name: str, trained: Training) -> None:
         """Note the time that a finished training took, whenever that was."""
@@ -41,10 +49,30 @@ class Overall:
             self._reference.append(seconds)
         elif trained.steps:
             self._per_step.append(seconds / trained.steps)
+        self._speeds.note(name, trained.cost.total.flops, seconds)
 
     @cached_property
     def _reused(self) -> Collection[str] | None:
         return self.finished_before()
+
+    @cached_property
+    def _speeds(self) -> Speeds:
+        return self.recorded()
+
+    @cached_property
+    def _trainings(self) -> Mapping[str, Foreseen]:
+        return {} if self._reused is None else self.foresee(self._reused)
+
+    def opening(self) -> str:
+        """How much the whole run is, said once, before its first training; empty afterwards."""
+        if self._opened:
+            return ""
+        self._opened.append(True)
+        trainings = self._trainings.values()
+        if not trainings:
+            return ""
+        waiting = [one for one in trainings if not one.reused]
+        return to_do_in_words(trainings, self._speeds.in_all(waiting))
 
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""
@@ -67,7 +95,18 @@ class Overall:
         measured = per_step if per_step is not None and _kind(current) != REFERENCE else None
         if measured is None and self._per_step:
             measured = self._per_step[-1]
-        each = [self._seconds(_kind(name), measured) for name in names]
+        speeds, trainings = self._speeds, self._trainings
+        if per_step is not None and current in trainings:
+            now = trainings[current]
+            speeds = speeds.with_one(current, now.flops, per_step * now.steps)
+
+        def seconds(name: str) -> float | None:
+            found = self._seconds(_kind(name), measured)
+            if found is None and name in trainings:
+                found = speeds.seconds(name, trainings[name].flops)
+            return found
+
+        each = [seconds(name) for name in names]
         known = [one for one in each if one is not None]
         return here + sum(known) if len(known) == len(each) else None
 

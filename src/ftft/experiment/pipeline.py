@@ -14,14 +14,16 @@ from functools import partial
 from pathlib import Path
 
 from ftft.config.idle import idle_notes
-from ftft.config.methods import chosen, stage_names
+from ftft.config.methods import chosen, stage_names, training_names
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.experiment.belongs import make_room
 from ftft.experiment.collect import StagedRun, collect, erm_cost
+from ftft.experiment.dry_run import trainings_of
 from ftft.experiment.finished import finished_before
+from ftft.experiment.foreseen import recorded_speeds
 from ftft.experiment.like_lengths import with_lengths
 from ftft.experiment.maps import DrawnMap, draw_map
 from ftft.experiment.methods import BASELINES, ftft
@@ -75,8 +77,15 @@ def run(
     names = stage_names(experiment.baselines, experiment.seeds)
     forced = chosen_stages(force, names)
     with opened(experiment, folder, say, forced, replacing=replacing) as alone:
-        ways = (experiment, len(alone.data.train), partial(finished_before, alone))
-        stages = replace(alone, overall=Overall(*ways))
+        trainings = training_names(experiment.baselines, experiment.seeds)
+        overall = Overall(
+            experiment,
+            len(alone.data.train),
+            partial(finished_before, alone),
+            partial(trainings_of, alone),
+            partial(recorded_speeds, folder, trainings),
+        )
+        stages = replace(alone, overall=overall)
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
@@ -195,7 +204,9 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
     for line in found.preflight["advice"]:
         if line != done:
             stages.say(f"  try: {line}")
-    if found.verdict == BAD and stages.experiment.reference.if_bad == "stop":
+    if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
+        stages.say("  note: reference.if_bad=stop ends a run here")
+    elif found.verdict == BAD:
         raise ConfigError(
             f"{datamap.name}: the preflight check finds this reference bad: "
             f"{'; '.join(found.reasons)}. The main model was not trained, as reference.if_bad "

@@ -48,7 +48,7 @@ def with_room(experiment: Experiment, data: TaskData) -> TaskData:
     if experiment.task != CAUSAL_LM.name:
         return data
     kept: dict[str, LabelledDataset] = {}
-    remarks, left_out, problems = [*data.remarks], {}, []
+    remarks, left_out, problems = [*data.remarks], {**data.left_out}, []
     for role, dataset in _sets(data):
         models = (experiment.reference, experiment.main)
         lost = _lost(dataset, models if role in ("train", "dev") else models[1:])
@@ -60,7 +60,7 @@ def with_room(experiment: Experiment, data: TaskData) -> TaskData:
             continue
         ids = np.array(dataset.example_ids.to_pylist(), dtype=object)
         kept[dataset.name] = dataset.take(ids[~np.isin(ids, [*lost])].tolist())
-        left_out[dataset.name] = len(lost)
+        left_out[dataset.name] = {**left_out.get(dataset.name, {}), "without_room": len(lost)}
         remarks.append(f"{about}; left out, as data.without_room says")
     if problems:
         raise DataError(f"{'; '.join(problems)}. {_remedy(experiment)}")

@@ -157,6 +157,8 @@ def _build(
 ) -> dict[str, Any]:
     stage = f"{name}/seed-{plan.seed}"
     of_run = None if stages.overall is None else stages.overall.place(stage)
+    if stages.overall is not None and (opening := stages.overall.opening()):
+        stages.say(opening)
     stages.say(_beginning(f"{stage}: ", plan.steps, of_run))
     start = time.perf_counter()
     train = stages.train_set(settings, selection)

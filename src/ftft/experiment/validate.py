@@ -11,7 +11,7 @@ import numpy as np
 from ftft.cartography.burn_in import AUTO
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
-from ftft.data.remarks import named
+from ftft.data.remarks import left_out_in_words, named
 from ftft.errors import ConfigError, FtftError
 from ftft.experiment.belongs import check_belongs
 from ftft.experiment.room import with_room
@@ -22,6 +22,7 @@ from ftft.training.arguments import check_training_arguments, full_steps
 from ftft.training.fitting import check_head, check_model
 from ftft.training.models import model_fingerprint
 from ftft.training.rehearsal import check_training
+from ftft.transfer.evidence import notes_on_size
 from ftft.workspace.layout import check_foreign, check_writable
 
 T = TypeVar("T")
@@ -124,7 +125,9 @@ def notes(data: TaskData) -> list[str]:
         for name, count in data.overlaps.items()
         if count
     ]
+    lines += notes_on_size(len(data.train))
     lines += [f"note: {remark}" for remark in data.remarks]
+    lines += [f"note: {name}: {left_out_in_words(lost)}" for name, lost in data.left_out.items()]
     if not _has_classes(data):
         return lines
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))

@@ -28,7 +28,8 @@ from ftft.results.floor import floor_of
 from ftft.results.formatting import NONE, metric_name, percent, score
 from ftft.results.read import Results, distinct_names
 from ftft.results.run import cell_of
-from ftft.results.tables import folded, summary_table
+from ftft.results.stopping import stopping_in_words
+from ftft.results.tables import folded, several_seeds, summary_table
 from ftft.results.verdict import verdict
 from ftft.utils.atomic import write_text
 
@@ -105,6 +106,7 @@ def page(views: Sequence[RunView], most_bytes: int = MOST_BYTES, notes: Sequence
         "parts": [_part(view, rows) for view in views],
         "pairs": compared,
         "pairs_left_out": left_out,
+        "several_seeds": several_seeds(rows),
         "notes": [*notes, *dict.fromkeys(note for view in views for note in view.notes)],
         "title": " and ".join(dict.fromkeys(_title(folder) for folder in folders)),
     }
@@ -156,6 +158,8 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
         "metric": metric_name(view.run.metric),
         "verdict": verdict(view.run),
         "title": view.run.title,
+        "seeds": ", mean over seeds" if several_seeds(own) else "",
+        "stopping": stopping_in_words(view.run.runs),
         "rows": own,
         "table": narrow,
         "details": details,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftft.cartography.lengths import lengths_in_words
+from ftft.data.remarks import left_out_in_words
 from ftft.report.views import RunView
 from ftft.results.aggregate import by_cell, cell_names
 
@@ -89,9 +90,10 @@ def _lengths(view: RunView) -> Iterator[tuple[str, str]]:
             yield f"tokens an example, {name}", lengths_in_words(found)
 
 
-def _left_out(lost: Mapping[str, int]) -> str:
-    named = ", ".join(f"{count:,} of {name}" for name, count in lost.items())
-    return f"{named}: their prompts leave no room for a completion"
+def _left_out(lost: Mapping[str, Mapping[str, int] | int]) -> str:
+    # Runs of earlier versions say how many had no room, and nothing of other rows.
+    by_key = {name: {"without_room": n} if isinstance(n, int) else n for name, n in lost.items()}
+    return "; ".join(f"{name}: {left_out_in_words(counts)}" for name, counts in by_key.items())
 
 
 def _sets(sets: Mapping[str, int]) -> str:

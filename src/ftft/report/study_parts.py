@@ -15,7 +15,7 @@ from ftft.results.read import Results, read_run
 from ftft.results.run import Cell, RunResult, cell_of
 from ftft.workspace.layout import RESULTS_NAME, in_study
 
-MOST_PARTS = 12
+MOST_PARTS = 24
 """As many settings as a page can show; the tables of a study hold all."""
 
 STUDY = "study"

@@ -52,6 +52,8 @@ class Row:
         time_to_target: How soon it scores what ERM does in the end; None where ERM was not run.
         tokens: Mean tokens of the selected examples over those of all; 1 is as long. None where
             nothing was selected or lengths are not known.
+        alone: Its reference's development score and its cost over ERM's, ``score``, ``flops`` and
+            ``seconds``; None where that is not known for all seeds.
     """
 
     cell: Cell
@@ -67,6 +69,7 @@ class Row:
     steps: Interval | None = None
     time_to_target: TimeToTarget | None = None
     tokens: Interval | None = None
+    alone: dict[str, Interval] | None = None
 
     @property
     def score(self) -> Interval:
@@ -158,6 +161,7 @@ def _row(cell: Cell, cells: Cells) -> Row:
             {run.seed: run for run in runs}, {run.seed: run for run in erm}
         ),
         tokens=_tokens(runs),
+        alone=_alone(runs),
     )
 
 
@@ -166,6 +170,16 @@ def _tokens(runs: Sequence[RunResult]) -> Interval | None:
     if not lengths:
         return None
     return Interval.of([one["selected"]["mean"] / one["all"]["mean"] for one in lengths], AMOUNT)
+
+
+def _alone(runs: Sequence[RunResult]) -> dict[str, Interval] | None:
+    found = [run.alone for run in runs if run.alone is not None]
+    if len(found) < len(runs):
+        return None
+    return {
+        name: Interval.of([getattr(one, name) for one in found], domain)
+        for name, domain in (("score", SHARE), ("flops", AMOUNT), ("seconds", AMOUNT))
+    }
 
 
 def _versus(cell: Cell, cells: Cells) -> dict[str, Versus]:

@@ -15,7 +15,7 @@ from ftft.results.aggregate import Row, aggregate
 from ftft.results.floor import floor_of
 from ftft.results.formatting import metric_name
 from ftft.results.run import RunResult, run_result
-from ftft.results.tables import summary_table
+from ftft.results.tables import several_seeds, summary_table
 from ftft.results.verdict import verdicts
 from ftft.utils.names import names_apart
 from ftft.utils.notebook import html_table
@@ -74,7 +74,8 @@ class Results:
     @property
     def title(self) -> str:
         """What stands above a table of its rows."""
-        return f"{self.name}: {metric_name(self.metric)}, mean ± standard deviation in %"
+        spread = ", mean ± standard deviation" if several_seeds(self.rows) else ""
+        return f"{self.name}: {metric_name(self.metric)}{spread} in %"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdict, and scores and costs by method."""

@@ -33,6 +33,8 @@ class MethodRun:
         preflight: The verdict on the reference, with reasons and signals; None where there was
             none.
         map: Which recording points the map was drawn from; None where there is no map.
+        most_steps: Steps that the main model might take at most; None where it is not known.
+        patience: Scorings without improvement after which it stops; None: it never does.
         lengths: Tokens of the ``selected`` examples and of ``all``: ``mean``, ``lower`` quartile,
             ``median`` and ``upper`` quartile; None where they are not known.
     """
@@ -46,6 +48,8 @@ class MethodRun:
     preflight: Mapping[str, Any] | None = None
     map: Mapping[str, Any] | None = None
     lengths: Mapping[str, Any] | None = None
+    most_steps: int | None = None
+    patience: int | None = None
 
     @property
     def flops(self) -> float:
@@ -80,7 +84,8 @@ def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
     Returns:
         ``flops``, ``tokens`` and ``seconds``, each with ``reference``, ``main``,
         ``evaluation`` and ``total``, and ``relative_to_erm``: total over ERM's total (below 1 is
-        cheaper than ERM).
+        cheaper than ERM); where there is a reference also ``reference_alone``, its total over
+        ERM's.
     """
     trainings = [one.cost for one in (run.reference, run.main) if one is not None]
     parts = {
@@ -100,6 +105,12 @@ def cost_record(run: MethodRun, erm: ErmCost) -> dict[str, Any]:
     record["peak_memory_bytes"] = run.main.cost.peak_memory_bytes
     for name in ("overhead_seconds", "preparation_seconds"):
         record[name] = sum(getattr(cost, name) for cost in trainings)
+    if run.reference is not None:
+        alone = run.reference.cost.total
+        record["reference_alone"] = {
+            unit: getattr(alone, unit) / getattr(erm.cost.total, unit)
+            for unit in ("flops", "seconds")
+        }
     return record
 
 
@@ -127,6 +138,8 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
             "main": run.main.steps,
             "kept": run.main.kept_step,
             "erm": erm.steps,
+            "most": run.main.steps if run.most_steps is None else run.most_steps,
+            "patience": run.patience,
         },
         "precision": {
             "reference": None if run.reference is None else run.reference.precision,
@@ -140,6 +153,7 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
         "cost": cost_record(run, erm),
         "scores": {
             "dev": run.main.dev_scores,
+            "reference_dev": {} if run.reference is None else run.reference.dev_scores,
             "test": {name: scores.metrics for name, scores in test.items()},
         },
         "slices": {name: scores.slices for name, scores in test.items() if scores.slices},

@@ -64,6 +64,22 @@ class Scoring:
     kept: bool
 
 
+@dataclass(frozen=True)
+class Alone:
+    """The reference of a run, without what came of it.
+
+    Attributes:
+        score: On in-distribution development sets, the mean over them, in [0, 1]; it is scored on
+            no other.
+        flops: Its cost over ERM's, in operations.
+        seconds: The same in seconds.
+    """
+
+    score: float
+    flops: float
+    seconds: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunResult(Cell):
     """One method with one seed: a cell's figures.
@@ -85,6 +101,8 @@ class RunResult(Cell):
             the in-distribution ones.
         final: That score of the weights that were kept.
         floor: What always giving the same answer scores there; None where it is not known.
+        alone: Its reference; None where there is none, or a file of an earlier version says nothing
+            of it.
     """
 
     place: Path
@@ -100,6 +118,7 @@ class RunResult(Cell):
     curve: tuple[tuple[int, float], ...] = ()
     final: float | None = None
     floor: float | None = None
+    alone: Alone | None = None
 
     @property
     def learnt(self) -> bool:
@@ -174,4 +193,13 @@ def run_result(values: Mapping[str, Any], record: Mapping[str, Any], folder: Pat
         ),
         final=statistics.fmean(float(scores["dev"][name][metric]) for name in dev),
         floor=dev_floor(values),
+        alone=_alone(values, record),
     )
+
+
+def _alone(values: Mapping[str, Any], record: Mapping[str, Any]) -> Alone | None:
+    scores, cost = record["scores"].get("reference_dev"), record["cost"].get("reference_alone")
+    if not scores or not cost:
+        return None
+    on_dev = [float(scores[name][values["metric"]]) for name in values["data"]["sets"]["dev"]]
+    return Alone(statistics.fmean(on_dev), float(cost["flops"]), float(cost["seconds"]))

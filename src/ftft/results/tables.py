@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ftft.config.methods import METHODS
@@ -21,13 +21,15 @@ from ftft.results.formatting import (
 )
 from ftft.results.intervals import Difference, Interval
 
-_CAPTION = (
+_SPREAD = (
     "Scores in %: mean ± standard deviation over seeds, [95% interval of the mean] (Student's t). "
-    "Differences are paired by seed, in points; p is of a paired two-sided t test. "
-    "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
+    "Differences are paired by seed, in points; p is of a paired two-sided t test."
 )
 _TOKENS = "tokens / all"
 _LENGTHS = f"{_TOKENS}: mean tokens of the selected examples over the mean of all."
+_ONE_SEED = "Scores in %, differences in points, of one seed each."
+_COST = "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
+ALONE = "the reference alone, on development data"
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
 
@@ -66,7 +68,8 @@ def full_table(rows: Sequence[Row]) -> Table:
         columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
         if ood_sets(rows):
             columns += [_Column("OOD − ERM", lambda row: _less(row, "erm", "ood"))]
-            columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
+            if several_seeds(rows):
+                columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
     if _compared(rows, "erm_budget"):
         kind = "OOD" if ood_sets(rows) else "ID"
         columns += [_less_erm_budget(kind)]
@@ -86,7 +89,7 @@ def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
         columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
     if _compared(rows, "erm_budget"):
         columns += [_less_erm_budget(kind)]
-    found = _filled([*columns, *_COSTS], rows)
+    found = _with_references(_filled([*columns, *_COSTS], rows), rows)
     return found if floor is None else _with_floor(found, floor)
 
 
@@ -113,6 +116,31 @@ def folded(table: Table) -> tuple[Table, tuple[str, ...]]:
     return narrow, details
 
 
+def _with_references(table: Table, rows: Sequence[Row]) -> Table:
+    """The table with a line for each reference, which is scored on development data only."""
+    of: dict[tuple[str, str, str | None], Row] = {}
+    for row in rows:
+        if row.cell.method == "ftft" and row.alone is not None:
+            of.setdefault((row.cell.experiment, row.cell.main, row.cell.reference), row)
+    lines = []
+    for row in of.values():
+        alone = row.alone or {}
+        known = {
+            **{"experiment": row.cell.experiment, "main model": row.cell.main, "method": ALONE},
+            **{"reference": row.cell.reference or "", "seeds": str(len(row.seeds))},
+            **{"ID": spread(alone["score"]), "FLOPs / ERM": ratio(alone["flops"].mean)},
+            "seconds / ERM": ratio(alone["seconds"].mean, estimated=row.estimated),
+        }
+        lines.append(_line(table, known))
+    return replace(table, lines=(*table.lines, *lines))
+
+
+def _line(table: Table, known: Mapping[str, str]) -> tuple[str, ...]:
+    """A line of a table, given the cells that are known by heading."""
+    pairs = zip(table.headers, table.numbers, strict=True)
+    return tuple(known.get(header, NONE if is_number else "") for header, is_number in pairs)
+
+
 def _with_floor(table: Table, floor: Floor) -> Table:
     """The table with a line for always giving the same answer, which costs nothing."""
     (first, *_) = floor.ood or [""]
@@ -121,23 +149,21 @@ def _with_floor(table: Table, floor: Floor) -> Table:
         **{"method": ALWAYS, "ID": score(floor.id), f"OOD ({first})": score(floor.main)},
         "OOD mean": score(floor.main),
     }
-    blank = [NONE if is_number else "" for is_number in table.numbers]
-    pairs = zip(table.headers, blank, strict=True)
-    line = tuple(known.get(header, cell) for header, cell in pairs)
-    return replace(table, lines=(*table.lines, line))
+    return replace(table, lines=(*table.lines, _line(table, known)))
 
 
 def difference_table(rows: Sequence[Row]) -> Table:
     """Every difference to a baseline, paired by seed: a line for each."""
     columns = _distinguishing(rows, short=True)
-    figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), "p", "pairs won")
+    with_p = ("p",) if several_seeds(rows) else ()
+    figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), *with_p, "pairs won")
     lines = [
         (
             *(column.cell(row) for column in columns),
             METHODS[baseline].title,
             difference(found.id),
             *((difference(found.ood),) if ood_sets(rows) else ()),
-            p_value(found.main),
+            *((p_value(found.main),) if with_p else ()),
             f"{found.main.wins} of {found.main.interval.count}",
         )
         for row in rows
@@ -178,7 +204,8 @@ def table_caption(rows: Sequence[Row]) -> str:
         for title, values in ((one.title, _values(one, rows)) for one in _identity())
         if len(values) == 1
     ]
-    parts = [f"{'; '.join(shared)}." if shared else "", _CAPTION]
+    spreads = _SPREAD if several_seeds(rows) else _ONE_SEED
+    parts = [f"{'; '.join(shared)}." if shared else "", spreads, _COST]
     if any(row.estimated for row in rows):
         parts.append(_ESTIMATED)
     return " ".join(part for part in parts if part)
@@ -187,6 +214,11 @@ def table_caption(rows: Sequence[Row]) -> str:
 def full_caption(rows: Sequence[Row]) -> str:
     """:func:`table_caption` for :func:`full_table`, which has a column more."""
     return " ".join([table_caption(rows), *([_LENGTHS] if _lengths(rows) else [])])
+
+
+def several_seeds(rows: Sequence[Row]) -> bool:
+    """Whether any row has a spread over seeds."""
+    return any(len(row.seeds) > 1 for row in rows)
 
 
 def ood_sets(rows: Sequence[Row]) -> list[str]:

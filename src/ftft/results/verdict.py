@@ -119,12 +119,14 @@ def _nothing_learnt(run: Results, ftft: Row, where: str) -> str:
 
 
 def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, str]:
-    cost = f"{percent(ftft.flops.mean)} of its cost"
     if compared is None:
         return OPEN, (
             f"FTFT scores {percent(ftft.score.mean, 1)} {where} at {percent(ftft.flops.mean)} of "
-            "what ERM would cost; ERM was not run, so whether FTFT is better is not known."
+            "ERM's FLOPs; ERM was not run, so whether FTFT is better is not known."
         )
+    cost = f"{percent(ftft.flops.mean)} of its FLOPs"
+    if not ftft.estimated:
+        cost += f" ({percent(ftft.seconds.mean)} of its seconds)"
     by = f"{score(abs(compared.interval.mean))} points"
     above = compared.interval.mean > 0
     if compared.interval.count == 1:
@@ -165,7 +167,7 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
     if ftft.estimated:
         remarks.append("ERM was not run for every seed: its FLOPs are computed, seconds estimated.")
     if ftft.flops.mean >= 1:
-        remarks.append("FTFT cost as much as ERM or more.")
+        remarks.append("FTFT took as many FLOPs as ERM, or more.")
     remarks += [
         f"Against {METHODS[baseline].rival}: {_how_far(found.main.interval)}."
         for baseline, found in ftft.versus.items()
@@ -256,7 +258,7 @@ def _of_erm(run: Results, ftft: Row) -> Iterator[str]:
     where = f" in {len(shares)} of {seeds} seeds" if seeds > 1 else ""
     yield (
         f"On development data ERM reached FTFT's score at {percent(fmean(shares))} of its own "
-        f"cost{where}."
+        f"FLOPs{where}."
     )
 
 

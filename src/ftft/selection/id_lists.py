@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ftft.data.messages import rows_named
 from ftft.data.readers.delimited import Dialect, iterate_rows, open_text
 from ftft.dynamics.examples import check_unique, to_ids
 from ftft.errors import DynamicsError, reason
@@ -71,16 +72,20 @@ def read_ids(path: Path) -> pa.StringArray:
 
 def _delimited(path: Path) -> Sequence[str]:
     dialect = Dialect("\t" if path.suffix.lower() == ".tsv" else ",")
-    rows = [row for _, row in iterate_rows(path, dialect) if any(row)]
+    lines, rows = [], []
+    for line, row in iterate_rows(path, dialect):
+        if any(row):
+            lines.append(line)
+            rows.append(row)
     if not rows:
         return []
     name = _column(rows[0])
     if name is None and max(map(len, rows)) > 1:
         raise ValueError(f"its columns are {', '.join(rows[0])[:200]}")
     column = 0 if name is None else rows[0].index(name)
-    short = next((n for n, row in enumerate(rows, start=1) if len(row) <= column), None)
+    short = next((n for n, row in enumerate(rows) if len(row) <= column), None)
     if short is not None:
-        raise ValueError(f"row {short} has no cell in the column {name}")
+        raise ValueError(f"{rows_named([short], [lines[short]])} has no cell in the column {name}")
     return [_INERT.sub("", row[column]) for row in rows[name is not None :]]
 
 

@@ -122,9 +122,21 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
     for name, loaded in usable.items():
         ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
         cells = [experiment_of(study, task) for task in ftft]
-        for note in [*notes(loaded), *idle_notes(cells)]:
+        for note in [*_dropped(study, name), *notes(loaded), *idle_notes(cells)]:
             say(f"{name}: {note}")
     return OpenStudy(study, folder, usable)
+
+
+def _dropped(study: Study, name: str) -> list[str]:
+    """That a data set has training data of its own, and thus not the base's other sets."""
+    gone = study.dropped.get(name, ())
+    if not gone:
+        return []
+    none = ", ".join(f"{role}: null" for role in dict.fromkeys(r.partition(".")[0] for r in gone))
+    return [
+        f"note: not taken over from the base: {', '.join(gone)}, since data.train is named anew; "
+        f"name what you want of them beside train, or say {none}, which ends this note"
+    ]
 
 
 def _with_room(experiments: Sequence[Experiment], data: TaskData) -> TaskData:

@@ -61,17 +61,38 @@ class Bars(ProgressCallback):
     def __init__(self, of_run: OfRun | None = None) -> None:
         super().__init__()
         self._of_run = of_run
+        self._shown: dict[str, str] = {}
+        self._said = self._begun = time.monotonic()
+        self._first = 0
 
     def on_train_begin(self, args: Any, state: Any, *rest: Any, **kwargs: Any) -> None:
         """Make the bar, and say which training it is of."""
         super().on_train_begin(args, state, *rest, **kwargs)
         if self.training_bar is not None and self._of_run is not None:
             self.training_bar.set_description(self._of_run.in_words)
+        self._said = self._begun = time.monotonic()
+        self._first = state.global_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Once a minute, show how long all trainings take that are left."""
+        super().on_step_end(args, state, control, **kwargs)
+        now = time.monotonic()
+        if self.training_bar is None or self._of_run is None or now - self._said < SECONDS:
+            return
+        self._said = now
+        per_step = (now - self._begun) / (state.global_step - self._first)
+        left = self._of_run.left(per_step * (state.max_steps - state.global_step), per_step)
+        if left is not None:
+            self._show(all_left=f"about {duration(left)}")
+
+    def _show(self, **figures: str) -> None:
+        self._shown |= figures
+        self.training_bar.set_postfix(self._shown)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Show the watched score."""
         if self.training_bar is not None and "eval_watched" in logs:
-            self.training_bar.set_postfix(dev=f"{logs['eval_watched']:.3f}")
+            self._show(dev=f"{logs['eval_watched']:.3f}")
 
     def on_prediction_step(self, args: Any, state: Any, *rest: Any, **kwargs: Any) -> None:
         """Move the bar on; the last batch of a set takes it away."""

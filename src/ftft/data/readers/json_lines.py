@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ftft.data.messages import require_columns
+from ftft.data.messages import require_columns, rows_named
 from ftft.data.readers.charset import not_utf8
 from ftft.data.readers.delimited import open_bytes
 from ftft.errors import DataError
@@ -108,10 +109,12 @@ def _string_array(values: list[str | None], path: Path, name: str) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:
-        rows = (i for i, value in enumerate(values, start=1) if value and not _encodes(value))
+        at = next(i for i, value in enumerate(values) if value and not _encodes(value))
+        line, _ = next(islice(iterate_records(path), at, None))
+        place = f"{path}, {rows_named([at + 1], [line])}"
         raise DataError(
-            f"{path}, row {next(rows):,}: {name!r} holds half a surrogate pair (\\ud800 to "
-            "\\udfff), which is no character and cannot be stored. Remove or repair it."
+            f"{place}: {name!r} holds half a surrogate pair (\\ud800 to \\udfff), "
+            "which is no character and cannot be stored. Remove or repair it."
         ) from None
 
 

@@ -36,12 +36,50 @@
       .filter((one) => (one.score > best ? ((best = one.score), true) : false));
   }
 
-  function pareto(width, { costAndScores: found, methods, runs, metric }) {
-    const several = runs.length > 1;
+  // Of more runs than these, names would cover each other: numbers stand beside the marks, and a
+  // list below has their names and shows one or some of them alone.
+  const MOST_NAMED = 4;
+  const RUN_COLOURS = 8;
+  const alone = new Set();
+
+  function runLook(i) {
+    return { colour: `var(--c${i % RUN_COLOURS})`, hollow: Math.floor(i / RUN_COLOURS) % 2 === 1 };
+  }
+
+  function runList(runs, redraw) {
+    const list = document.createElement("p");
+    list.className = "key runs";
+    list.setAttribute("role", "group");
+    list.setAttribute("aria-label", "Show single runs");
+    runs.forEach((run, i) => {
+      const { colour, hollow } = runLook(i);
+      const button = document.createElement("button");
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(alone.has(run)));
+      const svg = d3.create("svg").attr("width", 14).attr("height", 14).attr("viewBox", "-8 -8 16 16").attr("aria-hidden", "true");
+      svg.append("path").attr("d", d3.symbol(d3.symbolStar, 80)()).attr("fill", hollow ? "none" : colour).attr("stroke", colour).attr("stroke-width", 1.5);
+      button.append(svg.node(), ` ${i + 1} ${run}`);
+      button.addEventListener("click", () => {
+        if (!alone.delete(run)) alone.add(run);
+        redraw(i);
+      });
+      list.append(button);
+    });
+    return list;
+  }
+
+  function pareto(width, { costAndScores: every, methods, runs, metric }) {
+    const several = runs.length > 1, many = runs.length > MOST_NAMED;
+    const isShown = (one) => !alone.size || alone.has(one.run);
+    const found = { ...every, means: every.means.filter(isShown), seeds: every.seeds.filter(isShown) };
+    const own = (one) => many && one.method === "FTFT";
+    const look = (one) => runLook(runs.indexOf(one.run));
     const what = found.ood.every(Boolean) ? "OOD" : found.ood.some(Boolean) ? "OOD (else ID)" : "ID";
-    const caption = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed === undefined ? `\nmean of ${one.count}` : `\nseed ${one.seed}`}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
+    const caption = (one) => `${several ? `${one.run}\n` : ""}${one.method}${one.seed !== undefined ? `\nseed ${one.seed}` : one.count > 1 ? `\nmean of ${one.count}` : ""}\n${what} ${(one.score * 100).toFixed(1)}%\ncost ${percent(one.cost)} of ERM's`;
     const score = (one) => one.score * 100;
-    const name = (one) => (several ? `${one.method} · ${one.run}` : one.method);
+    const name = (one) => (own(one) ? String(runs.indexOf(one.run) + 1) : several && !many ? `${one.method} · ${one.run}` : one.method);
+    const others = (all) => all.filter((one) => !own(one)), ftfts = (all) => all.filter(own);
+    const tinted = { stroke: (one) => look(one).colour };
     const chart = Plot.plot({
       width, height: Math.max(300, Math.min(400, width * 0.72)), marginLeft: 46, marginBottom: 42, marginRight: 24, marginTop: 28,
       style: LOOK, ...style(methods),
@@ -52,16 +90,30 @@
         Plot.gridY({ stroke: "var(--line)", strokeOpacity: 0.7 }),
         Plot.ruleX([1], { stroke: "var(--faint)", strokeDasharray: "2,3" }),
         Plot.line(frontier(found.means), { x: "cost", y: score, stroke: "var(--faint)", strokeDasharray: "1,3" }),
-        Plot.ruleX(found.means.filter((one) => one.low !== null), { x: "cost", y1: (one) => one.low * 100, y2: (one) => one.high * 100, stroke: "method", clip: true }),
-        Plot.dot(found.seeds, { x: "cost", y: score, symbol: "method", stroke: "method", r: 3, strokeOpacity: 0.7 }),
-        Plot.dot(found.means, { x: "cost", y: score, symbol: "method", fill: "method", r: 7, stroke: "var(--paper)" }),
+        Plot.ruleX(others(found.means).filter((one) => one.low !== null), { x: "cost", y1: (one) => one.low * 100, y2: (one) => one.high * 100, stroke: "method", clip: true }),
+        Plot.dot(others(found.seeds), { x: "cost", y: score, symbol: "method", stroke: "method", r: 3, strokeOpacity: 0.7 }),
+        Plot.dot(others(found.means), { x: "cost", y: score, symbol: "method", fill: "method", r: 7, stroke: "var(--paper)" }),
+        // Colours of runs are no methods, so that their scale does not count.
+        Plot.ruleX(ftfts(found.means).filter((one) => one.low !== null), { x: "cost", y1: (one) => one.low * 100, y2: (one) => one.high * 100, stroke: { value: tinted.stroke, scale: null }, clip: true }),
+        Plot.dot(ftfts(found.seeds), { x: "cost", y: score, symbol: "method", stroke: { value: tinted.stroke, scale: null }, r: 3, strokeOpacity: 0.7 }),
+        Plot.dot(ftfts(found.means), { x: "cost", y: score, symbol: "method", fill: { value: (one) => (look(one).hollow ? "var(--paper)" : look(one).colour), scale: null }, r: 7, stroke: { value: tinted.stroke, scale: null }, strokeWidth: 1.5 }),
         Plot.tip([...found.means, ...found.seeds], Plot.pointer({ x: "cost", y: score, title: caption, fill: "var(--paper)", stroke: "var(--line)" })),
       ],
     });
     const x = chart.scale("x"), y = chart.scale("y");
     const marks = found.means.map((one) => ({ name: name(one), x: x.apply(one.cost), y: y.apply(score(one)) }));
-    writeNames(d3.select(chart), marks, [y.range[1] - 16, width - 2, y.range[0], x.range[0] + 2]);
-    return chart;
+    // What several runs share is named once.
+    const named = marks.filter((mark, i) => marks.findIndex((one) => one.name === mark.name && Math.hypot(one.x - mark.x, one.y - mark.y) < 12) === i);
+    writeNames(d3.select(chart), many ? named : marks, [y.range[1] - 16, width - 2, y.range[0], x.range[0] + 2]);
+    if (!many) return chart;
+    const box = document.createElement("div");
+    box.append(chart, runList(runs, (i) => {
+      const element = box.parentElement;
+      element.drawnAt = null;
+      draw(element);
+      element.querySelectorAll(".runs button")[i].focus();
+    }));
+    return box;
   }
 
   // Where a name may stand: on either side of its mark, ever farther above and below.

@@ -1,0 +1,118 @@
+"""Trainings that are to be done: steps, operations and, where a speed is known, their time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftft.config.methods import REFERENCE
+from ftft.errors import WorkspaceError
+from ftft.evaluation.training import TrainingCost
+from ftft.utils.environment import environment
+from ftft.utils.plural import counted, duration
+from ftft.workspace.stage_record import read_record
+from ftft.workspace.workspace import aside
+
+# Of an environment, what has to be alike for a speed to be that of this machine.
+_MACHINE = ("processor", "cpu_count", "device", "processes")
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A training as it would be done.
+
+    Attributes:
+        name: The stage, such as ``main/seed-0``.
+        reused: Whether it is finished from the same settings, data and models.
+        steps: Steps at most.
+        flops: Operations at most, scoring of development sets included, as if what is selected
+            were as long as all examples are.
+    """
+
+    name: str
+    reused: bool
+    steps: int
+    flops: float
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Operations a second of trainings: references are small, and slower than main models.
+
+    Where only the other of the two is known, its speed is taken.
+    """
+
+    _known: dict[bool, float] = field(default_factory=dict)
+
+    def note(self, name: str, flops: float, seconds: float) -> None:
+        """Note what a training took."""
+        if flops > 0 and seconds > 0:
+            self._known[_is_reference(name)] = flops / seconds
+
+    def seconds(self, name: str, flops: float) -> float | None:
+        """About what a training takes; None where no speed is known."""
+        own = _is_reference(name)
+        speed = self._known.get(own, self._known.get(not own))
+        return None if speed is None else flops / speed
+
+    def with_one(self, name: str, flops: float, seconds: float) -> Speeds:
+        """The same with another training, which is not noted."""
+        found = Speeds({**self._known})
+        found.note(name, flops, seconds)
+        return found
+
+    def in_all(self, trainings: Iterable[Foreseen]) -> float | None:
+        """About what several trainings take together; None where no speed is known."""
+        each = [self.seconds(one.name, one.flops) for one in trainings]
+        known = [one for one in each if one is not None]
+        return sum(known) if known and len(known) == len(each) else None
+
+
+def recorded_speeds(folder: str | Path, names: Collection[str]) -> Speeds:
+    """The speeds of the trainings that this machine has finished in a run folder.
+
+    Args:
+        folder: The run folder; it need not be there.
+        names: The stages to look at. One that is there from other settings counts as well.
+    """
+    found, here = Speeds(), environment()
+    for name in names:
+        stage = Path(folder) / name
+        for place in (aside(stage), stage):
+            record = _record(place, name)
+            if any(record.get("environment", {}).get(key) != here[key] for key in _MACHINE):
+                continue
+            cost = TrainingCost.from_dict(record["result"]["cost"])
+            found.note(name, cost.total.flops, cost.total.seconds + cost.overhead_seconds)
+    return found
+
+
+def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None) -> str:
+    """How much is to be done.
+
+    Args:
+        trainings: All of a run.
+        seconds: About what those that are to be done take; None where nobody knows.
+    """
+    waiting = [one for one in trainings if not one.reused]
+    steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
+    about = "" if seconds is None else f", about {duration(seconds)} by the speed of earlier ones"
+    return (
+        f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
+        f"{flops / 1e15:.3g} PFLOPs{about}"
+    )
+
+
+def _record(folder: Path, name: str) -> dict[str, Any]:
+    """The record of a finished training; empty where there is none."""
+    try:
+        record = read_record(folder, name)
+    except WorkspaceError:
+        return {}  # damaged, which the run says when it gets there
+    return record if record is not None and record["status"] == "finished" else {}
+
+
+def _is_reference(name: str) -> bool:
+    return name.partition("/")[0] == REFERENCE
