@@ -105,6 +105,8 @@ def test_by_command(ftft, cleanlab, tmp_path):
     assert "of 400 labels and estimates that" in outcome.out
     rows = [json.loads(line) for line in (tmp_path / "issues.jsonl").read_text().splitlines()]
     assert len(rows) == 400
+    assert "label_quality" in rows[0]
+    assert "label_quality" in outcome.out
     assert f"cleanlab flags {sum(row['is_label_issue'] for row in rows)} of" in outcome.out
 
 

@@ -346,7 +346,7 @@ class TestPieces:
         with (tmp_path / "e.csv").open() as file:
             found = list(csv.DictReader(file))
         assert {*found[0]} == {
-            *("example_id", "label", "preferred", "score", "rank"),
+            *("example_id", "label", "preferred", "aum", "rank"),
             *("text", "source"),
         }
         dynamics = read_dynamics(tmp_path / "out/reference/seed-0/dynamics")

@@ -532,7 +532,7 @@ def test_a_map_of_no_run(opened, tmp_path):
     page.locator("#examples tbody button").first.click()
     facts = page.locator("tr.opened dt").all_text_contents()
     assert "confidence" in facts
-    assert not {"selected", "forgetting", "EL2N", "area under the margin"} & set(facts)
+    assert not {"selected", "forgetting", "EL2N", "AUM (area under the margin)"} & set(facts)
     assert colours_drawn(page) > 2
 
 

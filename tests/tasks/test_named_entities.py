@@ -128,6 +128,8 @@ def test_label_errors_name_the_word(ftft, experiment, tmp_path):
     assert found.code == 0, found.err
     assert "preferred tag" in found.out
     rows = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
+    assert "probability" in rows[0]
+    assert "score" not in rows[0]
     first = [(one["word"], one["label"], one["preferred"]) for one in rows[:6]]
     assert first.count(("book", "B-film", "B-text")) >= 3
     # Where they are: sentences end with a line without a word.

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
 
 
+SCORES = {
+    "aum": "aum",
+    "confidence": "confidence",
+    "cleanlab": "label_quality",
+    "word": "probability",
+}
+"""What ``--by`` ranks by, in tables and files."""
+
+
 def label_errors(
     datamap: Annotated[
         Path,
@@ -86,8 +95,9 @@ def label_errors(
         candidates = candidates.add_column(2, "preferred", preferred)
     texts = _texts_of(datamap, rows, suspects)
     if output is not None:
-        joined = None if rows is None else training_rows(rows, candidates.column_names)
-        export_table(candidates if rows else _with_texts(candidates, texts), output, rows=joined)
+        written = _named(candidates, by)
+        joined = None if rows is None else training_rows(rows, written.column_names)
+        export_table(written if rows else _with_texts(written, texts), output, rows=joined)
         more = "; --count gives more" if len(candidates) < len(drawn) else ""
         total = counted(len(drawn), "example")
         tell(f"{len(candidates):,} of {total} written to {output}{more}")
@@ -95,7 +105,14 @@ def label_errors(
     shown = candidates.to_pylist()
     for row, text in zip(shown, texts, strict=False):
         row["text"] = text
-    show_candidates(shown, by)
+    show_candidates(shown, SCORES[by])
+
+
+def _named(table, by: str):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    """The table with what it is ranked by under its own name, as the terminal shows it."""
+    return table.rename_columns(
+        [SCORES[by] if name == "score" else name for name in table.column_names]
+    )
 
 
 def _preferred(given: Path, drawn: DataMap, example_ids):  # type: ignore[no-untyped-def]  # pyarrow has no types
@@ -174,9 +191,10 @@ def _by_cleanlab(
         table = found.table
         if rows is not None:  # the issues are in an order of their own
             table = _with_texts(table, _texts(rows, table["example_id"].combine_chunks()))
-        export_table(table, output)
-        tell(f"written to {output}")
-    show_candidates(found.table.slice(0, min(count, len(dynamics))).to_pylist(), "cleanlab's score")
+        export_table(_named(table, "cleanlab"), output)
+        tell(f"{counted(len(table), 'row')} written to {output}")
+    shown = found.table.slice(0, min(count, len(dynamics))).to_pylist()
+    show_candidates(shown, SCORES["cleanlab"])
     tell(
         f"cleanlab flags {found.flagged('is_label_issue'):,} of {len(dynamics):,} labels and "
         f"estimates that {found.label_errors:,} are wrong"
@@ -213,8 +231,8 @@ def _by_word(
     given = (read_dynamics(place), place, train.model_classes)
     found = words_at(train, word_error_candidates(*given, burn_in=burn_in))
     if output is not None:
-        export_table(found, output)
-        tell(f"written to {output}")
+        export_table(_named(found, "word"), output)
+        tell(f"{counted(len(found), 'row')} written to {output}")
     show_words(found.slice(0, count).to_pylist())
     tell(f"{counted(len(found), 'word')} whose tag the model mostly preferred another to")
 

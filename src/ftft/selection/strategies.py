@@ -158,7 +158,7 @@ def _without_label_errors(datamap: DataMap, share: float) -> Rows:
         )
     if share and np.isnan(datamap.aum).any():
         raise DynamicsError(
-            "The map has no area under the margin, because it was imported from coordinates, so "
+            "The map has no aum (area under the margin), as it was imported from coordinates, so "
             "label errors cannot be excluded. Make the map from dynamics, or exclude none."
         )
     suspects = top_set(datamap.aum, datamap.example_ids, round(share * len(datamap)), largest=False)

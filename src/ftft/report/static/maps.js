@@ -10,7 +10,7 @@
     ["variability", "variability", "var.", false],
     ["correctness", "correctness", "right", true],
     ["forgetting", "forgetting", "forg.", false],
-    ["aum", "area under the margin", "AUM", true],
+    ["aum", "AUM (area under the margin)", "AUM", true],
     ["mean_loss", "mean loss", "loss", false],
     ["el2n", "EL2N", "EL2N", false],
     ["length", "tokens", "tokens", false],
