@@ -53,8 +53,8 @@ class Encodings:
                 task, tokenizer = TASKS[dataset.task], self.tokenizer(settings)
                 self._encoded[key] = task.tokenize(dataset, tokenizer, length)
         found = self._encoded[key]
-        if self.notes_said and key not in self._noted:
+        if say is not None and self.notes_said and key not in self._noted:
             self._noted.add(key)
-            if found.note and say is not None:
+            if found.note:
                 say(found.note)
         return found
