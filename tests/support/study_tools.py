@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ CLOCK = {"seconds", "overhead_seconds", "preparation_seconds", "peak_memory_byte
 def timeless(values: Any) -> Any:
     if isinstance(values, dict):
         return {key: timeless(value) for key, value in values.items() if key not in CLOCK}
+    if isinstance(values, str):
+        return re.sub(r" \(\d+% of its seconds\)", "", values)
     return [timeless(value) for value in values] if isinstance(values, list) else values
 
 
