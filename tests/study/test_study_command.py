@@ -11,13 +11,14 @@ from dataclasses import replace
 import pytest
 
 from fake_runs import result, results
-from ftft.cli.show_study import duration, progress_line, show_summary
+from ftft.cli.show_study import duration, progress_line, show_plan, show_summary
 from ftft.config.load import load_experiment
 from ftft.errors import DataError
 from ftft.report.study_parts import parts
 from ftft.results.verdict import verdict
 from ftft.study.grid import Task
 from ftft.study.job import Outcome
+from ftft.study.plan import Planned
 from ftft.study.run import Progress
 from ftft.study.summary import Summary, write_summary
 from ftft.tasks import load_data
@@ -240,6 +241,22 @@ def test_only_what_differs_is_a_column(capsys, tmp_path):
     assert [name in header for name in ("reference", "strategy", "main", "fraction")] == [
         *(True, True, False, False)
     ]
+
+
+def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
+    def planned(count):
+        tasks = [Task("reference", "tickets", seed) for seed in range(2)]
+        tasks += [Task("erm", "tickets", seed, main="big") for seed in range(count)]
+        return [Planned(task, task.seed == 0, 1_000, 2e12, 3) for task in tasks]
+
+    show_plan(planned(4))
+    each = capsys.readouterr().out
+    assert each.count("tickets/erm/big/seed-") == 4
+    show_plan(planned(1_000))
+    said = capsys.readouterr().out
+    rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "tickets/" in line]
+    assert rows == ["tickets/reference│1│1│2,000│0.004", "tickets/erm│1│999│1,000,000│2"]
+    assert said.splitlines()[-1].startswith("1002 trainings")
 
 
 def test_progress_in_a_log():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
@@ -13,6 +13,8 @@ from ftft.utils.line import Line
 from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
 from ftft.utils.terminal import shows_bars
+
+_MOST_ROWS = 100
 
 if TYPE_CHECKING:
     from ftft.study.grid import Task
@@ -46,17 +48,11 @@ def show_summary(summary: Summary) -> None:
 
 
 def show_plan(planned: Sequence[Planned]) -> None:
-    """The tasks of a study: what is finished, what is shared, steps and operations."""
-    drawn = table("trainings")
-    for title in ("training", "state"):
-        drawn.add_column(title)
-    for title in ("read by", "steps at most", "PFLOPs at most"):
-        drawn.add_column(title, justify="right")
-    for one in planned:
-        state = "finished" if one.finished else "to do"
-        readers = counted(one.readers, "cell") if one.readers else ""
-        add_row(drawn, one.task.id, state, readers, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
-    console().print(drawn)
+    """The tasks of a study: what is finished, what is shared, steps and operations.
+
+    Of a study with many, those of a data set and a method are one row.
+    """
+    console().print(_each(planned) if len(planned) <= _MOST_ROWS else _by_method(planned))
     waiting = [one for one in planned if not one.finished]
     shared = sum(one.readers > 1 for one in planned)
     tell(
@@ -64,6 +60,37 @@ def show_plan(planned: Sequence[Planned]) -> None:
         f"{sum(one.steps for one in waiting):,} steps and "
         f"{sum(one.flops for one in waiting) / 1e15:.3g} PFLOPs"
     )
+
+
+def _each(planned: Sequence[Planned]) -> Any:
+    drawn = _plan_table("training", "state", "read by")
+    for one in planned:
+        state = "finished" if one.finished else "to do"
+        readers = counted(one.readers, "cell") if one.readers else ""
+        add_row(drawn, one.task.id, state, readers, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
+    return drawn
+
+
+def _by_method(planned: Sequence[Planned]) -> Any:
+    drawn = _plan_table("trainings", "finished", "to do")
+    groups: dict[str, list[Planned]] = {}
+    for one in planned:
+        groups.setdefault(f"{one.task.data}/{one.task.method}", []).append(one)
+    for name, ones in groups.items():
+        done = sum(one.finished for one in ones)
+        steps, flops = sum(one.steps for one in ones), sum(one.flops for one in ones)
+        cells = f"{done:,}", f"{len(ones) - done:,}", f"{steps:,}", f"{flops / 1e15:.3g}"
+        add_row(drawn, name, *cells)
+    return drawn
+
+
+def _plan_table(first: str, second: str, third: str) -> Any:
+    drawn = table("trainings")
+    drawn.add_column(first)
+    drawn.add_column(second, justify="left" if second == "state" else "right")
+    for title in (third, "steps at most", "PFLOPs at most"):
+        drawn.add_column(title, justify="right")
+    return drawn
 
 
 def show_failures(failures: Mapping[Task, str]) -> None:

@@ -64,6 +64,8 @@ class OpenStudy:
 
     def finished(self, task: Task) -> Done | None:
         """What a task came to, if it is finished; nothing is run or written."""
+        if not (self.folder / task.data).is_dir():
+            return None
         stages = self.stages(task, lambda line: None, reading=True)
         try:
             cell = None if task.method == REFERENCE else cell_of_task(self.study, task)
