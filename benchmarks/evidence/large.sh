@@ -17,13 +17,18 @@ if [ -n "${MODEL:-}" ]; then
 fi
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} TOKENIZERS_PARALLELISM=false
 mkdir -p "$out"
+failed=0
+started=()
 for study in $studies; do
   for seed in $seeds; do
     "$python" -m ftft study "$here/$study.yaml" --set "grid.seeds=[$seed]" ${more[@]+"${more[@]}"} \
       --output "$out/parts/$(basename "$study")-$seed" > "$out/$(basename "$study")-$seed.log" 2>&1 &
+    started+=($!)
   done
 done
-wait
+for one in "${started[@]}"; do
+  wait "$one" || failed=1
+done
 for study in $studies; do
   name=$(basename "$study")
   for seed in $seeds; do
@@ -31,5 +36,6 @@ for study in $studies; do
     [ ! -d "$out/parts/$name-$seed" ] || cp -rl "$out/parts/$name-$seed/." "$out/$name/" 2>/dev/null || true
   done
   "$python" -m ftft study "$here/$study.yaml" --set "grid.seeds=[${seeds// /,}]" ${more[@]+"${more[@]}"} \
-    --output "$out/$name" > "$out/$name.log" 2>&1 || true
+    --output "$out/$name" > "$out/$name.log" 2>&1 || { echo "failed: see $out/$name.log" >&2; failed=1; }
 done
+exit $failed

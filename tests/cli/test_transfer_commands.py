@@ -99,10 +99,10 @@ def test_a_run_tells_the_verdict_before_the_main_model(ftft, experiment_file, tm
     assert again.code == 0
     assert "reference/seed-0: done before" in again.err
     assert "preflight: bad; " in again.err
-    assert "note: reference.if_bad=stop ends a run here" in again.err
+    assert "note: with reference.if_bad=stop a run would end here" in again.err
     alone = ftft("preflight", run / "reference/seed-0")
     assert "verdict: bad" in alone.out
-    assert "note: reference.if_bad=stop ends a run here" in alone.out
+    assert "note: with reference.if_bad=stop a run would end here" in alone.out
     results = json.loads((run / "results.json").read_text())
     (entry,) = (one for one in results["runs"] if one["method"] == "ftft")
     assert entry["preflight"]["verdict"] == "bad"

@@ -17,6 +17,7 @@ from ftft.experiment.foreseen import Foreseen, Speeds, recorded_speeds
 from ftft.experiment.overall import Overall
 from ftft.experiment.validate import check
 from ftft.tasks.token_classification import TokenClassification
+from ftft.utils.environment import environment
 from ftft.workspace import workspace
 from ftft.workspace.stage_record import write_record
 from ner import write_experiment
@@ -51,18 +52,37 @@ def test_the_time_left_is_said_once_it_is_known(experiment):
     assert first.in_words == "training 1 of 10"
     assert first.left_before is None
     assert first.left(3.0, 1.0) is None, "a step of the reference is none of the main model"
-    overall.ended("reference/seed-0", took(10.0, 12))
+    overall.ended("reference/seed-0", took(10.0, 12), environment())
     main = overall.place("main/seed-0")
     assert main.left_before is None
     # 2 s a step: 12 steps of ERM, 6 of the others; the same cost is that of reference and main.
     others = 24 + (10 + 12) + 12
     assert main.left(5.0, 2.0) == pytest.approx(5 + others + 10 + 12 + others)
-    overall.ended("main/seed-0", took(12.0, 6))
+    overall.ended("main/seed-0", took(12.0, 6), environment())
     assert overall.place("erm/seed-0").left_before == pytest.approx(others + 10 + 12 + others)
     assert overall.place("random/seed-1").left_before == pytest.approx(12)
     # The measured speed of a later reference is not taken for the main model's.
     later = overall.place("reference/seed-1")
     assert later.left(4.0, 99.0) == pytest.approx(4 + 12 + others)
+
+
+def test_what_another_machine_took_says_nothing(experiment):
+    overall = Overall(experiment, EXAMPLES)
+    overall.ended("reference/seed-0", took(10.0, 12), environment() | {"device": "another"})
+    overall.ended("main/seed-0", took(12.0, 6), environment() | {"threads": 64})
+    assert overall.place("erm/seed-0").left_before is None
+    overall.ended("reference/seed-0", took(10.0, 12), environment())
+    overall.ended("main/seed-0", took(12.0, 6), environment())
+    assert overall.place("erm/seed-0").left_before is not None
+
+
+def test_what_cannot_be_counted_ends_no_run(experiment):
+    def fails(reused):
+        raise TypeError("Cannot copy out of meta tensor; no data!")
+
+    overall = Overall(experiment, EXAMPLES, tuple, fails)
+    assert overall.opening() == ""
+    assert overall.place("reference/seed-0").in_words == "training 1 of 10"
 
 
 def test_what_will_not_be_run_again_takes_no_time(experiment):
@@ -73,7 +93,7 @@ def test_what_will_not_be_run_again_takes_no_time(experiment):
         return ["erm/seed-0", "erm/seed-1", "reference/seed-1"]
 
     overall = Overall(experiment, EXAMPLES, finished)
-    overall.ended("reference/seed-0", took(10.0, 12))
+    overall.ended("reference/seed-0", took(10.0, 12), environment())
     assert asked == [], "a run that trains nothing need not know"
     found = overall.place("main/seed-0")
     assert found.in_words == "training 2 of 10"
@@ -116,7 +136,11 @@ def test_speeds_are_those_of_this_machine(finished, tmp_path):
     flops = cost["training"]["flops"] + cost["evaluation"]["flops"]
     seconds = cost["training"]["seconds"] + cost["evaluation"]["seconds"] + cost["overhead_seconds"]
     assert speeds.seconds("erm/seed-7", 2 * flops) == pytest.approx(2 * seconds)
-    assert speeds.seconds("reference/seed-1", flops) != pytest.approx(seconds)
+    reference = json.loads((folder / names[0] / "stage.json").read_text())["result"]["cost"]
+    parts = [reference["training"], reference["evaluation"]]
+    took = sum(one["seconds"] for one in parts) + reference["overhead_seconds"]
+    of_reference = sum(one["flops"] for one in parts)
+    assert speeds.seconds("reference/seed-1", of_reference) == pytest.approx(took)
     for name in names:
         path = folder / name
         found = json.loads((path / "stage.json").read_text())
@@ -168,8 +192,8 @@ def test_several_processes_do_not_look(experiment, monkeypatch):
     monkeypatch.setattr("ftft.utils.distributed.count", lambda: 2)
     assert finished_before(SimpleNamespace(experiment=experiment)) is None
     overall = Overall(experiment, EXAMPLES, lambda: None)
-    overall.ended("reference/seed-0", took(10.0, 12))
-    overall.ended("main/seed-0", took(12.0, 6))
+    overall.ended("reference/seed-0", took(10.0, 12), environment())
+    overall.ended("main/seed-0", took(12.0, 6), environment())
     place = overall.place("erm/seed-0")
     assert (place.in_words, place.left_before) == ("training 3 of 10", None)
     assert place.left(5.0, 2.0) is None

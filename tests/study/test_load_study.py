@@ -74,6 +74,13 @@ def test_the_task_of_a_base_in_the_study_itself(files):
     assert (one.task, one.metric) == ("token-classification", "entity_f1")
 
 
+def test_a_task_that_is_the_same_leaves_the_metric(files):
+    base = {key: value for key, value in yaml.safe_load(EXPERIMENT).items() if key != "task"}
+    data = {"nli": {}, "again": {"task": "classification"}}
+    study = files(yaml.safe_dump({"name": "s", "base": base, "grid": {"data": data}}))
+    assert [study.experiment(name).metric for name in data] == ["macro_f1", "macro_f1"]
+
+
 @pytest.mark.parametrize("inline", [False, True], ids=["file", "inline"])
 def test_a_data_set_brings_its_own_task(files, tmp_path, inline):
     (tmp_path / "words.yaml").write_text(WORDS)

@@ -151,7 +151,7 @@ def test_label_errors_name_the_word_also_after_recording_passes(ftft, experiment
     rows = [json.loads(line) for line in (tmp_path / "words.jsonl").read_text().splitlines()]
     assert rows
     assert all(one["label"] != one["preferred"] for one in rows)
-    scores = [one["score"] for one in rows]
+    scores = [one["probability"] for one in rows]
     assert scores == sorted(scores)
     # An older ftft recorded none in such passes, and what its folders lack is said.
     for path in (tmp_path / "run/reference/seed-0/dynamics").glob("words-*"):

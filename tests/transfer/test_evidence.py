@@ -21,7 +21,7 @@ def test_the_readme_names_the_same_size():
 
 
 def test_validate_dry_runs_and_preflight_say_so(ftft, make_experiment, tmp_path):
-    said = "and level with it with more (docs/results.md); here there are "
+    said = "lost far more to ERM than on more (docs/results.md); here there are "
     file = make_experiment(tmp_path)
     for command in (("validate", file), ("run", file, "--dry-run")):
         outcome = ftft(*command)

@@ -93,6 +93,24 @@ def test_what_would_be_copied_into_run_folders_is_refused_and_not_shown(url, sho
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "temp_url_sig",
+            "Ocp-Apim-Subscription-Key",
+            "download_token",
+            "gitlab-token",
+            "auth_key",
+        ),
+        *("x-functions-key", "x-cos-security-token", "q-signature", "accessKeyId", "userToken"),
+        *("GoogleAccessId", "tempauth", "passphrase", "HF_TOKEN", "AccessToken", "X-OSS-Signature"),
+    ],
+)
+def test_names_of_secrets_in_any_spelling(name):
+    assert "holds a password, a token or a signature" in problem_of(f"https://h/a.csv?v=1&{name}=b")
+
+
+@pytest.mark.parametrize(
     "place",
     [
         *("abfs://data@account.net/a", "hf://datasets/o/n@main/a.csv", "https://h/a?v=1", "a:b@c"),

@@ -86,7 +86,7 @@ def show_preflight(result: Preflight) -> None:
     for line in result.advice:
         tell(f"  try: {line}")
     if result.verdict == BAD:
-        tell("  note: reference.if_bad=stop ends a run here")
+        tell("  note: with reference.if_bad=stop a run would end here")
     for note in notes_on_size(result.signals.examples):
         say(note)
     say("note: this says whether the reference has learnt its data, not how a main model will do")

@@ -36,8 +36,9 @@ FILE_ONLY = ("format", "quoting", "header", "columns", "delimiter", "escape")
 _HUB_ONLY = ("config", "split", "revision")
 
 HOLDOUT_NAME = "id"
-EVALUATION_ROLES = ("dev", "dev_ood", "test", "test_ood")
 """The name of the development set that is held out of the training data."""
+
+EVALUATION_ROLES = ("dev", "dev_ood", "test", "test_ood")
 
 
 class DataSource(Section):

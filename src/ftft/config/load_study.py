@@ -29,6 +29,8 @@ from ftft.config.study import (
 from ftft.config.values import expand
 from ftft.errors import ConfigError
 
+# Of an experiment that does not say.
+_TASK = Experiment.model_fields["task"].default
 _SECTIONS = ("reference", "main", "map", "selection", "dm")
 
 # Which name of the grid the key of an experiment belongs to.
@@ -217,7 +219,7 @@ def _changed(values: Mapping[str, Any], changes: DataSet) -> dict[str, Any]:
         # Sets of another task would be left over beside the new training data.
         before = {} if "train" in changes.data else new.get("data", {})
         new["data"] = _joined(before, changes.data)
-    if changes.task is not None and changes.task != new.get("task"):
+    if changes.task is not None and changes.task != new.get("task", _TASK):
         # Another task's metrics are others.
         new.pop("metric", None)
         new["task"] = changes.task

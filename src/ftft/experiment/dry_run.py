@@ -143,10 +143,18 @@ class _DryRun:
                 spent = known[paid["reference"]].flops + known[paid["main"]].flops
                 share = spent / self.stages.erm_flops(seed)
             plan = method_plan(experiment, method.key, examples, seed=seed, share=share)
-        name, flops = f"{kind}/seed-{seed}", self._flops(settings, plan)
-        reused = self.reused
+        name, reused = f"{kind}/seed-{seed}", self.reused
         is_reused = is_finished(self.stages, kind, seed) if reused is None else name in reused
+        # What a run does not do again is not encoded only to be counted.
+        counts = reused is None or not is_reused or self._spends(seed)
+        flops = self._flops(settings, plan) if counts else 0.0
         return Foreseen(name, is_reused, plan.steps, flops)
+
+    def _spends(self, seed: int) -> bool:
+        """Whether a training is to be done that may spend what others of the seed cost."""
+        methods = chosen(self.stages.experiment.baselines)
+        names = {one.stages["main"] for one in methods if one.trained_for == COST}
+        return any(f"{name}/seed-{seed}" not in (self.reused or ()) for name in names)
 
     def _flops(self, settings: FineTuning, plan: Plan) -> float:
         data, model = self.stages.data, settings.model_dump_json()

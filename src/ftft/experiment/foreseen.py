@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ftft.workspace.stage_record import read_record
 from ftft.workspace.workspace import aside
 
 # Of an environment, what has to be alike for a speed to be that of this machine.
-_MACHINE = ("processor", "cpu_count", "device", "processes")
+_MACHINE = ("processor", "cpu_count", "threads", "device", "processes")
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,22 @@ def recorded_speeds(folder: str | Path, names: Collection[str]) -> Speeds:
         folder: The run folder; it need not be there.
         names: The stages to look at. One that is there from other settings counts as well.
     """
-    found, here = Speeds(), environment()
+    found = Speeds()
     for name in names:
         stage = Path(folder) / name
         for place in (aside(stage), stage):
             record = _record(place, name)
-            if any(record.get("environment", {}).get(key) != here[key] for key in _MACHINE):
+            if not of_this_machine(record.get("environment", {})):
                 continue
             cost = TrainingCost.from_dict(record["result"]["cost"])
             found.note(name, cost.total.flops, cost.total.seconds + cost.overhead_seconds)
     return found
+
+
+def of_this_machine(found: Mapping[str, Any]) -> bool:
+    """Whether what was measured in an environment holds for this machine."""
+    here = environment()
+    return all(found.get(key) == here[key] for key in _MACHINE)
 
 
 def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ftft.config.methods import COST, REFERENCE, TRAINED_BY, training_names
 from ftft.config.schema import Experiment
 from ftft.evaluation.training import Training
-from ftft.experiment.foreseen import Foreseen, Speeds, to_do_in_words
+from ftft.experiment.foreseen import Foreseen, Speeds, of_this_machine, to_do_in_words
 from ftft.experiment.plans import method_plan
 from ftft.training.progress import OfRun
 
@@ -42,8 +43,10 @@ class Overall:
     _per_step: list[float] = field(default_factory=list)
     _opened: list[bool] = field(default_factory=list)
 
-    def ended(self, name: str, trained: Training) -> None:
-        """Note the time that a finished training took, whenever that was."""
+    def ended(self, name: str, trained: Training, environment: Mapping[str, Any]) -> None:
+        """Note the time that a finished training took, if it was on this machine."""
+        if not of_this_machine(environment):
+            return
         seconds = trained.cost.total.seconds + trained.cost.overhead_seconds
         if _kind(name) == REFERENCE:
             self._reference.append(seconds)
@@ -61,7 +64,14 @@ class Overall:
 
     @cached_property
     def _trainings(self) -> Mapping[str, Foreseen]:
-        return {} if self._reused is None else self.foresee(self._reused)
+        if self._reused is None:
+            return {}
+        try:
+            return self.foresee(self._reused)
+        except Exception:
+            # Models fail in many ways when they are built to be counted. It is only for this
+            # estimate here, and no reason to end a run.
+            return {}
 
     def opening(self) -> str:
         """How much the whole run is, said once, before its first training; empty afterwards."""
@@ -72,7 +82,7 @@ class Overall:
         if not trainings:
             return ""
         waiting = [one for one in trainings if not one.reused]
-        return to_do_in_words(trainings, self._speeds.in_all(waiting))
+        return to_do_in_words(trainings, self._left([one.name for one in waiting]))
 
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""

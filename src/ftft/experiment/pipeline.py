@@ -205,7 +205,7 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
         if line != done:
             stages.say(f"  try: {line}")
     if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
-        stages.say("  note: reference.if_bad=stop ends a run here")
+        stages.say("  note: with reference.if_bad=stop a run would end here")
     elif found.verdict == BAD:
         raise ConfigError(
             f"{datamap.name}: the preflight check finds this reference bad: "

@@ -141,7 +141,7 @@ def _finetune(
         for line in training_in_words(stage.result, plan, sets, metric):
             stages.say(line)
     if stages.overall is not None:
-        stages.overall.ended(stage.name, stage.result)
+        stages.overall.ended(stage.name, stage.result, stage.environment)
     return stage
 
 

@@ -127,7 +127,10 @@ def notes(data: TaskData) -> list[str]:
     ]
     lines += notes_on_size(len(data.train))
     lines += [f"note: {remark}" for remark in data.remarks]
-    lines += [f"note: {name}: {left_out_in_words(lost)}" for name, lost in data.left_out.items()]
+    for name, lost in data.left_out.items():
+        # A remark says more of those without room.
+        if others := {key: count for key, count in lost.items() if key != "without_room"}:
+            lines.append(f"note: {name}: {left_out_in_words(others)}")
     if not _has_classes(data):
         return lines
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENOUGH_EXAMPLES = 10_000
-"""On real data FTFT lost with fewer and tied with more; docs/results.md has the figures."""
+"""With fewer the ambiguous lost far more to ERM than with more; docs/results.md has the figures."""
 
 
 def notes_on_size(examples: int) -> list[str]:
@@ -15,6 +15,6 @@ def notes_on_size(examples: int) -> list[str]:
     if examples >= ENOUGH_EXAMPLES:
         return []
     return [
-        f"note: on real data FTFT has scored below ERM with fewer than {ENOUGH_EXAMPLES:,} training "
-        f"examples, and level with it with more (docs/results.md); here there are {examples:,}"
+        f"note: on real data of fewer than {ENOUGH_EXAMPLES:,} training examples the ambiguous have "
+        f"lost far more to ERM than on more (docs/results.md); here there are {examples:,}"
     ]

@@ -24,18 +24,22 @@ _QUERY = re.compile(r"(?<=[?]).*|(?<=#)[^#]*=.*")
 # A user name alone is a token on the web, and elsewhere part of a place (abfs://DATA@ACCOUNT).
 _LOGIN = re.compile(r"((?:https?|ftps?)://)[^/?#]*@|(://)[^/?#]*:[^/?#]*@", re.I)
 _PARAMETER = re.compile(r"[?&;#]([^=?&;#]+)=")
-# Names of parameters that let somebody in, as stores and servers have them; lower case, - as _.
-_SECRET_PARAMETERS = {
-    *("x_amz_signature", "x_amz_security_token", "x_amz_credential"),  # S3
-    *("signature", "awsaccesskeyid", "ossaccesskeyid", "x_oss_signature", "security_token"),
-    *("x_goog_signature", "x_goog_credential", "googleaccessid"),  # Google
-    *("sig", "sas", "sas_token"),  # Azure
-    *("key", "api_key", "apikey", "x_api_key", "access_key", "accesskey", "private_key"),
-    *("subscription_key", "secret_key", "secret", "client_secret", "access_key_id"),
-    *("token", "access_token", "accesstoken", "auth_token", "authtoken", "id_token", "jwt"),
-    *("refresh_token", "private_token", "job_token", "oauth_token", "bearer_token", "bearer"),
-    *("api_token", "hf_token", "x_auth_token", "session_token"),
-    *("password", "passwd", "pwd", "pass", "auth", "authorization", "credential", "credentials"),
+# Words in names of parameters that let somebody in, as in X-Amz-Signature, access_token, apiKey.
+_SECRET_WORDS = {
+    *("sig", "signature", "sas", "token", "jwt", "bearer", "credential", "credentials"),
+    *("key", "keyid", "accesskey", "accesskeyid", "awsaccesskeyid", "ossaccesskeyid", "apikey"),
+    *("googleaccessid", "accessid", "secret", "accesstoken", "authtoken", "auth", "tempauth"),
+    *("authorization", "password", "passwd", "passphrase", "pwd", "pass"),
+}
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# These hold such a word and let nobody in: columns of tables, pages of lists.
+_HARMLESS = {
+    "primary_key",
+    "foreign_key",
+    "sort_key",
+    "page_token",
+    "next_token",
+    "next_page_token",
 }
 # Of what a server says of a file, what differs from one answer to the next.
 _NO_VERSION = ("url", "expires", "mimetype")
@@ -69,7 +73,17 @@ def without_secrets(url: str) -> str:
 
 def _has_secret_parameter(url: str) -> bool:
     names = (unquote(name) for name in _PARAMETER.findall(url))
-    return any(name.lower().replace("-", "_") in _SECRET_PARAMETERS for name in names)
+    return any(_is_secret(name) for name in names)
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a parameter's name says that it lets somebody in; case and - or _ do not matter."""
+    if name.lower().replace("-", "_") in _HARMLESS:
+        return False
+    words = {word.lower() for word in _WORDS.findall(name)} | set(
+        re.split(r"[^a-z]+", name.lower())
+    )
+    return not words.isdisjoint(_SECRET_WORDS)
 
 
 def local_copy(url: str, error: type[FtftError]) -> Path:
