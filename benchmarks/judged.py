@@ -49,16 +49,28 @@ def references(folder: Path, name: str) -> list[Reference]:
     """The references of a run folder, with what came of them."""
     by_reference: dict[str, list[tuple[RunResult, float]]] = defaultdict(list)
     runs = read_run(folder).runs
-    random = {run.seed: run.ood_score for run in runs if run.method == "random"}
+    random = {_alike(run): run.ood_score for run in runs if run.method == "random"}
     for run in runs:
-        beside = random.get(run.seed)
-        automatic = (run.record.get("selection") or "auto") in ("auto", "ambiguous")
-        if run.method == "ftft" and run.strategy == "ambiguous" and automatic and beside:
-            assert run.ood_score is not None
-            by_reference[Path(str(run.reference)).name].append(
-                (run, 100 * (run.ood_score - beside))
-            )
+        beside = random.get(_alike(run))
+        if run.method != "ftft" or run.strategy != "ambiguous" or beside is None:
+            continue
+        if _counts_all(run):
+            continue
+        assert run.ood_score is not None
+        found = by_reference[Path(str(run.reference)).name]
+        found.append((run, 100 * (run.ood_score - beside)))
     return [_together(name, reference, found) for reference, found in by_reference.items()]
+
+
+def _counts_all(run: RunResult) -> bool:
+    """Whether the map counts a transient in, as with ``burn_in: 0``."""
+    transient = run.record["preflight"]["signals"]["transient"]
+    return bool(transient) and run.record["map"]["burn_in"] == 0
+
+
+def _alike(run: RunResult) -> tuple[object, ...]:
+    """What a random subset has in common with the FTFT that it stands beside."""
+    return run.seed, run.main, run.fraction, run.record.get("budget")
 
 
 def _together(data: str, reference: str, found: list[tuple[RunResult, float]]) -> Reference:
@@ -73,23 +85,31 @@ def _together(data: str, reference: str, found: list[tuple[RunResult, float]]) -
     return Reference(data, reference, verdicts, signals, statistics.mean(gains), gains)
 
 
-def limit(known: list[Reference], signal: str) -> float:
-    """Halfway between the worst that gained and the best that lost, in what the signal says."""
+def limit(known: list[Reference], signal: str) -> float | None:
+    """Halfway between the worst that gained and the best that lost, in what the signal says.
+
+    None where all gained, or all lost: nothing tells them apart.
+    """
     sign = 1 if SIGNALS[signal] else -1
     gained = [sign * one.signals[signal] for one in known if one.gain > 0]
     lost = [sign * one.signals[signal] for one in known if one.gain <= 0]
-    return sign * (min(gained) + max(lost)) / 2
+    return sign * (min(gained) + max(lost)) / 2 if gained and lost else None
 
 
-def right_calls(found: list[Reference], signal: str) -> tuple[int, list[float]]:
-    """How often a limit from the other data sets calls a data set's references right."""
-    right, limits = 0, []
+def right_calls(found: list[Reference], signal: str) -> tuple[int, int, list[float]]:
+    """How often limits from the other data call a reference right, of how many, and the limits."""
+    known = [one for one in found if signal in one.signals]
+    right, called, limits = 0, 0, []
     sign = 1 if SIGNALS[signal] else -1
-    for data in sorted({one.data for one in found}):
-        limits.append(limit([one for one in found if one.data != data], signal))
-        for one in (one for one in found if one.data == data):
-            right += (sign * one.signals[signal] > sign * limits[-1]) == (one.gain > 0)
-    return right, limits
+    for data in sorted({one.data for one in known}):
+        chosen = limit([one for one in known if one.data != data], signal)
+        if chosen is None:
+            continue
+        limits.append(chosen)
+        for one in (one for one in known if one.data == data):
+            right += (sign * one.signals[signal] > sign * chosen) == (one.gain > 0)
+            called += 1
+    return right, called, limits
 
 
 def main() -> None:
@@ -99,11 +119,11 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="NAME=RUN", help="a data set and a folder of it")
     parser.add_argument("--leave-out", nargs="*", default=[])
     given = parser.parse_args()
-    parts: dict[tuple[Path, str], list[Reference]] = defaultdict(list)
+    parts: dict[tuple[str, Path, str], list[Reference]] = defaultdict(list)
     for one in given.runs:
         name, _, folder = one.partition("=")
         for found in references(Path(folder), name):
-            parts[_whole(Path(folder)), found.name].append(found)
+            parts[name, _whole(Path(folder)), found.name].append(found)
     known = [_merged(found) for found in parts.values()]
     print(
         "| data | reference | seeds | verdicts | gain over random | " + " | ".join(SIGNALS) + " |"
@@ -115,20 +135,20 @@ def main() -> None:
         values = " | ".join(f"{one.signals.get(name, float('nan')):.2f}" for name in SIGNALS)
         print(f"| {one.data} | {one.name} | {len(one.gains)} | {verdicts} | {spread} | {values} |")
     compared = [one for one in known if one.data not in given.leave_out]
+    gained = sum(one.gain > 0 for one in compared)
     print(
-        f"\nlimits chosen without the data set that they are tried on, {len(compared)} references"
+        f"\n{len(compared)} references, of which {gained} gained; limits chosen without the data "
+        "that they are tried on"
     )
     for signal in SIGNALS:
-        right, limits = right_calls(compared, signal)
-        print(
-            f"  {signal}: {right} of {len(compared)} right; limits {min(limits):.2f} to "
-            f"{max(limits):.2f}"
-        )
+        right, called, limits = right_calls(compared, signal)
+        between = f"; limits {min(limits):.2f} to {max(limits):.2f}" if limits else ""
+        print(f"  {signal}: {right} of {called} right{between}")
 
 
 def _whole(folder: Path) -> Path:
-    """What the run folders of single seeds, each below a folder seed-N, are parts of."""
-    above = [one for one in folder.parents if one.name.startswith("seed-")]
+    """What the run folders of single seeds, each a folder seed-N or below one, are parts of."""
+    above = [one for one in (folder, *folder.parents) if one.name.startswith("seed-")]
     return above[0].parent if above else folder
 
 

@@ -1,6 +1,7 @@
 """The benchmarks' peers are run as their own code expects it; the figures are not tested."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,3 +51,32 @@ def test_cartography_finds_the_files_of_either_of_its_versions(
 def test_a_checkout_that_reads_neither_is_named(dynamics, tmp_path):
     with pytest.raises(SystemExit, match=r"utils\.py reads neither"):
         dynamics._published_dynamics(reading("csv"), tmp_path / "jsonl", tmp_path / "model")
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    spec = importlib.util.spec_from_file_location("judged", BENCHMARKS / "judged.py")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look for their module.
+    monkeypatch.setitem(sys.modules, "judged", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_limits_are_chosen_without_the_data_they_are_tried_on(judged):
+    def reference(data, unlearnt, gain):
+        return judged.Reference(data, "one", ("good",), {"ambiguous_unlearnt": unlearnt}, gain, ())
+
+    known = [
+        *(reference("a", 0.04, 3.0), reference("b", 0.12, -2.0)),
+        *(reference("c", 0.20, -5.0), reference("d", 0.30, 1.0)),
+    ]
+    # Less is better: halfway between the worst that gained, 0.30, and the best that lost, 0.12.
+    assert judged.limit(known, "ambiguous_unlearnt") == pytest.approx(0.21)
+    # Without d, whose own call is then wrong: (0.04 + 0.12) / 2.
+    right, called, limits = judged.right_calls(known, "ambiguous_unlearnt")
+    assert (right, called) == (1, 4)
+    assert limits == pytest.approx([0.21, 0.25, 0.21, 0.08])
+    assert judged.right_calls(known, "easy") == (0, 0, [])
+    gained = [reference("a", 0.04, 3.0), reference("b", 0.12, 2.0)]
+    assert judged.right_calls(gained, "ambiguous_unlearnt") == (0, 0, [])

@@ -15,6 +15,6 @@ def notes_on_size(examples: int) -> list[str]:
     if examples >= ENOUGH_EXAMPLES:
         return []
     return [
-        f"note: on real data of fewer than {ENOUGH_EXAMPLES:,} training examples the ambiguous have "
+        f"note: on real data of fewer than {ENOUGH_EXAMPLES:,} training examples the ambiguous "
         f"lost far more to ERM than on more (docs/results.md); here there are {examples:,}"
     ]
