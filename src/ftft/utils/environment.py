@@ -13,7 +13,7 @@ from ftft.utils.distributed import count
 
 _PACKAGES = ("ftft", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
 # Named where they are installed.
-_OPTIONAL = ("peft",)
+_OPTIONAL = ("peft", "bitsandbytes")
 
 
 def environment() -> dict[str, Any]:
