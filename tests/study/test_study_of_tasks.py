@@ -54,3 +54,17 @@ def test_a_study_trains_each_cell_once(tiny_model, tmp_path, made, metric):
     again: list[str] = []
     run_study(study, folder, ThisProcess, again.append, lambda progress: None)
     assert not [line for line in again if ": done in" in line]
+
+
+def test_a_baseline_at_ftfts_cost_reads_the_stages_of_one_ftft(tiny_model, tmp_path):
+    """Whatever strategy the base names beside those of the grid."""
+    choice_task.write_experiment(tmp_path, tiny_model)
+    text = STUDY.replace("evaluations: 1}}", "evaluations: 1}, selection: {strategy: forgetting}}")
+    text = text.replace("baselines: [random]", "baselines: [erm_budget, random_budget]")
+    assert text.count("forgetting") == text.count("_budget, ") == 1
+    (tmp_path / "study.yaml").write_text(text)
+    folder, study = tmp_path / "out", load_study(tmp_path / "study.yaml")
+    done = run_study(study, folder, ThisProcess, lambda line: None, lambda progress: None)
+    assert not done.failures
+    runs = json.loads(next(folder.glob("*/results.json")).read_text())["runs"]
+    assert {one["method"] for one in runs} == {"ftft", "erm_budget", "random_budget"}

@@ -114,9 +114,10 @@ def tasks(study: Study) -> tuple[Task, ...]:
 
 def experiment_of(study: Study, task: Task) -> Experiment:
     """The experiment that a task is part of."""
+    # A baseline at FTFT's cost reads that FTFT's stages, which have its way to select.
     like = task.paid or task
     experiment = study.experiment(like.data, task.reference, task.main, like.selection)
-    selection = {"strategy": task.strategy, "fraction": task.fraction}
+    selection = {"strategy": like.strategy, "fraction": like.fraction}
     given = {key: value for key, value in selection.items() if value is not None}
     changed = {
         "selection": experiment.selection.model_copy(update=given),
