@@ -5,6 +5,7 @@ import json
 import pytest
 
 import ftft.experiment.choose
+from ftft.experiment.choose import Judged, chosen
 from ftft.transfer.preflight import BAD, DOUBTFUL, GOOD
 from ftft.workspace.stage_record import write_record
 
@@ -101,3 +102,19 @@ def test_what_is_no_choice_is_refused_before_anything_is_trained(
     assert expected in outcome.err
     assert "Traceback" not in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "learnt", "best"),
+    [
+        (("bad", "bad", "bad"), (0.37, 0.67, 0.60), 1),
+        (("doubtful", "doubtful", "bad"), (0.37, 0.67, 0.9), 0),
+        (("bad", "doubtful", "good"), (0.9, 0.8, 0.7), 2),
+    ],
+)
+def test_the_cheapest_of_the_best_or_of_bad_ones_what_learnt_most(verdicts, learnt, best):
+    judged = [
+        Judged(None, 0.1 * at, 0.2 * at, verdict, (), {"train_accuracy": share})
+        for at, (verdict, share) in enumerate(zip(verdicts, learnt, strict=True))
+    ]
+    assert chosen([*judged, Judged(None, 0.0, 0.0)]) is judged[best]

@@ -248,3 +248,24 @@ def test_a_set_of_another_suffix_is_read_by_its_own(tmp_path, write):
     experiment = load_experiment(tmp_path / "x.yaml")
     assert experiment.data.test["test"].delimiter is None
     assert len(load_data(experiment).test["test"]) == 20
+
+
+def test_dates_are_no_labels_and_what_else_could_be_one_is_named(started, write):
+    rows = "".join(
+        f"2026-06-{1 + i % 9:02},{('web', 'mail')[i % 2]},my order no {i} is late,"
+        f"{('high', 'low')[i % 3 == 0]}\n"
+        for i in range(60)
+    )
+    write("tickets.csv", "created,channel,message,priority\n" + rows)
+    experiment, said = started("tickets.csv")
+    assert experiment.data.train[0].label == "channel"
+    assert "note: 'channel' is taken for the label; 'priority' could be it as well." in said
+    assert "'created'" not in said.partition("is taken for the label")[2]
+    named, said = started("tickets.csv", "--label", "priority", output="named.yaml")
+    assert named.data.train[0].label == "priority"
+    assert "is taken for the label" not in said
+
+
+def test_each_label_keeps_its_share(started, write):
+    write("tickets.csv", body(40))
+    assert started("tickets.csv")[0].selection.keep_label_proportions

@@ -101,7 +101,7 @@ def init(
     if found.task == "causal-lm":
         for option, model in (("reference", reference), ("main", main)):
             _note_encoder(option, model, small if option == "reference" else large)
-    _note_unused(data, found)
+    _note_unused(data, found, label)
     sets = _sets(data, found, {"dev": dev, "test": test, "test_ood": ood})
 
     def moved(path: str) -> str:
@@ -137,16 +137,17 @@ def _described(path: Path) -> Iterator[None]:
         raise ConfigError(f"{path}: {'; '.join(problems)}") from error
 
 
-def _note_unused(data: Path, found: Found) -> None:
-    """Name the columns that the experiment does not read, so that no text is missed."""
-    from ftft.data.detect import is_id_name
+def _note_unused(data: Path, found: Found, label: str | None) -> None:
+    """Name the columns that the experiment does not read, so that no text or label is missed."""
+    from ftft.data.detect import could_be_label, is_id_name
     from ftft.data.readers.sniff import read_head
 
     source = found.source
     if found.task != "classification":
         return
     read = {*source.text, source.label, source.id}
-    unused = [name for name in read_head(data).columns if name not in read]
+    columns = read_head(data).columns
+    unused = [name for name in columns if name not in read]
     repeated = [name for name in unused if source.id is None and is_id_name(name)]
     for name in repeated:
         say(f"note: {name!r} is not taken for ids: a value is there twice, or missing")
@@ -155,6 +156,12 @@ def _note_unused(data: Path, found: Found) -> None:
         say(
             f"note: not read: {', '.join(map(repr, others))}. --text names the texts (twice for "
             "pairs), and a source's 'slices' other columns to score by"
+        )
+    rivals = [name for name in others if could_be_label(columns[name])]
+    if rivals and label is None:
+        say(
+            f"note: {source.label!r} is taken for the label; {', '.join(map(repr, rivals))} could "
+            "be it as well. --label names it"
         )
 
 

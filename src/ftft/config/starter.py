@@ -15,7 +15,13 @@ from ftft.errors import ConfigError
 
 MAX_LABELS = 20
 
-_TEMPLATE = """\
+_OF_LABELS = """\
+  # A third of each label. false: of all together, as in the paper, which can all but leave one out.
+  keep_label_proportions: true
+"""
+
+_TEMPLATE = (
+    """\
 # An experiment for ftft. Run it with: ftft run THIS_FILE
 # Check it first, without training: ftft validate THIS_FILE
 # Paths are relative to this file; ~ and ${{VARIABLES}} are expanded.
@@ -62,6 +68,9 @@ map:
 selection:
   strategy: ambiguous       # or hard-to-learn, easy-to-learn, random
   fraction: 0.33
+"""
+    + _OF_LABELS
+    + """\
 
 # Run beside FTFT for comparison; each costs its own training of the main model.
 # Of erm, erm_es (stops early), erm_budget (ERM for what FTFT cost with its reference), random,
@@ -69,6 +78,7 @@ selection:
 baselines: [erm, erm_budget]
 seeds: [0]
 """
+)
 
 _OF_COMPLETIONS = {
     "  # Found in the file: {labels}\n": "",
@@ -76,6 +86,7 @@ _OF_COMPLETIONS = {
         "max_length: 512           # tokens of prompt and completion together"
     ),
     "  max_length: 128\n": "  max_length: 512\n",
+    _OF_LABELS: "",
 }
 """What a starting file says otherwise where there are prompts and completions."""
 
@@ -128,6 +139,7 @@ def starter_file(
             template = template.replace(old, new)
     elif source.choices:
         task = "multiple-choice"
+        template = template.replace(_OF_LABELS, "")
     return template.format(
         name=flow(name),
         task="" if task == next(iter(TASK_METRICS)) else f"task: {task}\n",

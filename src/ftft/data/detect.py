@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ _LABELS = ("label", "gold_label", "labels", "class", "target", "gold", "sentimen
 _IDS = ("id", "example_id", "uid", "guid", "pairid", "pair_id", "uuid", "idx")
 _NOT_LABELS = frozenset({"split", "fold", "set", "language", "lang", "genre", "source", "domain"})
 _MOST_CLASSES = 50
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d{1,4}[/.]\d\d?[/.]\d{1,4}|\d\d?:\d\d")
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ def _guess_label(head: Head, texts: Sequence[str], path: Path) -> str:
     few = [
         name
         for name, values in head.columns.items()
-        if name and name not in texts and _could_be_label(values)
+        if name and name not in texts and could_be_label(values)
     ]
     for known in _LABELS:
         for name, values in head.columns.items():
@@ -239,8 +241,11 @@ def _guess_label(head: Head, texts: Sequence[str], path: Path) -> str:
     )
 
 
-def _could_be_label(values: list[str]) -> bool:
+def could_be_label(values: list[str]) -> bool:
+    """Whether values look like classes: few, short, repeated, and no dates or times."""
     distinct = set(values)
+    if all(_DATE.match(value) for value in distinct if value):
+        return False
     repeats = len(values) <= 4 or len(distinct) <= len(values) // 2
     return 2 <= len(distinct) <= _MOST_CLASSES and repeats and _words(values) < 4
 

@@ -110,10 +110,15 @@ def choose(
 
 
 def chosen(judged: Sequence[Judged]) -> Judged:
-    """The cheapest of the best verdict there is."""
+    """The cheapest of the best verdict there is; of bad ones that which learnt most."""
     order = (GOOD, DOUBTFUL, BAD)
     known = [one for one in judged if one.verdict is not None]
-    return min(known, key=lambda one: (order.index(str(one.verdict)), one.total_cost))
+
+    def rank(one: Judged) -> tuple[float, ...]:
+        learnt = (one.signals or {}).get("train_accuracy") if one.verdict == BAD else None
+        return order.index(str(one.verdict)), -(learnt or 0.0), one.total_cost
+
+    return min(known, key=rank)
 
 
 def _costed(candidate: Candidate, data: TaskData) -> Judged:

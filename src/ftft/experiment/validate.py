@@ -167,7 +167,8 @@ def check_selection(experiment: Experiment, examples: int) -> None:
             f"map.burn_in is auto and reference.epochs is {reference.epochs}: that gives "
             f"{points} complete recording points. The first is left out nearly always, since "
             "everything is still being learnt there, and variability needs at least 2 more; set "
-            f"reference.epochs to at least {_LEAST_WITH_AUTO}, or map.burn_in to a number."
+            f"reference.epochs to at least {_LEAST_WITH_AUTO}, better 5, or map.burn_in to a "
+            "number."
         )
     left = points if burn_in == AUTO else points - burn_in
     if left < 2:

@@ -132,8 +132,8 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
     if compared.interval.count == 1:
         how = f"{by} {'above' if above else 'below'}" if by != "0.0 points" else "level with"
         return OPEN, (
-            f"With one seed FTFT scores {how} ERM {where} at {cost}; one seed cannot tell this "
-            "from chance."
+            f"With one seed FTFT scores {how} ERM {where} at {cost}; one seed does not say how "
+            "much that differs between seeds."
         )
     seeds = f"{compared.interval.count} seeds"
     if compared.interval.low is None:
