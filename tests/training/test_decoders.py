@@ -104,5 +104,5 @@ def test_it_is_refused_wherever_it_is_looked_at_or_loaded(encoder):
 def test_validate_names_it_and_says_what_to_take(ftft, encoder, tmp_path):
     outcome = ftft("validate", write_experiment(tmp_path, encoder))
     assert outcome.code == 2
-    assert f"model {encoder}: its attention also reads what comes after" in outcome.err
+    assert f"model {encoder.name}: its attention also reads what comes after" in outcome.err
     assert "Name a decoder-only model" in outcome.err
