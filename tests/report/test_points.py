@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -145,3 +146,16 @@ def test_texts_are_cut_to_one_length():
     assert max(map(len, texts)) == cut.limit + 1
     assert sum(text.endswith("…") for text in texts) == cut.cut > 0
     assert packed_texts([TEXTS], 100) is None
+
+
+def test_groups_have_the_name_that_their_task_gives_them(view):
+    """The groups of sentences with tags are no labels: whether a sentence has entities."""
+    assert explorer([view], 10_000_000).datasets[0]["groupedBy"] == "label"
+    tagged = replace(view.train, task="token-classification")
+    sentences = replace(view, train=tagged, with_texts=False)
+    assert explorer([sentences], 10_000_000).datasets[0]["groupedBy"] == "entities"
+    shown = page([sentences])
+    assert 'aria-label="Selection by entities"' in shown
+    assert 'aria-label="Selection by label"' not in shown
+    unread = replace(view, train=None)
+    assert explorer([unread], 10_000_000).datasets[0]["groupedBy"] == "label"

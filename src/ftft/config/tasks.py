@@ -26,6 +26,14 @@ TASK_METRICS = {
 }
 """Task to its metrics, each with its name for people; the first is the default."""
 
+GROUP_TITLES = {
+    "classification": "label",
+    "causal-lm": "group",
+    "multiple-choice": "answer",
+    "token-classification": "entities",
+}
+"""Task to what people call the groups that its examples are counted by."""
+
 Measure = Literal["inverse-perplexity", "mean-token-probability"]
 MEASURES = get_args(Measure)
 """What may count as the probability of a right completion; the first is the default."""

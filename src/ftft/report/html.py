@@ -164,6 +164,7 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
         "table": narrow,
         "details": details,
         "slices": slice_scores(view.run),
+        "grouped_by": view.grouped_by,
         "preflights": preflights(view),
         "shares": {
             name: {by: shares(maps, by) for by in ways(maps)}

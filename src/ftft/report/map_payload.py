@@ -123,6 +123,7 @@ def _add_examples(result: Explorer, name: str, group: _Examples, rows: Rows) -> 
             "total": len(datamap),
             "shown": len(rows),
             "labels": list(datamap.group_names),
+            "groupedBy": group.view.grouped_by,
             "regions": list(REGIONS),
             "columns": columns,
             "layout": layout,

@@ -15,6 +15,7 @@ from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.cartography.trajectories import confidence_by_epoch
 from ftft.config.load import load_experiment
 from ftft.config.methods import METHODS
+from ftft.config.tasks import GROUP_TITLES
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
 from ftft.dynamics.values import FIRST_MEASURE
@@ -77,6 +78,11 @@ class RunView:
     train: LabelledDataset | None
     with_texts: bool
     notes: tuple[str, ...]
+
+    @property
+    def grouped_by(self) -> str:
+        """What the groups of the examples are called: of data that cannot be read, labels."""
+        return GROUP_TITLES["classification" if self.train is None else self.train.task]
 
 
 def read_view(run: Results, data: TaskData | None = None, *, texts: bool = True) -> RunView:

@@ -21,7 +21,7 @@
     whole.append(...texts.filter(Boolean).map((text) => ftft.element("p", text, "full")));
     const list = document.createElement("dl");
     const facts = [
-      ["id", id], ...(map.hasLabels ? [["label", map.label(i)]] : []), ["region", map.region(i)],
+      ["id", id], ...(map.hasLabels ? [[map.dataset.groupedBy, map.label(i)]] : []), ["region", map.region(i)],
       ...(map.hasSelection ? [["selected", map.isSelected(i) ? "yes" : "no"]] : []),
       ...map.slices.map((slice) => [slice.name, slice.values[slice.codes[i]]]),
       ...map.statistics.map((one) => [one.name, map.shown(one.key, i)]),

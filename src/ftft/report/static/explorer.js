@@ -86,10 +86,12 @@
       this.listing.show(map);
       byId("sort").replaceChildren(...map.statistics.map(({ key, name }) => new Option(name, key)));
       document.querySelector("[data-preset=selected]").hidden = !map.hasSelection;
+      document.querySelector("[data-preset=errors]").textContent =
+        map.dataset.groupedBy === "label" ? "likeliest label errors" : "likeliest wrong answers";
       byId("sort").value = this.listing.key;
       const { dataset } = map;
       byId("sample").textContent = dataset.shown < dataset.total
-        ? `A sample of ${many(dataset.shown)} of ${many(dataset.total)} examples, in proportion by label and region. `
+        ? `A sample of ${many(dataset.shown)} of ${many(dataset.total)} examples, in proportion by ${dataset.labels.length > 1 ? `${dataset.groupedBy} and region` : "region"}. `
         : `${many(dataset.total)} examples. `;
       if (dataset.textNote) byId("sample").textContent += `${dataset.textNote} `;
       this.plane.show(map);

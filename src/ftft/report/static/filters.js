@@ -5,7 +5,7 @@
 
   function fieldsOf(map) {
     const fields = [
-      ...(map.hasLabels ? [{ key: "label", name: "label", codes: map.labels, values: map.dataset.labels }] : []),
+      ...(map.hasLabels ? [{ key: "label", name: map.dataset.groupedBy, codes: map.labels, values: map.dataset.labels }] : []),
       { key: "region", name: "region", codes: map.arrays.region, values: map.dataset.regions },
       ...(map.hasSelection ? [{ key: "selected", name: "selection", codes: map.arrays.selected, values: ["not selected", "selected"] }] : []),
       {

@@ -47,7 +47,7 @@
 
     headings() {
       const row = document.createElement("tr");
-      row.append(element("th", "example"), element("th", this.map.hasLabels ? "label" : "region"));
+      row.append(element("th", "example"), element("th", this.map.hasLabels ? this.map.dataset.groupedBy : "region"));
       for (const key of this.columns) {
         const statistic = ftft.STATISTICS.find((one) => one.key === key);
         const cell = element("th", undefined, "n");

@@ -72,7 +72,7 @@
   function colourings(map) {
     const all = [
       { key: "correctness", name: "correctness", make: () => byCorrectness(map) },
-      ...(map.hasLabels ? [{ key: "label", name: "label", make: () => grouped(map.labels, map.dataset.labels) }] : []),
+      ...(map.hasLabels ? [{ key: "label", name: map.dataset.groupedBy, make: () => grouped(map.labels, map.dataset.labels) }] : []),
       { key: "region", name: "region", make: () => grouped(map.arrays.region, map.dataset.regions) },
     ];
     if (map.hasSelection) {
