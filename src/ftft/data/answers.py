@@ -11,9 +11,15 @@ from ftft.config.data import DataSource
 from ftft.data.chats import read_chats
 from ftft.data.dataset import SLICE_PREFIX
 from ftft.data.faults import Faults
-from ftft.data.lines import rows_in
-from ftft.data.normalize import ROW, Prepared, check_ids, prepared, read_rows, usable_rows
-from ftft.errors import DataError
+from ftft.data.normalize import (
+    ROW,
+    Prepared,
+    check_ids,
+    good_rows,
+    prepared,
+    read_rows,
+    usable_rows,
+)
 
 
 def prepare_answers(source: DataSource, faults: Faults | None = None) -> Prepared:
@@ -56,14 +62,8 @@ def _answered(table: pa.Table, source: DataSource) -> pa.ChunkedArray:
 
 
 def _with_answers(table: pa.Table, source: DataSource) -> pa.Table:
-    is_bad = _answered(table, source).is_null()
-    bad = table.column(ROW).filter(is_bad)
-    if len(bad) == 0:
-        return table
-    if source.drop_empty and len(bad) < len(table):
-        return table.filter(pc.invert(is_bad))
-    raise DataError(
-        f"{source.place}, {rows_in(source, bad.to_pylist())}: nothing in the completion column "
-        f"{source.label!r}. A model learns nothing from an empty completion. Repair the rows, or "
-        "leave them out with drop_empty: true."
+    problem = (
+        f"nothing in the completion column {source.label!r}. A model learns nothing from an empty "
+        "completion."
     )
+    return good_rows(table, source, _answered(table, source).is_null(), problem)

@@ -257,16 +257,29 @@ def with_texts(table: pa.Table, source: DataSource) -> pa.Table:
     Raises:
         DataError: One has none, and the source does not say ``drop_empty``; or none has one.
     """
-    is_bad = without_texts(table, source)
+    problem = (
+        f"no text in {listed(source.text)}. A text must not be missing, and of two texts one may "
+        "be empty, not both."
+    )
+    return good_rows(table, source, without_texts(table, source), problem)
+
+
+def good_rows(
+    table: pa.Table, source: DataSource, is_bad: pa.ChunkedArray, problem: str
+) -> pa.Table:
+    """The rows that are not bad, where the source says ``drop_empty`` and some are left.
+
+    Raises:
+        DataError: Otherwise, where any row is bad.
+    """
     bad = table.column(ROW).filter(is_bad)
     if len(bad) == 0:
         return table
     if source.drop_empty and len(bad) < len(table):
         return table.filter(pc.invert(is_bad))
     raise DataError(
-        f"{source.place}, {rows_in(source, bad.to_pylist())}: no text in {listed(source.text)}. "
-        "A text must not be missing, and of two texts one may be empty, not both. Repair the "
-        "rows, or leave them out with drop_empty: true."
+        f"{source.place}, {rows_in(source, bad.to_pylist())}: {problem} Repair the rows, or leave "
+        "them out with drop_empty: true."
     )
 
 

@@ -9,7 +9,7 @@ from ftft.config.methods import REFERENCE
 from ftft.config.schema import FineTuning
 from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Stages
-from ftft.study.grid import Task, tasks
+from ftft.study.grid import Task
 from ftft.study.prepare import OpenStudy
 from ftft.tasks import TASKS
 from ftft.training.arguments import Plan, reference_plan
@@ -46,10 +46,10 @@ def plan(opened: OpenStudy) -> tuple[Planned, ...]:
     Returns:
         Its tasks in their order.
     """
-    found, costs = tasks(opened.study), _Costs(opened)
-    readers = Counter(task.needs for task in found)
+    costs = _Costs(opened)
+    readers = Counter(task.needs for task in opened.tasks)
     planned = []
-    for task in found:
+    for task in opened.tasks:
         steps, finished = costs.plan(task).steps, opened.finished(task) is not None
         planned.append(Planned(task, finished, steps, costs.flops(task), readers[task]))
     return tuple(planned)

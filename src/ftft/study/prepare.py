@@ -41,11 +41,13 @@ class OpenStudy:
         study: The study.
         folder: The study folder.
         data: Data set to labelled data.
+        tasks: Its trainings, each after the one that it needs.
     """
 
     study: Study
     folder: Path
     data: Mapping[str, TaskData]
+    tasks: tuple[Task, ...]
     _readers: dict[str, Workspace] = field(default_factory=dict)
     _encodings: dict[str, Encodings] = field(default_factory=dict)
 
@@ -107,7 +109,8 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         loaded = attempt(partial(load_data, study.experiment(name)))
         if loaded is not None:
             data[name] = loaded
-    for task in tasks(study):
+    found = tasks(study)
+    for task in found:
         if task.data in data and task.method == "ftft":
             examples = len(data[task.data].train)
             attempt(partial(check_selection, experiment_of(study, task), examples))
@@ -115,18 +118,18 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
             check_heads(attempt, experiment_of(study, task), data[task.data])
     usable: dict[str, TaskData] = {}
     for name, loaded in data.items():
-        of_data = [experiment_of(study, task) for task in tasks(study) if task.data == name]
+        of_data = [experiment_of(study, task) for task in found if task.data == name]
         left = attempt(partial(_with_room, of_data, loaded))
         if left is not None:
             usable[name] = left
     attempt(partial(check_study_belongs, usable, folder))
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in usable.items():
-        ftft = [one for one in tasks(study) if one.data == name and one.method == "ftft"]
+        ftft = [one for one in found if one.data == name and one.method == "ftft"]
         cells = [experiment_of(study, task) for task in ftft]
         for note in [*_dropped(study, name), *notes(loaded), *idle_notes(cells)]:
             say(f"{name}: {note}")
-    return OpenStudy(study, folder, usable)
+    return OpenStudy(study, folder, usable, found)
 
 
 def _dropped(study: Study, name: str) -> list[str]:

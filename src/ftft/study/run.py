@@ -107,7 +107,7 @@ class _Run:
 
     def __init__(self, opened: OpenStudy, say: Say, progress: Callable[[Progress], None]) -> None:
         self.opened, self.say, self.progress = opened, say, progress
-        self.tasks = tasks(opened.study)
+        self.tasks = opened.tasks
         self.collector = Collector(opened, self.tasks)
         self.waiting = dict.fromkeys(self.tasks)
         self.place = {task: place for place, task in enumerate(self.tasks)}
