@@ -14,7 +14,7 @@ from ftft.config.yaml_core import dump, parse
 from ftft.data import load_data
 from ftft.data.labels import _NO_GOLD
 from ftft.errors import DataError
-from ftft.experiment.validate import notes
+from ftft.experiment.validate import data_notes
 
 ODD = [
     "yes",
@@ -117,7 +117,7 @@ def test_no_advice_holds_a_shortened_value(tmp_path):
 def test_values_of_where_that_no_row_has_are_noted(tmp_path, value):
     write(tmp_path, pa.array([*"ab" * 8]))
     data = load_data(experiment(tmp_path, f"label: label\nwhere: {{label: [a, b, {value}]}}"))
-    (note,) = [line for line in notes(data) if "'where' asks for" in line]
+    (note,) = [line for line in data_notes(data) if "'where' asks for" in line]
     assert note.startswith(f"note: training data: {tmp_path / 'train.parquet'}: ")
     shown = f"'{value}'" if value != "''" else value
     assert f"asks for {shown} in 'label', which no row has" in note
@@ -127,7 +127,7 @@ def test_values_of_where_that_no_row_has_are_noted(tmp_path, value):
 def test_values_of_where_that_rows_have_are_not_noted(tmp_path):
     write(tmp_path, pa.array([1.0, 2.0, None] * 8))
     data = load_data(experiment(tmp_path, "label: label\nwhere: {label: [1, 2.0]}"))
-    assert not [line for line in notes(data) if "'where' asks" in line]
+    assert not [line for line in data_notes(data) if "'where' asks" in line]
 
 
 def test_where_takes_missing_values_for_empty_ones(tmp_path):
@@ -144,7 +144,7 @@ def test_of_an_evaluation_set_they_are_noted_with_its_name(tmp_path):
     source = config.train[0].model_copy(update={"where": {"label": ["a", "c"]}})
     test = EvaluationSet(**source.model_dump())
     data = load_data(config.model_copy(update={"test": {"other": test}}))
-    assert any("note: test set 'other': " in line and "'c'" in line for line in notes(data))
+    assert any("note: test set 'other': " in line and "'c'" in line for line in data_notes(data))
 
 
 ROWS = "text,label\n" + "".join(f"film {i},{['no', 'yes'][i % 2]}\n" for i in range(40))
@@ -168,7 +168,7 @@ def test_one_message_joins_the_spellings_of_a_class(load, options, content):
     assert len(yes) == 1
     data = load(content, **(options | {"labels": advised}))
     assert len(data.class_names) == 2
-    assert not any("spelling" in note for note in notes(data))
+    assert not any("spelling" in note for note in data_notes(data))
 
 
 def test_spellings_of_a_test_set_are_joined_too(load, tmp_path):

@@ -8,7 +8,7 @@ import yaml
 from ftft.config.data import DataConfig
 from ftft.data import load_data
 from ftft.errors import DataError
-from ftft.experiment.validate import notes
+from ftft.experiment.validate import data_notes
 
 
 def csv_of(labels):
@@ -82,8 +82,8 @@ class TestScores:
 
     def test_a_note_on_many_rare_classes_is_short(self, load):
         data = load(csv_of([f"class {i % 400}" for i in range(1600)]))
-        assert max(map(len, notes(data))) < 600
-        assert "and 380 more" in "".join(notes(data))
+        assert max(map(len, data_notes(data))) < 600
+        assert "and 380 more" in "".join(data_notes(data))
 
 
 class TestNoLabel:
@@ -111,7 +111,7 @@ class TestNoLabel:
         found = [*labels.split() * 5, marker]
         data = load(csv_of(found))
         assert marker in data.class_names
-        (note,) = [line for line in notes(data) if "says that there is none" in line]
+        (note,) = [line for line in data_notes(data) if "says that there is none" in line]
         assert note.startswith("note: 6 rows of ")
         assert f"have the label {marker}, which" in note
         where = pasted(note, "where")
@@ -151,7 +151,7 @@ class TestSpelling:
         content = csv_of(labels * 6)
         data = load(content)
         assert len(data.class_names) == len(labels)
-        (note,) = [line for line in notes(data) if "differ in spelling only" in line]
+        (note,) = [line for line in data_notes(data) if "differ in spelling only" in line]
         joined = load(content, labels=pasted(note, "labels"))
         assert len(joined.class_names) == groups
         assert joined.remarks == ()
@@ -163,7 +163,7 @@ class TestSpelling:
 
     def test_a_name_without_blanks_at_its_ends_is_preferred(self, load):
         data = load(csv_of(["yes ", "yes ", "yes", "no", "maybe"] * 5))
-        (note,) = [line for line in notes(data) if "spelling" in line]
+        (note,) = [line for line in data_notes(data) if "spelling" in line]
         assert pasted(note, "labels") == {"yes ": "yes", "no": "no", "maybe": "maybe"}
 
     def test_over_several_files_with_mappings(self, write):

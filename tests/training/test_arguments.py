@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from transformers import TrainingArguments
 
+from ftft.config.load import load_experiment
 from ftft.errors import ConfigError
 from ftft.training.arguments import (
     GOVERNED,
@@ -18,6 +19,7 @@ from ftft.training.arguments import (
     training_arguments,
 )
 from ftft.training.rehearsal import check_training
+from ftft.training.sharding import sharding_notes
 from tiny_task import plan
 
 
@@ -267,3 +269,20 @@ def test_of_several_processes_each_makes_the_optimiser_alone(settings, monkeypat
     check_training(settings(training_arguments={"optim": "sgd"}))
     with pytest.raises(ConfigError, match="lr_scheduler_type"):
         check_training(settings(training_arguments={"lr_scheduler_type": "warmup_stable_decay"}))
+
+
+def test_deepspeed_has_to_be_installed(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("ftft.training.sharding.find_spec", lambda name: None)
+    given = settings(training_arguments={"deepspeed": "zero2.json"})
+    with pytest.raises(ConfigError, match=r"pip install deepspeed.*or leave deepspeed out"):
+        training_arguments(given, plan(4), tmp_path)
+
+
+@pytest.mark.parametrize(("has_gpu", "noted"), [(False, ["main"]), (True, [])])
+def test_fsdp_without_a_gpu_is_noted(experiment_file, monkeypatch, has_gpu, noted):
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: has_gpu)
+    whole = load_experiment(experiment_file)
+    sharded = load_experiment(experiment_file, ["main.training_arguments={fsdp: true}"])
+    found = sharding_notes([whole, sharded, sharded])
+    assert [line.partition(".")[0] for line in found] == [f"note: {name}" for name in noted]
+    assert all("each process holds the whole model" in line for line in found)

@@ -35,14 +35,13 @@ def validate(
 def show_dry_run(experiment: Experiment, folder: str, *, replacing: bool = False) -> None:
     """Check an experiment, and show its data and what a run would do."""
     from ftft.cli.show import show_data, show_foresight
-    from ftft.config.idle import idle_notes
     from ftft.experiment.belongs import trained_on
     from ftft.experiment.dry_run import foresee
     from ftft.experiment.validate import check, notes
 
     data = check(experiment, folder, replacing=replacing)
     show_data(data)
-    for note in [*notes(data), *idle_notes([experiment])]:
+    for note in notes(data, [experiment]):
         tell(note)
     trained = trained_on(Path(folder)) if replacing else set()
     if trained and data.train.fingerprint not in trained:

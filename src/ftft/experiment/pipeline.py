@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ftft.config.idle import idle_notes
 from ftft.config.methods import chosen, stage_names, training_names
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import dump
@@ -150,7 +149,7 @@ def opened(
         say = _silent
     with distributed.first_goes_ahead():
         data = check(experiment, folder, replacing=replacing)
-    for note in [*notes(data), *idle_notes([experiment])]:
+    for note in notes(data, [experiment]):
         say(note)
     workspace = Workspace(folder)
     with workspace.locked():

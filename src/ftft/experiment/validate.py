@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from ftft.cartography.burn_in import AUTO
+from ftft.config.idle import idle_notes
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import left_out_in_words, named
@@ -22,6 +23,7 @@ from ftft.training.arguments import check_training_arguments, full_steps
 from ftft.training.fitting import check_head, check_model
 from ftft.training.models import model_fingerprint
 from ftft.training.rehearsal import check_training
+from ftft.training.sharding import sharding_notes
 from ftft.transfer.evidence import notes_on_size
 from ftft.workspace.layout import check_foreign, check_writable
 
@@ -118,7 +120,12 @@ def _has_classes(data: TaskData) -> bool:
     return bool(data.class_names) and same and data.train.task != MULTIPLE_CHOICE.name
 
 
-def notes(data: TaskData) -> list[str]:
+def notes(data: TaskData, experiments: Sequence[Experiment]) -> list[str]:
+    """What is not wrong but should be known of data and the experiments on them, a line each."""
+    return [*data_notes(data), *idle_notes(experiments), *sharding_notes(experiments)]
+
+
+def data_notes(data: TaskData) -> list[str]:
     """What is not wrong with the data but should be known, a line each."""
     lines = [
         f"note: {count:,} texts of the set {name} are also in the training data"

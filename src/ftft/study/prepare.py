@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ftft.config.idle import idle_notes
 from ftft.config.methods import REFERENCE
 from ftft.config.schema import Experiment
 from ftft.config.study import Study
@@ -127,7 +126,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
     for name, loaded in usable.items():
         ftft = [one for one in found if one.data == name and one.method == "ftft"]
         cells = [experiment_of(study, task) for task in ftft]
-        for note in [*_dropped(study, name), *notes(loaded), *idle_notes(cells)]:
+        for note in [*_dropped(study, name), *notes(loaded, cells)]:
             say(f"{name}: {note}")
     return OpenStudy(study, folder, usable, found)
 

@@ -16,6 +16,7 @@ from ftft.config.schema import FineTuning, Main
 from ftft.errors import ConfigError, first_line
 from ftft.training.logger_checks import check_services
 from ftft.training.precision import resolve_precision
+from ftft.training.sharding import check_sharding
 from ftft.utils.distributed import count
 
 # Fields that ftft sets from its own keys, with the key to use instead.
@@ -237,8 +238,8 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
 
     Raises:
         ConfigError: A value is refused by ``TrainingArguments`` or acts outside the run folder, the
-            batch does not divide over processes and accumulation steps, or a service in
-            ``report_to`` is not installed.
+            batch does not divide over processes and accumulation steps, or DeepSpeed or a service
+            in ``report_to`` is not installed.
     """
     extra = settings.training_arguments
     for name in extra:
@@ -246,6 +247,7 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
             raise ConfigError(
                 f"training_arguments of model {settings.model}: {name}: {OUTSIDE[name]}"
             )
+    check_sharding(extra, settings.model)
     best = plan.keep == "best"
     precision = resolve_precision(settings.precision)
     values: dict[str, Any] = {
