@@ -10,7 +10,9 @@ that of its process group too, waits, and prints what ``os.waitpid`` said. A job
 - ``full_at``: its so-many-th change, and every later one, fails for want of space; 0: never;
 - ``file_limit``: no file can grow beyond so many bytes; 0: no limit;
 - ``processes``: how many run it together, with the environment that torchrun gives; the child
-  ends as the first of them that fails.
+  ends as the first of them that fails;
+- ``killed_rank``: which of them ``kill_at`` is for, if not for all; the others are not stopped
+  then, and the child ends as the last that fails.
 
 A change is a file opened for writing, synced, renamed or removed, a folder made or removed, or a
 file of tensors, of which half is written before the kill.
@@ -50,7 +52,8 @@ class Changes:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.folder = job["watched"]
-        self.kill_at = job.get("kill_at", 0)
+        rank = int(os.environ.get("RANK", "0"))
+        self.kill_at = job.get("kill_at", 0) if rank == job.get("killed_rank", rank) else 0
         self.full_at = job.get("full_at", 0)
         self.count = 0
         self.last = ""
@@ -151,7 +154,8 @@ if __name__ == "__main__":
         if pid == 0:
             job = json.loads(line)
             if job.get("processes", 1) > 1:
-                os._exit(run_ranks(job["processes"], partial(child, job)))
+                stopping = "killed_rank" not in job
+                os._exit(run_ranks(job["processes"], partial(child, job), stopping=stopping))
             child(job)
         os.setpgid(pid, pid)  # before anybody knows of it
         print(pid, flush=True)

@@ -22,6 +22,9 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # Commands that import PyTorch and transformers, which takes some seconds.
 _SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo"}
 
+# How the backends of PyTorch say that another process is gone: gloo, gloo after its timeout, NCCL.
+_LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
+
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
 
@@ -66,8 +69,10 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        if _repeats(connected=True) and _lost_connection(error):
-            raise SystemExit(2) from None
+        if _of_many() and _lost_connection(error):
+            if not _repeats(connected=True):
+                write_line("error", _lost_in_words(error))
+            raise SystemExit(1) from None
         write_line("error", _unforeseen(error))
         raise SystemExit(2 if _no_room(error) else 1) from None
 
@@ -107,10 +112,18 @@ def _of_many() -> bool:
 
 
 def _lost_connection(error: Exception) -> bool:
-    """Whether another process ended first, which says why."""
-    text = str(error)
-    return isinstance(error, RuntimeError) and any(
-        sign in text for sign in ("Connection closed by peer", "Connection reset by peer", "NCCL")
+    """Whether another process ended first, or can no longer be reached."""
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOST)
+
+
+def _lost_in_words(error: Exception) -> str:
+    from ftft.errors import first_line
+
+    return (
+        "another process of this run has ended or cannot be reached any more, so this one ends "
+        f"too ({first_line(error)}). Why, that process or the launcher (torchrun, accelerate, "
+        "Slurm) says. Nothing that was finished is lost; resume from the last checkpoint with the "
+        "same command of the launcher."
     )
 
 
@@ -133,15 +146,16 @@ def _no_room(error: Exception) -> bool:
 
 
 def _unforeseen(error: Exception) -> str:
+    from ftft.errors import first_line
+
     if isinstance(error, OSError) and _no_room(error):
         return (
             f"{error.filename or 'a file'}: cannot be written: {error.strerror}. Make room on the "
             "disk, then give the same command again: it resumes from where it was."
         )
-    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
     return (
-        f"unexpected {type(error).__name__}: {first}\nThis is a defect in ftft or in a library it "
-        "uses; run the command again with --debug to see where."
+        f"unexpected {type(error).__name__}: {first_line(error)}\nThis is a defect in ftft or in a "
+        "library it uses; run the command again with --debug to see where."
     )
 
 
