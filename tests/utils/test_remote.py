@@ -227,3 +227,34 @@ class TestData:
         assert "data.train.0.path" in said.err
         assert "holds a password" in said.err
         assert "pw@" not in said.err
+
+
+def test_init_of_urls(ftft, bucket, tmp_path):
+    """The experiment names the URLs, as they are, wherever it is written to."""
+    train = bucket("reviews/train.csv", ROWS * 3)
+    other = bucket("reviews/other.csv", ROWS)
+    bucket("reviews/dev.csv", ROWS)
+    written = tmp_path / "deep" / "experiment.yaml"
+    written.parent.mkdir()
+    told = ftft("init", train, "--ood", other, "-o", str(written))
+    assert told.code == 0, told.err
+    assert str(tmp_path / "cache") not in told.err
+    experiment = load_experiment(written)
+    assert experiment.name == "reviews-train"
+    (source,) = experiment.data.train
+    assert source.path == train
+    assert experiment.data.test_ood["other"].path == other
+    assert experiment.data.dev == {}
+    assert len(load_data(experiment.data).train) > 0
+
+
+def test_init_names_the_url_in_what_it_refuses(ftft, bucket, cache):
+    place = bucket("empty.csv", "text,label\n")
+    refused = ftft("init", place)
+    assert refused.err.startswith("error: ")
+    assert place in refused.err
+    assert str(cache) not in refused.err
+    assert "memory://bucket/none.csv does not exist" in ftft("init", "memory://bucket/none.csv").err
+    refused = ftft("init", "https://me:word@host/train.csv")
+    assert "holds a password" in refused.err
+    assert "word@" not in refused.err

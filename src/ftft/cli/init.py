@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +37,11 @@ _ENCODER = re.compile(
 
 def init(
     data: Annotated[
-        Path, typer.Argument(help="The training data: CSV, TSV, JSON lines, Parquet, CoNLL.")
+        str,
+        typer.Argument(
+            help="The training data: CSV, TSV, JSON lines, Parquet, CoNLL; a path, or a URL such "
+            "as s3://BUCKET/train.csv."
+        ),
     ],
     text: Annotated[
         list[str] | None,
@@ -50,17 +55,17 @@ def init(
         str | None, typer.Option(help="Main model (large). By the task if left out.")
     ] = None,
     dev: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="A development set. Repeatable. Looked for beside the data if left out."),
     ] = None,
     test: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             help="An in-distribution test set. Repeatable. Looked for beside the data if left out."
         ),
     ] = None,
     ood: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="An out-of-distribution test set. Repeatable."),
     ] = None,
     name: Annotated[
@@ -75,7 +80,7 @@ def init(
     """Write a commented experiment file for a data file, to standard output or a file.
 
     A dev.csv or test.csv beside the data becomes the development or test set; of tickets-train.csv
-    and tickets.csv first a tickets-dev.csv or tickets-test.csv.
+    and tickets.csv first a tickets-dev.csv or tickets-test.csv. Beside a URL none is looked for.
     Paths in an experiment file count from its folder. On standard output paths are written as you
     gave them, so that they fit a file in the current folder.
     """
@@ -83,9 +88,11 @@ def init(
     from ftft.data.detect_sets import find_source
     from ftft.errors import ConfigError
     from ftft.utils.atomic import check_free, write_text
+    from ftft.utils.remote import is_remote
 
-    with _described(data):
-        found = find_source(data, text or (), label)
+    given = _opened(data)
+    with _described(given):
+        found = find_source(given.path, text or (), label)
     chats = found.source.messages is not None
     small, large = _MODELS.get("chats" if chats else found.task, _MODELS["classification"])
     reference, main = reference or small, main or large
@@ -101,18 +108,19 @@ def init(
     if found.task == "causal-lm":
         for option, model in (("reference", reference), ("main", main)):
             _note_encoder(option, model, small if option == "reference" else large)
-    _note_unused(data, found, label)
-    sets = _sets(data, found, {"dev": dev, "test": test, "test_ood": ood})
+    _note_unused(given.path, found, label)
+    sets = _sets(given, found, {"dev": dev, "test": test, "test_ood": ood})
 
     def moved(path: str) -> str:
-        if output is None:
+        if output is None or is_remote(path):
             return path
         return os.path.relpath(Path(path).absolute(), output.absolute().parent)
 
-    source = found.source.model_copy(update={"path": moved(str(data))})
+    source = found.source.model_copy(update={"path": moved(data)})
     for keys in (keys for named in sets.values() for keys in named.values()):
         keys["path"] = moved(keys["path"])
-    name = name or experiment_name(str(data.absolute()))
+    place = data.partition("://")[2] if is_remote(data) else str(given.path.absolute())
+    name = name or experiment_name(place)
     written = starter_file(source, found.values, reference, main, name, found.task, sets)
     if output is None:
         typer.echo(written)
@@ -122,19 +130,44 @@ def init(
     tell(f"written to {output}")
 
 
+@dataclass(frozen=True)
+class _Given:
+    """A data file: as it was named, and where it is read from."""
+
+    place: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Its own name, without folders."""
+        return self.path.name
+
+
+def _opened(place: str) -> _Given:
+    """A data file that is there; one at a URL is fetched."""
+    from ftft.errors import ConfigError, DataError
+    from ftft.utils.remote import is_remote, local_copy, problem_of
+
+    if problem := problem_of(place):
+        raise ConfigError(problem)
+    return _Given(place, local_copy(place, DataError) if is_remote(place) else Path(place))
+
+
 @contextlib.contextmanager
-def _described(path: Path) -> Iterator[None]:
-    """Say of a file what cannot be named in an experiment."""
+def _described(given: _Given) -> Iterator[None]:
+    """Say of a file what cannot be named in an experiment, and name it as it was named."""
     from pydantic import ValidationError
 
     from ftft.config.load import describe_all
-    from ftft.errors import ConfigError
+    from ftft.errors import ConfigError, FtftError
 
     try:
         yield
     except ValidationError as error:
         problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
-        raise ConfigError(f"{path}: {'; '.join(problems)}") from error
+        raise ConfigError(f"{given.place}: {'; '.join(problems)}") from error
+    except FtftError as error:
+        raise type(error)(str(error).replace(str(given.path), given.place)) from error
 
 
 def _note_unused(data: Path, found: Found, label: str | None) -> None:
@@ -166,46 +199,51 @@ def _note_unused(data: Path, found: Found, label: str | None) -> None:
 
 
 def _sets(
-    data: Path, train: Found, asked: Mapping[str, Sequence[Path] | None]
+    data: _Given, train: Found, asked: Mapping[str, Sequence[str] | None]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Role to name to keys of the sets that were asked for, or are beside the training data."""
     from ftft.data.detect_sets import set_keys, set_name, sets_beside
+    from ftft.utils.remote import is_remote
 
-    beside = {role: path for role, path in sets_beside(data).items() if not asked[role]}
-    given = [(role, path, True) for role, paths in asked.items() for path in paths or ()]
-    given += [(role, path, False) for role, path in beside.items()]
+    beside = {} if is_remote(data.place) else sets_beside(data.path)
+    given = [(role, _opened(one), True) for role, named in asked.items() for one in named or ()]
+    given += [
+        (role, _Given(str(path), path), False) for role, path in beside.items() if not asked[role]
+    ]
     sets: dict[str, dict[str, dict[str, Any]]] = {}
-    for role, path, is_asked in sorted(given, key=lambda one: list(_ROLES).index(one[0])):
-        found = _set(path, train, asked=is_asked)
+    for role, one, is_asked in sorted(given, key=lambda one: list(_ROLES).index(one[0])):
+        found = _set(one, train, asked=is_asked)
         if found is None:
             continue
         if not is_asked:
-            say(f"found beside {data.name}: {path.name}, taken as {_ROLES[role]}")
+            say(f"found beside {data.name}: {one.name}, taken as {_ROLES[role]}")
         taken = [name for named in sets.values() for name in named]
-        sets.setdefault(role, {})[set_name(path, taken)] = set_keys(found, train)
+        keys = set_keys(found, train) | {"path": one.place}
+        sets.setdefault(role, {})[set_name(one.path, taken)] = keys
     return sets
 
 
-def _set(path: Path, train: Found, *, asked: bool) -> Found | None:
+def _set(given: _Given, train: Found, *, asked: bool) -> Found | None:
     """What a set holds; None where it was only found beside the training data and does not fit."""
     from ftft.data.detect_sets import find_set, mapping_advice, unknown_labels
     from ftft.errors import FtftError
 
     try:
-        with _described(path):
-            found = find_set(path, train)
+        with _described(given):
+            found = find_set(given.path, train)
     except FtftError as error:
         if asked:
             raise
-        say(f"note: {path.name} beside it is left out. {error}")
+        say(f"note: {given.name} beside it is left out. {error}")
         return None
     unknown = unknown_labels(found, train)
-    if unknown and not asked:
-        say(f"note: {path.name} beside it is left out. {mapping_advice(path, unknown, train)}.")
+    if not unknown:
+        return found
+    advice = mapping_advice(given.place, unknown, train)
+    if not asked:
+        say(f"note: {given.name} beside it is left out. {advice}.")
         return None
-    if unknown:
-        advice = mapping_advice(path, unknown, train)
-        say(f"note: this experiment cannot run as it stands. {advice}.")
+    say(f"note: this experiment cannot run as it stands. {advice}.")
     return found
 
 

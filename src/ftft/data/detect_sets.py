@@ -133,12 +133,13 @@ def unknown_labels(found: Found, train: Found) -> list[str]:
     return [value for value in found.values if respelt(value, train.values) not in train.values]
 
 
-def mapping_advice(path: Path, unknown: Sequence[str], train: Found) -> str:
+def mapping_advice(place: str, unknown: Sequence[str], train: Found) -> str:
     """What to say of labels that are no class of the training data."""
     example = flow({value: "CLASS" for value in unknown[:5]})
     return (
-        f"{path} has labels that are no classes of the training data ({named(list(train.values))}):"
-        f" {named(unknown)}; give the set labels: {example}, with a class for each"
+        f"{place} has labels that are no classes of the training data "
+        f"({named(list(train.values))}): {named(unknown)}; give the set labels: "
+        f"{example}, with a class for each"
     )
 
 
