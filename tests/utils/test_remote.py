@@ -6,15 +6,18 @@ import threading
 from contextlib import contextmanager
 
 import fsspec
+import numpy as np
 import pytest
 import yaml
 
-from ftft import load_experiment
+from ftft import DataMap, TrainingDynamics, load_experiment
 from ftft.config.formats import format_by_name
 from ftft.data.load import load_data
-from ftft.errors import DataError, SharingError
+from ftft.errors import DataError, SharingError, WorkspaceError
 from ftft.utils import remote
+from ftft.utils.local import check_local
 from ftft.utils.remote import is_remote, local_copy, problem_of, without_secrets
+from ftft.workspace.layout import check_writable
 
 ROWS = "text,label\ngood,1\nbad,0\nfine,1\ndull,0\n"
 
@@ -258,3 +261,60 @@ def test_init_names_the_url_in_what_it_refuses(ftft, bucket, cache):
     refused = ftft("init", "https://me:word@host/train.csv")
     assert "holds a password" in refused.err
     assert "word@" not in refused.err
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """A map of four examples."""
+    logits = np.random.default_rng(0).normal(size=(3, 4, 2))
+    datamap = DataMap.from_dynamics(TrainingDynamics.from_arrays(logits, [0, 1] * 2))
+    path = tmp_path / "map.parquet"
+    datamap.write(path)
+    return str(path)
+
+
+def test_export_to_urls(ftft, bucket, drawn):
+    system = fsspec.filesystem("memory")
+    bucket("there.jsonl", "old")
+    told = ftft("export", drawn, "memory://bucket/new.jsonl")
+    assert told.code == 0, told.err
+    assert "4 rows written to memory://bucket/new.jsonl" in told.out + told.err
+    assert len(system.cat_file("/bucket/new.jsonl").splitlines()) == 4
+    refused = ftft("export", drawn, "memory://bucket/there.jsonl")
+    assert "memory://bucket/there.jsonl is there already" in refused.err
+    assert system.cat_file("/bucket/there.jsonl") == b"old"
+    assert ftft("export", drawn, "memory://bucket/there.jsonl", "--overwrite").code == 0
+    assert len(system.cat_file("/bucket/there.jsonl").splitlines()) == 4
+    assert ftft("export", drawn, "memory://bucket/folder").code == 0
+    assert {"/bucket/folder/state.json", "/bucket/folder/dataset_info.json"} <= {
+        *system.find("/bucket/folder")
+    }
+    refused = ftft("export", drawn, "memory://bucket/folder", "--overwrite")
+    assert "memory://bucket/folder is there already" in refused.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("select", "map.parquet", "-o", "s3://bucket/selection.parquet"),
+        ("report", "map.parquet", "-o", "s3://bucket/report.html"),
+        ("init", "memory://bucket/train.csv", "-o", "s3://bucket/e.yaml"),
+        ("demo", "-o", "s3://bucket/demo"),
+    ],
+)
+def test_nothing_else_is_written_to_a_url(ftft, bucket, drawn, tmp_path, monkeypatch, command):
+    """A folder called "s3:" would be made else, without a word."""
+    bucket("train.csv", ROWS)
+    monkeypatch.chdir(tmp_path)
+    before = {*tmp_path.rglob("*")}
+    refused = ftft(*command)
+    assert refused.code == 2
+    assert "s3://bucket/" in refused.err, refused.err
+    assert "is a URL, where a path on this machine was expected" in refused.err
+    assert {one for one in tmp_path.rglob("*") if "cache" not in one.parts} == before
+
+
+def test_run_folders_are_paths():
+    with pytest.raises(WorkspaceError, match="s3://bucket/runs/mine is a URL, where a path"):
+        check_writable("s3://bucket/runs/mine")
+    check_local("C:/runs/mine", WorkspaceError)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +24,11 @@ def export(
         ),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Argument(
             help="File ending in .csv, .parquet or .jsonl; a new folder for a `datasets` folder; "
-            "a folder for dynamics, as allenai/cartography's files; a new folder for a model."
+            "a folder for dynamics, as allenai/cartography's files; a new folder for a model. A "
+            "path, or a URL such as s3://BUCKET/train.jsonl."
         ),
     ],
     rows: Annotated[
@@ -55,35 +58,92 @@ def export(
     """Write a data map, a selection, dynamics or a model in a form that other tools read."""
     from ftft.errors import ConfigError
 
-    if merge:
-        if rows is not None or coordinates:
-            raise ConfigError("--merge is for a model; leave --rows and --coordinates out here.")
-        _merge(source, output, base)
-        return
-    if base is not None:
+    if merge and (rows is not None or coordinates):
+        raise ConfigError("--merge is for a model; leave --rows and --coordinates out here.")
+    if base is not None and not merge:
         raise ConfigError("--base names the model of an adapter, for --merge; leave it out here.")
-    of_run = "map" if coordinates else "selection"
-    source = _meant(source, of_run)
-    _check_given(source, of_run)
-    if rows is not None and (coordinates or source.is_dir()):
-        raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
-    if coordinates and source.is_dir():
-        raise ConfigError(f"--coordinates is for a map; {source} is a folder.")
+    with _target(output, overwrite=overwrite) as local:
+        if merge:
+            what = _merge(source, local, base)
+        else:
+            what = _write(source, local, rows, coordinates=coordinates, overwrite=overwrite)
+    tell(f"{what}written to {output}")
 
-    if source.is_dir() and output.suffix:
+
+@contextlib.contextmanager
+def _target(output: str, *, overwrite: bool) -> Iterator[Path]:
+    """Where to write on this machine; what was written is brought to the URL, if it is one."""
+    from ftft.errors import ConfigError
+    from ftft.utils.remote import is_remote, is_there, problem_of, store
+
+    if not is_remote(output):
+        yield Path(output)
+        return
+    if problem := problem_of(output):
+        raise ConfigError(problem)
+    folder, _, name = output.rstrip("/").rpartition("/")
+    if is_there(output, ConfigError) and not (overwrite and Path(name).suffix):
         raise ConfigError(
-            f"{output}: dynamics are exported as a folder of files, one an epoch; give the name of "
-            "a folder, without an ending."
+            f"{output} is there already; give another URL, or, for a file, add --overwrite to "
+            "replace it."
         )
+    with tempfile.TemporaryDirectory() as temporary:
+        local = Path(temporary) / name
+        yield local
+        written = sorted(one for one in (local, *local.rglob("*")) if one.is_file())
+        names = {one.relative_to(local.parent).as_posix(): one for one in written}
+        store({**names}, folder, ConfigError)
 
+
+def _write(
+    source: Path, output: Path, rows: Path | None, *, coordinates: bool, overwrite: bool
+) -> str:
+    """Write what is no model; return what it is, in words that end in a space."""
     from ftft.cartography.coordinates import write_coordinates
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
     from ftft.dynamics.interop import write_cartography
     from ftft.dynamics.store import read_dynamics
-    from ftft.utils.atomic import check_free
     from ftft.utils.plural import counted
 
+    of_run = "map" if coordinates else "selection"
+    source = _meant(source, of_run)
+    _check_given(source, of_run)
+    _check_fits(source, output, rows, coordinates=coordinates, overwrite=overwrite)
+    if source.is_dir():
+        dynamics = read_dynamics(source)
+        write_cartography(output, dynamics)
+        points = counted(len(dynamics.epochs), "point")
+        return f"{counted(len(dynamics), 'example')} at {points} "
+    if coordinates:
+        datamap = DataMap.read(source)
+        write_coordinates(output, datamap)
+        tell(datamap.drawn_from)
+        return f"{counted(len(datamap), 'row')} "
+    table = _table(source)
+    joined = None if rows is None else training_rows(rows, table.column_names)
+    export_table(table, output, rows=joined)
+    return f"{counted(table.num_rows, 'row')} "
+
+
+def _check_fits(
+    source: Path, output: Path, rows: Path | None, *, coordinates: bool, overwrite: bool
+) -> None:
+    """Check that the options fit what is exported, and that its place is free."""
+    from ftft.errors import ConfigError
+    from ftft.utils.atomic import check_free
+    from ftft.utils.local import check_local
+
+    if rows is not None and (coordinates or source.is_dir()):
+        raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
+    if coordinates and source.is_dir():
+        raise ConfigError(f"--coordinates is for a map; {source} is a folder.")
+    if source.is_dir() and output.suffix:
+        raise ConfigError(
+            f"{output}: dynamics are exported as a folder of files, one an epoch; give the name of "
+            "a folder, without an ending."
+        )
+    check_local(output, ConfigError)
     if output.suffix:
         check_free(output, overwrite=overwrite)
     elif output.is_dir() and any(output.iterdir()):
@@ -91,24 +151,9 @@ def export(
             f"{output}: is a folder that is not empty; an export to a folder needs a new one, "
             "since it would be mixed with what is there."
         )
-    if source.is_dir():
-        dynamics = read_dynamics(source)
-        write_cartography(output, dynamics)
-        what = f"{counted(len(dynamics), 'example')} at {counted(len(dynamics.epochs), 'point')}"
-    elif coordinates:
-        datamap = DataMap.read(source)
-        write_coordinates(output, datamap)
-        tell(datamap.drawn_from)
-        what = counted(len(datamap), "row")
-    else:
-        table = _table(source)
-        joined = None if rows is None else training_rows(rows, table.column_names)
-        export_table(table, output, rows=joined)
-        what = counted(table.num_rows, "row")
-    tell(f"{what} written to {output}")
 
 
-def _merge(source: Path, output: Path, base: str | None) -> None:
+def _merge(source: Path, output: Path, base: str | None) -> str:
     from ftft.errors import ConfigError
     from ftft.training.saved import merge
     from ftft.workspace.workspace import check_artifact
@@ -117,7 +162,7 @@ def _merge(source: Path, output: Path, base: str | None) -> None:
         raise ConfigError(f"{output}: exists already; name a new folder for the model.")
     check_artifact(source)
     merge(source, output, base=base)
-    tell(f"written to {output}")
+    return ""
 
 
 def _meant(source: Path, of_run: str) -> Path:

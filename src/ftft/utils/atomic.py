@@ -15,6 +15,7 @@ from typing import Any
 import xxhash
 
 from ftft.errors import DynamicsError, FtftError
+from ftft.utils.local import check_local
 
 
 @contextlib.contextmanager
@@ -35,6 +36,7 @@ def atomic_path(path: Path, error: type[FtftError] = DynamicsError) -> Iterator[
     Raises:
         FtftError: The folder or the file cannot be written; of the given class.
     """
+    check_local(path, error)
     # The leading dot and the suffix keep a left-over out of every listing by pattern.
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
@@ -68,8 +70,10 @@ def check_free(
         error: What to raise.
 
     Raises:
-        FtftError: A folder is there, or a file that may not be replaced; of the given class.
+        FtftError: A folder is there, or a file that may not be replaced, or the path is a URL; of
+            the given class.
     """
+    check_local(path, error)
     try:
         is_folder = path.is_dir()
     except OSError as problem:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ftft.errors import WorkspaceError
+from ftft.utils.local import check_local
 
 EXPERIMENT_NAME, RESULTS_NAME, REPORT_NAME = "experiment.yaml", "results.json", "report.html"
 STUDY_NAME, SUMMARY_NAME = "study.yaml", "study.json"
@@ -136,6 +137,7 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     Raises:
         WorkspaceError: It cannot.
     """
+    check_local(folder, WorkspaceError)
     place = Path(folder).absolute()
     try:
         while not place.exists() and place != place.parent:
