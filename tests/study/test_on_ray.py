@@ -62,23 +62,28 @@ def two_nodes(monkeypatch):
         monkeypatch.setenv(name, value)
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="ray is not installed")
     node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    # That a node is lost is to be known after seconds, not half a minute.
+    soon = {"health_check_period_ms": 1000, "health_check_failure_threshold": 5}
     try:
-        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+        head = {**node, "_system_config": soon}
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     except Exception as error:
         pytest.skip(f"ray cannot start here: {error}")
     try:
-        cluster.add_node(**node)
+        other = cluster.add_node(**node)
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        yield cluster
+        yield SimpleNamespace(lose=lambda: cluster.remove_node(other, allow_graceful=False))
     finally:
         cluster.shutdown()
 
 
-def test_two_nodes(grid, again, two_nodes):
+def test_two_nodes_of_which_one_is_lost(grid, again, two_nodes):
+    """Each has one of two trainings when one is lost; the other does both in the end."""
     import ray
 
-    for seed in (0, 1):
-        shutil.rmtree(again.folder / "tiny" / CELL.replace("seed-1", f"seed-{seed}"))
+    cells = [CELL.replace("seed-1", f"seed-{seed}") for seed in (0, 1)]
+    for cell in cells:
+        shutil.rmtree(again.folder / "tiny" / cell)
     places: list[str] = []
 
     def engine(opened, say):
@@ -87,10 +92,22 @@ def test_two_nodes(grid, again, two_nodes):
         # Two CPUs there are, but on two machines.
         with pytest.raises(ConfigError, match=r"needs 2 CPUs"):
             on_ray._check_fits(ray, Resources(cpus=2))
+        losing.start()
         return engine
 
+    def lose() -> None:
+        begun = [again.folder / "tiny" / cell / "stage.json" for cell in cells]
+        while not all(record.exists() for record in begun):
+            time.sleep(0.05)
+        two_nodes.lose()
+        in_time.append(not all('"finished"' in record.read_text() for record in begun))
+
+    in_time: list[bool] = []
+    losing = threading.Thread(target=lose)
     finished = again.run(engine=engine)
+    losing.join()
     assert len(places) == 2
+    assert in_time == [True]
     assert finished.failures == {}
     assert again.trained == []
     assert content(again.folder / "study.json") == content(grid[0].folder / "study.json")
