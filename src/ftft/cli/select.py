@@ -21,8 +21,6 @@ from ftft.cli.common import (
 from ftft.cli.of_run import experiment_for, recorded_for
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ftft.cartography.datamap import DataMap
 
 
@@ -74,7 +72,7 @@ def select_(
     dynamics: Annotated[
         Path | None,
         typer.Option(
-            help="The dynamics that the map was drawn from, for loss-clusters; those of its own run "
+            help="The dynamics that the map was drawn from, for loss-clusters; its own run's "
             "if left out."
         ),
     ] = None,
@@ -85,12 +83,13 @@ def select_(
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
     from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap
+    from ftft.cartography.left_out import left_out_in_words
     from ftft.cartography.lengths import lengths_in_words
     from ftft.errors import ConfigError
     from ftft.selection.lengths import selection_lengths
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
     from ftft.selection.strategies import select
-    from ftft.selection.words import selection_in_words
+    from ftft.selection.words import left_out_by, selection_in_words
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
@@ -133,12 +132,17 @@ def select_(
     note_bad_reference(datamap)
     for line in selection_in_words(drawn, selection):
         tell(line)
+    if left_out := left_out_by(drawn, selection):
+        say(
+            f"note: it all but leaves out {left_out_in_words(left_out)}; keep each label's share "
+            "with --keep-label-proportions"
+        )
     lengths = selection_lengths(drawn, selection)
     if lengths is not None:
         tell(f"tokens an example: {lengths_in_words(lengths)}")
 
 
-def _losses(given: Path, drawn: DataMap, dynamics: Path | None) -> NDArray[Any]:
+def _losses(given: Path, drawn: DataMap, dynamics: Path | None) -> Any:
     """The loss trajectories of a map's examples, which the map does not hold."""
     from ftft.cartography.trajectories import loss_trajectories
     from ftft.dynamics.store import read_dynamics

@@ -23,7 +23,7 @@ from ftft.experiment.collect import StagedRun, collect, erm_cost
 from ftft.experiment.dry_run import trainings_of
 from ftft.experiment.finished import finished_before
 from ftft.experiment.foreseen import recorded_speeds
-from ftft.experiment.like_lengths import with_lengths
+from ftft.experiment.like_lengths import with_selected
 from ftft.experiment.maps import DrawnMap, draw_map
 from ftft.experiment.methods import BASELINES, ftft
 from ftft.experiment.overall import Overall
@@ -187,7 +187,7 @@ def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     found = ftft(stages, seed, reference, datamap)
     yield found
     for method in chosen(stages.experiment.baselines)[1:]:
-        yield with_lengths(BASELINES[method.key](stages, seed, lambda: found), datamap)
+        yield with_selected(BASELINES[method.key](stages, seed, lambda: found), datamap)
 
 
 def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:

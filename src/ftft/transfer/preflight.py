@@ -8,6 +8,7 @@ import numpy as np
 
 from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed
 from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
+from ftft.cartography.left_out import LeftOut, labels_left_out
 from ftft.cartography.ranking import top_set
 from ftft.dynamics.container import TrainingDynamics
 from ftft.transfer.agreement import overlap_of
@@ -46,6 +47,7 @@ class Signals:
         hard_right: Share of the hardest predicted right at the last point.
         steady: Share of the ambiguous selection that the last point left as it was; None where
             there are fewer than three points.
+        left_out: Labels that the most ambiguous all but leave out.
     """
 
     examples: int
@@ -63,6 +65,7 @@ class Signals:
     hard_learnt: float
     hard_right: float
     steady: float | None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,7 @@ def signals_of(built: FollowedMap, fraction: float) -> Signals:
         hard_learnt=float(rise[~np.isnan(rise)].mean()),
         hard_right=last.take(hard).accuracy,
         steady=built.steady(fraction),
+        left_out=labels_left_out(datamap.group_names, datamap.labels, ambiguous),
     )
 
 
