@@ -35,7 +35,8 @@ from ftft.report.html import write_report
 from ftft.results.read import Results, read_run
 from ftft.results.record import run_record
 from ftft.selection.names import LATE
-from ftft.transfer.preflight import BAD, LEFT_OUT
+from ftft.transfer.advice import LEAVE_OUT, LEFT_OUT, advice_once
+from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
@@ -199,9 +200,9 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
     stages.say(f"  {datamap.result.drawn['in_words']}")
     found = datamap.result
     stages.say(f"  preflight: {'; '.join([found.verdict, *found.reasons])}")
-    done = LEFT_OUT if stages.experiment.selection.strategy == LATE else ""
-    for line in found.preflight["advice"]:
-        if line != done:
+    done = (LEFT_OUT, LEAVE_OUT) if stages.experiment.selection.strategy == LATE else ()
+    for line in advice_once(found.preflight["advice"]):
+        if line not in done:
             stages.say(f"  try: {line}")
     if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
         stages.say("  note: with reference.if_bad=stop a run would end here")

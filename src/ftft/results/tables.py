@@ -30,6 +30,7 @@ _LENGTHS = f"{_TOKENS}: mean tokens of the selected examples over the mean of al
 _ONE_SEED = "Scores in %, differences in points, of one seed each."
 _COST = "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 ALONE = "the reference alone, on development data"
+_UNNAMED = {"main model": "main", "reference": "reference"}
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
 
@@ -202,7 +203,8 @@ def table_caption(rows: Sequence[Row]) -> str:
     shared = [
         f"{title}: {next(iter(values))}"
         for title, values in ((one.title, _values(one, rows)) for one in _identity())
-        if len(values) == 1
+        # In a study whose grid names none it goes by a name that says nothing.
+        if len(values) == 1 and values != {_UNNAMED.get(title)}
     ]
     spreads = _SPREAD if several_seeds(rows) else _ONE_SEED
     parts = [f"{'; '.join(shared)}." if shared else "", spreads, _COST]

@@ -16,7 +16,6 @@ from typing import Any
 
 from ftft.utils import distributed
 
-
 OVER = "starts over"
 """What a stage does next time of which nothing is saved."""
 
