@@ -225,7 +225,8 @@ class TestIds:
     def test_repeated_id_is_named_by_its_row_in_the_file(self, problem):
         content = "id,text,label,k\n9,x,a,0\n2,y,b,1\n3,z,b,0\n2,w,a,1\n"
         message = problem(content, id="id", where={"k": 1})
-        assert "row 2 (line 3) and in row 4 (line 5);" in message
+        assert "row 2 (line 3) and in row 4 (line 5). Ids" in message
+        assert "repeat" not in message  # the two rows have been named
 
     @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
     def test_missing_id(self, write, name):

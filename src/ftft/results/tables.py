@@ -59,7 +59,7 @@ class _Column:
 def full_table(rows: Sequence[Row]) -> Table:
     """For documents: what distinguishes rows, lengths, scores, differences to ERM with p, costs.
 
-    What holds for all rows is in :func:`table_caption`.
+    References alone have a line each at the end. What holds for all rows is in :func:`table_caption`.
 
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
@@ -74,7 +74,7 @@ def full_table(rows: Sequence[Row]) -> Table:
     if _compared(rows, "erm_budget"):
         kind = "OOD" if ood_sets(rows) else "ID"
         columns += [_less_erm_budget(kind)]
-    return _filled([*columns, *_COSTS], rows)
+    return _with_references(_filled([*columns, *_COSTS], rows), rows)
 
 
 def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
@@ -119,6 +119,8 @@ def folded(table: Table) -> tuple[Table, tuple[str, ...]]:
 
 def _with_references(table: Table, rows: Sequence[Row]) -> Table:
     """The table with a line for each reference, which is scored on development data only."""
+    if "method" not in table.headers:
+        return table  # of one method alone, whose lines nothing would tell from these
     of: dict[tuple[str, str, str | None], Row] = {}
     for row in rows:
         if row.cell.method == "ftft" and row.alone is not None:
