@@ -289,7 +289,8 @@ def _score_tile(what: str, score: Interval, compared: Difference | None) -> Tile
     if compared is None:
         return Tile(f"{what} score", percent(score.mean, 1), "ERM was not run")
     found = compared.interval
-    detail = f"{interval_in_words(found)}, {found.count} seeds"
+    shown = interval_in_words(found)
+    detail = f"{shown}, {found.count} seeds" if shown else f"{found.count} seeds"
     if found.count == 1:
         detail = "one seed, no interval"
     return Tile(f"{what} against ERM", points(found.mean), f"points; {detail}")
