@@ -59,7 +59,8 @@ class _Column:
 def full_table(rows: Sequence[Row]) -> Table:
     """For documents: what distinguishes rows, lengths, scores, differences to ERM with p, costs.
 
-    References alone have a line each at the end. What holds for all rows is in :func:`table_caption`.
+    References alone have a line each at the end. What holds for all rows is in
+    :func:`table_caption`.
 
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
