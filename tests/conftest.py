@@ -189,6 +189,9 @@ def ftft(monkeypatch, capsys, tmp_path):
 
     from ftft.cli import main
 
+    # Whether they are loaded depends on the tests before.
+    monkeypatch.setattr("ftft.cli._is_loaded", lambda library: True)
+
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["ftft", *map(str, arguments)])
         capsys.readouterr()

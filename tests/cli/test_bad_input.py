@@ -392,7 +392,7 @@ class TestTheUnexpected:
         outcome = ftft("run", "experiment.yaml")
         assert outcome.code == 130
         assert "interrupted: nothing that was finished is lost" in outcome.err
-        assert "resume with: ftft run experiment.yaml" in outcome.err
+        assert "give the command again: ftft run experiment.yaml" in outcome.err
         monkeypatch.undo()
         assert (
             json.loads(

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from fake_runs import record, values_of
-from ftft.cli.show import show_regions, show_results
+from ftft.cli.show import show_methods, show_regions, show_results
 from ftft.demo.prepare import RegionTruth
+from ftft.results.floor import floor_of
 from ftft.results.read import results_of
+from ftft.results.tables import summary_table
 
 COST = {"erm": 1.0, "erm_budget": 0.5, "random": 0.3, "ftft": 0.5}
 
@@ -122,3 +124,23 @@ def test_regions(capsys):
     assert "10 (25.0%, 2.5 times)" in out
     assert "1,200" in out
     assert "48 (4.0%, 1.0 times)" in out
+
+
+def test_in_80_columns_no_number_is_broken_or_cut(capsys, monkeypatch):
+    wide = results((0.8, 0.7), erm=(0.7, 0.6), random=(0.6, 0.5))
+    monkeypatch.setattr("ftft.cli.show._PIPED_WIDTH", 80)
+    show_methods(wide)
+    said = capsys.readouterr().out
+    drawn = [line for line in said.splitlines() if line[:1] in "┃│"]
+    assert all(len(line) <= 80 for line in drawn)
+    cells = [
+        cell.strip() for line in drawn for cell in line.strip("┃│").replace("┃", "│").split("│")
+    ]
+    for row in summary_table(wide.rows, floor_of(wide.values)).lines:
+        # Words may go on in the line below.
+        assert all(cell in cells for cell in row[1:])
+    assert "…" not in said
+    assert cells.count("FTFT") == 2  # the method is named again beside the columns below
+    monkeypatch.setattr("ftft.cli.show._PIPED_WIDTH", 200)
+    show_methods(wide)
+    assert capsys.readouterr().out.count("FTFT ") == 1

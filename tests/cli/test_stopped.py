@@ -22,6 +22,14 @@ def failing(ftft, experiment_file, monkeypatch):
     return run
 
 
+def refused_with(error, before=lambda: None):
+    def fail(*args, **options):
+        before()
+        raise error
+
+    return fail
+
+
 @pytest.mark.parametrize(
     ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
@@ -30,19 +38,30 @@ def test_stopped(failing, signum, status):
     outcome = failing(Stopped(signum), "--set", "seeds=[0, 1]", *forced)
     assert outcome.code == status
     assert outcome.err.splitlines()[-1] == (
-        "interrupted: nothing that was finished is lost; reference/seed-0 resumes from its last "
-        "checkpoint, or starts over where it has none; resume with: ftft run "
-        "experiment.yaml --set 'seeds=[0, 1]'"
+        "interrupted: nothing that was finished is lost; reference/seed-0 starts over; start "
+        "again with: ftft run experiment.yaml --set 'seeds=[0, 1]'"
     )
 
 
-def test_stopped_before_anything_was_forced(ftft, experiment_file, monkeypatch):
-    def fail(*args, **options):
-        raise Stopped(signal.SIGINT)
+def test_stopped_with_a_checkpoint(ftft, experiment_file, monkeypatch, tmp_path):
+    def save():
+        (tmp_path / "runs/tiny/reference/seed-0/checkpoints/checkpoint-3").mkdir(parents=True)
 
-    monkeypatch.setattr("ftft.experiment.pipeline.check", fail)
+    fail = refused_with(Stopped(signal.SIGINT), save)
+    monkeypatch.setattr("ftft.experiment.trainings.finetune", fail)
+    assert ftft("run", "experiment.yaml").err.splitlines()[-1] == (
+        "interrupted: nothing that was finished is lost; reference/seed-0 resumes from its last "
+        "checkpoint; resume with: ftft run experiment.yaml"
+    )
+
+
+def test_stopped_before_anything_was_begun(ftft, experiment_file, monkeypatch):
+    monkeypatch.setattr("ftft.experiment.pipeline.check", refused_with(Stopped(signal.SIGINT)))
     outcome = ftft("run", "experiment.yaml", "--force-stage", "main")
-    assert outcome.err.strip().endswith("resume with: ftft run experiment.yaml --force-stage main")
+    assert outcome.err.splitlines()[-1] == (
+        "interrupted: nothing that was finished is lost; give the command again: "
+        "ftft run experiment.yaml --force-stage main"
+    )
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])

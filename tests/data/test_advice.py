@@ -102,7 +102,32 @@ def test_a_mapping_that_is_there_stays_in_the_advice(tmp_path):
             )
         )
     labels = parse(advice(str(caught.value), "labels"))["labels"]
-    assert labels == {"a": "no", "b": "no", "y": "yes", "z": "CLASS"}
+    assert labels == {"a": "no", "b": "no", "y": "yes", "z": "z"}
+    assert "one that stays as it is, by its own name" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        # Names that only differ in spelling become one, that which is mapped to or the frequent.
+        ("{Billing: billing}", {"billing", "technical", "other"}),
+        ("{technical: tech}", {"Billing", "tech", "other"}),
+    ],
+)
+def test_a_mapping_that_names_one_value_is_completed_at_once(tmp_path, labels, classes):
+    write(tmp_path, pa.array(["technical", "Billing", "other", "Billing"] * 8 + ["billing"]))
+    with pytest.raises(DataError) as caught:
+        load_data(experiment(tmp_path, f"label: label\nlabels: {labels}"))
+    mapped = load_data(experiment(tmp_path, f"label: label\n{advice(str(caught.value), 'labels')}"))
+    assert set(mapped.train.class_names) == classes
+
+
+def test_what_often_says_that_there_is_no_label_does_not_stay_by_advice(tmp_path):
+    write(tmp_path, pa.array([*"ab" * 8, "-"]))
+    with pytest.raises(DataError) as caught:
+        load_data(experiment(tmp_path, "label: label\nlabels: {a: x}"))
+    labels = parse(advice(str(caught.value), "labels"))["labels"]
+    assert labels == {"a": "x", "b": "b", "-": "CLASS"}
 
 
 def test_no_advice_holds_a_shortened_value(tmp_path):

@@ -27,6 +27,7 @@ HASH, OTHER = "0" * 64, "f" * 64
         ("main", ("settings.precision", "fp16", "auto"), "main.precision was fp16, is auto"),
         ("erm", ("settings.layers", None, 2), "main.layers was not set, is 2"),
         ("reference", ("settings.epochs", 5, 4), "reference.epochs was 5, is 4"),
+        ("reference", ("settings.epochs", 3.0, 2.5), "reference.epochs was 3, is 2.5"),
         (
             "main",
             ("settings.training_arguments.weight_decay", None, 0.1),

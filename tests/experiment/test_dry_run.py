@@ -8,7 +8,7 @@ from ftft import load_experiment
 from ftft import run as run_pipeline
 from ftft.config.methods import BASELINES, METHODS
 from ftft.experiment.dry_run import foresee
-from ftft.experiment.validate import check
+from ftft.experiment.validate import check, slice_notes
 
 ASKED = ("baselines=[erm, erm_budget, random]",)
 
@@ -114,3 +114,13 @@ def test_on_the_command_line(ftft, finished, tmp_path):
     refused = ftft(*line, "--force-stage", "main")
     assert refused.code == 2
     assert "--dry-run runs nothing" in refused.err
+
+
+def test_slices_that_test_sets_do_not_take_over_are_noted(experiment_file):
+    overrides = ["data.train.slices=[source]"]
+    (note,) = slice_notes(load_experiment(experiment_file, overrides))
+    assert "so test is not scored by slice" in note  # the set ood names its own
+    assert note.endswith("as in {test: {slices: [source]}}")
+    overrides += ["data.test.test.slices=[source]"]
+    assert list(slice_notes(load_experiment(experiment_file, overrides))) == []
+    assert list(slice_notes(load_experiment(experiment_file))) == []

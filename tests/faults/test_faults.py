@@ -55,7 +55,7 @@ def test_told_to_stop_it_stops_cleanly_and_goes_on(commands, whole, tmp_path, si
             line = ended.said.strip().splitlines()[-2]  # the last one counts the changes
             assert line.startswith("interrupted: nothing that was finished is lost")
             command = f"ftft run experiment.yaml --output {run} --set 'baselines=[]'"
-            assert line.endswith(f"resume with: {command}")
+            assert line.endswith(f": {command}")
             assert "Traceback" not in ended.said
             saved += "is saved at step" in line
         # Stopped or not, it goes on to its end.

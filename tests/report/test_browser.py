@@ -570,3 +570,23 @@ def test_what_was_selected_is_not_cut_off(opened, page_file):
     name, edge = table.locator("tbody th").first, table.bounding_box()["x"]
     assert name.bounding_box()["x"] == pytest.approx(edge, abs=1)
     assert page.errors == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_commands_that_repeat_it_are_not_cut(opened, tmp_path, width):
+    folder = tmp_path / ("a-long-name-" * 12)
+    folder.mkdir()
+    write_values(folder, made_values(Made(seeds=(0,))))
+    page = opened(
+        write_report([read_run(folder)], tmp_path / "long.html"),
+        viewport={"width": width, "height": 900},
+    )
+    page.wait_for_selector("html[data-charts=drawn]", state="attached")
+    assert page.evaluate(
+        "() => [...document.querySelectorAll('.commands')].every("
+        "one => one.scrollWidth <= one.clientWidth)"
+    )
+    # ERM's cost and the line of the best look different.
+    chart = page.locator("[data-chart=pareto]")
+    assert chart.locator(".frontier").get_attribute("stroke-dasharray") == "5,4"
+    assert chart.locator("[aria-label=rule]").first.get_attribute("stroke-dasharray") is None

@@ -1,10 +1,13 @@
 """The verdict's reasons: the reference, the most frequent class, and what ERM had by then."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
 
 from fake_runs import record, values_of
+from ftft.results.documents import table_text
 from ftft.results.floor import floor_of
 from ftft.results.read import results_of
 from ftft.results.tables import summary_table
@@ -49,8 +52,18 @@ class TestTheReferenceAlone:
         ftft = record("ftft", ood={"far": 0.8}, cost=cost)
         ftft["scores"]["reference_dev"] = {"dev": {"accuracy": 0.61}}
         found = results_of(values_of([record("erm", ood={"far": 0.8}), ftft]), Path("run"))
+        self.rows = found.rows
         table = summary_table(found.rows)
         return dict(zip(table.headers, table.lines[-1], strict=True))
+
+    def test_is_in_tables_for_documents_too(self):
+        self.line()
+        assert "the reference alone, on development data" in table_text(self.rows, "markdown")
+        assert "the reference alone, on development data" in table_text(self.rows, "latex")
+        erm, ftft = csv.DictReader(io.StringIO(table_text(self.rows, "csv")))
+        assert float(ftft["reference_alone_id_mean"]) == pytest.approx(0.61)
+        assert float(ftft["reference_alone_flops_over_erm_mean"]) == pytest.approx(0.26)
+        assert erm["reference_alone_id_mean"] == ""
 
     def test_has_a_line_with_its_development_score_and_cost(self):
         line = self.line()

@@ -87,6 +87,12 @@ class TestCells:
         )
         assert "~" not in caption
 
+    def test_names_that_say_nothing_are_left_out_of_the_caption(self, rows):
+        named = [replace(one, cell=replace(one.cell, main="main")) for one in rows()]
+        caption = table_caption(named)
+        assert "main model:" not in caption
+        assert caption.startswith("experiment: tiny; reference: small;")
+
     def test_what_tells_rows_apart_has_a_column(self, rows):
         erm, dm, ftft = by_title(rows(methods=("erm", "dm", "ftft")))
         assert [erm["reference"], dm["reference"], ftft["reference"]] == ["", "large", "small"]

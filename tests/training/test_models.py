@@ -128,7 +128,7 @@ def test_a_hub_id_is_passed_on(name):
 @pytest.mark.parametrize("load", [load_config, load_tokenizer])
 def test_a_model_that_does_not_exist(settings, load):
     with pytest.raises(
-        ModelError, match=r"model no/such-model: cannot be loaded: .*Check the name"
+        ModelError, match=r"model no/such-model: cannot be loaded: .*Check the name.*package:NAME"
     ):
         load(settings(model="no/such-model"))
 

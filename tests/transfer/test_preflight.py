@@ -166,6 +166,18 @@ def test_what_is_never_learnt_can_be_left_out():
     assert not any("late-learnt" in one for one in bad.advice)
 
 
+def test_what_is_said_more_exactly_is_not_said_again():
+    early = replace(FINE, transient=2, points=3, burn_in=0, steady=0.5, ambiguous_unlearnt=0.25)
+    assert preflight(early).advice == (
+        "train it for at least 5 epochs, or with a higher learning rate, or take a larger or "
+        "better pretrained reference",
+        "leave out what it never learns: selection.strategy=late-learnt, "
+        "selection.random_share=0.3",
+    )
+    few = preflight(replace(early, steady=None, points=2, transient=1))
+    assert sum("epochs" in one for one in few.advice) == 1
+
+
 def test_no_advice_is_given_twice():
     weak = replace(FINE, train_accuracy=0.5, easy=0.0, hard_learnt=0.0, steady=0.5)
     found = preflight(weak, DevScore(0.5, 0.5))

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 # The disk is full, or may not be written.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
-# Commands that import PyTorch and transformers, which takes some seconds.
-_SLOW = {"validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo"}
+# Commands that import libraries first, which takes from some seconds to half a minute.
+_TRAINING = ("validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo")
+_LOADED = {**dict.fromkeys(_TRAINING, "torch"), "report": "matplotlib"}
+_NAMES = {"torch": "PyTorch and transformers", "matplotlib": "matplotlib"}
 
 # How the backends of PyTorch say that another process is gone: gloo, gloo after its timeout, NCCL.
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
@@ -78,14 +80,20 @@ def main() -> None:
 
 
 def _say_loading(arguments: Sequence[str]) -> None:
-    """Tell whoever waits at a terminal why nothing has appeared yet."""
+    """Tell whoever waits, at a terminal or a log, why nothing has appeared yet."""
+    from ftft.cli.voice import write_line
     from ftft.utils.distributed import is_first
-    from ftft.utils.terminal import shows_bars
 
-    if not arguments or arguments[0] not in _SLOW or {"-h", "--help"} & {*arguments}:
+    library = _LOADED.get(arguments[0] if arguments else "")
+    # What is only read and put together needs none of them.
+    if library is None or {"-h", "--help", "--summarise"} & {*arguments}:
         return
-    if shows_bars() and is_first():
-        print("loading PyTorch and transformers …", file=sys.stderr, flush=True)
+    if not _is_loaded(library) and is_first():
+        write_line("info", f"ftft {arguments[0]}: loading {_NAMES[library]} …")
+
+
+def _is_loaded(library: str) -> bool:
+    return library in sys.modules
 
 
 @contextlib.contextmanager
@@ -161,18 +169,25 @@ def _unforeseen(error: Exception) -> str:
 
 def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
     """One line: what was finished, what is saved, and how to continue."""
+    from ftft.utils.signals import OVER
+
     parts = ["interrupted: nothing that was finished is lost"]
     if stop.finished:
         parts.append(f"finished are {', '.join(stop.finished)}")
     if stop.stage:
-        then = "resumes from its last checkpoint, or starts over where it has none"
-        parts.append(f"{stop.stage} {stop.saved or then}")
+        parts.append(f"{stop.stage} {stop.saved or OVER}")
+    how = "give the command again"  # where nobody knows whether there is something to go on with
+    if stop.finished or stop.saved:
+        how = "resume"
+    elif stop.stage:
+        how = "start again"
     if _of_many():
-        return f"{'; '.join(parts)}; resume with the same command of torchrun or accelerate"
+        return f"{'; '.join(parts)}; {how} with the same command of torchrun or accelerate"
     if stop.stage or stop.finished:
         # What was forced is marked in the run folder; forced again, it would start anew.
         arguments = _without_force(arguments)
-    return f"{'; '.join(parts)}; resume with: {shlex.join(['ftft', *arguments])}"
+    with_ = "" if how.startswith("give") else " with"
+    return f"{'; '.join(parts)}; {how}{with_}: {shlex.join(['ftft', *arguments])}"
 
 
 def _without_force(arguments: Sequence[str]) -> list[str]:

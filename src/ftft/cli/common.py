@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -152,11 +153,11 @@ def check_share(option: str, value: float | None) -> None:
         )
 
 
-def check_parquet(output: Path) -> None:
-    """Refuse to write a Parquet file by a name that promises something else.
+def parquet_file(output: Path) -> Path:
+    """The Parquet file to write; a name without an ending gets ``.parquet``.
 
     Raises:
-        ConfigError: The name has another suffix.
+        ConfigError: The name has another ending.
     """
     from ftft.errors import ConfigError
 
@@ -165,6 +166,8 @@ def check_parquet(output: Path) -> None:
             f"--output {output}: this is written as Parquet; end the name in .parquet, then turn "
             "it into CSV or JSON lines with ftft export."
         )
+    # Writing refuses a folder; os.path's answer is no where a name is too long.
+    return output if os.path.isdir(output) else output.with_suffix(".parquet")
 
 
 def check_plot(plot: Path | None, *, overwrite: bool) -> None:

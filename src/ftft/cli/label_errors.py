@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ftft.cli.common import Overwrite, data_of, meant, note_bad_reference, say, tell
+from ftft.cli.of_run import experiment_for, recorded_for
 from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ def _preferred(given: Path, drawn: DataMap, example_ids):  # type: ignore[no-unt
     from ftft.dynamics.header import HEADER_NAME
     from ftft.dynamics.store import read_dynamics
 
-    folder = next((one for one in _recorded(given) if (one / HEADER_NAME).is_file()), None)
+    stage = given if given.is_dir() else given.parent
+    places = (stage, stage / "dynamics", recorded_for(given))
+    folder = next((one for one in places if one and (one / HEADER_NAME).is_file()), None)
     dynamics = None if folder is None else read_dynamics(folder)
     if dynamics is None or dynamics.encoding != "logits" or not dynamics.class_names:
         return None
@@ -135,29 +137,15 @@ def _preferred(given: Path, drawn: DataMap, example_ids):  # type: ignore[no-unt
     return pa.array([dynamics.class_names[one] for one in best], pa.string())
 
 
-def _recorded(given: Path) -> Iterator[Path]:
-    """Where the dynamics of a map or a training may be, the likeliest place first."""
-    from ftft.workspace.layout import run_folder_of
-    from ftft.workspace.stage_record import read_record
-
-    stage = (given if given.is_dir() else given.parent).absolute()
-    yield from (stage, stage / "dynamics")
-    run = run_folder_of(stage)
-    record = None if run is None else read_record(stage, stage.name)
-    if run is not None and record is not None:  # a map's record names the training
-        yield from (run / name / "dynamics" for name in record.get("read", {}))
-
-
 def _texts_of(given: Path, rows: Path | None, example_ids):  # type: ignore[no-untyped-def]  # as above
     """The texts of examples, from --rows or the map's own run; none where they are not at hand."""
     from ftft.errors import FtftError
-    from ftft.workspace.layout import run_folder_of
 
     if rows is not None:
         return _texts(rows, example_ids)
-    run = run_folder_of(given if given.is_dir() else given.absolute().parent)
+    experiment = experiment_for(given)
     try:
-        return [] if run is None else _texts(run / "experiment.yaml", example_ids)
+        return [] if experiment is None else _texts(experiment, example_ids)
     except FtftError as error:
         say(f"note: the texts of the run cannot be shown: {error}")
         return []

@@ -13,8 +13,8 @@ from ftft.cli.common import (
     Overwrite,
     PlotFile,
     burn_in_of,
-    check_parquet,
     check_plot,
+    parquet_file,
     tell,
 )
 
@@ -60,7 +60,7 @@ def map_(
         datamap = _drawn_before(given, changed=changed)
     else:
         output = output or Path("map.parquet")
-        check_parquet(output)
+        output = parquet_file(output)
         check_free(output, overwrite=overwrite)
         datamap = DataMap.from_dynamics(
             read_dynamics(dynamics_folder(dynamics)).measured_by(measure),

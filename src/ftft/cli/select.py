@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ftft.cli.common import (
     Overwrite,
-    check_parquet,
+    data_of,
     meant,
     note_bad_reference,
     note_idle,
+    parquet_file,
     say,
     tell,
 )
+from ftft.cli.of_run import experiment_for, recorded_for
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -57,16 +60,21 @@ def select_(
     ] = 0.0,
     balance_by: Annotated[
         str | None,
-        typer.Option(help="A column of --slices: select the same number of each of its values."),
+        typer.Option(help="A slice, or column of --slices: select the same number of each value."),
     ] = None,
     slices: Annotated[
         Path | None,
         typer.Option(
-            help="A table (CSV, Parquet, JSON lines) with a column example_id, for --balance-by."
+            help="A table (CSV, Parquet, JSON lines) with a column example_id, for --balance-by; "
+            "the slices of the map's own run if left out."
         ),
     ] = None,
     dynamics: Annotated[
-        Path | None, typer.Option(help="The map's dynamics folder, for loss-clusters.")
+        Path | None,
+        typer.Option(
+            help="The dynamics that the map was drawn from, for loss-clusters; its own run's "
+            "if left out."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "selection.parquet"
@@ -75,34 +83,26 @@ def select_(
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
     from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap
+    from ftft.cartography.left_out import left_out_in_words
     from ftft.cartography.lengths import lengths_in_words
-    from ftft.cartography.trajectories import loss_trajectories
-    from ftft.dynamics.store import read_dynamics
     from ftft.errors import ConfigError
     from ftft.selection.lengths import selection_lengths
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
     from ftft.selection.strategies import select
-    from ftft.selection.words import selection_in_words
-    from ftft.transfer.reading import dynamics_folder
+    from ftft.selection.words import left_out_by, selection_in_words
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
-    check_parquet(output)
+    output = parquet_file(output)
     check_free(output, overwrite=overwrite)
     datamap = meant(datamap, "map")
     check_artifact(datamap)
-    if strategy == CLUSTERS and dynamics is None:
-        raise ConfigError(
-            f"--strategy {CLUSTERS} clusters losses, which a map does not hold: add --dynamics "
-            "with the folder that the map was drawn from."
-        )
-    if (balance_by is None) != (slices is None):
-        raise ConfigError("--balance-by names a column of the table --slices; give both.")
+    if slices is not None and balance_by is None:
+        raise ConfigError("--slices is the table of --balance-by COLUMN; give both.")
     drawn = DataMap.read(datamap)
     losses = None
-    if dynamics is not None:
-        recorded = read_dynamics(dynamics_folder(dynamics)).take(drawn.example_ids)
-        losses = loss_trajectories(recorded, drawn.epochs) if strategy == CLUSTERS else None
+    if strategy == CLUSTERS or dynamics is not None:
+        losses = _losses(datamap, drawn, dynamics)
     selection = select(
         drawn,
         strategy,
@@ -115,9 +115,9 @@ def select_(
         other_end=other_end,
         random_share=random_share,
         balance_by=balance_by,
-        groups=None if balance_by is None else _groups(drawn, slices, balance_by),
+        groups=None if balance_by is None else _groups(datamap, drawn, slices, balance_by),
         num_clusters=num_clusters,
-        trajectories=losses,
+        trajectories=losses if strategy == CLUSTERS else None,
     )
     selection.write(output)
     works = {
@@ -132,28 +132,79 @@ def select_(
     note_bad_reference(datamap)
     for line in selection_in_words(drawn, selection):
         tell(line)
+    if left_out := left_out_by(drawn, selection):
+        say(
+            f"note: it all but leaves out {left_out_in_words(left_out)}; keep each label's share "
+            "with --keep-label-proportions"
+        )
     lengths = selection_lengths(drawn, selection)
     if lengths is not None:
         tell(f"tokens an example: {lengths_in_words(lengths)}")
 
 
-def _groups(datamap: DataMap, slices: Path | None, column: str) -> list[str]:
-    """The value of a column of a table, by example; empty where it has none."""
+def _losses(given: Path, drawn: DataMap, dynamics: Path | None) -> Any:
+    """The loss trajectories of a map's examples, which the map does not hold."""
+    from ftft.cartography.trajectories import loss_trajectories
+    from ftft.dynamics.store import read_dynamics
+    from ftft.errors import ConfigError
+    from ftft.transfer.reading import dynamics_folder
+    from ftft.workspace.workspace import check_artifact
+
+    folder = recorded_for(given) if dynamics is None else dynamics_folder(dynamics)
+    if folder is None:
+        raise ConfigError(
+            "--strategy loss-clusters clusters losses, which a map does not hold, and this one is "
+            "in no run that has its dynamics: add --dynamics with the folder that it was drawn "
+            "from."
+        )
+    check_artifact(folder)
+    return loss_trajectories(read_dynamics(folder).take(drawn.example_ids), drawn.epochs)
+
+
+def _groups(given: Path, drawn: DataMap, slices: Path | None, column: str) -> list[str]:
+    """The value of a slice, or of a column of a table, by example; empty where it has none."""
     from ftft.data.slices import read_slices
     from ftft.errors import ConfigError
 
-    assert slices is not None, "it was asked for with the column"
+    if slices is None:
+        return _slice_of_run(given, drawn, column)
     values = read_slices(slices, [column])[column]
-    groups = [values.get(one, "") for one in datamap.example_ids.to_pylist()]
-    without = groups.count("")
-    if 0 < without < len(groups):
-        say(
-            f"note: {without:,} of {len(groups):,} examples have no {column!r} in {slices}; they "
-            "count as a group of their own"
-        )
+    groups = [values.get(one, "") for one in drawn.example_ids.to_pylist()]
     if not any(groups):
         raise ConfigError(
             f"--balance-by {column}: {slices} has no value for any example of the map; its column "
             "example_id must hold the map's ids."
         )
+    _note_without(groups, column, slices)
     return groups
+
+
+def _slice_of_run(given: Path, drawn: DataMap, column: str) -> list[str]:
+    """The value of a slice of the training data of the map's own run, by example."""
+    from ftft.errors import ConfigError
+
+    experiment = experiment_for(given)
+    if experiment is None:
+        raise ConfigError(
+            f"--balance-by {column}: the map is in no run whose data have slices; add --slices "
+            "with a table that has the columns example_id and this one."
+        )
+    train = data_of(experiment).train
+    if column not in train.slices:
+        raise ConfigError(
+            f"--balance-by {column}: the training data of {experiment} have the slices "
+            f"{', '.join(train.slices) or '(none)'}. Name one of them, or add --slices with a "
+            "table that has the columns example_id and this one."
+        )
+    groups = train.slice_values(column, drawn.example_ids) or []
+    _note_without(groups, column, experiment)
+    return groups
+
+
+def _note_without(groups: Sequence[str], column: str, place: Path) -> None:
+    """Say how many examples are in no group."""
+    if without := groups.count(""):
+        say(
+            f"note: {without:,} of {len(groups):,} examples have no {column!r} in {place}; they "
+            "count as a group of their own"
+        )

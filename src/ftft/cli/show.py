@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -60,13 +62,59 @@ def show_methods(results: Results) -> None:
 
 
 def show_table(title: str, found: ResultsTable) -> None:
-    """A table of results."""
-    drawn = table(title)
-    for header, is_number in zip(found.headers, found.numbers, strict=True):
-        drawn.add_column(header, justify="right" if is_number else "left")
-    for line in found.lines:
-        add_row(drawn, *line)
-    console().print(drawn)
+    """A table of results; columns that a narrow terminal has no room for follow below."""
+    out = console()
+    found = found if _fits(found, out.width) else _with_low_headers(found)
+    for part in _parts(found, out.width):
+        drawn = table(title)
+        for place in part:
+            is_number = found.numbers[place]
+            # A number broken in two cannot be read; words can.
+            drawn.add_column(
+                found.headers[place],
+                justify="right" if is_number else "left",
+                no_wrap=is_number,
+                max_width=None if is_number else max(out.width // 3, 12),
+            )
+        for line in found.lines:
+            add_row(drawn, *(line[place] for place in part))
+        out.print(drawn)
+        title = ""
+
+
+def _widths(found: ResultsTable) -> list[int]:
+    columns = zip(found.headers, *found.lines, strict=True)
+    return [max(cell_len(x) for cell in one for x in cell.split("\n")) + 3 for one in columns]
+
+
+def _fits(found: ResultsTable, width: int) -> bool:
+    return 1 + sum(_widths(found)) <= width
+
+
+def _with_low_headers(found: ResultsTable) -> ResultsTable:
+    """The table with headings such as ``FLOPs / ERM`` on two lines."""
+    headers = (one.replace(" / ", "\n/ ").replace(" − ", "\n− ") for one in found.headers)
+    return replace(found, headers=tuple(headers))
+
+
+def _parts(found: ResultsTable, width: int) -> list[list[int]]:
+    """The columns by the tables that show them: the texts in each, beside as many numbers as fit.
+
+    Args:
+        found: The table.
+        width: Of the terminal.
+    """
+    wide = _widths(found)
+    texts = [place for place, is_number in enumerate(found.numbers) if not is_number]
+    of_texts = 1 + sum(min(wide[place], max(width // 3, 12) + 3) for place in texts)
+    parts: list[list[int]] = [[]]
+    for place, is_number in enumerate(found.numbers):
+        if not is_number:
+            continue
+        if parts[-1] and of_texts + sum(wide[one] for one in (*parts[-1], place)) > width:
+            parts.append([])
+        parts[-1].append(place)
+    return [sorted([*texts, *part]) for part in parts]
 
 
 def show_recipes(recipes: Sequence[Recipe]) -> None:

@@ -32,7 +32,7 @@ def show_summary(summary: Summary) -> None:
         show_methods(run)
         found = verdicts(run)
         for one in found:
-            said = " ".join([one.sentence, *one.reference])
+            said = " ".join([one.sentence, *one.reference, *one.selection])
             tell(said if len(found) == 1 else f"{one.name}: {said}")
         if any(row.versus for row in run.rows):
             how = ", paired by seed, with 95% intervals" if several_seeds(run.rows) else ""

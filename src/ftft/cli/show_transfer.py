@@ -76,6 +76,7 @@ def show_agreement(pair: Pair, found: Agreement) -> None:
 
 def show_preflight(result: Preflight) -> None:
     """The verdict, the reasons for it, and what to try."""
+    from ftft.cartography.left_out import left_out_in_words
     from ftft.transfer.evidence import notes_on_size
     from ftft.transfer.preflight import BAD, mark_of
 
@@ -87,6 +88,12 @@ def show_preflight(result: Preflight) -> None:
         tell(f"  try: {line}")
     if result.verdict == BAD:
         tell("  note: with reference.if_bad=stop a run would end here")
+    if left_out := result.signals.left_out:
+        say(
+            f"note: the most ambiguous {result.signals.fraction:.0%} all but leave out "
+            f"{left_out_in_words(left_out)}; keep each label's share with "
+            "selection.keep_label_proportions=true, or ftft select --keep-label-proportions"
+        )
     for note in notes_on_size(result.signals.examples):
         say(note)
     say("note: this says whether the reference has learnt its data, not how a main model will do")

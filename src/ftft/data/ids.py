@@ -57,11 +57,19 @@ def first_repeat(ids: pa.Array) -> tuple[int, list[int]] | None:
     return int(np.flatnonzero(codes == codes[positions[0]])[0]), positions
 
 
-def repeat_message(example_id: str, first: str, second: str, repeats: str) -> str:
-    """That ids are not unique, given two places of one, and how many rows repeat an earlier id."""
+def repeat_message(example_id: str, first: str, second: str, repeats: str = "") -> str:
+    """That ids are not unique, given two places of one, and which rows repeat an earlier id.
+
+    Args:
+        example_id: An id that is there more than once.
+        first: Its first place.
+        second: Its second place.
+        repeats: The rows that repeat an earlier id, where the second place is not the only one.
+    """
+    others = f"; {repeats} repeat an earlier id" if repeats else ""
     return (
-        f"the example id {example_id[:80]!r} is there twice, in {first} and in {second}; {repeats} "
-        "an earlier id. Ids must be unique: repair the column, or leave 'id' out to have ids made "
+        f"the example id {example_id[:80]!r} is there twice, in {first} and in {second}{others}. "
+        "Ids must be unique: repair the column, or leave 'id' out to have ids made "
         "from the content."
     )
 

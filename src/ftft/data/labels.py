@@ -45,6 +45,7 @@ class Unknown:
         bad: The values that stand for no class.
         rows: The rows that have them.
         accepted: The classes, where they are given.
+        listed: Whether no others may be added, as the values of ``labels`` alone may be.
     """
 
     source: DataSource
@@ -54,6 +55,7 @@ class Unknown:
     bad: Sequence[str]
     rows: Sequence[int]
     accepted: Sequence[str]
+    listed: bool
 
     def message(self, slipped: Mapping[str, str] = MappingProxyType({})) -> str:
         """What is wrong, and what to write.
@@ -116,6 +118,7 @@ def to_classes(
         bad=[value for value, is_fine in zip(distinct, fine, strict=True) if not is_fine],
         rows=rows.filter(found.is_null()).to_pylist(),
         accepted=[*(known if known is not None else mapping.values())],
+        listed=known is not None,
     )
 
 
@@ -209,8 +212,8 @@ def as_indices(names: pa.Array, classes: Sequence[str]) -> pa.Array:
 
 
 def _unknown(found: Unknown, slipped: Mapping[str, str]) -> str:
-    source, mapping, accepted = found.source, found.mapping, found.accepted
-    bad = found.bad
+    source, mapping = found.source, found.mapping
+    accepted, bad = found.accepted, found.bad
     good = {value: count for value, count in found.counts.items() if value not in found.bad}
     shown = ", ".join(
         f"{short(value)} ({counted(found.counts[value], 'row')})" for value in bad[:10]
@@ -226,10 +229,12 @@ def _unknown(found: Unknown, slipped: Mapping[str, str]) -> str:
     for value, target in list(wrong.items())[:3]:
         parts.append(f"'labels' maps {short(value)} to {target!r}.{nearest(target, accepted)}")
     if not wrong:
-        advised = _advised(mapping, good, bad, accepted)
+        advised = _advised(found, good)
         advised = {value: slipped.get(name, name) for value, name in advised.items()}
         example = f", as in labels: {flow(advised)}" if can_be_shown(advised) else ""
-        parts.append(f"Map them to classes{example}.")
+        stays = any(advised[value] == value for value in bad)
+        how = " ('labels' names every value: one that stays as it is, by its own name)"
+        parts.append(f"Map them to classes{how * stays}{example}.")
         if "CLASS" in advised.values():
             # A close name only: "entailment" is no help to who has "non-entailment".
             parts[-1] += nearest(bad[0], accepted, cutoff=0.85)
@@ -242,23 +247,27 @@ def _unknown(found: Unknown, slipped: Mapping[str, str]) -> str:
     return " ".join(parts)
 
 
-def _advised(
-    mapping: Mapping[str, str],
-    good: Mapping[str, int],
-    bad: Sequence[str],
-    accepted: Sequence[str],
-) -> dict[str, str]:
-    """The ``labels`` mapping to write: spellings of a class joined, CLASS where it is not known.
+def _advised(found: Unknown, good: Mapping[str, int]) -> dict[str, str]:
+    """The whole ``labels`` mapping to write.
+
+    Spellings of a class are joined. A value of no class stays what it is where that may be a class,
+    and is mapped to CLASS where nobody knows.
 
     Args:
-        mapping: What is mapped already.
-        good: Value that stands for a class to its number of rows.
-        bad: Values that stand for none.
-        accepted: The classes, where they are given.
+        found: The values that stand for no class.
+        good: Value that stands for one to its number of rows.
     """
+    mapping, accepted = found.mapping, found.accepted
     # A mapping names every value; what stood for itself without one is named as well.
     joined = {value: value for value in good} if accepted else one_spelling(good)
     known = {**joined, **{name: name for name in accepted}, **mapping}
     by_key = {spelling_key(value): name for value, name in known.items()}
-    found = {value: by_key.get(spelling_key(value), "CLASS") for value in bad}
-    return {**mapping, **found, **({} if mapping else joined)}
+    # Only a value that no mapping names is of no class, where classes are not listed.
+    others = (
+        {} if found.listed or not mapping else {value: found.counts[value] for value in found.bad}
+    )
+    own = one_spelling({value: n for value, n in others.items() if value.strip() not in _NO_GOLD})
+    found_for = {
+        value: by_key.get(spelling_key(value), own.get(value, "CLASS")) for value in found.bad
+    }
+    return {**mapping, **found_for, **({} if mapping else joined)}

@@ -152,7 +152,7 @@ def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
     if repeat is not None:
         first, others = repeat
         places = (place_of(parts, first), place_of(parts, others[0]))
-        count = f"{counted(len(others), 'row')} {'repeats' if len(others) == 1 else 'repeat'}"
+        count = counted(len(others), "row") if len(others) > 1 else ""
         raise DataError(repeat_message(str(ids[first]), *places, count))
     return ids
 

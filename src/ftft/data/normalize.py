@@ -315,6 +315,6 @@ def _refuse_repeats(table: pa.Table, source: DataSource, column: str) -> None:
         return
     first, others = repeat
     again = rows.take(pa.array(others)).to_pylist()
-    said = f"{rows_in(source, again)} {'repeats' if len(again) == 1 else 'repeat'}"
+    said = rows_in(source, again) if len(again) > 1 else ""
     names = (rows_in(source, [rows[first].as_py()]), rows_in(source, again[:1]))
     raise DataError(f"{source.place}: {repeat_message(ids[first].as_py(), *names, said)}")

@@ -44,8 +44,15 @@ def _in_words(key: str, pair: tuple[Any, Any], names: Mapping[str, str]) -> str:
     name = names.get(part, "") + key.removeprefix(part)
     if any(isinstance(one, dict | list) or _FINGERPRINT.fullmatch(str(one)) for one in pair):
         return f"{name} changed"
-    before, now = ("not set" if one is None else one for one in pair)
+    before, now = map(_value, pair)
     return f"{name} was {before}, is {now}"
+
+
+def _value(value: object) -> object:
+    """A setting as people write it: 3 epochs, not 3.0."""
+    if value is None:
+        return "not set"
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _names(experiment: Experiment, kind: str) -> dict[str, str]:

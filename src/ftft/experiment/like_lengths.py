@@ -1,4 +1,4 @@
-"""Lengths of what a method selected, and a random subset of like lengths."""
+"""Lengths and labels of what a method selected, and a random subset of like lengths."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ftft.experiment.selections import Selected, write_selected
 from ftft.experiment.stages import Stages
 from ftft.selection.lengths import length_matched, selection_lengths
 from ftft.selection.selection import Selection
+from ftft.selection.words import left_out_by
 from ftft.workspace.stage import Stage
 
 
@@ -32,11 +33,18 @@ def select_like(
     return stages.run(f"{name}/seed-{seed}", inputs, build, Selected.from_dict, **ways)
 
 
-def with_lengths(run: StagedRun, datamap: Stage[DrawnMap]) -> StagedRun:
-    """A run that knows how long its selected examples are, in the tokens of a map's model."""
+def with_selected(run: StagedRun, datamap: Stage[DrawnMap]) -> StagedRun:
+    """A run that knows of its selected examples how long they are and which labels they lack.
+
+    Args:
+        run: The run; one without a selection stays as it is.
+        datamap: A map of the same data; lengths are in the tokens of its model.
+    """
     if run.selection is None:
         return run
-    return replace(run, lengths=selection_lengths(_map(datamap), _selection(run.selection)))
+    drawn, selection = _map(datamap), _selection(run.selection)
+    left_out, lengths = left_out_by(drawn, selection), selection_lengths(drawn, selection)
+    return replace(run, lengths=lengths, left_out=left_out)
 
 
 def _map(stage: Stage[Any]) -> DataMap:

@@ -103,7 +103,7 @@ def dynamics_figures(recorded: FollowedMap, settings: Map) -> dict[str, float]:
     figures |= {
         f"preflight/{name}": float(value)
         for name, value in asdict(found).items()
-        if value is not None and name not in ("examples", "points", "fraction")
+        if value is not None and name not in ("examples", "points", "fraction", "left_out")
     }
     verdict = (BAD, DOUBTFUL, GOOD).index(preflight(found).verdict)
     return figures | {"preflight/verdict": float(verdict)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ftft.evaluation.training import Training
 from ftft.experiment.collect import StagedRun, method_run
-from ftft.experiment.like_lengths import select_like, with_lengths
+from ftft.experiment.like_lengths import select_like, with_selected
 from ftft.experiment.maps import DrawnMap, draw_map
 from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.stages import Stages
@@ -23,7 +23,7 @@ def ftft(
     main = train_main(stages, "main", selection, seed)
     run = method_run(stages, "ftft", seed, main, selection, reference)
     judged, drawn = datamap.result.preflight, datamap.result.drawn
-    return with_lengths(replace(run, preflight=judged, map=drawn, datamap=datamap), datamap)
+    return with_selected(replace(run, preflight=judged, map=drawn, datamap=datamap), datamap)
 
 
 Paid = Callable[[], StagedRun]
@@ -78,7 +78,7 @@ def random_lengths(stages: Stages, seed: int, paid: Paid) -> StagedRun:
     run = method_run(stages, "random_lengths", seed, main, selection)
     # FTFT is compared to the one of the same reference and strategy.
     cell = replace(run.cell, reference=found.cell.reference, strategy=found.cell.strategy)
-    return with_lengths(replace(run, cell=cell, reference=found.reference), datamap)
+    return with_selected(replace(run, cell=cell, reference=found.reference), datamap)
 
 
 def dm(stages: Stages, seed: int, _: Paid) -> StagedRun:

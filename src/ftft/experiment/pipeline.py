@@ -23,7 +23,7 @@ from ftft.experiment.collect import StagedRun, collect, erm_cost
 from ftft.experiment.dry_run import trainings_of
 from ftft.experiment.finished import finished_before
 from ftft.experiment.foreseen import recorded_speeds
-from ftft.experiment.like_lengths import with_lengths
+from ftft.experiment.like_lengths import with_selected
 from ftft.experiment.maps import DrawnMap, draw_map
 from ftft.experiment.methods import BASELINES, ftft
 from ftft.experiment.overall import Overall
@@ -35,7 +35,8 @@ from ftft.report.html import write_report
 from ftft.results.read import Results, read_run
 from ftft.results.record import run_record
 from ftft.selection.names import LATE
-from ftft.transfer.preflight import BAD, LEFT_OUT
+from ftft.transfer.advice import LEAVE_OUT, LEFT_OUT, advice_once
+from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
@@ -187,7 +188,7 @@ def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     found = ftft(stages, seed, reference, datamap)
     yield found
     for method in chosen(stages.experiment.baselines)[1:]:
-        yield with_lengths(BASELINES[method.key](stages, seed, lambda: found), datamap)
+        yield with_selected(BASELINES[method.key](stages, seed, lambda: found), datamap)
 
 
 def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
@@ -199,9 +200,9 @@ def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
     stages.say(f"  {datamap.result.drawn['in_words']}")
     found = datamap.result
     stages.say(f"  preflight: {'; '.join([found.verdict, *found.reasons])}")
-    done = LEFT_OUT if stages.experiment.selection.strategy == LATE else ""
-    for line in found.preflight["advice"]:
-        if line != done:
+    done = (LEFT_OUT, LEAVE_OUT) if stages.experiment.selection.strategy == LATE else ()
+    for line in advice_once(found.preflight["advice"]):
+        if line not in done:
             stages.say(f"  try: {line}")
     if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
         stages.say("  note: with reference.if_bad=stop a run would end here")

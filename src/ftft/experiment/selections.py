@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from ftft.cartography.datamap import DataMap
+from ftft.cartography.left_out import left_out_in_words
 from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.cartography.trajectories import loss_trajectories
 from ftft.config.idle import idle_in_selection
-from ftft.data.dataset import LabelledDataset
-from ftft.data.remarks import named
 from ftft.dynamics.store import read_dynamics
 from ftft.experiment.stages import Stages
 from ftft.selection.names import CLUSTERS, RANDOM
 from ftft.selection.selection import Selection
 from ftft.selection.strategies import select
+from ftft.selection.words import left_out_by
 from ftft.workspace.stage import Stage
 from ftft.workspace.stage_record import digest_of
-
-_LEFT_OUT, _FEW = 0.2, 10
 
 
 @dataclass(frozen=True)
@@ -79,31 +75,15 @@ def select_examples(
     upstream = (datamap, trained) if settings["strategy"] == CLUSTERS else (datamap,)
     ways: dict[str, Any] = {"upstream": upstream, "idle": idle_in_selection(settings["strategy"])}
     stage = stages.run(f"{name}/seed-{seed}", inputs, build, Selected.from_dict, **ways)
-    if not stage.reused and train.class_names:
-        chosen = train.take(Selection.read(stage.folder / SELECTION_NAME).example_ids)
-        for note in labels_left_out(train, chosen):
-            stages.say(f"  {note}")
-    return stage
-
-
-def labels_left_out(train: LabelledDataset, chosen: LabelledDataset) -> Iterator[str]:
-    """A note on each label that a selection all but leaves out.
-
-    Args:
-        train: All examples.
-        chosen: Those selected.
-    """
-    classes = len(train.class_names)
-    every, inside = (np.bincount(one.labels, minlength=classes) for one in (train, chosen))
-    fair = len(chosen) / len(train)
-    for name, before, after in zip(train.class_names, every, inside, strict=True):
-        # Of a label with few examples, few are selected by chance.
-        if before * fair >= _FEW and after < _LEFT_OUT * before * fair:
-            yield (
-                f"note: the selection has {after:,} of the {before:,} examples of {named([name])}, "
-                f"a random one would have about {before * fair:,.0f}; keep each label's share with "
-                "selection.keep_label_proportions=true"
+    if not stage.reused:
+        drawn = DataMap.read(datamap.folder / MAP_NAME)
+        chosen = Selection.read(stage.folder / SELECTION_NAME)
+        if left_out := left_out_by(drawn, chosen):
+            stages.say(
+                f"  note: the selection all but leaves out {left_out_in_words(left_out)}; keep "
+                "each label's share with selection.keep_label_proportions=true"
             )
+    return stage
 
 
 def select_at_random(stages: Stages, name: str, seed: int) -> Stage[Selected]:

@@ -29,6 +29,7 @@ from ftft.utils.environment import environment
 from ftft.utils.signals import Stopped
 from ftft.workspace.changes import Again
 from ftft.workspace.stage import Stage
+from ftft.workspace.stage_record import SCRATCH
 from ftft.workspace.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -101,12 +102,18 @@ class Stages:
             stage = self.workspace.stage(name, inputs, build, environment(), upstream, **ways)
         except Stopped as stop:
             stop.stage, stop.finished = name, tuple(self._finished)
+            stop.saved = stop.saved or self._saved(name)
             raise
         self._finished.setdefault(name)
         if self.ends_said:
             how = "before" if stage.reused else f"in {time.perf_counter() - start:.0f} s"
             self.say(f"{name}: done {how}")
         return stage.read_as(read)
+
+    def _saved(self, name: str) -> str:
+        """What of an unfinished stage is saved, in words: only trainings have checkpoints."""
+        there = any((self.workspace.folder / name / SCRATCH).glob("*"))
+        return "resumes from its last checkpoint" if there else ""
 
     def train_set(self, settings: FineTuning, selection: Stage[Any] | None) -> EncodedDataset:
         """What a model trains on, encoded for it: a selection, or everything."""

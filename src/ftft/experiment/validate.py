@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from ftft.cartography.burn_in import AUTO
 from ftft.config.idle import idle_notes
 from ftft.config.schema import Experiment, FineTuning
+from ftft.config.yaml_core import flow
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import left_out_in_words, named
 from ftft.errors import ConfigError, FtftError
@@ -122,7 +123,22 @@ def _has_classes(data: TaskData) -> bool:
 
 def notes(data: TaskData, experiments: Sequence[Experiment]) -> list[str]:
     """What is not wrong but should be known of data and the experiments on them, a line each."""
-    return [*data_notes(data), *idle_notes(experiments), *sharding_notes(experiments)]
+    lines = [*data_notes(data), *(one for asked in experiments for one in slice_notes(asked))]
+    return [*dict.fromkeys(lines), *idle_notes(experiments), *sharding_notes(experiments)]
+
+
+def slice_notes(experiment: Experiment) -> Iterator[str]:
+    """That test sets do not take over the slices of the training data, where they name none."""
+    data = experiment.data
+    slices = list(dict.fromkeys(name for one in data.train for name in one.slices))
+    tests = {**data.test, **data.test_ood}
+    without = [name for name, one in tests.items() if not one.slices]
+    if slices and without:
+        yield (
+            f"note: test sets do not take over the slices of data.train, so {named(without)} "
+            f"{'is' if len(without) == 1 else 'are'} not scored by slice: give a set that has the "
+            f"columns its own, as in {flow({without[0]: {'slices': slices}})}"
+        )
 
 
 def data_notes(data: TaskData) -> list[str]:

@@ -61,7 +61,7 @@ def provenance(view: RunView) -> Provenance:
         *((("left out", _left_out(lost)),) if (lost := data.get("left_out")) else ()),
         ("data fingerprint", str(data["fingerprint"])),
         ("processor", f"{environment['processor']}, {environment['cpu_count']} cores"),
-        ("device", f"{environment['device']}, {environment['processes']} process(es)"),
+        ("device", f"{environment['device']}, {_processes(environment['processes'])}"),
         ("system", f"{environment['platform']}, Python {environment['python']}"),
     ]
     packages = tuple((name, version or "–") for name, version in environment["packages"].items())
@@ -118,3 +118,7 @@ def _others(view: RunView, now: Mapping[str, Any]) -> tuple[str, ...]:
         if different:
             lines.append(f"{one.method}, seed {one.seed}: {', '.join(different)}")
     return tuple(lines)
+
+
+def _processes(count: int) -> str:
+    return "1 process" if count == 1 else f"{count:,} processes"

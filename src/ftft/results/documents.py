@@ -127,6 +127,13 @@ def _flat(row: Row, sets: Sequence[str]) -> Flat:
         values |= _differences(f"id_versus_{baseline}", versus(row, baseline, "id"))
         values |= _differences(f"ood_versus_{baseline}", versus(row, baseline, "ood"))
     values |= _figures("flops_over_erm", row.flops) | _figures("seconds_over_erm", row.seconds)
+    alone = row.alone or {}
+    for key, unit in (
+        ("score", "id"),
+        ("flops", "flops_over_erm"),
+        ("seconds", "seconds_over_erm"),
+    ):
+        values |= _figures(f"reference_alone_{unit}", alone.get(key))
     values |= {"erm_cost_estimated": row.estimated} | _figures("steps", row.steps)
     until = row.time_to_target
     values["erm_reached_by"] = getattr(until, "reached", None)

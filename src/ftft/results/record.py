@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ftft.cartography.left_out import LeftOut
 from ftft.config.methods import place_of
 from ftft.evaluation.metrics import SetScores
 from ftft.evaluation.training import Amount, Training, TrainingCost
@@ -37,6 +38,7 @@ class MethodRun:
         patience: Scorings without improvement after which it stops; None: it never does.
         lengths: Tokens of the ``selected`` examples and of ``all``: ``mean``, ``lower`` quartile,
             ``median`` and ``upper`` quartile; None where they are not known.
+        left_out: Labels that the selection all but leaves out.
     """
 
     cell: Cell
@@ -48,6 +50,7 @@ class MethodRun:
     preflight: Mapping[str, Any] | None = None
     map: Mapping[str, Any] | None = None
     lengths: Mapping[str, Any] | None = None
+    left_out: Sequence[LeftOut] = ()
     most_steps: int | None = None
     patience: int | None = None
 
@@ -129,6 +132,7 @@ def run_record(run: MethodRun, erm: ErmCost, test: dict[str, SetScores]) -> dict
         "fraction": cell.fraction,
         "selected": run.selected,
         "lengths": run.lengths,
+        "labels_left_out": [asdict(one) for one in run.left_out],
         "budget": cell.budget,
         "selection": cell.selection,
         "map": run.map,

@@ -30,6 +30,7 @@ _LENGTHS = f"{_TOKENS}: mean tokens of the selected examples over the mean of al
 _ONE_SEED = "Scores in %, differences in points, of one seed each."
 _COST = "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 ALONE = "the reference alone, on development data"
+_UNNAMED = {"main model": "main", "reference": "reference"}
 _ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
 
 
@@ -58,7 +59,8 @@ class _Column:
 def full_table(rows: Sequence[Row]) -> Table:
     """For documents: what distinguishes rows, lengths, scores, differences to ERM with p, costs.
 
-    What holds for all rows is in :func:`table_caption`.
+    References alone have a line each at the end. What holds for all rows is in
+    :func:`table_caption`.
 
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
@@ -73,7 +75,7 @@ def full_table(rows: Sequence[Row]) -> Table:
     if _compared(rows, "erm_budget"):
         kind = "OOD" if ood_sets(rows) else "ID"
         columns += [_less_erm_budget(kind)]
-    return _filled([*columns, *_COSTS], rows)
+    return _with_references(_filled([*columns, *_COSTS], rows), rows)
 
 
 def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
@@ -118,6 +120,8 @@ def folded(table: Table) -> tuple[Table, tuple[str, ...]]:
 
 def _with_references(table: Table, rows: Sequence[Row]) -> Table:
     """The table with a line for each reference, which is scored on development data only."""
+    if "method" not in table.headers:
+        return table  # of one method alone, whose lines nothing would tell from these
     of: dict[tuple[str, str, str | None], Row] = {}
     for row in rows:
         if row.cell.method == "ftft" and row.alone is not None:
@@ -202,7 +206,8 @@ def table_caption(rows: Sequence[Row]) -> str:
     shared = [
         f"{title}: {next(iter(values))}"
         for title, values in ((one.title, _values(one, rows)) for one in _identity())
-        if len(values) == 1
+        # In a study whose grid names none it goes by a name that says nothing.
+        if len(values) == 1 and values != {_UNNAMED.get(title)}
     ]
     spreads = _SPREAD if several_seeds(rows) else _ONE_SEED
     parts = [f"{'; '.join(shared)}." if shared else "", spreads, _COST]

@@ -13,6 +13,7 @@ from ftft.results.floor import SAME_ANSWER, floor_of
 from ftft.results.formatting import NONE, interval_in_words, percent, points, score
 from ftft.results.intervals import Difference, Interval
 from ftft.results.run import RunResult, cell_of
+from ftft.results.selected import of_the_selection
 from ftft.results.time_to_target import erm_until
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Verdict:
         sentence: The verdict in one sentence.
         remarks: What else has to be known to read it rightly.
         reference: Of these, what is said of the reference.
+        selection: Likewise, of the selection.
         tiles: OOD and ID against ERM, cost against ERM, examples used.
     """
 
@@ -65,6 +67,7 @@ class Verdict:
     sentence: str
     remarks: tuple[str, ...]
     reference: tuple[str, ...]
+    selection: tuple[str, ...]
     tiles: tuple[Tile, ...]
 
 
@@ -90,6 +93,7 @@ def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
         sentence=sentence + _nothing_learnt(run, ftft, where),
         remarks=tuple(_remarks(run, ftft)),
         reference=tuple(_of_the_reference(run, ftft)),
+        selection=tuple(of_the_selection(_runs(run, ftft))),
         tiles=(
             _ood_tile(ftft, erm),
             _score_tile("ID", ftft.id_score, None if erm is None else erm.id),
@@ -155,6 +159,7 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
     remarks = [
         *_of_the_main_model(run, ftft),
         *_of_the_reference(run, ftft),
+        *of_the_selection(_runs(run, ftft)),
         *_of_the_floor(run, ftft),
         *_of_erm(run, ftft),
     ]
@@ -284,7 +289,8 @@ def _score_tile(what: str, score: Interval, compared: Difference | None) -> Tile
     if compared is None:
         return Tile(f"{what} score", percent(score.mean, 1), "ERM was not run")
     found = compared.interval
-    detail = f"{interval_in_words(found)}, {found.count} seeds"
+    shown = interval_in_words(found)
+    detail = f"{shown}, {found.count} seeds" if shown else f"{found.count} seeds"
     if found.count == 1:
         detail = "one seed, no interval"
     return Tile(f"{what} against ERM", points(found.mean), f"points; {detail}")

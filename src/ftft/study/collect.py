@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ftft.experiment.collect import StagedRun, collect, erm_cost
-from ftft.experiment.like_lengths import with_lengths
+from ftft.experiment.like_lengths import with_selected
 from ftft.experiment.stages import Stages
 from ftft.results.record import ErmCost, run_record
 from ftft.study.grid import Task
@@ -75,7 +75,7 @@ class Collector:
             return run
         key = (task, datamap.digest)
         if key not in self._lengths:
-            self._lengths[key] = with_lengths(run, datamap)
+            self._lengths[key] = with_selected(run, datamap)
         return self._lengths[key]
 
     def _erm(self, task: Task, run: StagedRun, waiting: Collection[Task]) -> ErmCost | None:

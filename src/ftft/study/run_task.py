@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ftft.config.methods import REFERENCE
 from ftft.evaluation.metrics import SetScores
 from ftft.experiment.collect import StagedRun
-from ftft.experiment.like_lengths import with_lengths
+from ftft.experiment.like_lengths import with_selected
 from ftft.experiment.maps import draw_map
 from ftft.experiment.methods import BASELINES, ftft
 from ftft.experiment.pipeline import tell_map
@@ -71,4 +71,4 @@ def _baseline(stages: Stages, task: Task) -> StagedRun:
 
     run = BASELINES[task.method](stages, task.seed, paid)
     datamap = used[-1].datamap if used else None
-    return run if datamap is None else with_lengths(run, datamap)
+    return run if datamap is None else with_selected(run, datamap)

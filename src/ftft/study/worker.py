@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from ftft.experiment.stages import Say, Stages
 from ftft.study.job import Job, Outcome, do
-from ftft.utils.signals import Stopped, stoppable
+from ftft.utils.signals import OVER, Stopped, stoppable
 
 Started = Callable[[subprocess.Popen[str]], Any]
 _LAST = 2_000
@@ -142,7 +142,7 @@ def main() -> int:
             threading.Thread(target=_stop_when_alone, daemon=True).start()
             outcome = do(job, lambda: _stages(job, say), say)
     except Stopped as stop:
-        tell(problem=f"stopped; it {stop.saved or 'resumes from its last checkpoint'}")
+        tell(problem=f"stopped; it {stop.saved or OVER}")
         return 128 + stop.signum
     tell(problem=outcome.problem)
     return 0

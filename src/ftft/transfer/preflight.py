@@ -8,8 +8,10 @@ import numpy as np
 
 from ftft.cartography.burn_in import AUTO, BurnIn, epochs_needed
 from ftft.cartography.datamap import EASY, REGIONS, DataMap, checked_fraction
+from ftft.cartography.left_out import LeftOut, labels_left_out
 from ftft.cartography.ranking import top_set
 from ftft.dynamics.container import TrainingDynamics
+from ftft.transfer.advice import EPOCHS, LEFT_OUT, MORE, advice_once
 from ftft.transfer.agreement import overlap_of
 from ftft.transfer.stability import FollowedMap
 from ftft.utils.plural import counted
@@ -46,6 +48,7 @@ class Signals:
         hard_right: Share of the hardest predicted right at the last point.
         steady: Share of the ambiguous selection that the last point left as it was; None where
             there are fewer than three points.
+        left_out: Labels that the most ambiguous all but leave out.
     """
 
     examples: int
@@ -63,6 +66,7 @@ class Signals:
     hard_learnt: float
     hard_right: float
     steady: float | None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,11 @@ class Preflight:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """What to try next; empty where it is good."""
-        advice = dict.fromkeys(one.advice for one in self.findings if one.verdict != GOOD)
+        """What to try next, each thing once; empty where it is good."""
+        given = [one.advice for one in self.findings if one.verdict != GOOD]
         # What a bad reference has right in the end is little or nothing.
-        return tuple(one for one in advice if one != LEFT_OUT or self.verdict != BAD)
+        given = [one for one in given if one != LEFT_OUT or self.verdict != BAD]
+        return advice_once(given)
 
 
 def mark_of(finding: str, whole: str) -> str:
@@ -189,6 +194,7 @@ def signals_of(built: FollowedMap, fraction: float) -> Signals:
         hard_learnt=float(rise[~np.isnan(rise)].mean()),
         hard_right=last.take(hard).accuracy,
         steady=built.steady(fraction),
+        left_out=labels_left_out(datamap.group_names, datamap.labels, ambiguous),
     )
 
 
@@ -219,13 +225,6 @@ _MEMORISED = 0.1
 _NOTHING = 0.2
 # 0.03 in the published map of WinoGrande, 0.04 to 0.06 in the demo, 0.14 on SST-2, where FTFT lost.
 _UNLEARNT = 0.1
-_LONGER = "train it longer, or with a higher learning rate"
-_LARGER = "take a larger or better pretrained reference"
-# docs/transfer.md has what this gave.
-LEFT_OUT = (
-    "take a reference that learns more, or leave out what it never learns: "
-    "selection.strategy=late-learnt, selection.random_share=0.3"
-)
 
 
 def _above(accuracy: float, majority: float) -> float:
@@ -242,14 +241,14 @@ def _learnt(found: Signals) -> Finding:
     reason = f"it predicts {found.train_accuracy:.0%} of its training examples right at the end"
     if found.majority:
         reason += f" (always answering the most frequent label: {found.majority:.0%})"
-    return Finding(verdict, reason, f"{_LONGER}, or {_LARGER}")
+    return Finding(verdict, reason, MORE)
 
 
 def _easy(found: Signals) -> Finding:
     # Of what is not ambiguous, so that the limit holds for every fraction.
     share = found.easy / (1 - found.fraction) if found.fraction < 1 else 1.0
     reason = f"{found.easy:.0%} of the examples are easy-to-learn"
-    return Finding(_graded(share, 0.25, 0.5), reason, f"{_LONGER}, or {_LARGER}")
+    return Finding(_graded(share, 0.25, 0.5), reason, MORE)
 
 
 def _after(found: Signals) -> Finding:
@@ -264,7 +263,7 @@ def _after(found: Signals) -> Finding:
         f"it was still learning everything at {found.transient} of its {points}, so that "
         "its map says how fast examples were learnt at first and not which are ambiguous"
     )
-    return Finding(DOUBTFUL, reason, f"train it for at least {counted(needed, 'epoch')}")
+    return Finding(DOUBTFUL, reason, f"{EPOCHS}at least {counted(needed, 'epoch')}")
 
 
 def _late(found: Signals) -> Finding:
@@ -284,17 +283,17 @@ def _hard(found: Signals) -> Finding:
         f"{found.chance:.0%}), and of the hardest {found.hard_right:.0%} are right at the end"
     )
     fitted = found.hard_learnt >= 0.1 and found.ambiguous_and_hard >= found.chance
-    return Finding(GOOD if fitted else DOUBTFUL, reason, f"{_LONGER}, or {_LARGER}")
+    return Finding(GOOD if fitted else DOUBTFUL, reason, MORE)
 
 
 def _steady(found: Signals) -> Finding:
     if found.steady is None:
         points = counted(found.points, "recording point")
         reason = f"with {points} nobody can tell whether its map has settled"
-        more = "train the reference for more epochs: three points after burn-in are needed"
+        more = f"{EPOCHS}more epochs: three points after burn-in are needed"
         return Finding(DOUBTFUL, reason, more)
     reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
-    return Finding(_graded(found.steady, 0.0, 0.7), reason, f"{_LONGER}, or {_LARGER}")
+    return Finding(_graded(found.steady, 0.0, 0.7), reason, MORE)
 
 
 def _dev(dev: DevScore) -> Finding:
@@ -309,7 +308,7 @@ def _dev(dev: DevScore) -> Finding:
         hoped = _above(dev.expected, dev.majority)
         if hoped > 0 and above < 0.5 * hoped:
             verdict = max(verdict, DOUBTFUL, key=(GOOD, DOUBTFUL, BAD).index)
-    return Finding(verdict, f"{reason})", f"{_LONGER}, or {_LARGER}")
+    return Finding(verdict, f"{reason})", MORE)
 
 
 def _generalises(found: Signals, dev: DevScore) -> Finding:

@@ -16,6 +16,9 @@ from typing import Any
 
 from ftft.utils import distributed
 
+OVER = "starts over"
+"""What a stage does next time of which nothing is saved."""
+
 
 class Stopped(BaseException):
     """The process was asked to stop.

@@ -88,8 +88,8 @@
       ariaLabel: `Cost against ${what} score of all methods and seeds`,
       marks: [
         Plot.gridY({ stroke: "var(--line)", strokeOpacity: 0.7 }),
-        Plot.ruleX([1], { stroke: "var(--faint)", strokeDasharray: "2,3" }),
-        Plot.line(frontier(found.means), { x: "cost", y: score, stroke: "var(--faint)", strokeDasharray: "1,3" }),
+        Plot.ruleX([1], { stroke: "var(--line)", strokeWidth: 1.5 }),
+        Plot.line(frontier(found.means), { className: "frontier", x: "cost", y: score, stroke: "var(--soft)", strokeDasharray: "5,4" }),
         Plot.ruleX(others(found.means).filter((one) => one.low !== null), { x: "cost", y1: (one) => one.low * 100, y2: (one) => one.high * 100, stroke: "method", clip: true }),
         Plot.dot(others(found.seeds), { x: "cost", y: score, symbol: "method", stroke: "method", r: 3, strokeOpacity: 0.7 }),
         Plot.dot(others(found.means), { x: "cost", y: score, symbol: "method", fill: "method", r: 7, stroke: "var(--paper)" }),
@@ -117,7 +117,7 @@
   }
 
   // Where a name may stand: on either side of its mark, ever farther above and below.
-  const PLACES = [-9, 15, -24, 30, -39, 45, -54, 60, -69, 75].flatMap((dy) => [[11, dy], [-11, dy]]);
+  const PLACES = [-9, 17, -27, 35, -45, 53, -63, 71, -81, 89].flatMap((dy) => [[11, dy], [-11, dy]]);
 
   function overlap(one, other) {
     const wide = Math.min(one[1], other[1]) - Math.max(one[3], other[3]), tall = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
@@ -136,8 +136,10 @@
       const places = PLACES.map(([dx, dy], i) => {
         const left = mark.x + dx - (dx < 0 ? long : 0), base = mark.y + dy;
         const box = [base - 11, left + long, base + 4, left];
+        // Names that only touch read as one.
+        const clear = [box[0] - 2, box[1] + 3, box[2] + 2, box[3] - 3];
         const out = Math.max(0, frame[0] - box[0]) + Math.max(0, box[1] - frame[1]) + Math.max(0, box[2] - frame[2]) + Math.max(0, frame[3] - box[3]);
-        return { box, dx, dy, cost: d3.sum(taken, (other) => overlap(box, other)) + 60 * out + i };
+        return { box, dx, dy, cost: d3.sum(taken, (other) => overlap(clear, other)) + 60 * out + i };
       });
       const best = places[d3.minIndex(places, (place) => place.cost)];
       taken.push(best.box);
