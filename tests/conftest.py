@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from preloaded import start
+from preloaded import skip_syncs, start
 
 # The same examples in every ordinary run, so that what fails, fails again; others by FTFT_FUZZ=1.
 settings.register_profile("repeatable", derandomize=True)
@@ -25,6 +25,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads of torch only wait for each other on matrices this small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+skip_syncs()
 
 
 def pytest_configure(config: pytest.Config) -> None:

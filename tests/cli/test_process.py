@@ -75,13 +75,24 @@ def command(*arguments):
     return [os.path.join(os.path.dirname(sys.executable), "ftft"), *map(str, arguments)]
 
 
-def test_bad_input(experiment_file):
+def test_bad_usage(tmp_path):
+    """By the interpreter that pip wrote into it, which imports next to nothing for this."""
+    process = subprocess.run(
+        command("map", "nowhere"), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr.startswith("error: nowhere/header.json does not exist")
+    assert "Traceback" not in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input(experiment_file, preloaded):
     lines = (experiment_file.parent / "test.csv").read_text().splitlines()
     lines[1] = lines[1].replace(",pos,", ",neutral,").replace(",neg,", ",neutral,")
     (experiment_file.parent / "test.csv").write_text("\n".join(lines))
     before = sorted(experiment_file.parent.rglob("*"))
     process = subprocess.run(
-        command("run", "experiment.yaml"),
+        [preloaded, *command("run", "experiment.yaml")],
         cwd=experiment_file.parent,
         capture_output=True,
         text=True,

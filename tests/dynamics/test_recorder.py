@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import ClassVar
@@ -432,7 +431,7 @@ def test_the_folder_cannot_be_written(tmp_path):
         recorder(tmp_path / "file" / "dynamics")
 
 
-def test_a_killed_process_leaves_a_readable_folder(tmp_path):
+def test_a_killed_process_leaves_a_readable_folder(tmp_path, preloaded):
     code = f"""
 import os, signal, sys
 sys.path.insert(0, {os.path.dirname(__file__)!r})
@@ -443,7 +442,7 @@ for epoch in range(2):
     if epoch == 0: target.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)
+    done = subprocess.run([preloaded, "-c", code], check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL
     dynamics = read_dynamics(tmp_path)
     assert dynamics.epochs == (0,)

@@ -6,7 +6,6 @@ import csv
 import os
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -435,14 +434,14 @@ def test_a_lock_that_is_a_link_is_not_written_through(here, ftft, tmp_path):
         check_command(outcome, (".lock: the run folder cannot be locked", "choose a folder"))
 
 
-def test_the_command_itself_in_a_process_of_its_own(prepared):
+def test_the_command_itself_in_a_process_of_its_own(prepared, preloaded):
     lines = (
         ["select", "train.csv", "-o", "a"],
         ["run", "run", "\udcff"],
     )
     for line in lines:
         process = subprocess.run(
-            [sys.executable, "-c", "from ftft.cli import main; main()", *line],
+            [preloaded, "-c", "from ftft.cli import main; main()", *line],
             cwd=prepared,
             capture_output=True,
             text=True,

@@ -47,8 +47,9 @@ def install(monkeypatch, tmp_path):
     return install
 
 
-def test_the_same_results(grid, again, install, monkeypatch):
+def test_the_same_results(grid, again, install, monkeypatch, preloaded):
     log = install(STAND_IN)
+    monkeypatch.setattr(sys, "executable", preloaded)
     monkeypatch.setenv("SLURM_JOB_ID", "7")  # of the job that the study itself is
     shutil.rmtree(again.folder / "tiny" / CELL)
     needed = Resources(cpus=2, gpus=1, slurm={"partition": "gpu", "time": "4:00:00"})

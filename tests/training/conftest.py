@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ftft.config.schema import FineTuning
+from ftft.config.schema import FineTuning, Recording
 from ftft.data.encode import EncodedDataset, encode
 from ftft.training.arguments import Plan
 from ftft.training.finetune import DevSets, FineTuned, _callbacks, finetune
@@ -83,3 +83,23 @@ def tune(
         return finetune(chosen, schedule, data, sets, tokenizer, tmp_path / to, **options)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, FineTuned]]:
+    """Where :func:`whole` keeps what it trains for the tests of a file."""
+    return tmp_path_factory.mktemp("trained"), {}
+
+
+@pytest.fixture
+def whole(tune: Any, trained: tuple[Path, dict[str, FineTuned]]) -> Any:
+    """A training that nothing happens to, done once for all that ask for the same; to look at."""
+    folder, done = trained
+
+    def of(schedule: Plan, recording: Recording | None = None) -> FineTuned:
+        key = repr((schedule, recording))
+        if key not in done:
+            done[key] = tune(str(folder / str(len(done))), schedule, recording=recording)
+        return done[key]
+
+    return of

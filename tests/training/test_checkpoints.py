@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from ftft.config.schema import Recording
 from ftft.errors import DynamicsError, WorkspaceError
+from ftft.training.arguments import Plan
 from ftft.training.checkpoints import damage, writing
 from killing import KilledError, Killer, check_same, scores
 from tiny_task import plan
@@ -34,12 +35,24 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
+@pytest.fixture
+def killed(tune, trained, tmp_path):
+    """Put a training that was killed at step 5 into ``again``; killed once for each plan."""
+
+    def of(schedule: Plan) -> None:
+        folder = trained[0] / f"killed-{schedule.steps}"
+        if not folder.exists():
+            with pytest.raises(KilledError):
+                tune(str(folder), schedule, recording=Recording(), spies=(Killer(5),))
+        shutil.copytree(folder, tmp_path / "again")
+
+    return of
+
+
 @pytest.mark.parametrize("harm", [flip, cut, Path.unlink])
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_checkpoint_is_not_used(tune, tmp_path, file, harm):
-    whole = tune("whole", plan(6, 2), recording=Recording())
-    with pytest.raises(KilledError):
-        tune("again", plan(6, 2), recording=Recording(), spies=(Killer(5),))
+def test_a_damaged_checkpoint_is_not_used(tune, whole, killed, tmp_path, file, harm):
+    killed(plan(6, 2))
     path = tmp_path / "again/checkpoints/checkpoint-4" / file
     assert damage(path.parent) == ""
     harm(path)
@@ -53,7 +66,7 @@ def test_a_damaged_checkpoint_is_not_used(tune, tmp_path, file, harm):
         "  resumes from step 2",
         "  no checkpoint can be used: this training starts anew",
     )
-    check_same(again, whole)
+    check_same(again, whole(plan(6, 2), Recording()))
 
 
 def test_without_the_best_weights_it_starts_earlier(tune, tmp_path, monkeypatch):
@@ -102,19 +115,17 @@ def raising(*args: Any, **kwargs: Any) -> None:
 
 @pytest.mark.parametrize("harm", [flip, cut, Path.unlink])
 @pytest.mark.parametrize("file", ["epoch-000.rank-00.000000.parquet", "header.json"])
-def test_damaged_dynamics_are_recorded_again(tune, tmp_path, file, harm):
-    whole = tune("whole", plan(8, 2), recording=Recording())
-    with pytest.raises(KilledError):
-        tune("again", plan(8, 2), recording=Recording(), spies=(Killer(5),))
+def test_damaged_dynamics_are_recorded_again(tune, whole, killed, tmp_path, file, harm):
+    killed(plan(8, 2))
     harm(tmp_path / "again/dynamics" / file)
     said: list[str] = []
     again = tune("again", plan(8, 2), recording=Recording(), say=said.append)
     assert "since recorded dynamics are lost" in said[0]
     assert str(tmp_path / "again/dynamics" / file) in said[0]
-    check_same(again, whole)
+    check_same(again, whole(plan(8, 2), Recording()))
 
 
-def test_dynamics_damaged_in_the_running_training_are_noticed(tune, tmp_path):
+def test_dynamics_damaged_in_the_running_training_are_noticed(tune, whole, tmp_path):
     class Harm(Killer):
         def on_step_end(self, *args: Any, **kwargs: Any) -> None:
             if args[1].global_step == self.step:
@@ -124,7 +135,7 @@ def test_dynamics_damaged_in_the_running_training_are_noticed(tune, tmp_path):
         tune("again", plan(8, 2), recording=Recording(), spies=(Harm(7),))
     check_same(
         tune("again", plan(8, 2), recording=Recording()),
-        tune("whole", plan(8, 2), recording=Recording()),
+        whole(plan(8, 2), Recording()),
     )
 
 

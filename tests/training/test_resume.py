@@ -26,19 +26,18 @@ from tiny_task import plan
         (6, plan(8, 3, horizon=20, keep="best", patience=2), None),
     ],
 )
-def test_killed_in_training(tune, step, schedule, recording):
-    whole = tune("whole", schedule, recording=recording)
+def test_killed_in_training(tune, whole, step, schedule, recording):
     with pytest.raises(KilledError):
         tune("again", schedule, recording=recording, spies=(Killer(step),))
-    check_same(tune("again", schedule, recording=recording), whole)
+    check_same(tune("again", schedule, recording=recording), whole(schedule, recording))
 
 
-def test_killed_three_times(tune):
-    whole = tune("whole", plan(8, 2, keep="best"), recording=Recording())
+def test_killed_three_times(tune, whole):
     for step in (3, 5, 8):
         with pytest.raises(KilledError):
             tune("again", plan(8, 2, keep="best"), recording=Recording(), spies=(Killer(step),))
-    check_same(tune("again", plan(8, 2, keep="best"), recording=Recording()), whole)
+    again = tune("again", plan(8, 2, keep="best"), recording=Recording())
+    check_same(again, whole(plan(8, 2, keep="best"), Recording()))
 
 
 def test_killed_with_gradient_accumulation_and_a_frozen_part(tune, settings):
@@ -57,14 +56,13 @@ def raising(*args: Any, **kwargs: Any) -> None:
 
 @pytest.mark.parametrize("steps", [6, 8])  # at the end of an epoch and in the middle of one
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_killed_after_the_last_checkpoint(tune, monkeypatch, steps, keep):
+def test_killed_after_the_last_checkpoint(tune, whole, monkeypatch, steps, keep):
     schedule = plan(steps, 2, keep=keep)
-    whole = tune("whole", schedule, recording=Recording())
     with monkeypatch.context() as patch:
         patch.setattr(FineTuner, "_finalize_training", raising)
         with pytest.raises(KilledError):
             tune("again", schedule, recording=Recording())
-    check_same(tune("again", schedule, recording=Recording()), whole)
+    check_same(tune("again", schedule, recording=Recording()), whole(schedule, Recording()))
 
 
 def test_killed_after_patience_had_run_out(tune, monkeypatch):
@@ -88,8 +86,7 @@ def test_patience_goes_on_counting(tune, monkeypatch):
     check_same(tune("again", schedule), whole)
 
 
-def test_killed_while_writing_a_checkpoint(tune, monkeypatch, tmp_path):
-    whole = tune("whole", plan(8, 2), recording=Recording())
+def test_killed_while_writing_a_checkpoint(tune, whole, monkeypatch, tmp_path):
     written = []
 
     def torn(trainer: FineTuner, *args: Any, **kwargs: Any) -> None:
@@ -105,7 +102,8 @@ def test_killed_while_writing_a_checkpoint(tune, monkeypatch, tmp_path):
             tune("again", plan(8, 2), recording=Recording())
     left = sorted(path.name for path in (tmp_path / "again" / "checkpoints").iterdir())
     assert left == ["checkpoint-2", "checkpoint-4"]
-    check_same(tune("again", plan(8, 2), recording=Recording()), whole)
+    again = tune("again", plan(8, 2), recording=Recording())
+    check_same(again, whole(plan(8, 2), Recording()))
 
 
 def test_killed_while_the_state_of_a_checkpoint_is_written(tune, tmp_path):
@@ -118,9 +116,7 @@ def test_killed_while_the_state_of_a_checkpoint_is_written(tune, tmp_path):
     check_same(tune("again", plan(8, 2)), whole)
 
 
-def test_killed_while_saving_the_model(tune, monkeypatch):
-    whole = tune("whole", plan(6, 2), recording=Recording())
-
+def test_killed_while_saving_the_model(tune, whole, monkeypatch):
     def torn(trainer: FineTuner, output_dir: str | None = None, **options: Any) -> None:
         if output_dir is not None and not options.get("_internal_call"):
             Path(output_dir).mkdir()
@@ -133,13 +129,12 @@ def test_killed_while_saving_the_model(tune, monkeypatch):
         patch.setattr(FineTuner, "save_model", torn)
         with pytest.raises(KilledError):
             tune("again", plan(6, 2), recording=Recording())
-    check_same(tune("again", plan(6, 2), recording=Recording()), whole)
+    again = tune("again", plan(6, 2), recording=Recording())
+    check_same(again, whole(plan(6, 2), Recording()))
 
 
 @pytest.mark.parametrize("gone", ["model.safetensors", "trainer_state.json", "checksums.json"])
-def test_killed_while_removing_an_old_checkpoint(tune, monkeypatch, gone):
-    whole = tune("whole", plan(6, 2), recording=Recording())
-
+def test_killed_while_removing_an_old_checkpoint(tune, whole, monkeypatch, gone):
     def half(folder: Any, **options: Any) -> None:
         if Path(folder).name != "checkpoint-4":
             return given(folder, **options)
@@ -152,7 +147,8 @@ def test_killed_while_removing_an_old_checkpoint(tune, monkeypatch, gone):
         patch.setattr("shutil.rmtree", half)
         with pytest.raises(KilledError):
             tune("again", plan(6, 2), recording=Recording())
-    check_same(tune("again", plan(6, 2), recording=Recording()), whole)
+    again = tune("again", plan(6, 2), recording=Recording())
+    check_same(again, whole(plan(6, 2), Recording()))
 
 
 def test_dynamics_without_a_checkpoint_are_recorded_anew(tune, tmp_path):

@@ -480,6 +480,24 @@ class TestAtomicWriting:
         write_json(path, {"é": 1})
         assert path.read_text(encoding="utf-8") == '{\n  "é": 1\n}\n'
 
+    def test_survives_a_power_cut(self, tmp_path, monkeypatch):
+        """The content is on the disk before it has the name, and then the name too."""
+        done = []
+        replace = os.replace
+
+        def sync(descriptor):
+            done.append(os.fstat(descriptor).st_ino)
+
+        def rename(old, new):
+            done.append("renamed")
+            replace(old, new)
+
+        monkeypatch.setattr(os, "fsync", sync)
+        monkeypatch.setattr(os, "replace", rename)
+        path = tmp_path / "a.json"
+        write_json(path, 1)
+        assert done == [path.stat().st_ino, "renamed", tmp_path.stat().st_ino]
+
     def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
         path = tmp_path / "a.json"
         write_json(path, "old")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ftft.config.methods import BASELINES, METHODS, REFERENCE
 from ftft.config.schema import Experiment
@@ -159,10 +160,12 @@ def _of_data(study: Study, data: str, seed: int) -> Iterator[Task]:
         for needed in dict.fromkeys(METHODS[one].needs for one in baselines):
             if needed in BASELINES:
                 yield Task(needed, data, seed, main=main)
-        for ftft in _cells(study, data, seed, reference, main):
+        cells = tuple(_cells(study, data, seed, reference, main))
+        paid = {one: _paid(one, cells) for one in baselines if METHODS[one].needs == "ftft"}
+        for ftft in cells:
             yield ftft
             for baseline in baselines:
-                yield _baseline(baseline, ftft, study)
+                yield _baseline(baseline, ftft, paid.get(baseline))
 
 
 def _cells(study: Study, data: str, seed: int, reference: str, main: str) -> Iterator[Task]:
@@ -178,18 +181,27 @@ def _cells(study: Study, data: str, seed: int, reference: str, main: str) -> Ite
             yield Task("ftft", data, seed, reference, main, strategy, fraction, budget, name)
 
 
-def _baseline(name: str, ftft: Task, study: Study) -> Task:
+def _baseline(name: str, ftft: Task, paid: Mapping[tuple[Any, ...], Task] | None) -> Task:
     """A baseline of an FTFT task: of what the task varies with, what the baseline does too."""
-    method = METHODS[name]
-    kept = {field: getattr(ftft, field) for field in method.varies}
-    task = Task(name, ftft.data, ftft.seed, main=ftft.main, **kept)
-    if method.needs != "ftft":
-        return task
-    # Cells that differ only in what it does not vary with share it, and the cost of one of them
-    # counts, whatever their order in the file.
-    cells = _cells(study, ftft.data, ftft.seed, str(ftft.reference), str(ftft.main))
-    alike = [one for one in cells if all(getattr(one, key) == kept[key] for key in kept)]
-    return replace(task, paid=min(alike, key=lambda one: one.id))
+    varies = dict(zip(METHODS[name].varies, _kept(name, ftft), strict=True))
+    task = Task(name, ftft.data, ftft.seed, main=ftft.main, **varies)
+    return task if paid is None else replace(task, paid=paid[_kept(name, ftft)])
+
+
+def _paid(name: str, cells: Sequence[Task]) -> dict[tuple[Any, ...], Task]:
+    """The FTFT task whose cost a baseline may spend, by what the baseline varies with.
+
+    Cells that differ only in what it does not vary with share it, and the cost of one of them
+    counts, whatever their order in the file.
+    """
+    found: dict[tuple[Any, ...], Task] = {}
+    for cell in sorted(cells, key=lambda one: one.id):
+        found.setdefault(_kept(name, cell), cell)
+    return found
+
+
+def _kept(name: str, ftft: Task) -> tuple[Any, ...]:
+    return tuple(getattr(ftft, field) for field in METHODS[name].varies)
 
 
 def _below(name: str, *kinds: str) -> dict[str, str]:
