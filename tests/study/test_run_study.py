@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from ftft.results.read import read_run
 from ftft.study.executors import ThisProcess
 from ftft.study.grid import Task, tasks
 from ftft.study.job import Outcome
-from ftft.study.plan import plan
+from ftft.study.plan import plan, time_left
 from ftft.study.prepare import open_study
 from ftft.study.run import seconds_left
 from ftft.study.summary import missing, read_summary
@@ -310,8 +311,22 @@ class TestChecks:
         erm, cell = by_id["tiny/erm/main/seed-1"], by_id[f"tiny/{CELL}"]
         assert (erm.steps, cell.steps) == (8, 3)
         assert erm.flops == pytest.approx(8 / 3 * cell.flops, rel=0.1)
-        done = plan(open_study(study, grid[0].folder, lambda line: None))
+        opened = open_study(study, grid[0].folder, lambda line: None)
+        done = plan(opened)
         assert all(one.finished for one in done)
+        assert time_left(opened, done) == 0
+        assert time_left(open_study(study, tmp_path / "new", lambda line: None), planned) is None
+
+    def test_the_time_that_is_left(self, grid):
+        """That of what is finished, by its own speed: as if one of two equal ones were to do."""
+        opened = open_study(load_study(grid[0].file), grid[0].folder, lambda line: None)
+        done = plan(opened)
+        again = next(one for one in done if one.task.id == "tiny/erm/main/seed-1")
+        left = time_left(opened, [*done, replace(again, finished=False)])
+        twice = time_left(opened, [*done, *[replace(again, finished=False)] * 2])
+        assert left is not None
+        assert left > 0
+        assert twice == pytest.approx(2 * left)
 
     def test_what_is_missing(self, grid, again):
         study = load_study(grid[0].file, ["grid.seeds=[0, 1, 2]", "grid.references={one: {}}"])

@@ -249,10 +249,11 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
         tasks += [Task("erm", "tickets", seed, main="big") for seed in range(count)]
         return [Planned(task, task.seed == 0, 1_000, 2e12, 3) for task in tasks]
 
-    show_plan(planned(4))
+    show_plan(planned(4), 7200.0)
     each = capsys.readouterr().out
+    assert each.rstrip().endswith("about 2 h 0 min one after the other")
     assert each.count("tickets/erm/big/seed-") == 4
-    show_plan(planned(1_000))
+    show_plan(planned(1_000), None)
     said = capsys.readouterr().out
     rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "tickets/" in line]
     assert rows == ["tickets/reference│1│1│2,000│0.004", "tickets/erm│1│999│1,000,000│2"]

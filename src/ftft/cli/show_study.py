@@ -47,10 +47,14 @@ def show_summary(summary: Summary) -> None:
         tell("nothing is finished yet")
 
 
-def show_plan(planned: Sequence[Planned]) -> None:
-    """The tasks of a study: what is finished, what is shared, steps and operations.
+def show_plan(planned: Sequence[Planned], seconds: float | None) -> None:
+    """The tasks of a study: what is finished, what is shared, steps, operations and time.
 
     Of a study with many, those of a data set and a method are one row.
+
+    Args:
+        planned: The tasks.
+        seconds: About what is left, one training after the other; None where nobody knows.
     """
     console().print(_each(planned) if len(planned) <= _MOST_ROWS else _by_method(planned))
     waiting = [one for one in planned if not one.finished]
@@ -59,6 +63,7 @@ def show_plan(planned: Sequence[Planned]) -> None:
         f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, at most "
         f"{sum(one.steps for one in waiting):,} steps and "
         f"{sum(one.flops for one in waiting) / 1e15:.3g} PFLOPs"
+        + (f", about {duration(seconds)} one after the other" if seconds else "")
     )
 
 

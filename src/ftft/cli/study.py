@@ -131,13 +131,14 @@ def _show_plan(asked: Study, folder: Path) -> None:
     """What would be done, and on which data."""
     from ftft.cli.show import show_data
     from ftft.cli.show_study import show_plan
-    from ftft.study.plan import plan
+    from ftft.study.plan import plan, time_left
     from ftft.study.prepare import open_study
 
     opened = open_study(asked, folder, tell)
     for name, data in opened.data.items():
         show_data(data, f"data of {name}")
-    show_plan(plan(opened))
+    planned = plan(opened)
+    show_plan(planned, time_left(opened, planned))
     tell(f"{asked.path}: valid")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftft.config.methods import REFERENCE
 from ftft.config.schema import FineTuning
+from ftft.experiment.foreseen import Foreseen, recorded_speeds
 from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Stages
 from ftft.study.grid import Task
@@ -53,6 +55,33 @@ def plan(opened: OpenStudy) -> tuple[Planned, ...]:
         steps, finished = costs.plan(task).steps, opened.finished(task) is not None
         planned.append(Planned(task, finished, steps, costs.flops(task), readers[task]))
     return tuple(planned)
+
+
+def time_left(opened: OpenStudy, planned: Sequence[Planned]) -> float | None:
+    """About how many seconds what is to be done takes, one training after the other.
+
+    Args:
+        opened: The study, checked.
+        planned: Its plan.
+
+    Returns:
+        By the speed of the trainings that this machine has finished on the same data; None where
+        of some data none is finished.
+    """
+    total = 0.0
+    for name in opened.data:
+        own = [one for one in planned if one.task.data == name]
+        finished = [one.task.training for one in own if one.finished]
+        waiting = [
+            Foreseen(one.task.training, one.finished, one.steps, one.flops)
+            for one in own
+            if not one.finished
+        ]
+        seconds = recorded_speeds(opened.folder / name, finished).in_all(waiting)
+        if waiting and seconds is None:
+            return None
+        total += seconds or 0.0
+    return total
 
 
 class _Costs:
