@@ -28,7 +28,7 @@ def found(every, chosen):
 
 def test_a_label_that_is_all_but_left_out_is_named():
     said = left_out_in_words(found((134, 180, 186), (1, 82, 82)))
-    assert said == ("billing (1 of its 134 examples; a random selection would have about 44)")
+    assert said == ("'billing' (1 of its 134 examples; a random selection would have about 44)")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_a_selection_and_the_preflight_check_say_the_same(dynamics):
 def test_the_commands_say_it(ftft, dynamics, tmp_path):
     write_dynamics(tmp_path / "dynamics", dynamics)
     outcome = ftft("preflight", "dynamics", "--burn-in", 0)
-    assert "the most ambiguous 33% all but leave out other (0 of its 40 examples" in outcome.err
+    assert "the most ambiguous 33% all but leave out 'other' (0 of its 40 examples" in outcome.err
     DataMap.from_dynamics(dynamics, burn_in=0).write(tmp_path / "map.parquet")
     outcome = ftft("select", "map.parquet")
-    assert "all but leaves out other (0 of its 40 examples" in outcome.err
+    assert "all but leaves out 'other' (0 of its 40 examples" in outcome.err
     assert "--keep-label-proportions" in outcome.err
     assert (
         "leaves out"
@@ -85,9 +85,9 @@ def test_the_verdict_says_it_and_in_how_many_seeds():
     of_all = verdict(results_of(values_of(runs), Path("run")))
     (sentence,) = of_all.selection
     assert sentence.startswith(
-        "The selection all but leaves out in 2 of 4 seeds other (2 of its 90 examples; a random"
+        "In 2 of 4 seeds the selection all but leaves out 'other' (2 of its 90 examples; a random"
     )
     assert sentence in of_all.remarks
     of_one = verdict(results_of(values_of(runs[:1]), Path("run")))
-    assert of_one.selection[0].startswith("The selection all but leaves out other (2 of")
+    assert of_one.selection[0].startswith("The selection all but leaves out 'other' (2 of")
     assert verdict(results_of(values_of(runs[2:]), Path("run"))).selection == ()

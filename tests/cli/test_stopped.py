@@ -55,6 +55,16 @@ def test_stopped_with_a_checkpoint(ftft, experiment_file, monkeypatch, tmp_path)
     )
 
 
+def test_stopped_where_all_was_finished(ftft, experiment_file, monkeypatch):
+    assert ftft("record", "experiment.yaml").code == 0
+    fail = refused_with(Stopped(signal.SIGINT))
+    monkeypatch.setattr("ftft.workspace.workspace.Workspace.stage", fail)
+    assert ftft("record", "experiment.yaml").err.splitlines()[-1] == (
+        "interrupted: nothing that was finished is lost; reference/seed-0 was finished before; "
+        "resume with: ftft record experiment.yaml"
+    )
+
+
 def test_stopped_before_anything_was_begun(ftft, experiment_file, monkeypatch):
     monkeypatch.setattr("ftft.experiment.pipeline.check", refused_with(Stopped(signal.SIGINT)))
     outcome = ftft("run", "experiment.yaml", "--force-stage", "main")

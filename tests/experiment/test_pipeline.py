@@ -137,6 +137,7 @@ class TestResults:
             *("method", "seed", "reference", "main", "strategy", "fraction", "selected"),
             *("steps", "cost", "scores", "slices", "history", "environment", "seeds"),
             *("precision", "parameters", "preflight", "budget", "selection", "map", "lengths"),
+            "labels_left_out",
         }
         assert keys(run["steps"]) == {"reference", "main", "kept", "erm", "most", "patience"}
         stops = method in ("erm_es", "ftft", "random", "random_lengths")

@@ -156,19 +156,21 @@ def test_killed_together_they_go_on_together(commands, runs):
     check_same(commands, "killed", "two")
 
 
-def test_one_that_is_killed_ends_the_other(commands, runs):
+@pytest.mark.parametrize(("rank", "change"), [(1, 3), (0, 30)])
+def test_one_that_is_killed_ends_the_other(commands, runs, rank, change):
     """It says so and does not hang, though no launcher stops it; together they go on."""
-    killed = commands("run", "half", *EXACT, processes=2, kill_at=3, killed_rank=1)
+    half = f"half-{rank}"
+    killed = commands("run", half, *EXACT, processes=2, kill_at=change, killed_rank=rank)
     assert killed.said.count("killed before ") == 1
     assert killed.status == 1, killed.said
     assert killed.said.count("error: another process of this run has ended") == 1
     assert "defect in ftft" not in killed.said
     assert killed.seconds < 60
-    with held(commands.home / "half", 60.0, print):
+    with held(commands.home / half, 60.0, print):
         pass
-    done = commands("run", "half", *EXACT, processes=2)
+    done = commands("run", half, *EXACT, processes=2)
     assert done.status == 0, done.said
-    check_same(commands, "half", "two")
+    check_same(commands, half, "two")
 
 
 def check_same(commands: Commands, name: str, expected: str) -> None:

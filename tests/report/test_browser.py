@@ -583,8 +583,8 @@ def test_the_commands_that_repeat_it_are_not_cut(opened, tmp_path, width):
     )
     page.wait_for_selector("html[data-charts=drawn]", state="attached")
     assert page.evaluate(
-        "() => [...document.querySelectorAll('.commands')].every("
-        "one => one.scrollWidth <= one.clientWidth)"
+        "() => { const all = [...document.querySelectorAll('.commands')]; return all.length > 0 && "
+        "all.every(one => one.textContent && one.scrollWidth <= one.clientWidth); }"
     )
     # ERM's cost and the line of the best look different.
     chart = page.locator("[data-chart=pareto]")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from fake_runs import Made, datamap, write_run
+from ftft.config.tasks import GROUP_TITLES, TASK_METRICS
 from ftft.report import map_payload
 from ftft.report.html import page
 from ftft.report.map_payload import explorer
@@ -146,6 +147,10 @@ def test_texts_are_cut_to_one_length():
     assert max(map(len, texts)) == cut.limit + 1
     assert sum(text.endswith("…") for text in texts) == cut.cut > 0
     assert packed_texts([TEXTS], 100) is None
+
+
+def test_every_task_names_its_groups():
+    assert GROUP_TITLES.keys() == TASK_METRICS.keys()
 
 
 def test_groups_have_the_name_that_their_task_gives_them(view):

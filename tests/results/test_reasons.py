@@ -61,9 +61,9 @@ class TestTheReferenceAlone:
         assert "the reference alone, on development data" in table_text(self.rows, "markdown")
         assert "the reference alone, on development data" in table_text(self.rows, "latex")
         erm, ftft = csv.DictReader(io.StringIO(table_text(self.rows, "csv")))
-        assert float(ftft["reference_alone_id_mean"]) == pytest.approx(0.61)
+        assert float(ftft["reference_alone_dev_mean"]) == pytest.approx(0.61)
         assert float(ftft["reference_alone_flops_over_erm_mean"]) == pytest.approx(0.26)
-        assert erm["reference_alone_id_mean"] == ""
+        assert erm["reference_alone_dev_mean"] == ""
 
     def test_has_a_line_with_its_development_score_and_cost(self):
         line = self.line()

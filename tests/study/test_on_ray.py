@@ -97,7 +97,8 @@ def test_two_nodes_of_which_one_is_lost(grid, again, two_nodes):
 
     def lose() -> None:
         begun = [again.folder / "tiny" / cell / "stage.json" for cell in cells]
-        while not all(record.exists() for record in begun):
+        last = time.monotonic() + 120
+        while not all(record.exists() for record in begun) and time.monotonic() < last:
             time.sleep(0.05)
         two_nodes.lose()
         in_time.append(not all('"finished"' in record.read_text() for record in begun))

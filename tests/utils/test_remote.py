@@ -291,6 +291,9 @@ def test_export_to_urls(ftft, bucket, drawn):
     }
     refused = ftft("export", drawn, "memory://bucket/folder", "--overwrite")
     assert "memory://bucket/folder is there already" in refused.err
+    assert "names a bucket or a host and nothing in it" in ftft("export", drawn, "s3://a.csv").err
+    refused = ftft("export", drawn, "memory://bucket/map.txt")
+    assert refused.err.startswith("error: memory://bucket/map.txt: ")
 
 
 @pytest.mark.parametrize(
@@ -300,6 +303,7 @@ def test_export_to_urls(ftft, bucket, drawn):
         ("report", "map.parquet", "-o", "s3://bucket/report.html"),
         ("init", "memory://bucket/train.csv", "-o", "s3://bucket/e.yaml"),
         ("demo", "-o", "s3://bucket/demo"),
+        ("demo", "-o", "zip::s3://bucket/demo"),
     ],
 )
 def test_nothing_else_is_written_to_a_url(ftft, bucket, drawn, tmp_path, monkeypatch, command):
@@ -318,3 +322,11 @@ def test_run_folders_are_paths():
     with pytest.raises(WorkspaceError, match="s3://bucket/runs/mine is a URL, where a path"):
         check_writable("s3://bucket/runs/mine")
     check_local("C:/runs/mine", WorkspaceError)
+    with pytest.raises(WorkspaceError, match=r"^https://… is a URL"):
+        check_local("https://me:word@host/run", WorkspaceError)
+
+
+def test_a_local_file_is_named_as_it_was_given(ftft):
+    """A short name would be found in the middle of words."""
+    said = "error: . is a folder, where a file was expected. Give a CSV, TSV, JSON-lines or Parquet"
+    assert ftft("init", "./").err.startswith(said)

@@ -35,7 +35,7 @@ class LeftOut:
         """Its name, and the three figures."""
         name = self.label if len(self.label) <= _LONGEST else self.label[:_LONGEST] + "…"
         return (
-            f"{name} ({self.selected:,} of its {self.examples:,} examples; a random selection "
+            f"{name!r} ({self.selected:,} of its {self.examples:,} examples; a random selection "
             f"would have about {self.expected:,.0f})"
         )
 

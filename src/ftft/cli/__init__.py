@@ -25,7 +25,10 @@ _LOADED = {**dict.fromkeys(_TRAINING, "torch"), "report": "matplotlib"}
 _NAMES = {"torch": "PyTorch and transformers", "matplotlib": "matplotlib"}
 
 # How the backends of PyTorch say that another process is gone: gloo, gloo after its timeout, NCCL.
-_LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
+_LOST = (
+    *("Connection closed by peer", "Connection reset by peer", "Timed out waiting"),
+    *("ncclRemoteError", "remote process exited", "Watchdog caught collective operation timeout"),
+)
 
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
@@ -39,6 +42,7 @@ def main() -> None:
     from ftft.cli.app import command_line
     from ftft.cli.voice import take_voice, write_line
     from ftft.errors import FtftError
+    from ftft.utils.distributed import rank
     from ftft.utils.signals import Stopped, stoppable
 
     debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
@@ -72,7 +76,8 @@ def main() -> None:
         if debug:
             raise
         if _of_many() and _lost_connection(error):
-            if not _repeats(connected=True):
+            # Whichever was lost, one of the first two is there to say so.
+            if rank() <= 1:
                 write_line("error", _lost_in_words(error))
             raise SystemExit(1) from None
         write_line("error", _unforeseen(error))
@@ -182,6 +187,7 @@ def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
     elif stop.stage:
         how = "start again"
     if _of_many():
+        how = how.replace("give the command again", "start it again")
         return f"{'; '.join(parts)}; {how} with the same command of torchrun or accelerate"
     if stop.stage or stop.finished:
         # What was forced is marked in the run folder; forced again, it would start anew.

@@ -73,7 +73,7 @@ def export(
 @contextlib.contextmanager
 def _target(output: str, *, overwrite: bool) -> Iterator[Path]:
     """Where to write on this machine; what was written is brought to the URL, if it is one."""
-    from ftft.errors import ConfigError
+    from ftft.errors import ConfigError, FtftError
     from ftft.utils.remote import is_remote, is_there, problem_of, store
 
     if not is_remote(output):
@@ -82,6 +82,11 @@ def _target(output: str, *, overwrite: bool) -> Iterator[Path]:
     if problem := problem_of(output):
         raise ConfigError(problem)
     folder, _, name = output.rstrip("/").rpartition("/")
+    if not is_remote(folder):
+        raise ConfigError(
+            f"{output} names a bucket or a host and nothing in it; give a URL such as "
+            "s3://BUCKET/train.jsonl."
+        )
     if is_there(output, ConfigError) and not (overwrite and Path(name).suffix):
         raise ConfigError(
             f"{output} is there already; give another URL, or, for a file, add --overwrite to "
@@ -89,7 +94,11 @@ def _target(output: str, *, overwrite: bool) -> Iterator[Path]:
         )
     with tempfile.TemporaryDirectory() as temporary:
         local = Path(temporary) / name
-        yield local
+        try:
+            yield local
+        except FtftError as error:
+            # What people know is the URL.
+            raise type(error)(str(error).replace(str(local), output)) from error
         written = sorted(one for one in (local, *local.rglob("*")) if one.is_file())
         names = {one.relative_to(local.parent).as_posix(): one for one in written}
         store({**names}, folder, ConfigError)

@@ -160,6 +160,7 @@ def _described(given: _Given) -> Iterator[None]:
 
     from ftft.config.load import describe_all
     from ftft.errors import ConfigError, FtftError
+    from ftft.utils.remote import is_remote
 
     try:
         yield
@@ -167,6 +168,8 @@ def _described(given: _Given) -> Iterator[None]:
         problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
         raise ConfigError(f"{given.place}: {'; '.join(problems)}") from error
     except FtftError as error:
+        if not is_remote(given.place):
+            raise
         raise type(error)(str(error).replace(str(given.path), given.place)) from error
 
 

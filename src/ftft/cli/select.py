@@ -136,6 +136,7 @@ def select_(
         say(
             f"note: it all but leaves out {left_out_in_words(left_out)}; keep each label's share "
             "with --keep-label-proportions"
+            + (" instead of --balance-by" if balance_by is not None else "")
         )
     lengths = selection_lengths(drawn, selection)
     if lengths is not None:

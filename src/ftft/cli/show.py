@@ -64,8 +64,9 @@ def show_methods(results: Results) -> None:
 def show_table(title: str, found: ResultsTable) -> None:
     """A table of results; columns that a narrow terminal has no room for follow below."""
     out = console()
-    found = found if _fits(found, out.width) else _with_low_headers(found)
-    for part in _parts(found, out.width):
+    fits = _fits(found, out.width)
+    found = found if fits else _with_low_headers(found)
+    for part in [range(len(found.headers))] if fits else _parts(found, out.width):
         drawn = table(title)
         for place in part:
             is_number = found.numbers[place]
@@ -74,7 +75,7 @@ def show_table(title: str, found: ResultsTable) -> None:
                 found.headers[place],
                 justify="right" if is_number else "left",
                 no_wrap=is_number,
-                max_width=None if is_number else max(out.width // 3, 12),
+                max_width=None if fits or is_number else max(out.width // 3, 12),
             )
         for line in found.lines:
             add_row(drawn, *(line[place] for place in part))

@@ -14,7 +14,7 @@ from ftft.data.dataset import TaskData
 from ftft.data.remarks import named
 from ftft.errors import WorkspaceError
 from ftft.workspace.lock import LOCK_NAME
-from ftft.workspace.stage_record import RECORD_NAME, SCRATCH, read_record
+from ftft.workspace.stage_record import RECORD_NAME, has_checkpoints, read_record
 
 _STAGES = f"*/seed-*/{RECORD_NAME}"
 """Where the records of stages that train are; those below ``scores`` name no training set."""
@@ -133,7 +133,7 @@ def _training_set(path: Path) -> str | None:
         record = read_record(path.parent, path.parent.name) or {}
     except WorkspaceError:
         return None
-    if record.get("status") != "finished" and not any((path.parent / SCRATCH).glob("*")):
+    if record.get("status") != "finished" and not has_checkpoints(path.parent):
         return None
     made_from = record.get("made_from")
     found = made_from.get("train") if isinstance(made_from, dict) else None

@@ -79,9 +79,11 @@ def select_examples(
         drawn = DataMap.read(datamap.folder / MAP_NAME)
         chosen = Selection.read(stage.folder / SELECTION_NAME)
         if left_out := left_out_by(drawn, chosen):
+            balanced = [key for key in ("balance_by", "balance_labels") if settings.get(key)]
+            instead = f" instead of {balanced[0]}" if balanced else ""
             stages.say(
                 f"  note: the selection all but leaves out {left_out_in_words(left_out)}; keep "
-                "each label's share with selection.keep_label_proportions=true"
+                f"each label's share with selection.keep_label_proportions=true{instead}"
             )
     return stage
 

@@ -7,6 +7,7 @@ The stages themselves are functions: :mod:`~ftft.experiment.trainings`,
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ftft.cartography.tables import SELECTION_NAME
 from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
+from ftft.errors import WorkspaceError
 from ftft.experiment.again_words import again_in_words
 from ftft.experiment.overall import Overall
 from ftft.experiment.plans import erm_plan
@@ -29,7 +31,7 @@ from ftft.utils.environment import environment
 from ftft.utils.signals import Stopped
 from ftft.workspace.changes import Again
 from ftft.workspace.stage import Stage
-from ftft.workspace.stage_record import SCRATCH
+from ftft.workspace.stage_record import has_checkpoints, read_record
 from ftft.workspace.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -111,9 +113,12 @@ class Stages:
         return stage.read_as(read)
 
     def _saved(self, name: str) -> str:
-        """What of an unfinished stage is saved, in words: only trainings have checkpoints."""
-        there = any((self.workspace.folder / name / SCRATCH).glob("*"))
-        return "resumes from its last checkpoint" if there else ""
+        """What of a stage is saved, in words; nothing, but of finished ones and of trainings."""
+        folder = self.workspace.folder / name
+        with contextlib.suppress(WorkspaceError):
+            if (read_record(folder, name) or {}).get("status") == "finished":
+                return "was finished before"
+        return "resumes from its last checkpoint" if has_checkpoints(folder) else ""
 
     def train_set(self, settings: FineTuning, selection: Stage[Any] | None) -> EncodedDataset:
         """What a model trains on, encoded for it: a selection, or everything."""

@@ -129,7 +129,7 @@ def _flat(row: Row, sets: Sequence[str]) -> Flat:
     values |= _figures("flops_over_erm", row.flops) | _figures("seconds_over_erm", row.seconds)
     alone = row.alone or {}
     for key, unit in (
-        ("score", "id"),
+        ("score", "dev"),
         ("flops", "flops_over_erm"),
         ("seconds", "seconds_over_erm"),
     ):

@@ -22,8 +22,9 @@ def of_the_selection(runs: Sequence[RunResult]) -> Iterator[str]:
     if not lacking:
         return
     worst = max(lacking, key=lambda one: sum(each.expected - each.selected for each in one))
-    seeds = f" in {len(lacking)} of {len(runs)} seeds" if len(runs) > 1 else ""
+    several = len(runs) > 1
+    first = f"In {len(lacking)} of {len(runs)} seeds the selection" if several else "The selection"
     yield (
-        f"The selection all but leaves out{seeds} {left_out_in_words(worst)}: "
+        f"{first} all but leaves out {left_out_in_words(worst)}: "
         "selection.keep_label_proportions=true keeps each label's share."
     )

@@ -142,7 +142,7 @@ def main() -> int:
             threading.Thread(target=_stop_when_alone, daemon=True).start()
             outcome = do(job, lambda: _stages(job, say), say)
     except Stopped as stop:
-        tell(problem=f"stopped; it {stop.saved or OVER}")
+        tell(problem=f"stopped; {stop.stage or 'it'} {stop.saved or OVER}")
         return 128 + stop.signum
     tell(problem=outcome.problem)
     return 0

@@ -223,7 +223,7 @@ def preflight(found: Signals, dev: DevScore | None = None) -> Preflight:
 
 _MEMORISED = 0.1
 _NOTHING = 0.2
-# 0.03 in the published map of WinoGrande, 0.04 to 0.06 in the demo, 0.14 on SST-2, where FTFT lost.
+# docs/transfer.md has the shares of all references that were tried, and what came of each.
 _UNLEARNT = 0.1
 
 
@@ -290,7 +290,7 @@ def _steady(found: Signals) -> Finding:
     if found.steady is None:
         points = counted(found.points, "recording point")
         reason = f"with {points} nobody can tell whether its map has settled"
-        more = f"{EPOCHS}more epochs: three points after burn-in are needed"
+        more = f"{EPOCHS}more epochs (three points after burn-in are needed)"
         return Finding(DOUBTFUL, reason, more)
     reason = f"its last recording point left {found.steady:.0%} of the ambiguous as they were"
     return Finding(_graded(found.steady, 0.0, 0.7), reason, MORE)

@@ -29,9 +29,18 @@ def count() -> int:
     return _whole("WORLD_SIZE", 1)
 
 
+def rank() -> int:
+    """The place of this process among all, from 0.
+
+    Raises:
+        ConfigError: An environment variable of the launcher is no whole number.
+    """
+    return 0 if count() == 1 else _whole("RANK", 0)
+
+
 def is_first() -> bool:
     """Whether this process is the one that writes and speaks."""
-    return count() == 1 or _whole("RANK", 0) == 0
+    return rank() == 0
 
 
 def start() -> None:

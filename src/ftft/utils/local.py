@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ftft.errors import FtftError
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+:{1,2})+")
+# A URL with one of these may hold a password, a token or a signature.
+_MAY_BE_SECRET = re.compile("[@?#]")
 
 
 def check_local(path: str | os.PathLike[str], error: type[FtftError]) -> None:
@@ -23,7 +25,9 @@ def check_local(path: str | os.PathLike[str], error: type[FtftError]) -> None:
     """
     first, *others = Path(path).parts or ("",)
     if _SCHEME.fullmatch(first):
+        rest = "/".join(others)
         raise error(
-            f"{first}//{'/'.join(others)} is a URL, where a path on this machine was expected. "
-            "Write to a path; ftft export and ftft push bring what was made to a URL."
+            f"{first}//{'…' if _MAY_BE_SECRET.search(rest) else rest} is a URL, where a path on "
+            "this machine was expected. Write to a path; ftft push, and ftft export with a URL "
+            "such as s3://BUCKET/train.jsonl, bring what was made elsewhere."
         )

@@ -146,3 +146,8 @@ def _damaged(path: Path, name: str, problem: str) -> WorkspaceError:
         f"{path}: {problem}; give --force-stage {name} to build the stage again, or remove the "
         f"folder {path.parent}."
     )
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Whether a stage's folder holds checkpoints, as that of a training that was stopped does."""
+    return any((folder / SCRATCH).glob("*"))
