@@ -74,4 +74,5 @@ def test_slices_are_those_of_the_run(ftft, drawn, tmp_path, given):
 def test_a_slice_that_the_run_does_not_have_is_refused_with_those_that_it_has(ftft, drawn):
     outcome = ftft("select", "runs/tiny", "--balance-by", "colour", "-o", "chosen.parquet")
     assert outcome.code == 2
-    assert "have the slices source. Name one of them, or add --slices" in outcome.err
+    assert "have the slices source. Name one in data.train.slices, such as" in outcome.err
+    assert "slices: [colour]" in outcome.err

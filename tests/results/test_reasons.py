@@ -132,6 +132,17 @@ class TestTheMostFrequentClass:
         )
         assert "is no better than" not in " ".join(found.remarks)
 
+    def test_that_nothing_is_right_is_said_where_no_floor_is_known(self):
+        def sentence(of_ftft):
+            runs = [record("erm", ood={"far": 0.0}), record("ftft", ood={"far": of_ftft})]
+            values = values_of(runs)
+            values["data"]["floors"] = {}
+            return verdict(results_of(values, Path("run"))).sentence
+
+        nothing = "Neither FTFT nor ERM has anything right out of distribution, so that nothing"
+        assert nothing in sentence(0.0)
+        assert "Neither" not in sentence(0.01)
+
     def test_of_a_study_each_setting_is_said_of_itself(self):
         runs = [
             record("erm", ood={"far": 0.8}),

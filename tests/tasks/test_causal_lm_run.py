@@ -212,9 +212,11 @@ def test_commands_take_it(ftft, whole, command):
 
 
 def test_label_errors_by_margin_say_that_there_is_none(ftft, whole):
-    done = ftft("label-errors", whole[1] / "map/seed-0/map.parquet")
+    drawn = whole[1] / "map/seed-0/map.parquet"
+    done = ftft("label-errors", drawn, "--by", "aum")
     assert done.code == 2
-    assert "Rank by confidence" in done.err
+    assert "Rank by confidence (--by confidence)" in done.err
+    assert ftft("label-errors", drawn).out == ftft("label-errors", drawn, "--by", "confidence").out
 
 
 def test_export_names_prompt_and_completion(ftft, whole, tmp_path):

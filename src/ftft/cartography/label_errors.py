@@ -46,7 +46,7 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     if np.isnan(scores).any():
         raise DynamicsError(
             f"The map has no {by}: it was imported from coordinates, or its task has no margins. "
-            "Rank by confidence, or make the map from dynamics of logits."
+            "Rank by confidence (--by confidence), or make the map from dynamics of logits."
         )
     wanted = len(datamap) if count is None else count
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 < wanted <= len(datamap):

@@ -34,12 +34,13 @@ def label_errors(
         ),
     ],
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="aum, confidence, cleanlab (an extra: ftft[cleanlab]), or word: of sentences with "
-            "a tag for each word, the words."
+            "a tag for each word, the words. aum where the map has it, else confidence, if left "
+            "out."
         ),
-    ] = "aum",
+    ] = None,
     count: Annotated[int, typer.Option(help="How many to show.")] = 20,
     burn_in: Annotated[
         int, typer.Option(help="For cleanlab and word: first recording points left out.")
@@ -88,6 +89,7 @@ def label_errors(
     datamap = meant(datamap, "map")
     headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
     drawn = (read_map if any(map(os.path.isfile, headers)) else DataMap.read)(datamap)
+    by = by or ("aum" if drawn.knows("aum") else "confidence")
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     suspects = candidates["example_id"].combine_chunks()
     preferred = _preferred(datamap, drawn, suspects)
@@ -181,7 +183,11 @@ def _by_cleanlab(
             table = _with_texts(table, _texts(rows, table["example_id"].combine_chunks()))
         export_table(_named(table, "cleanlab"), output)
         tell(f"{counted(len(table), 'row')} written to {output}")
-    shown = found.table.slice(0, min(count, len(dynamics))).to_pylist()
+    first = found.table.slice(0, min(count, len(dynamics)))
+    shown = first.rename_columns({"suggested_label": "preferred"}).to_pylist()
+    suspects = first["example_id"].combine_chunks()
+    for row, text in zip(shown, _texts_of(folder, rows, suspects), strict=False):
+        row["text"] = text
     show_candidates(shown, SCORES["cleanlab"])
     tell(
         f"cleanlab flags {found.flagged('is_label_issue'):,} of {len(dynamics):,} labels and "

@@ -192,10 +192,11 @@ def _slice_of_run(given: Path, drawn: DataMap, column: str) -> list[str]:
         )
     train = data_of(experiment).train
     if column not in train.slices:
+        known = f"the slices {', '.join(train.slices)}" if train.slices else "no slices"
         raise ConfigError(
-            f"--balance-by {column}: the training data of {experiment} have the slices "
-            f"{', '.join(train.slices) or '(none)'}. Name one of them, or add --slices with a "
-            "table that has the columns example_id and this one."
+            f"--balance-by {column}: the training data of {experiment} have {known}. Name one in "
+            f"data.train.slices, such as slices: [{column}], and run it again, or add --slices "
+            "with a table that has the columns example_id and this one."
         )
     groups = train.slice_values(column, drawn.example_ids) or []
     _note_without(groups, column, experiment)

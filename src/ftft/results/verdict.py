@@ -104,21 +104,25 @@ def _verdict(name: str, run: Results, ftft: Row) -> Verdict:
 
 
 def _nothing_learnt(run: Results, ftft: Row, where: str) -> str:
-    """That neither model beats one answer to all; empty where one does, or nobody knows.
+    """That neither model beats one answer to all, or has anything right; empty where one does.
 
     A model that has learnt a shortcut well can be worse than that out of distribution, and how
     much worse is what is asked: so this stands beside the judgement and does not replace it.
     """
     floor = floor_of(run.values)
     erm = [row for row in run.rows if (row.cell.method, row.cell.main) == ("erm", ftft.cell.main)]
-    if floor is None or not erm or max(row.score.mean for row in (*erm, ftft)) > floor.main:
+    least = 0.0 if floor is None else floor.main
+    if not erm or max(row.score.mean for row in (*erm, ftft)) > least:
         return ""
-    of_ftft, of_erm, least = (
-        percent(one, 1) for one in (ftft.score.mean, erm[0].score.mean, floor.main)
-    )
+    if floor is None:
+        return (
+            f" Neither FTFT nor ERM has anything right {where}, so that nothing can be compared: "
+            "train both longer, or with other learning rates."
+        )
+    of_ftft, of_erm = (percent(one, 1) for one in (ftft.score.mean, erm[0].score.mean))
     return (
         f" Neither FTFT ({of_ftft}) nor ERM ({of_erm}) is better {where} than {SAME_ANSWER} "
-        f"({least})."
+        f"({percent(least, 1)})."
     )
 
 
