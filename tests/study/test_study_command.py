@@ -219,7 +219,8 @@ def test_the_study_gives_the_verdict_of_its_report(capsys, tmp_path):
     both = summary([*erm, *good, *small], tmp_path)
     show_summary(both)
     out = capsys.readouterr().out.splitlines()
-    assert f"task: small: {sentence}" in out
+    place = out.index(f"task: small: {sentence}")
+    assert "No random subset was run beside it" in out[place + 1]
     assert any(line.startswith("task: tiny: FTFT did not win") for line in out)
     path = write_summary(both, "s", 12, {})
     said = json.loads(path.read_text(encoding="utf-8"))["verdicts"]

@@ -32,9 +32,9 @@ def show_summary(summary: Summary) -> None:
         show_methods(run)
         found = verdicts(run)
         for one in found:
-            said = [one.sentence, *one.remarks]
-            for line in said if len(found) == 1 else [f"{one.name}: {' '.join(said)}"]:
-                tell(line)
+            tell(one.sentence if len(found) == 1 else f"{one.name}: {one.sentence}")
+            if one.remarks:
+                tell(f"  {' '.join(one.remarks)}")
         if any(row.versus for row in run.rows):
             how = ", paired by seed, with 95% intervals" if several_seeds(run.rows) else ""
             title = f"{run.name}: differences in points{how}"
