@@ -144,6 +144,16 @@ def test_the_texts_of_an_experiment(ftft, cleanlab, tmp_path, experiment_file):
     assert set(same) <= set(pairs)
 
 
+@pytest.mark.parametrize("given", ["run", "run/reference/seed-0", "run/reference/seed-0/dynamics"])
+def test_texts_and_preferred_labels_of_a_run_are_shown(ftft, cleanlab, experiment_file, given):
+    assert ftft("record", experiment_file, "--output", "run").code == 0
+    outcome = ftft("label-errors", given, "--by", "cleanlab", "--count", 3)
+    assert outcome.code == 0, outcome.err
+    header = next(line for line in outcome.out.splitlines() if "example id" in line)
+    assert "model prefers" in header
+    assert " text " in header
+
+
 def test_a_count_beyond_the_examples_shows_all(cleanlab, ftft, tmp_path):
     write_dynamics(tmp_path / "dynamics", noisy())
     outcome = ftft("label-errors", "dynamics", "--by", "cleanlab", "--count", "9" * 20)

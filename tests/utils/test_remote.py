@@ -239,9 +239,9 @@ def test_init_of_urls(ftft, bucket, tmp_path):
     bucket("reviews/dev.csv", ROWS)
     written = tmp_path / "deep" / "experiment.yaml"
     written.parent.mkdir()
-    told = ftft("init", train, "--ood", other, "-o", str(written))
-    assert told.code == 0, told.err
-    assert str(tmp_path / "cache") not in told.err
+    done = ftft("init", train, "--ood", other, "-o", str(written))
+    assert done.code == 0, done.err
+    assert str(tmp_path / "cache") not in done.err
     experiment = load_experiment(written)
     assert experiment.name == "reviews-train"
     (source,) = experiment.data.train
@@ -276,9 +276,9 @@ def drawn(tmp_path):
 def test_export_to_urls(ftft, bucket, drawn):
     system = fsspec.filesystem("memory")
     bucket("there.jsonl", "old")
-    told = ftft("export", drawn, "memory://bucket/new.jsonl")
-    assert told.code == 0, told.err
-    assert "4 rows written to memory://bucket/new.jsonl" in told.out + told.err
+    done = ftft("export", drawn, "memory://bucket/new.jsonl")
+    assert done.code == 0, done.err
+    assert "4 rows written to memory://bucket/new.jsonl" in done.out + done.err
     assert len(system.cat_file("/bucket/new.jsonl").splitlines()) == 4
     refused = ftft("export", drawn, "memory://bucket/there.jsonl")
     assert "memory://bucket/there.jsonl is there already" in refused.err

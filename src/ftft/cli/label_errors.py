@@ -174,7 +174,8 @@ def _by_cleanlab(
 
     if count < 1:
         raise ConfigError(f"--count {count}: give a number of at least 1.")
-    dynamics = read_dynamics(dynamics_folder(folder))
+    place = dynamics_folder(folder)
+    dynamics = read_dynamics(place)
     texts = None if rows is None else _texts(rows, dynamics.example_ids)
     found = cleanlab_issues(dynamics, texts, burn_in=burn_in)
     if output is not None:
@@ -186,7 +187,7 @@ def _by_cleanlab(
     first = found.table.slice(0, min(count, len(dynamics)))
     shown = first.rename_columns({"suggested_label": "preferred"}).to_pylist()
     suspects = first["example_id"].combine_chunks()
-    for row, text in zip(shown, _texts_of(folder, rows, suspects), strict=False):
+    for row, text in zip(shown, _texts_of(place, rows, suspects), strict=False):
         row["text"] = text
     show_candidates(shown, SCORES["cleanlab"])
     tell(

@@ -22,6 +22,7 @@ from ftft.cli.of_run import experiment_for, recorded_for
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
+    from ftft.selection.selection import Selection
 
 
 def select_(
@@ -83,13 +84,9 @@ def select_(
 ) -> None:
     """Select examples from a data map; writes their ids, best first."""
     from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap
-    from ftft.cartography.left_out import left_out_in_words
-    from ftft.cartography.lengths import lengths_in_words
     from ftft.errors import ConfigError
-    from ftft.selection.lengths import selection_lengths
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
     from ftft.selection.strategies import select
-    from ftft.selection.words import left_out_by, selection_in_words
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
@@ -130,6 +127,16 @@ def select_(
     note_idle(context, f"with --strategy {strategy}", works)
     tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
     note_bad_reference(datamap)
+    _tell_of(drawn, selection, balance_by)
+
+
+def _tell_of(drawn: DataMap, selection: Selection, balance_by: str | None) -> None:
+    """What the selection holds, and what it lacks."""
+    from ftft.cartography.left_out import left_out_in_words
+    from ftft.cartography.lengths import lengths_in_words
+    from ftft.selection.lengths import selection_lengths
+    from ftft.selection.words import left_out_by, selection_in_words
+
     for line in selection_in_words(drawn, selection):
         tell(line)
     if left_out := left_out_by(drawn, selection):
