@@ -45,7 +45,8 @@ TABLE = {
     "results": (RESULTS, {"numpy", "pyarrow", "scipy"}),
     # It reads what a run left in its folder, so that it needs no torch.
     "report": (REPORT, {"numpy", "pyarrow", "jinja2", "markupsafe", "matplotlib"}),
-    "experiment": (EXPERIMENT, {"numpy"}),
+    # A process of its own keeps the bars of `datasets` away.
+    "experiment": (EXPERIMENT, {"numpy", "datasets"}),
     "study": (EXPERIMENT, {"datasets", "ray"}),
     "sharing": (TRAINING | REPORT - {"report"}, {"huggingface_hub", "jinja2", "yaml", "pyarrow"}),
     # It makes a model where none is installed.

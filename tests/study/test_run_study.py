@@ -243,7 +243,7 @@ class TestFailures:
         assert f"tiny/{CELL} | waiting for process {os.getpid()} on" in waited
 
     def test_it_is_not_waited_for_without_end(self, again, monkeypatch):
-        monkeypatch.setattr("ftft.study.job.ORPHAN_SECONDS", 0.3)
+        monkeypatch.setattr("ftft.workspace.lock.ORPHAN_SECONDS", 0.3)
         shutil.rmtree(again.folder / "tiny" / CELL)
         lock = again.folder / ".locks/tiny" / CELL
         with held(lock):

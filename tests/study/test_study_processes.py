@@ -13,6 +13,7 @@ from ftft.config.load_study import load_study
 from ftft.study.executors import Processes
 from ftft.study.grid import experiment_of, tasks
 from ftft.study.job import Job
+from ftft.utils.process_pool import ProcessPool
 from ftft.workspace.lock import held
 from study_tools import content
 
@@ -51,7 +52,7 @@ def test_the_same_as_in_one_process(grid, undone, expected, preloaded, monkeypat
     assert (undone.folder / weights).read_bytes() == (grid[0].folder / weights).read_bytes()
 
 
-class Killing(Processes):
+class Killing(ProcessPool):
     """Kills every process that it starts."""
 
     def _started(self, process):
@@ -59,9 +60,10 @@ class Killing(Processes):
         process.kill()
 
 
-def test_a_killed_process_is_a_failed_cell(again, expected):
+def test_a_killed_process_is_a_failed_cell(again, expected, monkeypatch):
+    monkeypatch.setattr("ftft.study.executors.ProcessPool", Killing)
     shutil.rmtree(again.folder / "tiny" / CELL)
-    finished = again.run(*PART, engine=lambda opened, say: Killing(1, say))
+    finished = again.run(*PART, engine=lambda opened, say: Processes(1, say))
     ((task, problem),) = finished.failures.items()
     assert task.id == f"tiny/{CELL}"
     assert problem.startswith("its process was killed, perhaps for want of memory")

@@ -29,6 +29,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGABRT)
 MODULES = (
     *("transformers.trainer", "transformers.models.bert.modeling_bert", "peft", "datasets"),
     *("ftft.cli.app", "ftft.cli.show", "ftft.experiment.pipeline", "ftft.study.worker"),
+    "ftft.experiment.chain_worker",
     "ftft.report.html",
 )
 

@@ -26,6 +26,15 @@ def run(
     output: OutputFolder = None,
     force_stage: ForcedStages = None,
     replace: Replace = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Trainings at a time, each in a process of its own, where none needs another.",
+        ),
+    ] = 1,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -50,4 +59,5 @@ def run(
     from ftft.cli.show import show_results
     from ftft.experiment.pipeline import run as run_pipeline
 
-    show_results(run_pipeline(experiment, folder, say, force_stage or (), replacing=replace))
+    ways = (experiment, folder, say, force_stage or ())
+    show_results(run_pipeline(*ways, replacing=replace, jobs=jobs))

@@ -15,8 +15,8 @@ from typing import Any
 
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
-from ftft.experiment.maps import draw_map
-from ftft.experiment.pipeline import opened, tell_map
+from ftft.experiment.maps import draw_map, tell_map
+from ftft.experiment.pipeline import opened
 from ftft.experiment.plans import method_plan
 from ftft.experiment.stages import Stages
 from ftft.experiment.trainings import train_reference

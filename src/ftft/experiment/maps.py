@@ -11,10 +11,13 @@ from ftft.cartography.datamap import DataMap
 from ftft.cartography.tables import MAP_NAME
 from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.store import read_dynamics
+from ftft.errors import ConfigError
 from ftft.evaluation.training import Training
 from ftft.experiment.stages import Stages
+from ftft.selection.names import LATE
 from ftft.tasks import TASKS
-from ftft.transfer.preflight import DevScore, preflight, signals_of
+from ftft.transfer.advice import LEAVE_OUT, LEFT_OUT, advice_once
+from ftft.transfer.preflight import BAD, DevScore, preflight, signals_of
 from ftft.transfer.stability import FollowedMap
 from ftft.workspace.stage import Stage
 
@@ -102,3 +105,26 @@ def dev_score(trained: Training, dev: Mapping[str, LabelledDataset]) -> DevScore
         return None
     right = sum(len(one) * trained.dev_scores[name]["accuracy"] for name, one in dev.items())
     return DevScore(float(right / sum(map(len, sets))), floor)
+
+
+def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
+    """Say which recording points the map was drawn from, and what preflight makes of them.
+
+    Raises:
+        ConfigError: The reference looks bad, and the experiment says to stop then.
+    """
+    stages.say(f"  {datamap.result.drawn['in_words']}")
+    found = datamap.result
+    stages.say(f"  preflight: {'; '.join([found.verdict, *found.reasons])}")
+    done = (LEFT_OUT, LEAVE_OUT) if stages.experiment.selection.strategy == LATE else ()
+    for line in advice_once(found.preflight["advice"]):
+        if line not in done:
+            stages.say(f"  try: {line}")
+    if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
+        stages.say("  note: with reference.if_bad=stop a run would end here")
+    elif found.verdict == BAD:
+        raise ConfigError(
+            f"{datamap.name}: the preflight check finds this reference bad: "
+            f"{'; '.join(found.reasons)}. The main model was not trained, as reference.if_bad "
+            "is stop. Change the reference, or set reference.if_bad=continue."
+        )

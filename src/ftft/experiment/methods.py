@@ -8,10 +8,10 @@ from dataclasses import replace
 from ftft.evaluation.training import Training
 from ftft.experiment.collect import StagedRun, method_run
 from ftft.experiment.like_lengths import select_like, with_selected
-from ftft.experiment.maps import DrawnMap, draw_map
+from ftft.experiment.maps import DrawnMap, draw_map, tell_map
 from ftft.experiment.selections import select_at_random, select_examples
 from ftft.experiment.stages import Stages
-from ftft.experiment.trainings import train_erm, train_main, train_main_for
+from ftft.experiment.trainings import train_erm, train_main, train_main_for, train_reference
 from ftft.workspace.stage import Stage
 
 
@@ -24,6 +24,14 @@ def ftft(
     run = method_run(stages, "ftft", seed, main, selection, reference)
     judged, drawn = datamap.result.preflight, datamap.result.drawn
     return with_selected(replace(run, preflight=judged, map=drawn, datamap=datamap), datamap)
+
+
+def whole_ftft(stages: Stages, seed: int) -> StagedRun:
+    """FTFT from the reference on, with what its map says of the reference."""
+    reference = train_reference(stages, seed)
+    datamap = draw_map(stages, "map", reference, seed)
+    tell_map(stages, datamap)
+    return ftft(stages, seed, reference, datamap)
 
 
 Paid = Callable[[], StagedRun]

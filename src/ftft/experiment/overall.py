@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from ftft.config.methods import COST, REFERENCE, TRAINED_BY, training_names
 from ftft.config.schema import Experiment
@@ -13,6 +13,19 @@ from ftft.evaluation.training import Training
 from ftft.experiment.foreseen import Foreseen, Speeds, of_this_machine, to_do_in_words
 from ftft.experiment.plans import method_plan
 from ftft.training.progress import OfRun
+
+
+class Follows(Protocol):
+    """Something that follows the trainings of a run."""
+
+    def opening(self) -> str:
+        """How much the whole run is, said once; empty where nothing is to be said."""
+
+    def place(self, name: str) -> OfRun | None:
+        """Where a training stands, such as ``main/seed-0``; None where nothing is to be said."""
+
+    def ended(self, name: str, trained: Training, environment: Mapping[str, Any]) -> None:
+        """Note a training that is finished, now or before."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,8 @@ class Overall:
         foresee: Given those, all trainings of the run by name, with their operations; empty where
             they are not known. Asked once, likewise.
         recorded: Gives the speeds of earlier trainings; asked once, likewise.
+        together: Given the seconds of trainings by name, those of all: their sum, where they run
+            one after the other.
     """
 
     experiment: Experiment
@@ -39,14 +54,18 @@ class Overall:
     finished_before: Callable[[], Collection[str] | None] = tuple
     foresee: Callable[[Collection[str]], Mapping[str, Foreseen]] = lambda reused: {}
     recorded: Callable[[], Speeds] = Speeds
+    together: Callable[[Mapping[str, float]], float] = lambda seconds: sum(seconds.values())
     _reference: list[float] = field(default_factory=list)
     _per_step: list[float] = field(default_factory=list)
     _opened: list[bool] = field(default_factory=list)
 
     def ended(self, name: str, trained: Training, environment: Mapping[str, Any]) -> None:
         """Note the time that a finished training took, if it was on this machine."""
-        if not of_this_machine(environment):
-            return
+        if of_this_machine(environment):
+            self.note(name, trained)
+
+    def note(self, name: str, trained: Training) -> None:
+        """Note the time that a training took on this machine."""
         seconds = trained.cost.total.seconds + trained.cost.overhead_seconds
         if _kind(name) == REFERENCE:
             self._reference.append(seconds)
@@ -84,6 +103,27 @@ class Overall:
         waiting = [one for one in trainings if not one.reused]
         return to_do_in_words(trainings, self._left([one.name for one in waiting]))
 
+    def waiting(self, names: Collection[str]) -> list[str]:
+        """Of some stages the trainings that were not finished before, in the order of the run."""
+        every = training_names(self.experiment.baselines, self.experiment.seeds)
+        return [name for name in every if name in names and name not in (self._reused or ())]
+
+    def flops(self, names: Collection[str]) -> float:
+        """Operations of the trainings among some stages that are to be done, where known."""
+        found = [self._trainings.get(name) for name in self.waiting(names)]
+        return sum(one.flops for one in found if one is not None)
+
+    def after(self, ended: Collection[str]) -> tuple[int, int, float | None]:
+        """How far the run is once some of those that were to be done have ended.
+
+        Returns:
+            How many trainings are done, those that were finished before counted in, how many there
+            are, and the seconds that are left; None where they are not known.
+        """
+        every = training_names(self.experiment.baselines, self.experiment.seeds)
+        left = [name for name in self.waiting(every) if name not in ended]
+        return len(every) - len(left), len(every), self._left(left)
+
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""
         names = training_names(self.experiment.baselines, self.experiment.seeds)
@@ -116,9 +156,9 @@ class Overall:
                 found = speeds.seconds(name, trainings[name].flops)
             return found
 
-        each = [seconds(name) for name in names]
-        known = [one for one in each if one is not None]
-        return here + sum(known) if len(known) == len(each) else None
+        each = {name: seconds(name) for name in names}
+        known = {name: one for name, one in each.items() if one is not None}
+        return here + self.together(known) if len(known) == len(each) else None
 
     def _seconds(self, kind: str, per_step: float | None) -> float | None:
         """About what a training of a kind takes; None where it is not known yet."""

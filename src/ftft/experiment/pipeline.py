@@ -19,30 +19,27 @@ from ftft.config.yaml_core import dump
 from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.experiment.belongs import make_room
+from ftft.experiment.beside import train_beside
+from ftft.experiment.chains import chains, makespan
 from ftft.experiment.collect import StagedRun, collect, erm_cost
 from ftft.experiment.dry_run import trainings_of
 from ftft.experiment.finished import finished_before
 from ftft.experiment.foreseen import recorded_speeds
 from ftft.experiment.like_lengths import with_selected
-from ftft.experiment.maps import DrawnMap, draw_map
-from ftft.experiment.methods import BASELINES, ftft
+from ftft.experiment.methods import BASELINES, whole_ftft
 from ftft.experiment.overall import Overall
 from ftft.experiment.scoring import score_tests
 from ftft.experiment.stages import Say, Stages
-from ftft.experiment.trainings import train_reference
 from ftft.experiment.validate import check, notes
 from ftft.report.html import write_report
 from ftft.results.read import Results, read_run
 from ftft.results.record import run_record
-from ftft.selection.names import LATE
-from ftft.transfer.advice import LEAVE_OUT, LEFT_OUT, advice_once
-from ftft.transfer.preflight import BAD
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
 from ftft.utils.expected import expect
 from ftft.workspace.layout import EXPERIMENT_NAME, EXPERIMENT_TITLE, REPORT_NAME
-from ftft.workspace.stage import Stage
+from ftft.workspace.lock import wait_for_parts
 from ftft.workspace.workspace import Workspace
 
 
@@ -53,6 +50,7 @@ def run(
     force: Sequence[str] = (),
     *,
     replacing: bool = False,
+    jobs: int = 1,
 ) -> Results:
     """Run a whole experiment; what was finished before is not run again.
 
@@ -64,6 +62,8 @@ def run(
             ``main`` for all seeds.
         replacing: Whether to take the place of another experiment in the folder. What was trained
             on other data is moved beside it (``FOLDER.replaced-1``).
+        jobs: How many trainings run at a time, each in a process of its own, as far as none
+            depends on another; what comes out is the same.
 
     Returns:
         Every score and cost; also written to ``results.json`` in the run folder, and shown by
@@ -76,6 +76,11 @@ def run(
     expect(experiment, Experiment, "ftft.run", "ftft.load_experiment(FILE)", ConfigError)
     names = stage_names(experiment.baselines, experiment.seeds)
     forced = chosen_stages(force, names)
+    if jobs > 1 and distributed.count() > 1:
+        raise ConfigError(
+            "--jobs starts its own processes: start the run without torchrun or accelerate, or "
+            "leave --jobs out."
+        )
     with opened(experiment, folder, say, forced, replacing=replacing) as alone:
         trainings = training_names(experiment.baselines, experiment.seeds)
         overall = Overall(
@@ -86,10 +91,15 @@ def run(
             partial(recorded_speeds, folder, trainings),
         )
         stages = replace(alone, overall=overall)
+        if jobs > 1:
+            together = chains(experiment.baselines, experiment.seeds)
+            beside = replace(overall, together=partial(makespan, groups=together, jobs=jobs))
+            if train_beside(alone, beside, jobs):
+                stages = only_read(alone)
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
-        scores = [score_tests(stages, run.cell.method, run.trained, run.seed) for run in runs]
+        scores = [score_tests(alone, run.cell.method, run.trained, run.seed) for run in runs]
         records = [
             run_record(run, erm_costs[run.seed], test)
             for run, test in zip(runs, scores, strict=True)
@@ -154,6 +164,7 @@ def opened(
         say(note)
     workspace = Workspace(folder)
     with workspace.locked():
+        wait_for_parts(workspace.folder, say)
         if distributed.is_first():
             if (moved := make_room(data, workspace.folder)) is not None:
                 say(f"{folder}: held another experiment, which is now in {moved}")
@@ -164,6 +175,12 @@ def opened(
         yield Stages(experiment, data, workspace, say)
         # The first still writes results; who leaves early takes the connection with it.
         distributed.wait()
+
+
+def only_read(stages: Stages) -> Stages:
+    """The stages of a run whose trainings are finished: read without a word, and none is run."""
+    workspace = Workspace(stages.workspace.folder, builds=())
+    return replace(stages, workspace=workspace, say=_silent)
 
 
 def _silent(line: str) -> None:
@@ -182,33 +199,8 @@ def resolved_yaml(experiment: Experiment, data: TaskData) -> str:
 
 def methods(stages: Stages, seed: int) -> Iterator[StagedRun]:
     """FTFT and the baselines that were asked for, with one seed."""
-    reference = train_reference(stages, seed)
-    datamap = draw_map(stages, "map", reference, seed)
-    tell_map(stages, datamap)
-    found = ftft(stages, seed, reference, datamap)
+    found = whole_ftft(stages, seed)
+    assert found.datamap is not None, "it is FTFT's"
     yield found
     for method in chosen(stages.experiment.baselines)[1:]:
-        yield with_selected(BASELINES[method.key](stages, seed, lambda: found), datamap)
-
-
-def tell_map(stages: Stages, datamap: Stage[DrawnMap]) -> None:
-    """Say which recording points the map was drawn from, and what preflight makes of them.
-
-    Raises:
-        ConfigError: The reference looks bad, and the experiment says to stop then.
-    """
-    stages.say(f"  {datamap.result.drawn['in_words']}")
-    found = datamap.result
-    stages.say(f"  preflight: {'; '.join([found.verdict, *found.reasons])}")
-    done = (LEFT_OUT, LEAVE_OUT) if stages.experiment.selection.strategy == LATE else ()
-    for line in advice_once(found.preflight["advice"]):
-        if line not in done:
-            stages.say(f"  try: {line}")
-    if found.verdict == BAD and stages.experiment.reference.if_bad != "stop":
-        stages.say("  note: with reference.if_bad=stop a run would end here")
-    elif found.verdict == BAD:
-        raise ConfigError(
-            f"{datamap.name}: the preflight check finds this reference bad: "
-            f"{'; '.join(found.reasons)}. The main model was not trained, as reference.if_bad "
-            "is stop. Change the reference, or set reference.if_bad=continue."
-        )
+        yield with_selected(BASELINES[method.key](stages, seed, lambda: found), found.datamap)

@@ -20,7 +20,7 @@ from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.errors import WorkspaceError
 from ftft.experiment.again_words import again_in_words
-from ftft.experiment.overall import Overall
+from ftft.experiment.overall import Follows
 from ftft.experiment.plans import erm_plan
 from ftft.selection.selection import Selection
 from ftft.training.encodings import Encodings
@@ -62,7 +62,7 @@ class Stages:
     stage_paths: Mapping[str, str] = field(default_factory=dict)
     encodings: Encodings = field(default_factory=Encodings)
     ends_said: bool = True
-    overall: Overall | None = None
+    overall: Follows | None = None
     _finished: dict[str, None] = field(default_factory=dict)
     _erm_flops: dict[int, float] = field(default_factory=dict)
 

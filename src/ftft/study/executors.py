@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import os
-import subprocess
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from ftft.experiment.stages import Say
+from ftft.study.grid import Task
 from ftft.study.job import Job, Outcome, do
 from ftft.study.prepare import OpenStudy
-from ftft.study.worker import launch
+from ftft.utils.process_pool import ProcessPool
 
 
 class Engine(Protocol):
@@ -70,55 +68,22 @@ class Processes:
     def __init__(
         self, count: int, say: Say, *, command: Sequence[str] = (), threads: int | None = None
     ) -> None:
-        self.slots = count
-        self._say, self._command = say, command
-        self._threads = threads or max(1, _cores() // count)
-        self._stopping = False
-        self._pool = concurrent.futures.ThreadPoolExecutor(count)
-        self._futures: set[concurrent.futures.Future[Outcome]] = set()
-        self._processes: list[subprocess.Popen[str]] = []
+        self.slots, self._say = count, say
+        ways: dict[str, Any] = {"command": command, "threads": threads}
+        self._pool: ProcessPool[Task] = ProcessPool(count, "ftft.study.worker", say, **ways)
 
     def submit(self, job: Job) -> None:
         """Start a task."""
         say = of(job, self._say)
-        ways = (job, say, self._threads, self._started, self._command)
-        self._futures.add(self._pool.submit(launch, *ways))
+        self._pool.submit(job.task, job.to_json(), lambda _, text: say(text))
 
     def wait(self) -> list[Outcome]:
         """Wait for a process to end."""
-        done, self._futures = concurrent.futures.wait(
-            self._futures, return_when=concurrent.futures.FIRST_COMPLETED
-        )
-        return [future.result() for future in done]
+        return [Outcome(one.key, one.problem, one.seconds) for one in self._pool.wait()]
 
     def close(self, *, stopped: bool) -> None:
         """Stop what is running, after a checkpoint; a second Ctrl-C does not wait for it."""
-        try:
-            if stopped:
-                self._stopping = True
-                self._each(subprocess.Popen.terminate)
-                if self._futures:
-                    self._say("waiting for checkpoints; Ctrl-C again stops at once")
-            self._pool.shutdown(wait=True, cancel_futures=True)
-        except BaseException:
-            self._each(subprocess.Popen.kill)
-            raise
-
-    def _started(self, process: subprocess.Popen[str]) -> None:
-        self._processes.append(process)
-        if self._stopping:
-            process.terminate()
-
-    def _each(self, end: Callable[[subprocess.Popen[str]], None]) -> None:
-        for process in self._processes:
-            end(process)  # does nothing to one that has ended
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        self._pool.close(stopped=stopped)
 
 
 def of(job: Job, say: Say) -> Say:

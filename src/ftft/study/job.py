@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 from ftft.config.schema import Experiment
-from ftft.errors import FtftError, WorkspaceError
 from ftft.experiment.stages import Say, Stages
 from ftft.study.grid import Task
 from ftft.study.run_task import perform
-from ftft.workspace.lock import held
-
-LOCKS = ".locks"
-ORPHAN_SECONDS = 300.0
-"""How long to wait for a process that a killed study left behind; it writes a checkpoint."""
+from ftft.utils.process import problem_of
+from ftft.workspace.lock import held_part
 
 
 @dataclass(frozen=True)
@@ -79,31 +73,10 @@ def do(job: Job, stages: Callable[[], Stages], say: Say) -> Outcome:
     Raises:
         Stopped: The process was asked to stop.
     """
-    start, problem = time.perf_counter(), None
-    try:
-        # Two studies cannot hold one folder, so whoever is at work on this task was left behind by
-        # a study that was killed: it writes a checkpoint and ends, from which this one resumes.
-        with held(_lock_folder(job), ORPHAN_SECONDS, lambda name: say(f"waiting for {name}")):
+    start = time.perf_counter()
+
+    def done() -> None:
+        with held_part(job.folder, job.task.id, say):
             perform(stages(), job.task)
-    except FtftError as error:
-        problem = str(error)
-    except Exception as error:  # a defect or a full memory must not end the other cells
-        if os.environ.get("FTFT_DEBUG"):
-            traceback.print_exc()
-        text = str(error).strip()
-        first = text.splitlines()[0] if text else "no more is known"
-        problem = f"unexpected {type(error).__name__}: {first} (--debug shows where)"
-    return Outcome(job.task, problem, time.perf_counter() - start)
 
-
-def _lock_folder(job: Job) -> Path:
-    """Where a task is locked: apart from its stages, whose folders come and go."""
-    folder = job.folder / LOCKS / job.task.id
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkspaceError(
-            f"{folder}: cannot be made ({error.strerror or error}); check the study folder's "
-            "permissions and the space left on the disk."
-        ) from error
-    return folder
+    return Outcome(job.task, problem_of(done), time.perf_counter() - start)

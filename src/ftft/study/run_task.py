@@ -8,9 +8,8 @@ from ftft.config.methods import REFERENCE
 from ftft.evaluation.metrics import SetScores
 from ftft.experiment.collect import StagedRun
 from ftft.experiment.like_lengths import with_selected
-from ftft.experiment.maps import draw_map
+from ftft.experiment.maps import draw_map, tell_map
 from ftft.experiment.methods import BASELINES, ftft
-from ftft.experiment.pipeline import tell_map
 from ftft.experiment.scoring import score_tests
 from ftft.experiment.stages import Stages
 from ftft.experiment.trainings import train_reference

@@ -17,6 +17,9 @@ from filelock import FileLock, Timeout
 from ftft.errors import WorkspaceError
 
 LOCK_NAME = ".lock"
+LOCKS = ".locks"
+ORPHAN_SECONDS = 300.0
+"""How long to wait for a process that a killed command left behind; it writes a checkpoint."""
 _POLL = 0.2
 
 
@@ -56,6 +59,41 @@ def held(
         with contextlib.suppress(OSError):
             path.write_text(_name_of_this_process(), encoding="utf-8")
         yield
+
+
+@contextlib.contextmanager
+def held_part(folder: Path, name: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a part of a folder for a process that works on it for whoever holds the folder.
+
+    Two commands cannot hold one folder, so whoever else is at work on the part was left behind by
+    one that was killed: it writes a checkpoint and ends, and is waited for.
+
+    Args:
+        folder: The run or study folder.
+        name: The part, such as a training; it is locked apart from its stages, whose folders come
+            and go.
+        say: Receives a line about the wait.
+
+    Raises:
+        WorkspaceError: The part is still held after the wait, or cannot be locked.
+    """
+    place = folder / LOCKS / name
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{place}: cannot be made ({error.strerror or error}); check the permissions of "
+            f"{folder} and the space left on the disk."
+        ) from error
+    with held(place, ORPHAN_SECONDS, lambda other: say(f"waiting for {other}")):
+        yield
+
+
+def wait_for_parts(folder: Path, say: Callable[[str], None]) -> None:
+    """Wait for whatever a killed command left at work in a folder; see :func:`held_part`."""
+    for lock in sorted((folder / LOCKS).rglob(LOCK_NAME)):
+        with held_part(folder, str(lock.parent.relative_to(folder / LOCKS)), say):
+            pass
 
 
 def _acquired(
