@@ -23,6 +23,7 @@ from ftft.tasks.base import Task
 from ftft.training.batching import EpochSampler, epoch_order
 from ftft.training.checkpoints import SealedCheckpoints
 from ftft.training.cost import CostMeter
+from ftft.training.quick_dropout import quick_dropout
 from ftft.training.recording import RecordDynamics
 
 # From what a model gave for a batch and the batch's labels to tensors.
@@ -123,7 +124,8 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Train on one batch, its shape counted."""
         self.meter.count_training(_shape(inputs))
-        return super().training_step(model, inputs, num_items_in_batch)
+        with quick_dropout(model, compiled=self.args.torch_compile):
+            return super().training_step(model, inputs, num_items_in_batch)
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Score one batch, its shape counted; of all outputs what was asked for only."""
