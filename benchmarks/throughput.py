@@ -5,10 +5,11 @@
     python benchmarks/throughput.py --sizes 1e3 1e4 1e5               cost against size
 
 The peer is `transformers.Trainer` with `DataCollatorWithPadding` and its default settings, on
-the same tokenised examples, model, batch size, learning rate and number of steps. Every
-measurement is a process of its own; the two of a pair take turns at going first. Counted
+the same tokenised examples, model, batch size, learning rate and number of steps; `grouped` is the
+same with `train_sampling_strategy="group_by_length"`, which pads as little as ftft does. Every
+measurement is a process of its own; those of a pair take turns at going first. Counted
 are the seconds of the training loop: batches, forward, backward, optimiser. ftft records
-the training dynamics meanwhile, the peer does not. Ratios above 1 say that ftft is faster.
+the training dynamics meanwhile, the peers do not. Ratios above 1 say that ftft is faster.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,8 @@ SETS: dict[str, dict[str, Any]] = {
         },
     },
 }
-# What is compared with what, from an arm of the peer to an arm of ftft.
-PAIRS = (("plain-fp32", "ftft-fp32"), ("plain-bf16", "ftft-bf16"))
+# What is compared with what: the peers, and ftft in the end.
+ARMS = ("plain", "grouped", "ftft")
 
 
 def settings(options: argparse.Namespace, precision: str) -> Any:
@@ -188,7 +190,9 @@ def run_ftft(
     }
 
 
-def run_plain(options: argparse.Namespace, precision: str, folder: Path) -> dict[str, Any]:
+def run_plain(
+    options: argparse.Namespace, precision: str, folder: Path, *, grouped: bool = False
+) -> dict[str, Any]:
     import torch
     from transformers import (
         DataCollatorWithPadding,
@@ -219,6 +223,7 @@ def run_plain(options: argparse.Namespace, precision: str, folder: Path) -> dict
         report_to="none",
         disable_tqdm=True,
         use_cpu=not torch.accelerator.is_available(),
+        train_sampling_strategy="group_by_length" if grouped else "random",
     )
 
     class Clock(TrainerCallback):
@@ -281,7 +286,7 @@ def arm(name: str, options: argparse.Namespace) -> dict[str, Any]:
     datasets.disable_progress_bars()
     who, _, precision = name.partition("-")
     with tempfile.TemporaryDirectory() as folder:
-        run = run_ftft if who == "ftft" else run_plain
+        run = run_ftft if who == "ftft" else partial(run_plain, grouped=who == "grouped")
         result = run(options, precision, Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return result | {"peak_gb": peak * (1 if sys.platform == "darwin" else 1024) / 1e9}
@@ -296,19 +301,38 @@ def paired(options: argparse.Namespace) -> None:
     for name in options.sets:
         runs: dict[str, list[dict[str, Any]]] = {}
         for pair in range(options.pairs):
-            for peer, own in PAIRS:
-                for one in (peer, own) if pair % 2 == 0 else (own, peer):
+            for precision in options.precisions:
+                arms = [f"{who}-{precision}" for who in ARMS]
+                for one in arms if pair % 2 == 0 else reversed(arms):
                     runs.setdefault(one, []).append(measure(one, options, set=name, seed=pair))
-        print(f"\n{name}: {options.pairs} pairs of {runs['ftft-fp32'][0]['examples']:,} examples")
+        first = next(iter(runs.values()))[0]
+        print(f"\n{name}: {options.pairs} pairs of {first['examples']:,} examples")
         for one, results in runs.items():
             rate = spread([result["examples"] / result["seconds"] for result in results])
             tokens = statistics.median(result["tokens"] for result in results)
+            each = statistics.median(1000 * one["seconds"] / one["tokens"] for one in results)
             peak = max(result["peak_gb"] for result in results)
-            print(f"  {one:<11} {rate} examples/s, {tokens:,.0f} tokens, peak {peak:.2f} GB")
-        for peer, own in (*PAIRS, ("plain-fp32", "ftft-bf16")):
-            both = zip(runs[peer], runs[own], strict=True)
-            ratios = [plain["seconds"] / ours["seconds"] for plain, ours in both]
-            print(f"  {peer} / {own}: {spread(ratios)} times as fast")
+            print(
+                f"  {one:<12} {rate} examples/s, {tokens:,.0f} tokens of {each:.3f} ms, "
+                f"peak {peak:.2f} GB"
+            )
+        for precision in options.precisions:
+            for who in ARMS[:-1]:
+                compare(runs, f"{who}-{precision}", f"ftft-{precision}")
+        if {"fp32", "bf16"} <= set(options.precisions):
+            compare(runs, "plain-fp32", "ftft-bf16")
+
+
+def compare(runs: dict[str, list[dict[str, Any]]], peer: str, own: str) -> None:
+    both = list(zip(runs[peer], runs[own], strict=True))
+    ratios = spread([theirs["seconds"] / ours["seconds"] for theirs, ours in both])
+    each = spread(
+        [
+            theirs["seconds"] / theirs["tokens"] * ours["tokens"] / ours["seconds"]
+            for theirs, ours in both
+        ]
+    )
+    print(f"  {peer} / {own}: {ratios} times as fast, {each} a token")
 
 
 def scores(options: argparse.Namespace) -> None:
@@ -338,6 +362,9 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("FTFT_DATA"))
     parser.add_argument("--sets", nargs="+", choices=SETS, default=["olid", "mnli_dev"])
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument(
+        "--precisions", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"]
+    )
     parser.add_argument("--scores", type=int, nargs="*", help="seeds to compare scores over")
     parser.add_argument("--sizes", type=float, nargs="*", help="sizes of generated data")
     parser.add_argument("--examples", type=int, default=12_000)
