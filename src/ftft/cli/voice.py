@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ftft.cli.escape_control import inert
-from ftft.utils.line import Line
+from ftft.utils.line import figures_of
 from ftft.utils.paths import from_here
 from ftft.utils.terminal import allow_bars
 
@@ -58,7 +58,7 @@ def write_line(level: str, line: str) -> None:
     """
     if _chosen["quiet"] and level != "error":
         return
-    figures = line.figures if isinstance(line, Line) else {}
+    figures = figures_of(line)
     line = from_here(line)
     if _chosen["json"]:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

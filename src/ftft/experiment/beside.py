@@ -14,7 +14,7 @@ from ftft.experiment.chain_worker import MODULE, request
 from ftft.experiment.chains import Chain, chains
 from ftft.experiment.overall import Overall
 from ftft.experiment.stages import Stages
-from ftft.utils.line import Line
+from ftft.utils.line import Line, prefixed
 from ftft.utils.plural import duration
 from ftft.utils.process_pool import ProcessPool
 from ftft.utils.signals import Stopped
@@ -111,7 +111,7 @@ class _Voice:
         if key == "ended":
             self.beside.note(text)
         elif text.startswith(" ") and self.stage:
-            self.beside.stages.say(f"{self.stage}: {text.strip()}")
+            self.beside.stages.say(prefixed(f"{self.stage}: ", text))
         else:
             name = text.partition(": ")[0]
             self.stage = name if "/seed-" in name else self.stage

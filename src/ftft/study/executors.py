@@ -9,6 +9,7 @@ from ftft.experiment.stages import Say
 from ftft.study.grid import Task
 from ftft.study.job import Job, Outcome, do
 from ftft.study.prepare import OpenStudy
+from ftft.utils.line import prefixed
 from ftft.utils.process_pool import ProcessPool
 
 
@@ -88,4 +89,4 @@ class Processes:
 
 def of(job: Job, say: Say) -> Say:
     """Put a task's name before what is said of it."""
-    return lambda line: say(f"{job.task.id} | {line.strip()}")
+    return lambda line: say(prefixed(f"{job.task.id} | ", line))

@@ -19,3 +19,13 @@ class Line(str):
         line = super().__new__(cls, text)
         line.figures = {key: value for key, value in figures.items() if value is not None}
         return line
+
+
+def figures_of(line: str | None) -> dict[str, float]:
+    """The figures that a line carries, if any."""
+    return dict(line.figures) if isinstance(line, Line) else {}
+
+
+def prefixed(before: str, line: str) -> str:
+    """A line with something before it, and with the figures that it carries."""
+    return Line(f"{before}{line.strip()}", **figures_of(line))

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ftft.errors import FtftError
+from ftft.utils.line import Line, figures_of
 from ftft.utils.signals import OVER, Stopped, stoppable
 
 Say = Callable[[str], None]
@@ -110,8 +111,9 @@ def _followed(
             message = _parsed(line)
             if "problem" in message:
                 problem = message.pop("problem")
+            figures = message.pop("figures", {})
             for key, text in message.items():
-                hear(key, text)
+                hear(key, Line(text, **figures))
         process.wait()
     return problem
 
@@ -147,7 +149,8 @@ def serve(do: Callable[[str, Callable[..., None]], str | None]) -> int:
     out, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no message
 
     def tell(**what: str | None) -> None:
-        print(json.dumps(what), file=out, flush=True)
+        figures = {key: value for line in what.values() for key, value in figures_of(line).items()}
+        print(json.dumps(what | ({"figures": figures} if figures else {})), file=out, flush=True)
 
     work = sys.stdin.readline()
     try:

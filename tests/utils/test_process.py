@@ -1,0 +1,34 @@
+"""Work in a process of its own: what it says arrives with its figures."""
+
+from ftft.utils.line import Line, figures_of, prefixed
+from ftft.utils.process import Launch
+
+WORKER = """
+import sys
+from ftft.utils.line import Line
+from ftft.utils.process import serve
+
+def do(work, tell):
+    print("a library's own words")
+    tell(say=Line(f"half of {work.strip()}", step=3, seconds_left=1.5))
+    tell(say="all of it")
+    return "no room"
+
+sys.exit(serve(do))
+"""
+
+
+def test_lines_with_figures(tmp_path, monkeypatch):
+    (tmp_path / "their_worker.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    heard = []
+    problem = Launch("their_worker", 1).do("it", lambda key, text: heard.append((key, text)))
+    assert problem == "no room"
+    assert heard == [("say", "half of it"), ("say", "all of it")]
+    assert [figures_of(text) for _, text in heard] == [{"step": 3, "seconds_left": 1.5}, {}]
+
+
+def test_something_before_a_line():
+    assert prefixed("erm: ", "  done") == "erm: done"
+    assert figures_of(prefixed("erm: ", Line(" step 3", step=3))) == {"step": 3}
+    assert figures_of(None) == {}
