@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import ExperimentFile, Overrides, Overwrite, note_unread, open_experiment
+from ftft.cli.common import (
+    MODEL_HELP,
+    ExperimentFile,
+    Overrides,
+    Overwrite,
+    meant_model,
+    note_unread,
+    open_experiment,
+)
 
 
 class Role(StrEnum):
@@ -20,7 +28,7 @@ class Role(StrEnum):
 
 def evaluate(
     file: ExperimentFile,
-    model: Annotated[Path, typer.Argument(help="A model folder that ftft wrote.")],
+    model: Annotated[Path, typer.Argument(help=MODEL_HELP)],
     sets: Annotated[
         Role, typer.Option(help="Development sets, or test sets: score those once, at the end.")
     ] = Role.TEST,
@@ -32,6 +40,7 @@ def evaluate(
 ) -> None:
     """Score a finished model on an experiment's test or development sets, by slice too."""
     experiment = open_experiment(file, overrides)
+    model = meant_model(model)
 
     from ftft.cli.show import show_scores
     from ftft.config.idle import all_but_scoring

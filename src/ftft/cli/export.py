@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, data_of, meant, tell
+from ftft.cli.common import Overwrite, data_of, meant, meant_model, tell
 
 
 def export(
@@ -20,7 +20,7 @@ def export(
         typer.Argument(
             help="A map.parquet, a selection.parquet or a dynamics folder, the folder of the stage "
             "that wrote it, or a run of one seed, for its selection; with --merge, the model "
-            "folder of a training with an adapter."
+            "folder of a training with an adapter, or the folder of that training."
         ),
     ],
     output: Annotated[
@@ -169,6 +169,7 @@ def _merge(source: Path, output: Path, base: str | None) -> str:
 
     if output.exists():
         raise ConfigError(f"{output}: exists already; name a new folder for the model.")
+    source = meant_model(source)
     check_artifact(source)
     merge(source, output, base=base)
     return ""
