@@ -72,8 +72,8 @@ def label_errors(
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import label_error_candidates
-    from ftft.cli.export import training_rows
     from ftft.cli.show import show_candidates
+    from ftft.cli.training_rows import training_rows
     from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
     from ftft.transfer.reading import read_map
