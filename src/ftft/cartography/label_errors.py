@@ -13,8 +13,10 @@ from ftft.cartography.tables import label_names
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.values import softmax
 from ftft.errors import DynamicsError
+from ftft.utils.nearest import nearest
 
 SCORES = ("confidence", "aum")
+_OF_DYNAMICS = ("cleanlab", "word")
 
 
 def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None = None) -> pa.Table:
@@ -39,8 +41,8 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     """
     if by not in SCORES:
         raise DynamicsError(
-            f"Label errors cannot be ranked by {by!r}. Use one of: {', '.join(SCORES)}; of "
-            "dynamics also cleanlab."
+            f"Label errors cannot be ranked by {by!r}.{nearest(str(by), (*SCORES, *_OF_DYNAMICS))} "
+            f"Use one of: {', '.join(SCORES)}; of dynamics also {' and '.join(_OF_DYNAMICS)}."
         )
     scores = datamap.aum if by == "aum" else datamap.confidence
     if np.isnan(scores).any():

@@ -40,7 +40,6 @@ def evaluate(
 ) -> None:
     """Score a finished model on an experiment's test or development sets, by slice too."""
     experiment = open_experiment(file, overrides)
-    model = meant_model(model)
 
     from ftft.cli.show import show_scores
     from ftft.config.idle import all_but_scoring
@@ -49,4 +48,6 @@ def evaluate(
     unread = ["reference", "map", "selection", "baselines", "dm", "seeds", "metric", "output"]
     unread += all_but_scoring("main", experiment.main)
     note_unread(overrides, unread, "on a finished model")
-    show_scores(evaluate_model(experiment, model, sets.value, output, overwrite=overwrite))
+    scores = evaluate_model(experiment, model, sets.value, output, overwrite=overwrite)
+    meant_model(model)
+    show_scores(scores)

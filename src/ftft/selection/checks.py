@@ -9,6 +9,7 @@ import numpy as np
 from ftft.cartography.datamap import DataMap
 from ftft.errors import DynamicsError
 from ftft.selection.names import CLUSTERS, SCORED, STRATEGIES
+from ftft.utils.nearest import nearest
 from ftft.utils.plural import as_share
 
 
@@ -31,7 +32,8 @@ def check(strategy: str, seed: int, shares: Mapping[str, float]) -> None:
     """
     if strategy not in STRATEGIES:
         raise DynamicsError(
-            f"There is no selection strategy {strategy!r}. Use one of: {', '.join(STRATEGIES)}."
+            f"There is no selection strategy {strategy!r}.{nearest(str(strategy), STRATEGIES)} Use "
+            f"one of: {', '.join(STRATEGIES)}."
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise DynamicsError(f"The seed of a selection is {seed!r}; it must be an integer.")
