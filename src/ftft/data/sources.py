@@ -23,6 +23,7 @@ from ftft.errors import DataError, reason
 from ftft.utils.below import one_of
 from ftft.utils.nearest import nearest
 from ftft.utils.remote import is_remote, local_copy
+from ftft.utils.web_page import is_web_page, raw_address
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -138,6 +139,11 @@ def check_file(path: Path, *, in_source: bool = False) -> None:
             raise DataError(f"{path} does not exist, nor does the folder {folder}.")
         names = [entry.name for entry in _entries(folder)]
         raise DataError(f"{path} does not exist in {folder}.{nearest(path.name, names)}")
+    if is_web_page(path):
+        raise DataError(
+            f"{path} is a web page (HTML), where a data file was expected; download it again, from "
+            f"{raw_address('')}."
+        )
 
 
 def _folder_instead(folder: Path, *, in_source: bool) -> str:
