@@ -64,8 +64,8 @@ def report(
     rows: Annotated[
         Path | None,
         typer.Option(
-            help="Of maps and studies: an experiment file whose training rows (texts and slices) "
-            "are shown."
+            help="Of maps, and of studies whose files have moved: an experiment file whose "
+            "training rows (texts and slices) are shown."
         ),
     ] = None,
     overwrite: Overwrite = False,
