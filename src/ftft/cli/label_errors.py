@@ -58,7 +58,8 @@ def label_errors(
         typer.Option(
             "--output",
             "-o",
-            help="Also write them (.csv, .parquet, .jsonl); of cleanlab all examples, with flags.",
+            help="Also write them (.csv, .parquet, .jsonl), rank 0 the likeliest error; of "
+            "cleanlab all examples, with flags.",
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -33,7 +33,11 @@ def predict(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: .csv, .parquet or .jsonl; row counts the rows of DATA from 1.",
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

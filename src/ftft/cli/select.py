@@ -82,7 +82,7 @@ def select_(
     ),
     overwrite: Overwrite = False,
 ) -> None:
-    """Select examples from a data map; writes their ids, best first."""
+    """Select examples from a data map; writes their ids, best first: rank 0 is the best."""
     from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap, checked_fraction
     from ftft.errors import ConfigError
     from ftft.selection.checks import check, check_exclusion, check_one_balance

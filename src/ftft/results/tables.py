@@ -31,7 +31,7 @@ _ONE_SEED = "Scores in %, differences in points, of one seed each."
 _COST = "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 ALONE = "the reference alone, on development data"
 _UNNAMED = {"main model": "main", "reference": "reference"}
-_ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
+_ESTIMATED = "~: where ERM was not run, its FLOPs are computed and its seconds estimated."
 
 
 @dataclass(frozen=True)
