@@ -183,10 +183,9 @@ class TrainingDynamics:
         if measure not in self.measures:
             near = nearest(measure, (FIRST_MEASURE, *self.measures))
             raise DynamicsError(
-                f"These dynamics do not hold {measure}.{near} "
-                "Their task has none, or an older ftft or a "
-                f"recorder without measures=[{measure!r}] recorded them. Use {FIRST_MEASURE}, or "
-                "record again: of a run, with --force-stage reference."
+                f"These dynamics do not hold {measure}.{near} Their task has none, or an older "
+                f"ftft or a recorder without measures=[{measure!r}] recorded them. Use "
+                f"{FIRST_MEASURE}, or record again: of a run, with --force-stage reference."
             )
         return replace(self, measure=measure)
 
