@@ -347,7 +347,7 @@ class TestPieces:
             found = list(csv.DictReader(file))
         assert {*found[0]} == {
             *("example_id", "label", "preferred", "aum", "rank"),
-            *("text", "source"),
+            *("id", "text", "source"),
         }
         dynamics = read_dynamics(tmp_path / "out/reference/seed-0/dynamics")
         logits = np.stack([dynamics.epoch_logits(epoch) for epoch in dynamics.epochs])
@@ -409,7 +409,7 @@ def test_an_exported_selection_has_texts_and_labels(ftft, tmp_path, experiment_f
     joined = ftft("export", "selection.parquet", "chosen.csv", "--rows", "experiment.yaml")
     assert joined.code == 0
     header, first, *_ = (tmp_path / "chosen.csv").read_text().splitlines()
-    assert header.replace('"', "") == "example_id,score,rank,text,label,source"
+    assert header.replace('"', "") == "example_id,score,rank,id,text,label,source"
     assert first.replace('"', "").split(",")[-2] in ("neg", "pos")
     refused = ftft("export", "run/reference/seed-0/dynamics", "out", "--rows", "experiment.yaml")
     assert refused.code == 2
@@ -420,7 +420,7 @@ def test_an_exported_selection_has_texts_and_labels(ftft, tmp_path, experiment_f
     [
         (("premise", "hypothesis"), 1, ["premise", "hypothesis"]),
         (("premise", "score"), 1, ["premise", "original_score"]),
-        (("premise", "label"), 1, ["text", "text_2"]),
+        (("premise", "label"), 1, ["premise", "label"]),
         (("premise", "hypothesis"), 2, ["text", "text_2"]),
     ],
 )
@@ -442,8 +442,53 @@ def test_exported_texts_are_called_as_in_the_data(ftft, tmp_path, names, sources
     outcome = ftft("export", "s.parquet", "s.jsonl", "--rows", "x.yaml")
     assert outcome.code == 0, outcome.err
     row = json.loads((tmp_path / "s.jsonl").read_text().splitlines()[0])
-    assert list(row) == ["example_id", "score", "rank", *called, "label"]
+    assert list(row) == ["example_id", "score", "rank", *called, "gold"]
     assert row[called[0]].startswith("p")
+
+
+@pytest.mark.parametrize(
+    ("columns", "source", "of", "written"),
+    [
+        ("nr,comment,rating,site", {"slices": ["site"]}, "selection", "nr,comment,rating,site"),
+        ("nr,comment,rating,site", {"slices": ["site"]}, "map", "nr,comment,rating,site"),
+        ("example_id,text,label,rank", {}, "selection", "text,label,original_rank"),
+        ("id,text,label,score", {}, "map", "id,text,score"),
+        (
+            *("nr,comment,rating,site", {"labels": {"no": "bad", "yes": "good"}}),
+            *("selection", "label,nr,comment,rating,site"),
+        ),
+        (
+            *("id,text,label,site", {"labels": {"no": "bad", "yes": "good"}}),
+            *("selection", "id,text,label,original_label,site"),
+        ),
+        (
+            *("id,text,label,site", {"labels": {"no": "bad", "yes": "good"}}),
+            *("map", "id,text,original_label,site"),
+        ),
+    ],
+)
+def test_exported_rows_keep_their_own_names(ftft, tmp_path, columns, source, of, written):
+    """What a table has already, ids and classes, is not written twice under one name."""
+    names = columns.split(",")
+    rows = [(f"r{i}", f"text {i}", "yes" if i % 2 else "no", f"s{i}") for i in range(20)]
+    lines = [columns, *(",".join(row) for row in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    train = {"path": "t.csv", "id": names[0], "text": names[1], "label": names[2], **source}
+    models = {"reference": {"model": "a/b"}, "main": {"model": "a/b"}}
+    content = {"name": "x", "data": {"train": train, "holdout": 0.2}, **models}
+    (tmp_path / "x.yaml").write_text(json.dumps(content), encoding="utf-8")
+    data = load_data(load_experiment(tmp_path / "x.yaml").data).train
+    drawn = DataMap.unmeasured(data.example_ids, data.labels, data.class_names)
+    table = select(drawn, "random", 0.5) if of == "selection" else drawn
+    table.write(tmp_path / "t.parquet")
+    outcome = ftft("export", "t.parquet", "t.jsonl", "--rows", "x.yaml")
+    assert outcome.code == 0, outcome.err
+    row = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])
+    own = list(table.to_table().column_names)
+    assert list(row) == [*own, *written.split(",")]
+    (cells,) = (one for one in rows if one[0] == row["example_id"])
+    for name, cell in zip(names, cells, strict=False):
+        assert row.get(f"original_{name}", row[name]) == cell
 
 
 def test_importing_what_is_not_there(ftft):

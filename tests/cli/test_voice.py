@@ -38,7 +38,7 @@ def test_quiet_leaves_results_and_errors(ftft, tmp_path, place):
 def test_json_is_an_object_a_line(ftft, tmp_path, option):
     rows(tmp_path)
     said = ftft("init", "train.csv", *option)
-    (line,) = [json.loads(line) for line in said.err.splitlines()]
+    line, *_ = [json.loads(line) for line in said.err.splitlines()]
     assert line["level"] == "info"
     assert line["message"].startswith("found beside train.csv: test.csv")
     assert line["time"].endswith("+00:00")

@@ -59,7 +59,9 @@ def test_columns_may_be_given(write):
     assert (found.text, found.label) == (("other",), "mark")
     found = detect_columns(write("x.csv", content), text=["other", "text"])
     assert (found.text, found.label) == (("other", "text"), "label")
-    with pytest.raises(DataError, match=r"no column 'txet'\. Did you mean 'text'"):
+    with pytest.raises(
+        DataError, match=r"no column 'txet', which --text names\. Did you mean 'text'"
+    ):
         detect_columns(write("x.csv", content), text="txet")
 
 

@@ -140,11 +140,11 @@ COMPLETIONS = [
     bad("a completion left out", "causal-lm", "row 6", "completion", completion=...),
     bad("a completion that is a list", "causal-lm", "train.jsonl", "completion", completion=["a"]),
     bad("a null prompt", "causal-lm", "row 6", "prompt", prompt=None),
-    bad("no column of prompts", "causal-lm", "train.jsonl", "question", keys=(
+    bad("no column of prompts", "causal-lm", "train.jsonl", "which 'prompt' names", keys=(
         "prompt: question, completion: completion")),
     bad("prompts are completions", "causal-lm", "prompt", "completion", keys=(
         "prompt: prompt, completion: prompt")),
-    bad("a group that is not there", "causal-lm", "train.jsonl", "source", keys=(
+    bad("a group that is not there", "causal-lm", "train.jsonl", "which 'group' names", keys=(
         "prompt: prompt, completion: completion, group: source")),
     bad("a file that ends in a row", "causal-lm", "train.jsonl", "line 12",
         content=rows("causal-lm")[:-9]),
@@ -167,7 +167,7 @@ CHATS = [
         {"role": "user", "content": [{"type": "image"}]}, CHAT[1]]),
     bad("another layout", "chats", "row 6", "role", messages=[
         {"from": "human", "value": "How?"}, {"from": "gpt", "value": "So."}]),
-    bad("no column of chats", "chats", "train.jsonl", "talk", keys="messages: talk"),
+    bad("no column of chats", "chats", "train.jsonl", "which 'messages'", keys="messages: talk"),
 ]  # fmt: skip
 
 

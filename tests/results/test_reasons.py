@@ -234,3 +234,17 @@ class TestTheReference:
         ]
         found = results_of(values_of(runs), Path("run"))
         assert "called the reference bad in 2 of 4 seeds: reason 1." in said(found)
+
+
+@pytest.mark.parametrize(
+    ("estimated", "expected"),
+    [
+        ([True, True], "ERM was not run: its FLOPs are computed"),
+        ([True, False], "ERM was not run for every seed: its FLOPs are computed"),
+    ],
+)
+def test_erm_that_was_run_for_no_seed_or_for_some(estimated, expected):
+    runs = [record("ftft", seed, ood={"far": 0.6}) for seed in range(2)]
+    for run, is_estimated in zip(runs, estimated, strict=True):
+        run["cost"]["erm_estimated"] = is_estimated
+    assert expected in said(results_of(values_of(runs), Path("run")))

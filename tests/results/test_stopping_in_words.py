@@ -20,7 +20,7 @@ def said(*records):
 def test_each_method_is_named():
     runs = [made("erm", 120), made("random", 40, 40, 2), made("ftft", 30, 1_040, 2)]
     assert said(*runs) == (
-        "Early stopping: ERM: none; random subset: never came to it (patience 2); "
+        "Early stopping: ERM: none; random subset: took all steps (patience 2); "
         "FTFT: after 30 of at most 1,040 steps."
     )
 

@@ -15,6 +15,7 @@ from fake_runs import make_run, record
 from ftft.errors import FtftError
 from ftft.results.aggregate import aggregate
 from ftft.results.documents import table_text
+from ftft.results.floor import Floor
 from ftft.results.intervals import AMOUNT, Interval
 from ftft.results.tables import (
     difference_table,
@@ -45,7 +46,7 @@ class TestCells:
         erm, subset, ftft = by_title(made)
         assert [erm["method"], subset["method"], ftft["method"]] == ["ERM", "random subset", "FTFT"]
         assert list(ftft) == [
-            *("method", "ID", "ood1", "ood2", "OOD mean"),
+            *("method", "seeds", "ID", "ood1", "ood2", "OOD mean"),
             *("ID − ERM", "OOD − ERM", "p", "FLOPs / ERM", "seconds / ERM"),
         ]
         assert erm["OOD − ERM"] == erm["p"] == "–"
@@ -67,6 +68,17 @@ class TestCells:
         assert [line["tokens / all"] for line in by_title(known)] == ["", "", "2.00"]
         assert full_caption(known).endswith("selected examples over the mean of all.")
         assert "tokens / all" not in summary_table(known).headers
+
+    def test_documents_have_what_the_terminal_has_and_more(self, rows):
+        """The same headings, in one order, and the same lines."""
+        made = rows(methods=("erm", "random", "dm", "ftft"))
+        floor = Floor(0.5, {"ood1": 0.5, "ood2": 0.6})
+        short, full = summary_table(made, floor), full_table(made, floor)
+        assert [one for one in full.headers if one in short.headers] == list(short.headers)
+        assert {*full.headers} - {*short.headers} == {"ID − ERM", "p"}
+        at = full.headers.index("method")
+        assert [line[at] for line in full.lines] == [line[0] for line in short.lines]
+        assert "always the most frequent class" in table_text(made, "markdown", floor)
 
     def test_for_narrow_screens_the_main_score_is_first_and_texts_below_the_method(self, rows):
         table = summary_table(rows(methods=("erm", "random", "dm", "ftft")))
@@ -142,10 +154,10 @@ class TestCells:
 class TestMarkdown:
     def test_a_table_with_numbers_to_the_right(self, rows):
         lines = table_text(rows(), "markdown").splitlines()
-        assert lines[0].startswith("| method | ID |")
+        assert lines[0].startswith("| method | seeds | ID |")
         assert lines[1].startswith("| :--- | ---: | ---: |")
         assert lines[4].startswith("| FTFT | ")
-        assert {line.count("|") for line in lines[:5]} == {11}
+        assert {line.count("|") for line in lines[:5]} == {12}
         assert lines[5] == ""
         assert lines[6].startswith("experiment: tiny")
 
@@ -159,7 +171,7 @@ class TestMarkdown:
 class TestLatex:
     def test_a_booktabs_table(self, rows):
         text = table_text(rows(), "latex")
-        assert r"\begin{tabular}{lrrrrrrrrr}" in text
+        assert r"\begin{tabular}{lrrrrrrrrrr}" in text
         assert text.count(r"\\") == 4
         for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
             assert text.count(rule) == 1

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,8 +54,9 @@ def test_each_setting_is_a_part_with_its_own_map_and_selection(grid):
 def test_by_command(ftft, grid, tmp_path):
     outcome = ftft("report", grid[0].folder)
     assert outcome.code == 0, outcome.err
-    assert "note: A study's folder does not name its data" in outcome.err
+    assert "note: " not in outcome.err
     maps, text = maps_of(tmp_path / "report.html")
+    assert 'id="block-d0-texts-0"' in text
     assert len(maps) == 16
     assert text.count('<section class="verdict"') == 8
     assert "ftft report" in text
@@ -80,6 +82,27 @@ def test_texts_of_the_data_that_it_was_made_from(ftft, grid, tmp_path):
     refused = ftft("report", grid[0].folder, "--rows", "other.yaml", "-o", "b.html")
     assert refused.code == 2
     assert "its data are not those of" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (r"# From .*/", "# From /nowhere/", "cannot be read: moved/study.yaml: 1 problem"),
+        (r"# From .*\n", "", "does not say where the study came from"),
+        (r"base:\n", "base:\n  data: {holdout: 0.3, dev: null}\n", "its data have changed"),
+    ],
+)
+def test_data_that_are_not_there_any_more(ftft, grid, tmp_path, old, new, why):
+    """The page is made without them; --rows names others."""
+    shutil.copytree(grid[0].folder, tmp_path / "moved")
+    asked = tmp_path / "moved/study.yaml"
+    text = re.sub(old, new, asked.read_text(), count=1)
+    asked.write_text(text)
+    outcome = ftft("report", "moved")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("without texts and slices") == 1
+    assert why in outcome.err
+    assert "block-d0-texts-0" not in maps_of(tmp_path / "report.html")[1]
 
 
 def test_more_settings_than_a_page_tells_of(grid, tmp_path, monkeypatch):

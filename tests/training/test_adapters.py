@@ -115,7 +115,7 @@ def test_killed_and_resumed(tune, adapted, step, schedule, recording):
 
 def test_the_best_weights_are_kept(tune, adapted, monkeypatch):
     with monkeypatch.context() as patch:
-        scores(patch, {2: 0.5, 4: 0.4, 6: 0.4})
+        scores(patch, {2: 0.8, 4: 0.7, 6: 0.7})
         best = tune("best", plan(8, 2, keep="best", patience=2), settings=adapted())
     assert (best.steps, best.kept_step) == (6, 2)
     other = tune("other", plan(2, horizon=8), settings=adapted())

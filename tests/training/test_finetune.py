@@ -19,6 +19,7 @@ from ftft.errors import ModelError
 from ftft.evaluation.metrics import SetScores
 from ftft.evaluation.training import Training
 from ftft.training.arguments import main_plan, reference_plan
+from ftft.training.early_stopping import watched_floor
 from ftft.training.finetune import DevSets
 from ftft.training.models import load_model
 from ftft.training.scoring import score_sets
@@ -116,12 +117,14 @@ def test_a_budget_that_is_a_multiple_is_not_evaluated_twice_at_its_end(tune):
 @pytest.mark.parametrize(
     ("scores", "patience", "stops_at"),
     [
-        ([0.5, 0.6, 0.7, 0.8], 1, 8),  # never stalls
-        ([0.5, 0.4], 1, 2),
-        ([0.5, 0.5], 1, 2),  # no better is a stall
-        ([0.5, 0.4, 0.6, 0.5, 0.6, 0.6], 2, 5),  # one stall is forgiven by a better score
-        ([0.5, 0.4, 0.4, 0.9], 2, 3),
-        ([0.5, 0.4, 0.4, 0.4], None, 8),
+        ([0.8, 0.85, 0.9, 0.95], 1, 8),  # never stalls
+        ([0.8, 0.7], 1, 2),
+        ([0.8, 0.8], 1, 2),  # no better is a stall
+        ([0.8, 0.7, 0.9, 0.8, 0.9, 0.9], 2, 5),  # one stall is forgiven by a better score
+        ([0.8, 0.7, 0.7, 0.9], 2, 3),
+        ([0.8, 0.7, 0.7, 0.7], None, 8),
+        ([0.5, 0.5, 0.3, 0.8, 0.7, 0.7], 2, 6),  # none counts before one is above the floor
+        ([0.8, 0.5, 0.5], 2, 3),  # and after it, one at the floor does
     ],
 )
 def test_patience_stops_when_the_score_stalls_and_not_before(
@@ -131,6 +134,31 @@ def test_patience_stops_when_the_score_stalls_and_not_before(
     tuned = tune("run", plan(8, 1, patience=patience))
     assert tuned.steps == stops_at
     assert len(tuned.history) == stops_at
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "floor"),
+    [
+        ("classification", "accuracy", 0.75),
+        ("classification", "macro_f1", 3 / 7),  # F1 6/7 of the one, 0 of the other
+        ("token-classification", "accuracy", 0.0),
+        ("classification", "entity_f1", 0.0),
+    ],
+)
+def test_what_needs_no_learning(task, metric, floor):
+    few, even = (labelled(labels, task=task) for labels in ([0, 1, 0, 0], [0, 1, 0, 1]))
+    assert watched_floor([few], metric) == pytest.approx(floor)
+    if floor == 0.75:
+        assert watched_floor([few, even], metric) == 0.625
+
+
+def labelled(labels, **others):
+    table = reviews("dev", len(labels)).table
+    column = pa.array(labels, pa.int64())
+    place = table.column_names.index("label")
+    return LabelledDataset.from_table(
+        "dev", table.set_column(place, "label", column), ("neg", "pos"), **others
+    )
 
 
 def test_watched_is_the_mean_over_the_named_sets(tune, scripted, dev_set, tokenizer):

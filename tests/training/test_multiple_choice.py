@@ -174,7 +174,7 @@ def test_a_whole_run(ftft, tmp_path, tiny_model):
     )
     assert exported.code == 0, exported.err
     row = json.loads((tmp_path / "x.jsonl").read_text().splitlines()[0])
-    assert {"choice_0", "choice_3", "label", "question"} <= set(row)
+    assert {"id", "question", "c0", "c3", "label"} <= set(row)
     asked = ftft("label-errors", "out/reference/seed-0", "--by", "cleanlab")
     assert (asked.code, "hold values" in asked.err) == (2, True)
 

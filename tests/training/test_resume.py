@@ -66,7 +66,7 @@ def test_killed_after_the_last_checkpoint(tune, whole, monkeypatch, steps, keep)
 
 
 def test_killed_after_patience_had_run_out(tune, monkeypatch):
-    scores(monkeypatch, {2: 0.5, 4: 0.4, 6: 0.4, 8: 0.9})
+    scores(monkeypatch, {2: 0.8, 4: 0.7, 6: 0.7, 8: 0.9})
     schedule = plan(8, 2, keep="best", patience=2)
     whole = tune("whole", schedule)
     assert (whole.steps, whole.kept_step) == (6, 2)
@@ -78,7 +78,7 @@ def test_killed_after_patience_had_run_out(tune, monkeypatch):
 
 
 def test_patience_goes_on_counting(tune, monkeypatch):
-    scores(monkeypatch, {2: 0.5, 4: 0.4, 6: 0.4, 8: 0.9, 10: 0.9})
+    scores(monkeypatch, {2: 0.8, 4: 0.7, 6: 0.7, 8: 0.9, 10: 0.9})
     schedule = plan(10, 2, keep="best", patience=2)
     whole = tune("whole", schedule)
     with pytest.raises(KilledError):

@@ -17,6 +17,7 @@ from ftft.errors import DataError, SharingError, WorkspaceError
 from ftft.utils import remote
 from ftft.utils.local import check_local
 from ftft.utils.remote import is_remote, local_copy, problem_of, without_secrets
+from ftft.utils.web_page import raw_address
 from ftft.workspace.layout import check_writable
 
 ROWS = "text,label\ngood,1\nbad,0\nfine,1\ndull,0\n"
@@ -149,12 +150,18 @@ class TestLocalCopy:
             before = asked.count("GET")
             assert local_copy(f"{url}/train.csv", DataError) == first
             assert asked.count("GET") <= before + 1, "its version alone is asked for"
-            with pytest.raises(DataError, match=r"absent.csv does not exist"):
+            with pytest.raises(
+                DataError, match=r"absent.csv does not exist: its server answers 404"
+            ):
                 local_copy(f"{url}/absent.csv", DataError)
+            (tmp_path / "page.csv").write_text("\n<!DOCTYPE html>\n<html></html>")
+            for _ in range(2):  # it is not kept for the next time
+                with pytest.raises(DataError, match=r"^http://.*/page.csv is a web page \(HTML\)"):
+                    local_copy(f"{url}/page.csv", DataError)
             version = local_copy(f"{url}/train.csv?version={'1' * 300}", DataError)
             assert (version.name, version.read_text()) == ("train.csv", ROWS)
             assert format_by_name(f"{url}/train.csv?version=1") == "csv"
-        with pytest.raises(DataError, match=r"its server cannot be reached"):
+        with pytest.raises(DataError, match=r"its server cannot be reached \("):
             local_copy(f"{url}/train.csv", DataError)
 
     @pytest.mark.parametrize(
@@ -330,3 +337,50 @@ def test_a_local_file_is_named_as_it_was_given(ftft):
     """A short name would be found in the middle of words."""
     said = "error: . is a folder, where a file was expected. Give a CSV, TSV, JSON-lines or Parquet"
     assert ftft("init", "./").err.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (
+            "https://github.com/me/data/blob/main/a/train.csv",
+            "https://raw.githubusercontent.com/me/data/main/a/train.csv",
+        ),
+        (
+            "https://huggingface.co/datasets/me/data/blob/main/train.csv",
+            "https://huggingface.co/datasets/me/data/resolve/main/train.csv",
+        ),
+        (
+            "https://gitlab.com/me/data/-/blob/main/a.csv",
+            "https://gitlab.com/me/data/-/raw/main/a.csv",
+        ),
+        ("https://host/train.csv", "the address of the file itself"),
+    ],
+)
+def test_the_address_of_the_file_behind_a_page(page, expected):
+    assert raw_address(page).startswith(expected)
+
+
+def test_a_page_that_was_saved_by_the_name_of_a_file(ftft, tmp_path):
+    (tmp_path / "train.csv").write_text("<html><body>text,label</body></html>")
+    refused = ftft("init", "train.csv")
+    assert refused.code == 2
+    assert "train.csv is a web page (HTML), where a data file was expected" in refused.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("map", "https://host/a"),
+        ("select", "s3://bucket/map.parquet"),
+        ("export", "https://host/a", "out.csv"),
+        ("transfer", "map.parquet", "https://host/a"),
+        ("validate", "https://host/a"),
+        ("export", "map.parquet", "out.csv", "--rows", "https://host/a"),
+    ],
+)
+def test_a_url_where_a_path_is_read(ftft, line):
+    (url,) = (one for one in line if "://" in one)
+    refused = ftft(*line)
+    assert refused.code == 2
+    assert f"error: {url} is a URL, where a path on this machine was expected" in refused.err

@@ -13,8 +13,23 @@ from ftft.cartography.tables import label_names
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.values import softmax
 from ftft.errors import DynamicsError
+from ftft.utils.nearest import nearest
 
 SCORES = ("confidence", "aum")
+_OF_DYNAMICS = ("cleanlab", "word")
+
+
+def check_score(by: str) -> None:
+    """Check the name of what label errors are ranked by.
+
+    Raises:
+        DynamicsError: It is none of ``SCORES``.
+    """
+    if by not in SCORES:
+        raise DynamicsError(
+            f"Label errors cannot be ranked by {by!r}.{nearest(str(by), (*SCORES, *_OF_DYNAMICS))} "
+            f"Use one of: {', '.join(SCORES)}; of dynamics also {' and '.join(_OF_DYNAMICS)}."
+        )
 
 
 def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None = None) -> pa.Table:
@@ -37,11 +52,7 @@ def label_error_candidates(datamap: DataMap, by: str = "aum", count: int | None 
     Raises:
         DynamicsError: An unknown score, one that the map lacks, or a count out of range.
     """
-    if by not in SCORES:
-        raise DynamicsError(
-            f"Label errors cannot be ranked by {by!r}. Use one of: {', '.join(SCORES)}; of "
-            "dynamics also cleanlab."
-        )
+    check_score(by)
     scores = datamap.aum if by == "aum" else datamap.confidence
     if np.isnan(scores).any():
         raise DynamicsError(

@@ -31,6 +31,7 @@ from ftft.cli import (
     transfer,
     validate,
 )
+from ftft.cli.paths import reading_here
 
 app = typer.Typer(
     name="ftft",
@@ -83,27 +84,27 @@ def options(
     """
 
 
-app.command("init")(init.init)
-app.command("recipes")(recipes.recipes)
-app.command("validate")(validate.validate)
-app.command("run")(run.run)
-app.command("study")(study.study)
-app.command("record")(record.record)
-app.command("map")(map.map_)
-app.command("select")(select.select_)
-app.command("choose")(choose.choose)
-app.command("preflight")(preflight.preflight)
-app.command("transfer")(transfer.transfer)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("report")(report.report)
-app.command("import")(import_.import_)
-app.command("export")(export.export)
-app.command("label-errors")(label_errors.label_errors)
-app.command("push")(push.push)
-app.command("pull")(pull.pull)
-app.command("demo")(demo.demo)
+app.command("init")(reading_here(init.init))
+app.command("recipes")(reading_here(recipes.recipes))
+app.command("validate")(reading_here(validate.validate))
+app.command("run")(reading_here(run.run))
+app.command("study")(reading_here(study.study))
+app.command("record")(reading_here(record.record))
+app.command("map")(reading_here(map.map_))
+app.command("select")(reading_here(select.select_))
+app.command("choose")(reading_here(choose.choose))
+app.command("preflight")(reading_here(preflight.preflight))
+app.command("transfer")(reading_here(transfer.transfer))
+app.command("train")(reading_here(train.train))
+app.command("evaluate")(reading_here(evaluate.evaluate))
+app.command("predict")(reading_here(predict.predict))
+app.command("report")(reading_here(report.report))
+app.command("import")(reading_here(import_.import_))
+app.command("export")(reading_here(export.export))
+app.command("label-errors")(reading_here(label_errors.label_errors))
+app.command("push")(reading_here(push.push))
+app.command("pull")(reading_here(pull.pull))
+app.command("demo")(reading_here(demo.demo))
 
 
 @cache

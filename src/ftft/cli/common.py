@@ -29,6 +29,10 @@ Overrides = Annotated[
         help="Override a key of the file, as in --set selection.fraction=0.25. Repeatable.",
     ),
 ]
+MODEL_HELP = (
+    "A model folder that ftft wrote, the folder of its training, such as main/seed-0 of a run, or "
+    "a run or a study with one main model of FTFT."
+)
 OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Run folder; the file's output, else runs/NAME."),
@@ -112,6 +116,16 @@ def meant(given: Path, kind: str) -> Path:
     found = file_in(given, kind)
     if found.parent not in (given, given.parent):
         say(f"{given}: its only {kind} is taken, {found}")
+    return found
+
+
+def meant_model(given: Path) -> Path:
+    """The model folder that is meant; says so where it is the only main model of a run."""
+    from ftft.workspace.models import model_folder
+
+    found = model_folder(given)
+    if found not in (given, given / "model"):
+        say(f"{given}: its only main model is taken, {found}")
     return found
 
 

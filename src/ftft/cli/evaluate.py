@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import ExperimentFile, Overrides, Overwrite, note_unread, open_experiment
+from ftft.cli.common import (
+    MODEL_HELP,
+    ExperimentFile,
+    Overrides,
+    Overwrite,
+    meant_model,
+    note_unread,
+    open_experiment,
+)
 
 
 class Role(StrEnum):
@@ -20,7 +28,7 @@ class Role(StrEnum):
 
 def evaluate(
     file: ExperimentFile,
-    model: Annotated[Path, typer.Argument(help="A model folder that ftft wrote.")],
+    model: Annotated[Path, typer.Argument(help=MODEL_HELP)],
     sets: Annotated[
         Role, typer.Option(help="Development sets, or test sets: score those once, at the end.")
     ] = Role.TEST,
@@ -40,4 +48,6 @@ def evaluate(
     unread = ["reference", "map", "selection", "baselines", "dm", "seeds", "metric", "output"]
     unread += all_but_scoring("main", experiment.main)
     note_unread(overrides, unread, "on a finished model")
-    show_scores(evaluate_model(experiment, model, sets.value, output, overwrite=overwrite))
+    scores = evaluate_model(experiment, model, sets.value, output, overwrite=overwrite)
+    meant_model(model)
+    show_scores(scores)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, data_of, meant, tell
+from ftft.cli.common import Overwrite, meant, meant_model, tell
 
 
 def export(
@@ -20,7 +20,7 @@ def export(
         typer.Argument(
             help="A map.parquet, a selection.parquet or a dynamics folder, the folder of the stage "
             "that wrote it, or a run of one seed, for its selection; with --merge, the model "
-            "folder of a training with an adapter."
+            "folder of a training with an adapter, or the folder of that training."
         ),
     ],
     output: Annotated[
@@ -34,7 +34,10 @@ def export(
     rows: Annotated[
         Path | None,
         typer.Option(
-            help="An experiment file whose training rows are joined by id, with all their columns."
+            help="An experiment file whose training rows are joined by id, with all columns of a "
+            "file of texts with classes under their own names. The ids are also in example_id; "
+            "classes that the experiment maps are in label; a name that is taken already gets "
+            "original_ before it."
         ),
     ] = None,
     coordinates: Annotated[
@@ -111,6 +114,7 @@ def _write(
     from ftft.cartography.coordinates import write_coordinates
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
+    from ftft.cli.training_rows import training_rows
     from ftft.dynamics.interop import write_cartography
     from ftft.dynamics.store import read_dynamics
     from ftft.utils.plural import counted
@@ -169,6 +173,7 @@ def _merge(source: Path, output: Path, base: str | None) -> str:
 
     if output.exists():
         raise ConfigError(f"{output}: exists already; name a new folder for the model.")
+    source = meant_model(source)
     check_artifact(source)
     merge(source, output, base=base)
     return ""
@@ -221,64 +226,3 @@ def _table(source: Path):  # type: ignore[no-untyped-def]  # pyarrow has no type
         except DynamicsError:
             # The first complaint is the better one where the file is neither.
             raise not_a_map from None
-
-
-def training_rows(experiment_file: Path, columns: Sequence[str]):  # type: ignore[no-untyped-def]  # as above
-    """The rows of the training data, to join to a table by their ids.
-
-    Ids, texts and slices; labels, by name, where the table has none; and of files with classes
-    every other column under its own name.
-
-    Args:
-        experiment_file: Names the data.
-        columns: Those of the table.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from ftft.config.load import load_experiment
-    from ftft.data.chats import MESSAGES, whole_chat
-    from ftft.data.completions import CAUSAL_LM, COMPLETION, PROMPT
-    from ftft.data.originals import original_rows
-    from ftft.tasks.classification import CLASSIFICATION
-
-    train = data_of(experiment_file).train
-    rows = train.table.drop_columns("label")
-    if MESSAGES in rows.column_names:
-        pairs = zip(rows[MESSAGES].to_pylist(), rows[COMPLETION].to_pylist(), strict=True)
-        chats = pa.array([whole_chat(*pair) if pair[0] else None for pair in pairs])
-        rows = rows.drop_columns(MESSAGES).append_column(MESSAGES, chats)
-        if not chats.null_count:
-            rows = rows.drop_columns([PROMPT, COMPLETION])
-    if PROMPT in rows.column_names and train.task == CAUSAL_LM:
-        rows = rows.rename_columns({PROMPT: "prompt", COMPLETION: "completion"})
-    rows = rows.rename_columns(_named_as_in_the_source(rows.column_names, experiment_file))
-    if "label" not in columns and train.class_names:
-        names = [train.class_names[label] for label in train.labels]
-        rows = rows.append_column("label", pa.array(names))
-    if train.task != CLASSIFICATION.name:
-        return rows
-    config = load_experiment(experiment_file).data
-    originals = original_rows(config)
-    if originals is not None:
-        # Texts, labels and ids are there; labels that are mapped are not as in the file.
-        used = {name for one in config.train for name in (*one.text, one.id)}
-        used |= {one.label for one in config.train if not one.labels}
-        there = originals.take(pc.index_in(train.example_ids, originals["example_id"]))
-        for name in there.column_names:
-            if name not in (*rows.column_names, *columns, *used):
-                rows = rows.append_column(name, there[name])
-    return rows
-
-
-def _named_as_in_the_source(columns: Sequence[str], experiment_file: Path) -> dict[str, str]:
-    """Columns of texts to what they are called in the data, where the sources agree on it."""
-    from ftft.config.load import load_experiment
-
-    texts = [name for name in columns if name.startswith("text_")]
-    given = {tuple(one.text) for one in load_experiment(experiment_file).data.train}
-    names = [*given.pop()] if len(given) == 1 else []
-    others = {"label", *columns} - {*texts}
-    if len(names) != len(texts) or {*names} & others:
-        names = [f"text_{place}" if place > 1 else "text" for place in range(1, len(texts) + 1)]
-    return dict(zip(texts, names, strict=True))

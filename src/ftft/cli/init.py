@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,9 @@ _MODELS = {
     "chats": ("HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-1.7B-Instruct"),
 }
 """Reference and main model of a task."""
+
+_UNKNOWN_CUT = 2
+"""Layers of a reference that is the main model too, where nobody knows how many that has."""
 
 _ROLES = {"dev": "development set", "test": "test set", "test_ood": "out-of-distribution test set"}
 
@@ -121,7 +125,10 @@ def init(
         keys["path"] = moved(keys["path"])
     place = data.partition("://")[2] if is_remote(data) else str(given.path.absolute())
     name = name or experiment_name(place)
-    written = starter_file(source, found.values, reference, main, name, found.task, sets)
+    layers = _cut(reference) if reference == main else None
+    about = (source, found.values, reference, main, name, found.task, sets)
+    remark = _on_size(found, starter_file(*about))
+    written = starter_file(*about, layers=layers, remark=remark)
     if output is None:
         typer.echo(written)
         return
@@ -250,12 +257,62 @@ def _set(given: _Given, train: Found, *, asked: bool) -> Found | None:
     return found
 
 
+def _on_size(found: Found, written: str) -> str:
+    """What to expect of so many rows with the settings of a starting file; it is also said."""
+    from ftft.config.yaml_core import parse
+    from ftft.transfer.evidence import note_on_steps, notes_on_size
+
+    values = parse(written)
+    main = values["main"]
+    rows = found.rows * (1 - values["data"].get("holdout", 0))
+    erm = math.ceil(rows / main["batch_size"]) * main["epochs"]
+    note = note_on_steps(found.rows, erm, max(1, round(erm * main["budget"])))
+    for line in [f"note: {note}"] if note else notes_on_size(found.rows):
+        say(line)
+    return note
+
+
+def _cut(model: str) -> int | None:
+    """Layers for a reference that is the main model too; whole it costs more than FTFT saves."""
+    config = _config_of(model)
+    counts = (config.get(name) for name in ("num_hidden_layers", "n_layer", "n_layers"))
+    whole = next((count for count in counts if isinstance(count, int)), None)
+    if whole is not None and whole < 2:
+        say(
+            "note: reference and main model are the same, of one layer; name a smaller one with "
+            "--reference, or FTFT saves nothing"
+        )
+        return None
+    layers = _UNKNOWN_CUT if whole is None else max(1, whole // 4)
+    of_all = "" if whole is None else f" of {whole}"
+    say(
+        f"note: reference and main model are the same; the reference is cut to {layers}{of_all} "
+        "layers (reference.layers), since whole it would cost more than FTFT saves"
+    )
+    return layers
+
+
+def _config_of(model: str) -> Mapping[str, Any]:
+    """The config.json of a model that is a folder here; empty of others."""
+    from ftft.utils.packages import PACKAGE_PREFIX, home_of
+
+    folder: Path | None = Path(model)
+    if model.startswith(PACKAGE_PREFIX):
+        package, _, inside = model.removeprefix(PACKAGE_PREFIX).partition("/")
+        home = home_of(package)
+        folder = None if home is None else home / inside
+    if folder is None:
+        return {}
+    try:
+        found = json.loads((folder.expanduser() / "config.json").read_bytes())
+    except (OSError, ValueError, RuntimeError):
+        return {}  # of the hub
+    return found if isinstance(found, dict) else {}
+
+
 def _note_encoder(option: str, model: str, instead: str) -> None:
     """Say that a model is an encoder, where one that writes text is needed."""
-    try:
-        kind = json.loads((Path(model).expanduser() / "config.json").read_bytes()).get("model_type")
-    except (OSError, ValueError, AttributeError, RuntimeError):
-        kind = None  # of the hub: its name says it
+    kind = _config_of(model).get("model_type")  # of the hub the name says it
     if _ENCODER.search(kind if isinstance(kind, str) else model):
         say(
             f"note: --{option} {model} is an encoder, and prompts with completions need a decoder "

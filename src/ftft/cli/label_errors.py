@@ -58,7 +58,8 @@ def label_errors(
         typer.Option(
             "--output",
             "-o",
-            help="Also write them (.csv, .parquet, .jsonl); of cleanlab all examples, with flags.",
+            help="Also write them (.csv, .parquet, .jsonl), rank 0 the likeliest error; of "
+            "cleanlab all examples, with flags.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -71,21 +72,24 @@ def label_errors(
     """
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
-    from ftft.cartography.label_errors import label_error_candidates
-    from ftft.cli.export import training_rows
+    from ftft.cartography.label_errors import check_score, label_error_candidates
     from ftft.cli.show import show_candidates
+    from ftft.cli.training_rows import training_rows
     from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
     from ftft.transfer.reading import read_map
     from ftft.utils.atomic import check_free
 
+    of_dynamics = by in ("cleanlab", "word")
+    if by is not None and not of_dynamics:
+        check_score(by)
+    if burn_in and not of_dynamics:
+        raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
     if output is not None:
         check_free(output, overwrite=overwrite)
-    if by in ("cleanlab", "word"):
+    if of_dynamics:
         (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)
         return
-    if burn_in:
-        raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
     datamap = meant(datamap, "map")
     headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
     drawn = (read_map if any(map(os.path.isfile, headers)) else DataMap.read)(datamap)

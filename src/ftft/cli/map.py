@@ -52,6 +52,7 @@ def map_(
     from ftft.transfer.reading import dynamics_folder, map_file
     from ftft.utils.atomic import check_free
 
+    points = burn_in_of(burn_in)
     check_plot(plot, overwrite=overwrite)
     given = map_file(dynamics)
     if given is not None:
@@ -64,7 +65,7 @@ def map_(
         check_free(output, overwrite=overwrite)
         datamap = DataMap.from_dynamics(
             read_dynamics(dynamics_folder(dynamics)).measured_by(measure),
-            burn_in=burn_in_of(burn_in),
+            burn_in=points,
             first_epochs=first_epochs,
             ddof=ddof,
             region_fraction=region_fraction,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import Overwrite, say, tell
+from ftft.cli.common import MODEL_HELP, Overwrite, meant_model, say, tell
 from ftft.utils.plural import counted
 
 _SHOWN = 10
@@ -17,10 +17,7 @@ _TABLES = (".csv", ".parquet", ".jsonl")
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(
-            help="A model folder that ftft wrote, the folder of its training, such as main/seed-0 "
-            "of a run, or a run of one seed."
-        ),
+        typer.Argument(help=MODEL_HELP),
     ],
     data: Annotated[Path, typer.Argument(help="The rows: CSV, TSV, JSON lines, Parquet.")],
     text: Annotated[
@@ -36,7 +33,11 @@ def predict(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: .csv, .parquet or .jsonl; row counts the rows of DATA from 1.",
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -58,6 +59,7 @@ def predict(
     from ftft.experiment.predict import predict as predict_rows
 
     hush_datasets()
+    model = meant_model(model)
     found = predict_rows(model, data, text=text or (), example_id=id_column, max_length=max_length)
     for line in found.weak:
         say(f"note: {line}")

@@ -62,6 +62,7 @@ def preflight(
 
     check_share("--dev-accuracy", dev_accuracy)
     check_share("--expected", expected)
+    points = burn_in_of(burn_in)
     if output is not None:
         check_free(output, overwrite=overwrite)
     folder = dynamics_folder(dynamics)
@@ -69,7 +70,7 @@ def preflight(
         say(f"{dynamics}: its only reference is taken, {folder.parent}")
     check_artifact(folder)
     recorded = read_dynamics(folder).measured_by(measure)
-    found = signals(recorded, fraction, burn_in_of(burn_in))
+    found = signals(recorded, fraction, points)
     # Development data are drawn as the training data were: the same label is the most frequent.
     floor = found.majority
     if dev_accuracy is None:

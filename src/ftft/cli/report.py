@@ -64,8 +64,8 @@ def report(
     rows: Annotated[
         Path | None,
         typer.Option(
-            help="Of maps and studies: an experiment file whose training rows (texts and slices) "
-            "are shown."
+            help="Of maps, and of studies whose files have moved: an experiment file whose "
+            "training rows (texts and slices) are shown."
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -157,9 +157,12 @@ def _table(folders: Sequence[Results], kind: Format, output: Path | None) -> Non
     from ftft.errors import WorkspaceError
     from ftft.results.aggregate import aggregate
     from ftft.results.documents import table_text
+    from ftft.results.floor import floor_of
     from ftft.utils.atomic import write_text
 
-    text = table_text(aggregate([run for one in folders for run in one.runs]), _STYLES[kind])
+    rows = aggregate([run for one in folders for run in one.runs])
+    floor = floor_of(folders[0].values) if len(folders) == 1 else None
+    text = table_text(rows, _STYLES[kind], floor)
     if output is None:
         tell(text.rstrip("\n"))
     else:

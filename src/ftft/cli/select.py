@@ -82,20 +82,27 @@ def select_(
     ),
     overwrite: Overwrite = False,
 ) -> None:
-    """Select examples from a data map; writes their ids, best first."""
-    from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap
+    """Select examples from a data map; writes their ids, best first: rank 0 is the best."""
+    from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap, checked_fraction
     from ftft.errors import ConfigError
+    from ftft.selection.checks import check, check_exclusion, check_one_balance
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
     from ftft.selection.strategies import select
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
+    # What was asked for first: who has the strategy wrong need not free a name for it.
+    checked_fraction(fraction, "The selected fraction")
+    shares = {"easy_share": easy_share, "other_end": other_end, "random_share": random_share}
+    check(strategy, seed, shares)
+    check_exclusion(exclude_label_errors)
+    check_one_balance(keep_label_proportions, balance_labels, balance_by)
+    if slices is not None and balance_by is None:
+        raise ConfigError("--slices is the table of --balance-by COLUMN; give both.")
     output = parquet_file(output)
     check_free(output, overwrite=overwrite)
     datamap = meant(datamap, "map")
     check_artifact(datamap)
-    if slices is not None and balance_by is None:
-        raise ConfigError("--slices is the table of --balance-by COLUMN; give both.")
     drawn = DataMap.read(datamap)
     losses = None
     if strategy == CLUSTERS or dynamics is not None:
@@ -108,9 +115,7 @@ def select_(
         keep_label_proportions=keep_label_proportions,
         balance_labels=balance_labels,
         exclude_label_errors=exclude_label_errors,
-        easy_share=easy_share,
-        other_end=other_end,
-        random_share=random_share,
+        **shares,
         balance_by=balance_by,
         groups=None if balance_by is None else _groups(datamap, drawn, slices, balance_by),
         num_clusters=num_clusters,

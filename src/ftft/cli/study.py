@@ -168,6 +168,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     from ftft.cli.show_study import show_summary
     from ftft.errors import WorkspaceError
     from ftft.results.documents import Style, table_text
+    from ftft.results.floor import floor_of
     from ftft.study.grid import tasks
     from ftft.study.summary import missing, read_summary, write_summary
     from ftft.utils.atomic import write_text
@@ -180,10 +181,12 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
         task.id: problem for task, problem in (failures or {}).items()
     }
     path = write_summary(summary, asked.name, len(found), unfinished)
+    floor = floor_of(summary.runs[0].values) if len(summary.runs) == 1 else None
     documents: dict[str, Style] = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
     if summary.rows:
         for suffix, style in documents.items():
-            write_text(path.with_suffix(suffix), table_text(summary.rows, style), WorkspaceError)
+            text = table_text(summary.rows, style, floor)
+            write_text(path.with_suffix(suffix), text, WorkspaceError)
     tell(f"results: {path}")
     if summary.rows:
         tell(f"tables: {', '.join(str(path.with_suffix(suffix)) for suffix in documents)}")

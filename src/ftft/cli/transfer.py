@@ -67,11 +67,12 @@ def transfer(
 
     if len(maps) < 2:
         raise ConfigError(f"ftft transfer: only {maps[0]} is given; give at least two maps.")
+    points = burn_in_of(burn_in)
     if output is not None:
         check_free(output, overwrite=overwrite)
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
-    drawn = [read_map(path, burn_in_of(burn_in), fraction, measure) for path in maps]
+    drawn = [read_map(path, points, fraction, measure) for path in maps]
     known = {one for datamap in drawn for one in datamap.example_ids.to_pylist()}
     if groups is not None and not any(known & column.keys() for column in groups.values()):
         raise ConfigError(

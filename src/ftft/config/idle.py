@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from ftft.config.schema import Experiment, FineTuning
+from ftft.utils.packages import PACKAGE_PREFIX
 
 # Of the section of a model: what scoring a finished model reads.
 _SCORING = ("max_length", "eval_batch_size", "precision", "trust_remote_code", "training_arguments")
@@ -90,4 +91,4 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 def _is_folder(settings: FineTuning) -> bool:
     # The other kind of name, package:NAME/PATH, is a folder, too.
-    return settings.model.startswith("package:") or os.path.isdir(settings.model)
+    return settings.model.startswith(PACKAGE_PREFIX) or os.path.isdir(settings.model)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shlex
 import stat
 import types
@@ -23,6 +24,7 @@ from ftft.config.schema import Experiment
 from ftft.config.yaml_core import parse, shorten
 from ftft.errors import ConfigError
 from ftft.utils.below import one_of
+from ftft.utils.nearest import nearest
 from ftft.utils.plural import as_share, counted
 
 MAX_BYTES = 1_000_000
@@ -227,8 +229,11 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
     # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
     most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
     is_share = most == 1 or (kind == "float_parsing" and str(problem.get("input")).endswith("%"))
-    percent = as_share(problem.get("input")) if is_share else ""
-    return f"{key}: {message}{shown}{'.' * bool(percent)}{percent}"
+    more = as_share(problem.get("input")) if is_share else ""
+    if kind == "literal_error":
+        names = re.findall("'([^']*)'", problem["ctx"]["expected"])
+        more = nearest(str(problem["input"]), names)
+    return f"{key}: {message}{shown}{'.' * bool(more)}{more}"
 
 
 def report(path: str | os.PathLike[str], problems: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from ftft.config.study import (
     StudyFile,
 )
 from ftft.config.values import expand
-from ftft.errors import ConfigError
+from ftft.errors import ConfigError, reason
 
 # Of an experiment that does not say.
 _TASK = Experiment.model_fields["task"].default
@@ -37,11 +37,15 @@ _SECTIONS = ("reference", "main", "map", "selection", "dm")
 _OWNER = {"reference": 1, "main": 2, "map": 3, "selection": 3}
 
 
+_ORIGIN = "# From {}, from whose folder relative paths count.\n"
+
+
 def load_study(
     path: str | os.PathLike[str],
     overrides: Iterable[str] = (),
     *,
     checks: Iterable[Check] = (),
+    folder: Path | None = None,
 ) -> Study:
     """Read, override and validate a study file, and with it every experiment of its grid.
 
@@ -50,6 +54,7 @@ def load_study(
         overrides: Texts ``key.path=value``; the value is read as YAML.
         checks: Further checks of the raw mapping of an experiment, as of
             :func:`~ftft.config.load.load_experiment`.
+        folder: What relative paths of the file count from; None: the folder that it is in.
 
     Returns:
         The study. Relative paths are taken from the folder of the file they stand in.
@@ -73,7 +78,7 @@ def load_study(
     except ValidationError as error:
         problems = describe_all(error, StudyFile)
         raise ConfigError(report(path, problems)) from None
-    folder = Path(path).absolute().parent
+    folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:
         merged, dropped = _merged(file, folder)
@@ -100,6 +105,32 @@ def load_study(
         asked=raw,
         dropped=dropped,
     )
+
+
+def origin_line(study: Study) -> str:
+    """The line of a study folder's own study file that says where the study came from."""
+    return _ORIGIN.format(study.path)
+
+
+def load_asked(file: Path) -> Study:
+    """Read the study file that a study wrote into its folder.
+
+    Raises:
+        ConfigError: It cannot be read, or a file that it names is not there any more.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()[:2]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {reason(error)}.") from error
+    before, after = _ORIGIN.rstrip("\n").split("{}")
+    found = [
+        one.removeprefix(before).removesuffix(after)
+        for one in lines
+        if one.startswith(before) and one.endswith(after)
+    ]
+    if not found:
+        raise ConfigError(f"{file}: does not say where the study came from; give --rows.")
+    return load_study(file, folder=Path(found[0]).parent)
 
 
 def _spell_out(raw: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ _TEMPLATE = (
 # An experiment for ftft. Run it with: ftft run THIS_FILE
 # Check it first, without training: ftft validate THIS_FILE
 # Paths are relative to this file; ~ and ${{VARIABLES}} are expanded.
-name: {name}
+{remark}name: {name}
 {task}
 data:
   train:
@@ -44,7 +45,7 @@ reference:
                             # still being learnt, and needs at least two, better three, after them
   max_length: 128           # tokens; the paper takes 300
   batch_size: 32            # examples in a step, over all GPUs
-  # layers: 6               # keep only the first layers of the network: a smaller reference
+{layers}
 
 # The large model, trained on the selection only.
 main:
@@ -102,6 +103,9 @@ def starter_file(
     name: str | None = None,
     task: str = "classification",
     sets: Sets | None = None,
+    *,
+    layers: int | None = None,
+    remark: str = "",
 ) -> str:
     """Write a commented experiment file for a training file.
 
@@ -113,6 +117,8 @@ def starter_file(
         name: The experiment's name; from the file where None.
         task: What an example's answer is.
         sets: Development and test sets.
+        layers: What the reference is cut to; None leaves it whole.
+        remark: A sentence or more that the file begins with, as a comment.
 
     Returns:
         YAML, valid as it stands.
@@ -149,7 +155,14 @@ def starter_file(
         sets="\n".join(_set_lines(source, task, sets or {})),
         reference=flow(reference),
         main=flow(main),
+        layers=_layers_line(layers),
+        remark="".join(f"# {line}\n" for line in textwrap.wrap(remark, 98)),
     )
+
+
+def _layers_line(layers: int | None) -> str:
+    given = "  # layers: 6" if layers is None else f"  layers: {layers}"
+    return f"{given.ljust(28)}# keep only the first layers of the network: a smaller reference"
 
 
 def _set_lines(source: DataSource, task: str, sets: Sets) -> Iterator[str]:

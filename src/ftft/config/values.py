@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ftft.config.methods import BASELINES
+from ftft.utils.nearest import nearest
 from ftft.utils.remote import problem_of
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -78,7 +79,10 @@ def known_burn_in(value: object) -> object:
 def known_baseline(value: str) -> str:
     """Refuse what is no baseline of :data:`ftft.config.methods.BASELINES`."""
     if value not in BASELINES:
-        raise ValueError(f"{value!r} is no baseline; the baselines are {', '.join(BASELINES)}")
+        raise ValueError(
+            f"{value!r} is no baseline; the baselines are {', '.join(BASELINES)}."
+            f"{nearest(str(value), BASELINES)}"
+        )
     return value
 
 

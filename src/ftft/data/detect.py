@@ -117,7 +117,8 @@ def detect_columns(
         raise DataError(f"{path} has no rows; at least one example was expected.")
     names = list(head.columns)
     given = [text] if isinstance(text, str) else list(text or ())
-    require_columns([*given, *([label] if label else [])], names, str(path))
+    asked_for = dict.fromkeys(given, "--text") | ({label: "--label"} if label else {})
+    require_columns(asked_for, names, str(path))
     pair = None if given or label else _guess_prompt(head)
     if pair is not None:
         return _prompts(path, head, *pair)

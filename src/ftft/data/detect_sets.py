@@ -38,12 +38,14 @@ class Found:
         source: How it is read.
         values: Label value to its number of rows, or tag to its number of words; empty where
             answers are no classes.
+        rows: Examples in it.
         task: What an example's answer is.
         problem: Why the labels give no classes as they stand, and what to do; empty where they do.
     """
 
     source: DataSource
     values: Mapping[str, int]
+    rows: int
     task: str
     problem: str = ""
 
@@ -66,7 +68,7 @@ def find_source(path: Path, text: Sequence[str] = (), label: str | None = None) 
     detected = detect_columns(path, text or None, label)
     source = detected.source()
     task = "multiple-choice" if source.choices else detected.task
-    return Found(source, detected.label_values, task, detected.problem)
+    return Found(source, detected.label_values, detected.rows, task, detected.problem)
 
 
 def sets_beside(train: Path) -> dict[str, Path]:

@@ -16,8 +16,8 @@ _WORDS = ("tokens", "words", "token", "word")
 _TAGS = ("tags", "ner_tags", "ner", "labels", "tag", "pos_tags")
 
 
-def detect_tags(path: Path) -> tuple[DataSource, dict[str, int]] | None:
-    """The source of a file of tagged sentences, and how many words have each tag.
+def detect_tags(path: Path) -> tuple[DataSource, dict[str, int], int] | None:
+    """The source of a file of tagged sentences, how many words have each tag, and their number.
 
     Args:
         path: A CoNLL file, by its suffix, or JSON lines or Parquet with lists of words and tags.
@@ -41,7 +41,8 @@ def detect_tags(path: Path) -> tuple[DataSource, dict[str, int]] | None:
     else:
         return None
     found = read_tagged(source)
-    return source, dict(Counter(tag for tags in found.tags for tag in tags).most_common())
+    counts = Counter(tag for tags in found.tags for tag in tags)
+    return source, dict(counts.most_common()), len(found)
 
 
 def _list_column(columns: Mapping[str, Sequence[str]], names: Sequence[str]) -> str | None:

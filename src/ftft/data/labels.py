@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ftft.config.data import DataSource
 from ftft.config.yaml_core import flow
 from ftft.data.lines import rows_in
-from ftft.data.messages import can_be_shown, listed, nearest, short
+from ftft.data.messages import can_be_shown, listed, short
 from ftft.data.spelling import (
     TRUTH_VALUES,
     has_fraction,
@@ -24,6 +24,7 @@ from ftft.data.spelling import (
     spelling_key,
 )
 from ftft.errors import DataError
+from ftft.utils.nearest import nearest
 from ftft.utils.plural import counted
 
 # What data sets write where annotators did not agree. None of them becomes a class

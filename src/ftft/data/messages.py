@@ -1,14 +1,14 @@
-"""Shared wording of data errors: nearest names, row numbers, short value lists.
+"""Shared wording of data errors: missing columns, row numbers, short value lists.
 
 Values are cut short everywhere: a message never quotes a whole example text.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ftft.errors import DataError
+from ftft.utils.nearest import nearest
 
 _MOST = 10
 LONGEST = 40
@@ -57,13 +57,6 @@ def _together(numbers: Sequence[int], *, more: bool) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def nearest(name: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """Return " Did you mean 'x'?" for the option most like ``name``, or nothing."""
-    choices = {option.strip().lower(): option for option in options}
-    found = difflib.get_close_matches(name.strip().lower(), choices, n=1, cutoff=cutoff)
-    return f" Did you mean {choices[found[0]]!r}?" if found else ""
-
-
 def _one_column(there: Sequence[str]) -> str:
     joined = len(there) == 1 and any(mark in there[0] for mark in ",;|\t")
     return " That is one column only: is the 'delimiter' right?" if joined else ""
@@ -72,13 +65,19 @@ def _one_column(there: Sequence[str]) -> str:
 def require_columns(wanted: Iterable[str], there: Sequence[str], place: str) -> None:
     """Check that every wanted column is there exactly once.
 
+    Args:
+        wanted: The columns; a mapping also says what names each, a key or an option.
+        there: Those that there are.
+        place: The file.
+
     Raises:
         DataError: Naming the column, the columns there are and the nearest name.
     """
     for name in wanted:
         if name not in there:
+            asks = f", which {wanted[name]} names" if isinstance(wanted, Mapping) else ""
             raise DataError(
-                f"{place}: there is no column {name!r}.{nearest(name, there)} "
+                f"{place}: there is no column {name!r}{asks}.{nearest(name, there)} "
                 f"The columns are: {listed(there)}.{_one_column(there)}"
             )
         if there.count(name) > 1:

@@ -15,10 +15,11 @@ from ftft.data.faults import Faults
 from ftft.data.ids import first_repeat, repeat_message
 from ftft.data.labels import Unknown, to_classes
 from ftft.data.lines import rows_in
-from ftft.data.messages import listed, nearest
+from ftft.data.messages import listed
 from ftft.data.sources import RawTable, read_source
 from ftft.data.spelling import same_value
 from ftft.errors import DataError
+from ftft.utils.nearest import nearest
 
 ROW = "\0row"  # cannot be the name of a column in a file
 
@@ -26,6 +27,7 @@ ROW = "\0row"  # cannot be the name of a column in a file
 _MISSING = frozenset(
     {"NaN", "nan", "NAN", "null", "NULL", "None", "N/A", "n/a", "#N/A", "NA", "<NA>", "NaT"}
 )
+
 _FEW_MISSING = 0.001
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
 from ftft.config.formats import SUFFIXES, FileFormat, format_by_name
-from ftft.data.messages import nearest, require_columns
+from ftft.data.messages import require_columns
 from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.data.readers.json_lines import read_json_lines
 from ftft.errors import DataError, reason
 from ftft.utils.below import one_of
+from ftft.utils.nearest import nearest
 from ftft.utils.remote import is_remote, local_copy
+from ftft.utils.web_page import is_web_page, raw_address
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -68,13 +70,34 @@ def read_source(source: DataSource) -> RawTable:
     Raises:
         DataError: The source cannot be read, lacks a column or has no rows.
     """
-    names = [*source.text, *source.choices, source.label, *source.slices, *source.where]
-    names += [] if source.group is None else [source.group]
-    wanted = list(dict.fromkeys([*names, source.id] if source.id is not None else names))
+    wanted = columns_of(source)
     table = _read_hub(source, wanted) if source.path is None else _read_file(source, wanted)
     if len(table) == 0:
         raise DataError(f"{source.place} has no rows; at least one example was expected.")
     return table
+
+
+def columns_of(source: DataSource) -> dict[str, str]:
+    """The columns that a source names, each with the first key that names it, quoted."""
+    text, label = ("text", "label") if source.prompt is None else ("prompt", "completion")
+    if source.messages is not None:
+        text = label = "messages"
+    named = {
+        text: source.text,
+        "choices": source.choices,
+        label: [source.label],
+        "slices": source.slices,
+        "where": source.where,
+        "group": [] if source.group is None else [source.group],
+        "id": [] if source.id is None else [source.id],
+    }
+    if label == text:
+        named[text] = source.text
+    found: dict[str, str] = {}
+    for key, columns in named.items():
+        for column in columns:
+            found.setdefault(column, repr(key))
+    return found
 
 
 def format_of(path: Path) -> FileFormat:
@@ -116,6 +139,11 @@ def check_file(path: Path, *, in_source: bool = False) -> None:
             raise DataError(f"{path} does not exist, nor does the folder {folder}.")
         names = [entry.name for entry in _entries(folder)]
         raise DataError(f"{path} does not exist in {folder}.{nearest(path.name, names)}")
+    if is_web_page(path):
+        raise DataError(
+            f"{path} is a web page (HTML), where a data file was expected; download it again, from "
+            f"{raw_address('')}."
+        )
 
 
 def _folder_instead(folder: Path, *, in_source: bool) -> str:
@@ -159,7 +187,7 @@ def local_file(source: DataSource) -> Iterator[tuple[Path, FileFormat]]:
         raise DataError(str(error).replace(str(path), source.place)) from error
 
 
-def _read_file(source: DataSource, wanted: Sequence[str]) -> RawTable:
+def _read_file(source: DataSource, wanted: Collection[str]) -> RawTable:
     with local_file(source) as (path, chosen):
         if chosen == "conll":
             raise DataError(
@@ -174,7 +202,7 @@ def read_as(
     chosen: FileFormat,
     path: Path,
     dialect: Dialect,
-    wanted: Sequence[str] | None,
+    wanted: Collection[str] | None,
     nested: Collection[str] = (),
 ) -> RawTable:
     """Read columns as strings; of those in ``nested``, lists and mappings become JSON."""
@@ -186,7 +214,7 @@ def read_as(
         return RawTable(read_delimited(path, dialect, wanted), str(path))
 
 
-def read_table(path: Path, wanted: Sequence[str] | None = None) -> pa.Table:
+def read_table(path: Path, wanted: Collection[str] | None = None) -> pa.Table:
     """Read a table that stands beside the data, in the format that its suffix says.
 
     Args:
@@ -224,7 +252,7 @@ def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:
     return Dialect(delimiter, source.quoting, columns, source.escape)
 
 
-def _read_parquet(path: Path, wanted: Sequence[str] | None, nested: Collection[str]) -> RawTable:
+def _read_parquet(path: Path, wanted: Collection[str] | None, nested: Collection[str]) -> RawTable:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -240,7 +268,7 @@ def _read_parquet(path: Path, wanted: Sequence[str] | None, nested: Collection[s
     return _named(table, wanted, str(path), Features.from_arrow_schema(schema), nested)
 
 
-def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
+def _read_hub(source: DataSource, wanted: Collection[str]) -> RawTable:
     from ftft.data.readers.hub import open_hub
 
     rows = open_hub(source)
@@ -253,7 +281,7 @@ def _read_hub(source: DataSource, wanted: Sequence[str]) -> RawTable:
 
 def _named(
     table: pa.Table,
-    wanted: Sequence[str],
+    wanted: Collection[str],
     place: str,
     features: Features,
     nested: Collection[str],
@@ -277,7 +305,7 @@ def _named(
 
 
 def _as_strings(
-    table: pa.Table, wanted: Sequence[str], place: str, nested: Collection[str]
+    table: pa.Table, wanted: Collection[str], place: str, nested: Collection[str]
 ) -> pa.Table:
     columns = {}
     for name in wanted:

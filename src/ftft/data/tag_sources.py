@@ -12,7 +12,7 @@ from ftft.data.faults import Faults
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.conll import read_conll
 from ftft.data.readers.json_lines import iterate_records
-from ftft.data.sources import local_file, reading
+from ftft.data.sources import columns_of, local_file, reading
 from ftft.data.spelling import is_number, same_value
 from ftft.errors import DataError
 
@@ -160,15 +160,10 @@ def _column(path: Path, name: str) -> int:
     return number
 
 
-def _wanted(source: DataSource) -> list[str]:
-    names = [source.text[0], source.label, *source.slices, *source.where]
-    return list(dict.fromkeys([*names, source.id] if source.id else names))
-
-
 def _json_rows(source: DataSource, path: Path) -> list[_Row]:
     records = list(iterate_records(path))
     there = list(dict.fromkeys(key for _, record in records for key in record))
-    require_columns(_wanted(source) if records else [], there, str(path))
+    require_columns(columns_of(source) if records else [], there, str(path))
     return [_row(source, record, f"line {line:,}") for line, record in records]
 
 
@@ -176,8 +171,8 @@ def _parquet_rows(source: DataSource, path: Path) -> list[_Row]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        require_columns(_wanted(source), file.schema_arrow.names, str(path))
-        table = file.read(columns=_wanted(source))
+        require_columns(columns_of(source), file.schema_arrow.names, str(path))
+        table = file.read(columns=list(columns_of(source)))
         schema = file.schema_arrow
     names = None
     if b"huggingface" in (schema.metadata or {}):
@@ -191,9 +186,9 @@ def _hub_rows(source: DataSource) -> list[_Row]:
     from ftft.data.readers.hub import open_hub
 
     rows = open_hub(source)
-    require_columns(_wanted(source), rows.column_names, source.place)
+    require_columns(columns_of(source), rows.column_names, source.place)
     with reading(Path(source.place), "a data set"):
-        found = rows.select_columns(_wanted(source)).with_format("arrow")[:].to_pylist()
+        found = rows.select_columns(list(columns_of(source))).with_format("arrow")[:].to_pylist()
     return _numbered(source, found, _class_names(rows.features, source.label))
 
 

@@ -15,11 +15,12 @@ from ftft.data.assembly import TRAINING, ReadSet, assemble, named, read_set
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited
-from ftft.data.messages import listed, nearest
+from ftft.data.messages import listed
 from ftft.data.normalize import Prepared
 from ftft.data.slips import slips
 from ftft.data.tag_sources import TaggedRows, read_tagged
 from ftft.errors import DataError
+from ftft.utils.nearest import nearest
 
 TASK = "token-classification"
 OUTSIDE = "O"

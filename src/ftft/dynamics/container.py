@@ -26,6 +26,7 @@ from ftft.dynamics.values import (
     values_of_logits,
 )
 from ftft.errors import DynamicsError
+from ftft.utils.nearest import nearest
 from ftft.utils.notebook import html_table
 
 # (epoch, start, stop) -> what was recorded of those rows at that point, (stop - start, W).
@@ -180,10 +181,11 @@ class TrainingDynamics:
         if measure == FIRST_MEASURE:
             return replace(self, measure=None)
         if measure not in self.measures:
+            near = nearest(measure, (FIRST_MEASURE, *self.measures))
             raise DynamicsError(
-                f"These dynamics do not hold {measure}: their task has none, or an older ftft or a "
-                f"recorder without measures=[{measure!r}] recorded them. Use {FIRST_MEASURE}, or "
-                "record again: of a run, with --force-stage reference."
+                f"These dynamics do not hold {measure}.{near} Their task has none, or an older "
+                f"ftft or a recorder without measures=[{measure!r}] recorded them. Use "
+                f"{FIRST_MEASURE}, or record again: of a run, with --force-stage reference."
             )
         return replace(self, measure=measure)
 

@@ -15,6 +15,7 @@ from ftft.training.scoring import score_sets
 from ftft.utils import distributed
 from ftft.utils.atomic import check_free
 from ftft.workspace.layout import check_writable
+from ftft.workspace.models import model_folder
 from ftft.workspace.stage_record import write_json
 from ftft.workspace.workspace import check_artifact
 
@@ -31,7 +32,8 @@ def evaluate_model(
 
     Args:
         experiment: Names the sets, and the main model's batch size, length and precision.
-        model: A model folder that ftft wrote.
+        model: A model folder that ftft wrote, the folder of its training, or a run or a study
+            with one of FTFT's main models.
         sets: ``dev`` or ``test``, in-distribution and out-of-distribution both.
         output: Also write the scores there, as JSON.
         overwrite: Replace a file that is there; otherwise it is refused.
@@ -49,6 +51,7 @@ def evaluate_model(
     if output is not None:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
+    model = model_folder(model)
     check_artifact(model)
     task, trusted = TASKS[experiment.task], experiment.main.trust_remote_code
     base = experiment.main.model

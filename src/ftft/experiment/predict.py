@@ -13,14 +13,14 @@ from ftft.config.load import load_experiment
 from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.unlabelled import read_unlabelled, with_predictions
 from ftft.dynamics.checks import check_finite
-from ftft.errors import ConfigError, FtftError, ModelError
+from ftft.errors import ConfigError, FtftError
 from ftft.results.read import read_run
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.training.saved import load_finetuned, task_of
 from ftft.training.scoring import predict_set
 from ftft.utils import distributed
-from ftft.utils.below import files_below, one_of
 from ftft.workspace.layout import run_folder_of
+from ftft.workspace.models import model_folder
 from ftft.workspace.stage_record import read_record
 from ftft.workspace.workspace import check_artifact
 
@@ -56,7 +56,8 @@ def predict(
     """Give the classes of a model for rows without labels, with their probabilities.
 
     Args:
-        model: A model folder that ftft wrote, the folder of its training, or a run with one seed.
+        model: A model folder that ftft wrote, the folder of its training, or a run or a study
+            with one of FTFT's main models.
         data: A CSV, TSV, JSON-lines or Parquet file.
         text: Its text columns; those of the run that trained the model where empty.
         example_id: A column to write beside the predictions.
@@ -130,23 +131,6 @@ def _floors_of(run: Path) -> dict[str, float]:
 def _softmax(logits: Any) -> Any:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
-
-
-def model_folder(given: Path) -> Path:
-    """The model folder that is meant: itself, in the folder of its training, or of a run.
-
-    Raises:
-        ModelError: There is none, or a run has those of several seeds.
-    """
-    for inside in (given, given / "model"):
-        if (inside / "config.json").is_file():
-            return inside
-    main = [one.parent for one in sorted(given.glob("main/seed-*/model/config.json"))]
-    if len(main) == 1:
-        return main[0]
-    found = main or [one.parent for one in files_below(given, "config.json")]
-    hint = f"; give {one_of(found)}" if found else " and none is below it"
-    raise ModelError(f"{given}: not a model folder (no config.json){hint}.")
 
 
 def _experiment_of(folder: Path) -> Experiment | None:

@@ -233,6 +233,15 @@ def training_in_words(
         if reached[name]["accuracy"] <= floor:
             yield (
                 f"  note: on {name} this model is no better than always answering with the "
-                f"most frequent class (accuracy {floor:.3f}); train it longer or with another "
-                "learning rate"
+                f"most frequent class (accuracy {floor:.3f}); {_remedy(trained, plan)}"
             )
+
+
+def _remedy(trained: Training, plan: Plan) -> str:
+    """What may help a training that learnt nothing: first of all, not to end it early."""
+    rest = "train it longer or with another learning rate"
+    if trained.steps >= plan.steps:
+        return rest
+    ended = "stop: stable" if plan.patience is None else f"patience {plan.patience}"
+    other = "stop: full" if plan.patience is None else "a larger patience, or null"
+    return f"early stopping ended it ({ended}): set {other}; or {rest}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from ftft.errors import ConfigError, FtftError
 from ftft.experiment.belongs import check_belongs
 from ftft.experiment.room import with_room
 from ftft.tasks import TASKS, load_data
-from ftft.tasks.base import Task
 from ftft.tasks.multiple_choice import MULTIPLE_CHOICE
 from ftft.training.arguments import check_training_arguments, full_steps
 from ftft.training.fitting import check_head, check_model
@@ -56,9 +55,7 @@ def check(experiment: Experiment, folder: str, *, replacing: bool = False) -> Ta
     attempt(partial(check_writable, folder))
     attempt(partial(check_foreign, folder))
     attempt(partial(check_arguments, experiment))
-    for settings in (experiment.reference, experiment.main):
-        texts = experiment.data.train[0].num_segments
-        try_model(attempt, settings, texts, TASKS[experiment.task])
+    try_models(attempt, experiment)
     data = attempt(partial(load_data, experiment))
     if data is not None:
         attempt(partial(check_selection, experiment, len(data.train)))
@@ -75,16 +72,21 @@ class Attempts:
     """Calls that may each find a problem, so that all problems are reported together."""
 
     def __init__(self) -> None:
-        self.problems: list[FtftError] = []
+        self._problems: dict[str, tuple[FtftError, list[str]]] = {}
 
-    def __call__(self, step: Callable[[], T]) -> T | None:
-        """What ``step`` returns; None where it raises, which is noted."""
+    def __call__(self, step: Callable[[], T], of: str = "") -> T | None:
+        """What ``step`` returns; None where it raises, which is noted.
+
+        Args:
+            step: What may find a problem.
+            of: Whose problem it is, such as ``reference``. Reference and main may have the same,
+                as a model that is missing, which is then said once.
+        """
         try:
             return step()
         except FtftError as error:
-            # Reference and main may name the same missing model; once is enough.
-            if str(error) not in map(str, self.problems):
-                self.problems.append(error)
+            _, names = self._problems.setdefault(str(error), (error, []))
+            names += [of] if of and of not in names else []
             return None
 
     def raise_problems(self, what: str) -> None:
@@ -93,26 +95,47 @@ class Attempts:
         Raises:
             FtftError: The one problem, or a :class:`ConfigError` that lists them.
         """
-        if len(self.problems) == 1:
-            raise self.problems[0]
-        if self.problems:
-            listed = "\n".join(f"  - {problem}" for problem in self.problems)
-            raise ConfigError(f"{what}: {len(self.problems)} problems:\n{listed}")
+        if not self._problems:
+            return
+        of = {said: " and ".join(names) for said, (_, names) in self._problems.items()}
+        lines = [f"{of[said]}: {said}" if of[said] else said for said in self._problems]
+        if len(lines) > 1:
+            listed = "\n".join(f"  - {line}" for line in lines)
+            raise ConfigError(f"{what}: {len(lines)} problems:\n{listed}")
+        ((error, names),) = self._problems.values()
+        if not names:
+            raise error
+        raise type(error)(*lines) from error
 
 
-def try_model(attempt: Attempts, settings: FineTuning, texts: int, task: Task) -> None:
-    """Check a model and the Trainer's arguments for it, with so many texts in an example."""
-    attempt(partial(model_fingerprint, settings))
-    attempt(partial(check_model, settings, texts=texts, task=task))
-    attempt(partial(check_training, settings))
+def try_models(attempt: Attempts, experiment: Experiment, checked: list[Any] | None = None) -> None:
+    """Check the models, and the Trainer's arguments for each.
+
+    Args:
+        attempt: Notes what is wrong.
+        experiment: Names them.
+        checked: What was checked before, which is left out; those of this experiment are added.
+    """
+    task, texts = TASKS[experiment.task], experiment.data.train[0].num_segments
+    done = [] if checked is None else checked
+    for of, settings in _models(experiment):
+        if (settings, texts, task.name) not in done:
+            done.append((settings, texts, task.name))
+            attempt(partial(model_fingerprint, settings), of)
+            attempt(partial(check_model, settings, texts=texts, task=task), of)
+            attempt(partial(check_training, settings), of)
 
 
 def check_heads(attempt: Attempts, experiment: Experiment, data: TaskData) -> None:
     """Check that a head that is to be kept is one for the data's classes."""
-    for settings in (experiment.reference, experiment.main):
-        task = TASKS[experiment.task]
+    task = TASKS[experiment.task]
+    for of, settings in _models(experiment):
         if settings.head == "keep" and task.new_head:
-            attempt(partial(check_head, settings, data.class_names, task))
+            attempt(partial(check_head, settings, data.class_names, task), of)
+
+
+def _models(experiment: Experiment) -> tuple[tuple[str, FineTuning], ...]:
+    return ("reference", experiment.reference), ("main", experiment.main)
 
 
 def _has_classes(data: TaskData) -> bool:

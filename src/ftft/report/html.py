@@ -21,7 +21,7 @@ from ftft.report.composition import pairs, preflights, shares, ways
 from ftft.report.encode import page_json
 from ftft.report.map_payload import Explorer, explorer
 from ftft.report.provenance import provenance
-from ftft.report.study_parts import STUDY, parts
+from ftft.report.study_parts import STUDY, data_of, parts
 from ftft.report.views import RunView, read_view
 from ftft.results.aggregate import Row, aggregate
 from ftft.results.floor import floor_of
@@ -32,6 +32,7 @@ from ftft.results.stopping import stopping_in_words
 from ftft.results.tables import folded, several_seeds, summary_table
 from ftft.results.verdict import verdict
 from ftft.utils.atomic import write_text
+from ftft.workspace.layout import in_study
 
 MOST_BYTES = 40_000_000
 
@@ -71,13 +72,15 @@ def write_report(
             a study's, several that differ in more than the seed.
     """
     at_hand: list[TaskData | None] = [None] * len(folders) if data is None else list(data)
-    of_folder = dict(zip((one.folder for one in folders), at_hand, strict=True))
-    shown, notes = parts(distinct_names(folders))
+    folders = distinct_names(folders)
+    shown, notes = parts(folders)
     for folder in shown:
         _check_one(folder)
+    of_folder = {
+        one.folder: data_of(one, notes) if known is None and in_study(one.folder) else known
+        for one, known in zip(folders, at_hand, strict=True)
+    }
     views = [read_view(one, of_folder[one.folder], texts=texts) for one in shown]
-    if texts and any(STUDY in view.run.values and view.train is None for view in views):
-        notes.append("A study's folder does not name its data, so texts and slices are left out.")
     write_text(path, page(views, notes=notes), WorkspaceError)
     if say is not None:
         for note in [*notes, *(note for view in views for note in view.notes)]:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from glob import escape
 from pathlib import Path
 
+from ftft.config.load_study import load_asked
 from ftft.config.methods import METHODS
 from ftft.config.study import PLACES
-from ftft.errors import WorkspaceError
+from ftft.data.dataset import TaskData
+from ftft.errors import FtftError, WorkspaceError
 from ftft.results.aggregate import setting_names
 from ftft.results.read import Results, read_run
 from ftft.results.run import Cell, RunResult, cell_of
-from ftft.workspace.layout import RESULTS_NAME, in_study
+from ftft.tasks import load_data
+from ftft.workspace.layout import RESULTS_NAME, STUDY_NAME, in_study
 
 MOST_PARTS = 24
 """As many settings as a page can show; the tables of a study hold all."""
@@ -66,6 +69,32 @@ def parts(folders: Sequence[Results]) -> tuple[list[Results], list[str]]:
         "one data set, or ask the study for less, to see others."
     )
     return found[:MOST_PARTS], [note]
+
+
+def data_of(folder: Results, notes: list[str]) -> TaskData | None:
+    """The data that a data set's results were made from; None, with a note, where they changed.
+
+    Args:
+        folder: A data set of a study.
+        notes: Receives why its texts and slices are left out.
+    """
+    name = folder.folder.name
+    try:
+        study = load_asked(folder.folder.parent / STUDY_NAME)
+        data = load_data(study.experiment(name)) if name in study.data else None
+    except FtftError as error:
+        notes.append(
+            f"{folder.name} is shown without texts and slices, as its data cannot be read: {error} "
+            "--rows names an experiment file of these data."
+        )
+        return None
+    if data is None or data.fingerprint != folder.values["data"]["fingerprint"]:
+        notes.append(
+            f"{folder.name} is shown without texts and slices, as its data have changed since the "
+            "study was run."
+        )
+        return None
+    return data
 
 
 def _part(folder: Results, cell: Cell, name: str) -> Results:

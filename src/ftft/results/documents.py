@@ -16,9 +16,10 @@ from ftft.cartography.export import formulas_inert
 from ftft.config.methods import METHODS
 from ftft.errors import FtftError
 from ftft.results.aggregate import Row
+from ftft.results.floor import Floor
 from ftft.results.formatting import one_line
 from ftft.results.intervals import Difference, Interval
-from ftft.results.tables import full_caption, full_table, ood_sets, versus
+from ftft.results.tables import Table, full_caption, full_table, ood_sets, versus
 
 Style = Literal["markdown", "latex", "csv"]
 Flat = dict[str, str | int | float | bool | None]
@@ -38,7 +39,7 @@ _LATEX = {
 } | {character: f"\\{character}" for character in "&%$#_"}
 
 
-def table_text(rows: Sequence[Row], style: Style) -> str:
+def table_text(rows: Sequence[Row], style: Style, floor: Floor | None = None) -> str:
     """A table of runs, for a document or another program.
 
     Markdown and LaTeX (package booktabs) show :func:`full_table`, under or above its caption;
@@ -48,6 +49,7 @@ def table_text(rows: Sequence[Row], style: Style) -> str:
     Args:
         rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
         style: ``markdown``, ``latex`` or ``csv``.
+        floor: What always giving the same answer scores, of rows of one run; CSV leaves it out.
 
     Returns:
         The text, with a line break at its end. Whatever came from files is escaped.
@@ -57,24 +59,25 @@ def table_text(rows: Sequence[Row], style: Style) -> str:
     """
     if not rows:
         raise FtftError("there are no runs to make a table of; give at least one finished run.")
-    return {"markdown": _markdown, "latex": _latex, "csv": _csv}[style](rows)
+    if style == "csv":
+        return _csv(rows)
+    drawn = _markdown if style == "markdown" else _latex
+    return drawn(full_table(rows, floor), full_caption(rows))
 
 
-def _markdown(rows: Sequence[Row]) -> str:
-    table = full_table(rows)
+def _markdown(table: Table, caption: str) -> str:
     rules = ["---:" if is_number else ":---" for is_number in table.numbers]
     lines = [[_in_markdown(cell) for cell in line] for line in (table.headers, *table.lines)]
     lines.insert(1, rules)
     drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{drawn}\n\n{_in_markdown(full_caption(rows))}\n"
+    return f"{drawn}\n\n{_in_markdown(caption)}\n"
 
 
 def _in_markdown(text: str) -> str:
     return html.escape(re.sub(r"([\\`*_\[\]|~])", r"\\\1", one_line(text)), quote=False)
 
 
-def _latex(rows: Sequence[Row]) -> str:
-    table = full_table(rows)
+def _latex(table: Table, caption: str) -> str:
     alignment = "".join("r" if is_number else "l" for is_number in table.numbers)
     lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (table.headers, *table.lines)]
     head, *body = (f"    {line}" for line in lines)
@@ -83,7 +86,7 @@ def _latex(rows: Sequence[Row]) -> str:
             r"% \usepackage{booktabs}",
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{_in_latex(full_caption(rows))}}}",
+            rf"  \caption{{{_in_latex(caption)}}}",
             rf"  \begin{{tabular}}{{{alignment}}}",
             r"    \toprule",
             head,

@@ -32,7 +32,7 @@ def _of(runs: Sequence[RunResult]) -> str:
     steps = [run.record["steps"] for run in runs]
     stopped = sorted(one["main"] for one in steps if one["main"] < one["most"])
     if not stopped:
-        return f"never came to it (patience {', '.join(map(str, sorted(patience)))})"
+        return f"took all steps (patience {', '.join(map(str, sorted(patience)))})"
     where = f"{stopped[0]:,}" if stopped[0] == stopped[-1] else f"{stopped[0]:,} to {stopped[-1]:,}"
     lengths = sorted({one["most"] for one in steps})
     most = f"{lengths[0]:,}" if len(lengths) == 1 else f"{lengths[0]:,} to {lengths[-1]:,}"

@@ -31,7 +31,7 @@ _ONE_SEED = "Scores in %, differences in points, of one seed each."
 _COST = "Costs are totals (reference, main model, evaluation) over ERM's; below 1 is cheaper."
 ALONE = "the reference alone, on development data"
 _UNNAMED = {"main model": "main", "reference": "reference"}
-_ESTIMATED = "~: ERM was not run; its FLOPs are computed and its seconds estimated."
+_ESTIMATED = "~: where ERM was not run, its FLOPs are computed and its seconds estimated."
 
 
 @dataclass(frozen=True)
@@ -56,39 +56,42 @@ class _Column:
     is_number: bool = True
 
 
-def full_table(rows: Sequence[Row]) -> Table:
-    """For documents: what distinguishes rows, lengths, scores, differences to ERM with p, costs.
+def full_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
+    """For documents: :func:`summary_table` with what a terminal has no room for.
 
-    References alone have a line each at the end. What holds for all rows is in
-    :func:`table_caption`.
+    That is how long the selected examples are, differences to ERM in distribution too, and their p.
 
     Args:
-        rows: At least one row, from :func:`ftft.results.aggregate.aggregate`.
+        rows: As for :func:`summary_table`.
+        floor: Likewise.
     """
-    columns = [*_distinguishing(rows), *_lengths(rows), *_scores(rows)]
-    if _compared(rows, "erm"):
-        columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
-        if ood_sets(rows):
-            columns += [_Column("OOD − ERM", lambda row: _less(row, "erm", "ood"))]
-            if several_seeds(rows):
-                columns += [_Column("p", lambda row: p_value(versus(row, "erm", "ood")))]
-    if _compared(rows, "erm_budget"):
-        kind = "OOD" if ood_sets(rows) else "ID"
-        columns += [_less_erm_budget(kind)]
-    return _with_references(_filled([*columns, *_COSTS], rows), rows)
+    return _results(rows, floor, full=True)
 
 
 def summary_table(rows: Sequence[Row], floor: Floor | None = None) -> Table:
     """For the terminal, the page and notebooks: of the differences those of the main score.
 
+    References alone have a line each at the end. What holds for all rows is in
+    :func:`table_caption`.
+
     Args:
-        rows: At least one row, of one run where there is a floor.
+        rows: At least one row, from :func:`ftft.results.aggregate.aggregate`; of one run where
+            there is a floor.
         floor: What always giving the same answer scores, for a line at the end.
     """
+    return _results(rows, floor, full=False)
+
+
+def _results(rows: Sequence[Row], floor: Floor | None, *, full: bool) -> Table:
+    """The one table of results: which columns there are, and in which order."""
     kind = "OOD" if ood_sets(rows) else "ID"
-    columns = [*_distinguishing(rows, short=True), *_scores(rows)]
+    columns = [*_distinguishing(rows), *(_lengths(rows) if full else []), *_scores(rows)]
     if _compared(rows, "erm"):
+        if full and kind == "OOD":
+            columns += [_Column("ID − ERM", lambda row: _less(row, "erm", "id"))]
         columns += [_Column(f"{kind} − ERM", lambda row: _less(row, "erm"))]
+        if full and several_seeds(rows):
+            columns += [_Column("p", lambda row: p_value(versus(row, "erm", "main")))]
     if _compared(rows, "erm_budget"):
         columns += [_less_erm_budget(kind)]
     found = _with_references(_filled([*columns, *_COSTS], rows), rows)
@@ -120,8 +123,6 @@ def folded(table: Table) -> tuple[Table, tuple[str, ...]]:
 
 def _with_references(table: Table, rows: Sequence[Row]) -> Table:
     """The table with a line for each reference, which is scored on development data only."""
-    if "method" not in table.headers:
-        return table  # of one method alone, whose lines nothing would tell from these
     of: dict[tuple[str, str, str | None], Row] = {}
     for row in rows:
         if row.cell.method == "ftft" and row.alone is not None:
@@ -158,7 +159,7 @@ def _with_floor(table: Table, floor: Floor) -> Table:
 
 def difference_table(rows: Sequence[Row]) -> Table:
     """Every difference to a baseline, paired by seed: a line for each."""
-    columns = _distinguishing(rows, short=True)
+    columns = _distinguishing(rows)
     with_p = ("p",) if several_seeds(rows) else ()
     figures = ("ID", *(("OOD",) if ood_sets(rows) else ()), *with_p, "pairs won")
     lines = [
@@ -192,7 +193,7 @@ def time_table(rows: Sequence[Row]) -> Table:
         return "never" if figure is None else shown(figure.mean)
 
     columns = [
-        *_distinguishing(rows, short=True),
+        *_distinguishing(rows),
         _Column("seeds that reach it", seeds),
         _Column("steps", lambda row: mean(row, "steps", "{:.0f}".format)),
         _Column("of ERM's steps", lambda row: mean(row, "share", percent)),
@@ -217,7 +218,7 @@ def table_caption(rows: Sequence[Row]) -> str:
 
 
 def full_caption(rows: Sequence[Row]) -> str:
-    """:func:`table_caption` for :func:`full_table`, which has a column more."""
+    """:func:`table_caption` for :func:`full_table`, which has more columns."""
     return " ".join([table_caption(rows), *([_LENGTHS] if _lengths(rows) else [])])
 
 
@@ -239,9 +240,9 @@ def _filled(columns: Sequence[_Column], rows: Sequence[Row]) -> Table:
     )
 
 
-def _distinguishing(rows: Sequence[Row], *, short: bool = False) -> list[_Column]:
-    """The columns that distinguish rows; in short tables always method and number of seeds."""
-    always = {"method", "seeds"} if short else set()
+def _distinguishing(rows: Sequence[Row]) -> list[_Column]:
+    """The columns that distinguish rows, and always method and number of seeds."""
+    always = {"method", "seeds"}
     return [one for one in _identity() if one.title in always or len(_values(one, rows)) > 1]
 
 

@@ -174,7 +174,9 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
     if not run.values["data"]["sets"]["test"]:
         remarks.append("There is no in-distribution test set: ID scores are development scores.")
     if ftft.estimated:
-        remarks.append("ERM was not run for every seed: its FLOPs are computed, seconds estimated.")
+        every = all(one.estimated for one in _runs(run, ftft))
+        which = "" if every else " for every seed"
+        remarks.append(f"ERM was not run{which}: its FLOPs are computed, seconds estimated.")
     if ftft.flops.mean >= 1:
         remarks.append("FTFT took as many FLOPs as ERM, or more.")
     remarks += [

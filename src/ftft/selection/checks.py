@@ -9,6 +9,7 @@ import numpy as np
 from ftft.cartography.datamap import DataMap
 from ftft.errors import DynamicsError
 from ftft.selection.names import CLUSTERS, SCORED, STRATEGIES
+from ftft.utils.nearest import nearest
 from ftft.utils.plural import as_share
 
 
@@ -31,7 +32,8 @@ def check(strategy: str, seed: int, shares: Mapping[str, float]) -> None:
     """
     if strategy not in STRATEGIES:
         raise DynamicsError(
-            f"There is no selection strategy {strategy!r}. Use one of: {', '.join(STRATEGIES)}."
+            f"There is no selection strategy {strategy!r}.{nearest(str(strategy), STRATEGIES)} Use "
+            f"one of: {', '.join(STRATEGIES)}."
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise DynamicsError(f"The seed of a selection is {seed!r}; it must be an integer.")
@@ -47,6 +49,27 @@ def check(strategy: str, seed: int, shares: Mapping[str, float]) -> None:
         )
 
 
+def check_exclusion(share: float) -> None:
+    """Check the share of likely label errors that are left out.
+
+    Raises:
+        DynamicsError: It is no share below 1.
+    """
+    if not 0.0 <= share < 1.0:
+        raise DynamicsError(
+            f"exclude_label_errors is {share!r}; it must be at least 0 and below 1."
+        )
+
+
+def check_one_balance(proportions: bool, labels: bool, balance_by: str | None) -> None:
+    """Refuse two ways to balance at once."""
+    if proportions + labels + (balance_by is not None) > 1:
+        raise DynamicsError(
+            "keep_label_proportions, balance_labels and balance_by exclude each other. Set one of "
+            "them."
+        )
+
+
 def check_balance(
     datamap: DataMap,
     proportions: bool,
@@ -55,11 +78,7 @@ def check_balance(
     groups: Sequence[str] | None,
 ) -> None:
     """Refuse two ways to balance at once, and groups that are not those of the map."""
-    if proportions + labels + (balance_by is not None) > 1:
-        raise DynamicsError(
-            "keep_label_proportions, balance_labels and balance_by exclude each other. Set one of "
-            "them."
-        )
+    check_one_balance(proportions, labels, balance_by)
     if (balance_by is None) != (groups is None):
         raise DynamicsError("balance_by and groups belong together: give the name and the groups.")
     if groups is not None and len(groups) != len(datamap):

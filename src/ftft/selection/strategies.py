@@ -25,7 +25,7 @@ import numpy.typing as npt
 from ftft.cartography.datamap import DataMap, checked_fraction
 from ftft.cartography.ranking import Rows, top_set
 from ftft.errors import DynamicsError
-from ftft.selection.checks import check, check_balance, check_labels
+from ftft.selection.checks import check, check_balance, check_exclusion, check_labels
 from ftft.selection.names import CLUSTERS, MIXED
 from ftft.selection.pickers import cluster_picker, merge, score_picker, with_random
 from ftft.selection.quotas import quotas
@@ -152,10 +152,7 @@ def _codes(groups: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _without_label_errors(datamap: DataMap, share: float) -> Rows:
-    if not 0.0 <= share < 1.0:
-        raise DynamicsError(
-            f"exclude_label_errors is {share!r}; it must be at least 0 and below 1."
-        )
+    check_exclusion(share)
     if share and np.isnan(datamap.aum).any():
         raise DynamicsError(
             "The map has no aum (area under the margin), as it was imported from coordinates, so "

@@ -22,11 +22,11 @@ from ftft.experiment.validate import (
     check_heads,
     check_selection,
     notes,
-    try_model,
+    try_models,
 )
 from ftft.study.grid import Task, cell_of_task, experiment_of, tasks
 from ftft.study.run_task import Done, perform
-from ftft.tasks import TASKS, load_data
+from ftft.tasks import load_data
 from ftft.training.encodings import Encodings
 from ftft.workspace.layout import check_foreign_study, check_writable
 from ftft.workspace.workspace import Workspace
@@ -98,11 +98,7 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         attempt(partial(check_arguments, experiment))
     checked: list[Any] = []
     for experiment in study.experiments.values():
-        for settings in (experiment.reference, experiment.main):
-            texts = experiment.data.train[0].num_segments
-            if (settings, texts, experiment.task) not in checked:
-                checked.append((settings, texts, experiment.task))
-                try_model(attempt, settings, texts, TASKS[experiment.task])
+        try_models(attempt, experiment, checked)
     data = {}
     for name in study.data:
         loaded = attempt(partial(load_data, study.experiment(name)))

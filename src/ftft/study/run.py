@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from ftft.config.load_study import origin_line
 from ftft.config.study import Study
 from ftft.config.yaml_core import dump
 from ftft.errors import ConfigError, WorkspaceError
@@ -232,5 +233,4 @@ def _chosen(study: Study, force: Sequence[str]) -> dict[str, list[str]]:
 
 def _write_asked(study: Study, folder: Path) -> None:
     content = dump(dict(study.asked))
-    where = f"# From {study.path}, from whose folder relative paths count.\n"
-    write_text(folder / STUDY_NAME, STUDY_TITLE + where + content, WorkspaceError)
+    write_text(folder / STUDY_NAME, STUDY_TITLE + origin_line(study) + content, WorkspaceError)

@@ -1,19 +1,64 @@
-"""Stopping a training whose dynamics have settled."""
+"""Stopping a training whose development score stalls, or whose dynamics have settled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from transformers import TrainerCallback
+import numpy as np
+from transformers import EarlyStoppingCallback, TrainerCallback
 
+from ftft.data.dataset import LabelledDataset
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.recorder import DynamicsRecorder
+from ftft.evaluation.metrics import macro_f1
+from ftft.tasks import TASKS
 from ftft.training.eval_recording import look_at_recorded, points_reached
 from ftft.training.trainer import FineTuner
 
 Settled = Callable[[TrainingDynamics], bool]
 """Given what was recorded so far, all recording points of it complete: whether that is enough."""
+
+
+class StopWhenStalled(EarlyStoppingCallback):
+    """Early stopping that waits until a training has begun to learn.
+
+    A model that still gives every example the same answer scores the same each time. That is a
+    training that has not begun, not one that has nothing left to gain.
+
+    Args:
+        early_stopping_patience: Scorings without improvement before it stops.
+        floor: The watched score that needs no learning; none counts before one is above it.
+    """
+
+    def __init__(self, early_stopping_patience: int, floor: float) -> None:
+        super().__init__(early_stopping_patience)
+        self.floor = floor
+
+    def check_metric_value(self, args: Any, state: Any, control: Any, metric_value: float) -> None:
+        """Count a score, once the best one is above the floor."""
+        best = metric_value if state.best_metric is None else max(metric_value, state.best_metric)
+        if best > self.floor:
+            super().check_metric_value(args, state, control, metric_value)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps; the Trainer makes the callback anew from it."""
+        kept: dict[str, Any] = super().state()
+        arguments = {"early_stopping_patience": self.early_stopping_patience, "floor": self.floor}
+        return kept | {"args": arguments}
+
+
+def watched_floor(watched: Iterable[LabelledDataset], metric: str) -> float:
+    """The mean score over some sets that needs no learning; 0 where a task or metric has none."""
+    return float(np.mean([_floor(one, metric) for one in watched]))
+
+
+def _floor(dataset: LabelledDataset, metric: str) -> float:
+    if metric == "macro_f1":
+        always = np.full_like(dataset.labels, np.bincount(dataset.labels).argmax())
+        return macro_f1(always, dataset.labels)
+    accuracy = TASKS[dataset.task].floor([dataset]) if metric == "accuracy" else None
+    return accuracy or 0.0
 
 
 class StopWhenSettled(TrainerCallback):

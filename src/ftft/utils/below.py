@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_DEEPEST = 4
-"""Levels between a folder of several runs and a file of a stage."""
+CONFIG_NAME = "config.json"
+"""The file by which a model folder is known."""
+
+_DEEPEST = 8
+"""Folders between one of several studies and a file in the model of one of its cells."""
+
+_SEARCHED = 5_000
+"""Folders looked into: whoever gives a wrong folder, such as their home, does not wait."""
 
 _MOST = 4
 
@@ -24,20 +31,51 @@ def files_below(folder: Path, name: str) -> list[Path]:
         folder: Where to look.
         name: Of the files.
     """
-    try:
-        found = [
-            (any(map(_BASELINE.match, parts)), path)
-            for depth in range(_DEEPEST + 1)
-            for path in folder.glob(f"{'*/' * depth}{name}")
-            for parts in [path.relative_to(folder).parts]
-            if path.is_file() and not any(part.startswith(".") for part in parts)
-        ]
-    except OSError:  # a name that is too long, or a folder that may not be read
-        return []
+    found = [
+        (any(map(_BASELINE.match, path.relative_to(folder).parts)), path)
+        for path in _walk(folder, name)
+    ]
     return [path for _, path in sorted(found)]
+
+
+def _walk(folder: Path, name: str) -> Iterator[Path]:
+    level, searched = [folder], 0
+    for _ in range(_DEEPEST + 1):
+        deeper: list[Path] = []
+        for one in level[: _SEARCHED - searched]:
+            try:
+                with os.scandir(one) as entries:
+                    inside = sorted(entry.name for entry in entries if entry.is_dir())
+                if (one / name).is_file():
+                    yield one / name
+            except OSError:  # a name that is too long, or a folder that may not be read
+                continue
+            deeper += [one / each for each in inside if not each.startswith(".")]
+        searched += len(level)
+        level = deeper
 
 
 def one_of(paths: Sequence[Path]) -> str:
     """Name the first paths, and say whether there are others."""
     more = " or another one" if len(paths) > _MOST else ""
     return " or ".join(str(path) for path in paths[:_MOST]) + more
+
+
+def models_below(folder: Path) -> list[Path]:
+    """The model folders in a folder and below it, in the order of :func:`files_below`."""
+    return [file.parent for file in files_below(folder, CONFIG_NAME)]
+
+
+def models_instead(models: Sequence[Path]) -> str:
+    """Which model folders to give instead of a folder that is none.
+
+    Args:
+        models: Those below it.
+    """
+    if models:
+        return f"give {one_of(models)}"
+    return (
+        "none is below it; give one such as runs/NAME/main/seed-0/model of ftft run, or of ftft "
+        "train runs/NAME/given/seed-0/model where a selection was given and "
+        "runs/NAME/erm/seed-0/model where none was"
+    )

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ftft.utils.packages import PACKAGE_PREFIX
+
 _TRIES, _PAUSE, _TIMEOUT = 2, 1.0, 3.0
 """How often it is tried, with how many seconds in between, and for how many."""
 
@@ -87,6 +89,6 @@ def _ask(place: str) -> str:
 
 def _is_local(name: str) -> bool:
     try:
-        return name.startswith("package:") or Path(name).expanduser().is_dir()
+        return name.startswith(PACKAGE_PREFIX) or Path(name).expanduser().is_dir()
     except (OSError, RuntimeError):
         return True

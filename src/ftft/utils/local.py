@@ -23,11 +23,18 @@ def check_local(path: str | os.PathLike[str], error: type[FtftError]) -> None:
     Raises:
         FtftError: It is a URL; of the given class.
     """
-    first, *others = Path(path).parts or ("",)
-    if _SCHEME.fullmatch(first):
-        rest = "/".join(others)
+    if url := url_of(path):
         raise error(
-            f"{first}//{'…' if _MAY_BE_SECRET.search(rest) else rest} is a URL, where a path on "
-            "this machine was expected. Write to a path; ftft push, and ftft export with a URL "
-            "such as s3://BUCKET/train.jsonl, bring what was made elsewhere."
+            f"{url} is a URL, where a path on this machine was expected. Write to a path; ftft "
+            "push, and ftft export with a URL such as s3://BUCKET/train.jsonl, bring what was made "
+            "elsewhere."
         )
+
+
+def url_of(path: str | os.PathLike[str]) -> str:
+    """The URL that a path was made from, as it may be shown; empty where it was none."""
+    first, *others = Path(path).parts or ("",)
+    if not _SCHEME.fullmatch(first):
+        return ""
+    rest = "/".join(others)
+    return f"{first}//{'…' if _MAY_BE_SECRET.search(rest) else rest}"

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from ftft.errors import FtftError
 from ftft.utils.atomic import atomic_path
 from ftft.utils.hub_reach import unreachable
+from ftft.utils.web_page import is_web_page, raw_address
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
 _QUERY = re.compile(r"(?<=[?]).*|(?<=#)[^#]*=.*")
@@ -114,6 +115,12 @@ def local_copy(url: str, error: type[FtftError]) -> Path:
     if not copy.is_file():
         with atomic_path(copy, error) as temporary, _explained(url, "read", error):
             system.get_file(path, str(temporary), callback=_progress(url))
+            if is_web_page(temporary):
+                shown = without_secrets(url)
+                raise error(
+                    f"{shown} is a web page (HTML), where a data file was expected; take "
+                    f"{raw_address(shown)}."
+                )
     return copy
 
 
@@ -187,11 +194,7 @@ def _explained(url: str, done: str, error: type[FtftError]) -> Iterator[None]:
             "https://), or copy the file to this machine."
         ) from problem
     except FileNotFoundError as problem:
-        # So some file systems also say that a server does not answer.
-        raise error(
-            f"{shown} does not exist, or you may not see it, or its server cannot be reached; "
-            "check the URL and the connection."
-        ) from problem
+        raise error(f"{shown} {_why_absent(problem, done)}") from problem
     except PermissionError as problem:
         raise error(
             f"{shown} cannot be {done}: access is denied ({_first(problem)}). Log in as the "
@@ -205,6 +208,33 @@ def _explained(url: str, done: str, error: type[FtftError]) -> Iterator[None]:
         ) from problem
 
 
+def _why_absent(problem: FileNotFoundError, done: str) -> str:
+    """What is behind an error by which file systems also say that a server does not answer."""
+    causes: list[BaseException] = [problem]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    answers = (getattr(one, "status", None) for one in causes)
+    status = next((one for one in answers if isinstance(one, int)), None)
+    if status in (404, 410):
+        return f"does not exist: its server answers {status}; check the URL."
+    if status is not None:
+        return (
+            f"cannot be {done}: its server answers {status}; check the URL, and whether you may "
+            "see it."
+        )
+    # Of the connection: no such host, a closed port, no answer in time.
+    for one in reversed(causes):
+        if isinstance(one, OSError) and not isinstance(one, FileNotFoundError):
+            return (
+                f"cannot be {done}: its server cannot be reached ({_first(one)}); check the host's "
+                "name and the connection."
+            )
+    return (
+        "does not exist, or you may not see it, or its server cannot be reached; check the URL and "
+        "the connection."
+    )
+
+
 def _system(url: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
 
@@ -215,7 +245,7 @@ def _system(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
-def _first(problem: Exception) -> str:
+def _first(problem: BaseException) -> str:
     text = without_secrets(str(problem)).strip()
     return (text.partition("\n")[0] or type(problem).__name__)[:200]
 

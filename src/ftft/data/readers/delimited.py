@@ -12,7 +12,7 @@ import csv
 import gzip
 import io
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -46,7 +46,7 @@ class Dialect:
     escape: str | None = None
 
 
-def read_delimited(path: Path, dialect: Dialect, wanted: Sequence[str] | None = None) -> pa.Table:
+def read_delimited(path: Path, dialect: Dialect, wanted: Collection[str] | None = None) -> pa.Table:
     """Read some columns of a CSV or TSV file.
 
     Args:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftft.config.data import DataSource
-from ftft.data.messages import listed, nearest
+from ftft.data.messages import listed
 from ftft.errors import DataError
 from ftft.utils.hub_reach import asking_the_hub, unreachable
+from ftft.utils.nearest import nearest
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -7,7 +7,7 @@ lines are parsed with Python's ``json``, numbers kept as written.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ _DECODER = json.JSONDecoder(
 
 
 def read_json_lines(
-    path: Path, wanted: Sequence[str] | None = None, nested: Collection[str] = ()
+    path: Path, wanted: Collection[str] | None = None, nested: Collection[str] = ()
 ) -> pa.Table:
     """Read some keys of every object of a JSON-lines file.
 
