@@ -74,6 +74,15 @@ def test_stopped_before_anything_was_begun(ftft, experiment_file, monkeypatch):
     )
 
 
+def test_stopped_with_several_at_work(ftft, experiment_file, monkeypatch):
+    stop = Stopped(signal.SIGINT)
+    stop.saved = "ERM has a checkpoint"
+    monkeypatch.setattr("ftft.experiment.pipeline.check", refused_with(stop))
+    # Forced again, what is saved would be removed.
+    outcome = ftft("run", "experiment.yaml", "--jobs", "2", "--force-stage", "main")
+    assert outcome.err.splitlines()[-1].endswith("; resume with: ftft run experiment.yaml --jobs 2")
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])
 def test_no_room(failing, number):
     outcome = failing(OSError(number, "No room", "/cache/file"))

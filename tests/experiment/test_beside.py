@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -79,11 +80,38 @@ def test_the_same_as_one_after_the_other(finished, undone):
     assert said.index("scores/ftft/seed-0: done before") > said.index("5 of 5 trainings done")
 
 
-def test_one_chain_needs_no_process(finished, undone, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "nothing")
+def test_one_chain_has_its_share_of_the_cores_too(finished, undone, monkeypatch):
+    pools = []
+
+    class Noted(ProcessPool):
+        def __init__(self, count, *rest, **ways):
+            pools.append(count)
+            super().__init__(count, *rest, **ways)
+
+    monkeypatch.setattr("ftft.experiment.beside.ProcessPool", Noted)
     shutil.copytree(finished / "run/erm/seed-0", undone / "erm/seed-0")
     said = again(finished, undone, jobs=2)
+    assert pools == [2]
     assert any(line.startswith("random/seed-0: done in ") for line in said)
+    assert any(line.startswith("5 of 5 trainings done") for line in said)
+
+
+def test_nothing_to_do_needs_no_process(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "nothing")
+    folder = shutil.copytree(finished / "run", tmp_path / "run")
+    assert "main/seed-0: done before" in again(finished, folder, jobs=2)
+
+
+def test_more_chains_than_jobs_and_two_seeds(finished, undone):
+    asked = ("baselines=[erm, erm_budget, random]", "seeds=[0, 1]", "main.epochs=1")
+    said = again(finished, undone, asked, jobs=2)
+    assert any(line.startswith("10 of 10 trainings done") for line in said)
+    values = json.loads((undone / "results.json").read_text())
+    assert len(values["runs"]) == 8
+    # Each is said once, though five processes see it.
+    assert len({line for line in said if line.startswith("note: ")}) == sum(
+        line.startswith("note: ") for line in said
+    )
 
 
 def test_what_fails_ends_the_run(finished, tmp_path, preloaded, monkeypatch):
@@ -94,8 +122,9 @@ def test_what_fails_ends_the_run(finished, tmp_path, preloaded, monkeypatch):
         again(finished, tmp_path / "run", asked, jobs=2)
     message = str(caught.value)
     assert message.startswith("FTFT, ERM at FTFT's cost: map/seed-0: the preflight check finds ")
-    record = json.loads((tmp_path / "run/erm/seed-0/stage.json").read_text())
-    assert record["status"] == "running", "it was stopped"
+    record = tmp_path / "run/erm/seed-0/stage.json"
+    if record.exists():  # the others may still be starting
+        assert json.loads(record.read_text())["status"] == "running", "it was stopped"
 
 
 def test_a_killed_process_is_named(finished, undone, monkeypatch):
@@ -118,6 +147,7 @@ def test_a_stopped_run_goes_on(finished, undone, tmp_path, signum, preloaded):
     log = tmp_path / "log"
     settings = [part for one in LONG for part in ("--set", one)]
     command = ("ftft", "run", str(finished / "experiment.yaml"), "-o", str(undone), "--jobs", "2")
+    command += ("--force-stage", "main")
     with log.open("w") as errors:
         process = subprocess.Popen(
             [preloaded, "-m", *command, *settings],
@@ -138,13 +168,38 @@ def test_a_stopped_run_goes_on(finished, undone, tmp_path, signum, preloaded):
         text = log.read_text()
         assert "ERM: stopped; erm/seed-0 " in text
         assert "interrupted: nothing that was finished is lost" in text
-        assert "resume with: ftft run" in text
+        if "erm/seed-0 starts over" not in text:  # it came as far as a step
+            assert "; resume with: ftft run" in text
+            assert "--force-stage" not in text.partition("resume with")[2], "it would start anew"
     # Of a run that was killed the processes notice it, and the next run waits for them.
     again(finished, undone)
     assert content(undone / "results.json") == content(finished / "run/results.json")
 
 
-def test_what_was_left_behind_is_waited_for(finished, undone, monkeypatch):
+def test_what_was_left_behind_is_waited_for(finished, undone):
+    chain = undone / ".locks/erm-seed-0"
+    chain.mkdir(parents=True)
+    unfinished = undone / "erm/.model.tmp"
+    unfinished.parent.mkdir(exist_ok=True)
+    unfinished.touch()
+    seen, begun = [], threading.Event()
+
+    def left_behind():
+        with held(chain):
+            begun.set()
+            time.sleep(0.6)
+            seen.append(unfinished.exists())
+
+    other = threading.Thread(target=left_behind)
+    other.start()
+    begun.wait()
+    said = again(finished, undone)
+    other.join()
+    assert any(line.startswith("waiting for process ") for line in said)
+    assert seen == [True], "it may still be writing"
+
+
+def test_it_is_not_waited_for_without_end(finished, undone, monkeypatch):
     monkeypatch.setattr("ftft.workspace.lock.ORPHAN_SECONDS", 0.3)
     chain = undone / ".locks/erm-seed-0"
     chain.mkdir(parents=True)

@@ -61,7 +61,10 @@ def test_a_line_says_where_the_training_stands_in_its_run(monkeypatch):
         "  training 2 of 5: step 4 of at most 10, 4.0 examples/s, at most 12 s left; "
         "about 2 min of training left in all"
     ]
-    assert said[0].figures == {"training": 2, "of": 5, "seconds_left": 112.0}
+    assert said[0].figures == {
+        **{"training": 2, "of": 5, "seconds_left": 112.0},
+        **{"step": 4, "steps": 10},
+    }
 
 
 def test_a_bar_shows_how_long_all_trainings_take(tune, monkeypatch):

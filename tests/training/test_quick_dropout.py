@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ftft.training import quick_dropout as module
 from ftft.training.quick_dropout import quick_dropout
+from tiny_task import plan
 
 SHAPE = (2, 3, 5, 4)
 MODEL = torch.nn.Linear(2, 2)
@@ -132,3 +133,34 @@ def test_it_ends_with_the_step():
         assert functional.dropout is not before[0]
         raise KeyError
     assert (functional.dropout, functional.scaled_dot_product_attention) == before
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["bf16", "autocast"])
+def test_attention_in_bf16_is_as_precise_as_torchs(inside, monkeypatch):
+    monkeypatch.setattr(module, "dropped", lambda values, share: values)
+    torch.manual_seed(0)
+    exact = [torch.randn(4, 4, 32, 16) for _ in range(3)]
+    given = exact if inside else [one.bfloat16() for one in exact]
+    expected = functional.scaled_dot_product_attention(*(one.bfloat16().double() for one in exact))
+    mask = torch.zeros(4, 1, 32, 32)
+    with (
+        torch.autocast("cpu", torch.bfloat16, enabled=inside),
+        quick_dropout(MODEL, compiled=False),
+    ):
+        found = functional.scaled_dot_product_attention(*given, attn_mask=mask, dropout_p=0.1)
+    assert found.dtype == torch.bfloat16
+    assert float((found.double() - expected).abs().max()) < 0.008
+
+
+def test_a_training_takes_it(tune, monkeypatch):
+    shapes = []
+    quick = module.dropped
+
+    def counted(values, share):
+        shapes.append(tuple(values.shape[1:]))
+        return quick(values, share)
+
+    monkeypatch.setattr(module, "dropped", counted)
+    tune("run", plan(2))
+    # Of layers (tokens, width) and of attention (heads, tokens, tokens), beside the batch.
+    assert {len(shape) for shape in shapes} >= {2, 3}

@@ -16,7 +16,10 @@ read work
 printf '{"say": "%s gpu=%s threads=%s"}\\n' "$work" "$CUDA_VISIBLE_DEVICES" "$OMP_NUM_THREADS"
 echo '{"problem": null}'
 # As long as any other starts.
-while [ "$(ls "$0".* | wc -l)" -lt 3 ]; do touch "$0.$work"; sleep 0.05; done
+left=400
+while [ "$(ls "$0".* | wc -l)" -lt 3 ] && [ $left -gt 0 ]; do
+  touch "$0.$work"; sleep 0.05; left=$((left - 1))
+done
 """
     python = tmp_path / "python"
     python.write_text(script)
@@ -72,3 +75,19 @@ def test_another_machine_has_its_own_gpus(seen, monkeypatch):
     found = seen(command=["/usr/bin/env", "HERE=1"])
     assert {line.partition(" ")[0] for line in found} == {"gpu=4,7"}
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,7"
+
+
+def test_what_was_not_begun_is_not_waited_for(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 60\n")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr("sys.executable", str(python))
+    said: list[str] = []
+    pool: ProcessPool[str] = ProcessPool(1, "module", said.append)
+    for work in "ab":
+        pool.submit(work, work, lambda _, text: None)
+    pool.close(stopped=True)
+    # Whichever had been started; it was stopped before it could say what it saved.
+    assert {one.problem for one in pool.wait()} <= {"stopped; it starts over"}
+    assert pool.wait() == []
+    assert said == ["waiting for checkpoints; Ctrl-C stops at once"]

@@ -1,7 +1,7 @@
 """Work in a process of its own: what it says arrives with its figures."""
 
 from ftft.utils.line import Line, figures_of, prefixed
-from ftft.utils.process import Launch
+from ftft.utils.process import Launch, problem_of
 
 WORKER = """
 import sys
@@ -10,6 +10,7 @@ from ftft.utils.process import serve
 
 def do(work, tell):
     print("a library's own words")
+    print('{"loss": 0.1, "figures": 3}', file=sys.__stdout__, flush=True)
     tell(say=Line(f"half of {work.strip()}", step=3, seconds_left=1.5))
     tell(say="all of it")
     return "no room"
@@ -32,3 +33,15 @@ def test_something_before_a_line():
     assert prefixed("erm: ", "  done") == "erm: done"
     assert figures_of(prefixed("erm: ", Line(" step 3", step=3))) == {"step": 3}
     assert figures_of(None) == {}
+
+
+def test_a_full_disk_is_called_one():
+    def full():
+        raise OSError(28, "No space left on device", "model.safetensors")
+
+    assert problem_of(full).startswith("model.safetensors: cannot be written: No space left")
+
+    def defect():
+        raise ValueError("no number")
+
+    assert problem_of(defect).startswith("unexpected ValueError: no number")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shlex
 import signal
@@ -15,9 +14,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ftft.utils.signals import Stopped
-
-# The disk is full, or may not be written.
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 # Commands that import libraries first, which takes from some seconds to half a minute.
 _TRAINING = ("validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo")
@@ -42,6 +38,7 @@ def main() -> None:
     from ftft.cli.app import command_line
     from ftft.cli.voice import take_voice, write_line
     from ftft.errors import FtftError
+    from ftft.utils.atomic import no_room
     from ftft.utils.distributed import rank
     from ftft.utils.signals import Stopped, stoppable
 
@@ -50,7 +47,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         arguments = take_voice(arguments)
-        with stoppable(), _one_voice():
+        with stoppable(), _one_voice(), _shown_by_processes(debug):
             _say_loading(arguments)
             command_line()(arguments, prog_name="ftft")
     except FtftError as error:
@@ -81,7 +78,20 @@ def main() -> None:
                 write_line("error", _lost_in_words(error))
             raise SystemExit(1) from None
         write_line("error", _unforeseen(error))
-        raise SystemExit(2 if _no_room(error) else 1) from None
+        raise SystemExit(2 if no_room(error) else 1) from None
+
+
+@contextlib.contextmanager
+def _shown_by_processes(debug: bool) -> Iterator[None]:
+    """Within, processes that are started show tracebacks too, where that is asked for."""
+    if not debug or os.environ.get("FTFT_DEBUG"):
+        yield
+        return
+    os.environ["FTFT_DEBUG"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["FTFT_DEBUG"]
 
 
 def _say_loading(arguments: Sequence[str]) -> None:
@@ -154,19 +164,11 @@ def _repeats(*, connected: bool = False) -> bool:
     return not first and (connected or alone)
 
 
-def _no_room(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in _DISK
-
-
 def _unforeseen(error: Exception) -> str:
     from ftft.errors import first_line
+    from ftft.utils.atomic import no_room
 
-    if isinstance(error, OSError) and _no_room(error):
-        return (
-            f"{error.filename or 'a file'}: cannot be written: {error.strerror}. Make room on the "
-            "disk, then give the same command again: it resumes from where it was."
-        )
-    return (
+    return no_room(error) or (
         f"unexpected {type(error).__name__}: {first_line(error)}\nThis is a defect in ftft or in a "
         "library it uses; run the command again with --debug to see where."
     )
@@ -189,7 +191,7 @@ def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
     if _of_many():
         how = how.replace("give the command again", "start it again")
         return f"{'; '.join(parts)}; {how} with the same command of torchrun or accelerate"
-    if stop.stage or stop.finished:
+    if stop.stage or stop.finished or stop.saved:
         # What was forced is marked in the run folder; forced again, it would start anew.
         arguments = _without_force(arguments)
     with_ = "" if how.startswith("give") else " with"

@@ -39,12 +39,13 @@ def demo(
     from ftft.cli.common import open_experiment
     from ftft.cli.show import show_regions, show_results
     from ftft.experiment.pipeline import run
+    from ftft.utils import distributed
     from ftft.utils.process_pool import cores
 
     experiment = open_experiment(file, overrides)
     folder = output / experiment.name
     # Two threads are less than twice as fast as one with models as small as these.
-    jobs = min(2, cores())
+    jobs = 1 if distributed.count() > 1 else min(2, cores())
     results = run(experiment, str(folder), say, force_stage or (), replacing=replace, jobs=jobs)
     truth = region_truth(folder, output / "data", experiment.seeds, task)
     show_regions(truth, DEMOS[task].titles)

@@ -32,7 +32,8 @@ def run(
             "--jobs",
             "-j",
             min=1,
-            help="Trainings at a time, each in a process of its own, where none needs another.",
+            help="Trainings at a time, each in a process of its own, as far as they do not "
+            "depend on each other.",
         ),
     ] = 1,
     dry_run: Annotated[

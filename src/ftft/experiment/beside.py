@@ -5,47 +5,52 @@ They train what the run would train by itself: the same stages in the same folde
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ftft.config.methods import METHODS
 from ftft.errors import FtftError, WorkspaceError
 from ftft.evaluation.training import Training
 from ftft.experiment.chain_worker import MODULE, request
-from ftft.experiment.chains import Chain, chains
+from ftft.experiment.chains import Chain
 from ftft.experiment.overall import Overall
 from ftft.experiment.stages import Stages
-from ftft.utils.line import Line, prefixed
+from ftft.utils.line import Line, figures_of, prefixed
 from ftft.utils.plural import duration
 from ftft.utils.process_pool import ProcessPool
-from ftft.utils.signals import Stopped
+from ftft.utils.signals import OVER, Stopped
 from ftft.workspace.stage_record import read_record
 
 
-def train_beside(stages: Stages, overall: Overall, jobs: int) -> bool:
+def train_beside(stages: Stages, overall: Overall, groups: Sequence[Chain], jobs: int) -> bool:
     """Train what is to be trained, several chains at a time; test sets are not scored.
+
+    A single chain has a process of its own too: with all cores its training would not end the same,
+    bit for bit, as it would have with its share.
 
     Args:
         stages: The run's.
         overall: Its trainings.
+        groups: Its chains.
         jobs: How many at a time.
 
     Returns:
-        Whether all is trained; False where no two chains are to be done, and nothing was.
+        Whether anything was to be trained.
 
     Raises:
         FtftError: A chain failed; the others have been stopped, with checkpoints.
         Stopped: The run was asked to stop, and so have they been.
     """
-    experiment = stages.experiment
-    waiting = [
-        one for one in chains(experiment.baselines, experiment.seeds) if overall.waiting(one.stages)
-    ]
-    if len(waiting) < 2:
+    waiting = [one for one in groups if overall.waiting(one.stages)]
+    if not waiting:
         return False
     # The longest first, so that none is left to run alone at the end.
     waiting.sort(key=lambda one: -overall.flops(one.stages))
-    stages.say(overall.opening())
-    pool: ProcessPool[Chain] = ProcessPool(min(jobs, len(waiting)), MODULE, stages.say)
+    if opening := overall.opening():
+        stages.say(opening)
+    pool: ProcessPool[Chain] = ProcessPool(jobs, MODULE, stages.say)
     _Beside(stages, overall, pool).train(waiting)
     return True
 
@@ -58,43 +63,77 @@ class _Beside:
     overall: Overall
     pool: ProcessPool[Chain]
     ended: list[str] = field(default_factory=list)
+    begun: dict[str, float] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def train(self, waiting: list[Chain]) -> None:
         try:
             for chain in waiting:
                 work = request(self.stages.experiment, self.stages.workspace.folder, chain)
-                self.pool.submit(chain, work, _Voice(self).hear)
+                self.pool.submit(chain, work, partial(self.hear, _Voice()))
             left = len(waiting)
             while left:
                 for one in self.pool.wait():
                     left -= 1
                     if one.problem is not None:
-                        raise FtftError(f"{_title(one.key, self.stages)}: {one.problem}")
-        except BaseException as error:
+                        problem = f"{_title(one.key, self.stages)}: {one.problem}"
+                        if left:
+                            self.stages.say(f"{problem}; the others are stopped")
+                        raise FtftError(problem)
+        except Stopped as stop:
+            stop.finished = tuple(self.ended)
             self.pool.close(stopped=True)
-            if isinstance(error, Stopped):
-                self._say_saved()
-                error.finished, error.saved = tuple(self.ended), "resumes"
+            stop.saved = self._saved()
+            raise
+        except BaseException:
+            self.pool.close(stopped=True)
             raise
         self.pool.close(stopped=False)
 
-    def _say_saved(self) -> None:
-        """What each chain that was at work says of what it has saved."""
+    def _saved(self) -> str:
+        """Say what each chain that was at work has saved; empty where that is nothing."""
+        saved = ""
         for one in self.pool.wait():
             if one.problem is not None:
                 self.stages.say(f"{_title(one.key, self.stages)}: {one.problem}")
+                saved = saved or ("" if one.problem.endswith(OVER) else one.problem)
+        return saved
 
-    def note(self, name: str) -> None:
+    def hear(self, voice: _Voice, key: str, text: str) -> None:
+        """Take what a process tells; several tell at the same time."""
+        with self.lock:
+            if key == "ended":
+                self._note(text)
+            else:
+                self._say(voice, text)
+
+    def _say(self, voice: _Voice, text: str) -> None:
+        if text.startswith(" ") and voice.stage:
+            text = prefixed(f"{voice.stage}: ", text)
+        elif "/seed-" in (name := text.partition(": ")[0]):
+            voice.stage = name
+        elif text in self.said:
+            return  # each process says it of the same data or model
+        self.said.add(text)
+        figures = figures_of(text)
+        if "step" in figures:
+            self.begun[voice.stage] = figures["step"] / figures["steps"]
+        self.stages.say(text)
+
+    def _note(self, name: str) -> None:
         """A training has ended: say how far all are."""
         folder = self.stages.workspace.folder / name
         record = read_record(folder, name)
         if record is None or record["status"] != "finished":
             raise WorkspaceError(f"{folder}: this stage is gone; give the same command again.")
-        self.overall.note(name, Training.from_dict(record["result"]))
-        if name not in self.overall.waiting([name]):
+        trained = Training.from_dict(record["result"])
+        if not self.overall.waiting([name]):  # finished before, perhaps on another machine
+            self.overall.ended(name, trained, record["environment"])
             return
+        self.overall.note(name, trained)
         self.ended.append(name)
-        done, total, seconds = self.overall.after(self.ended)
+        done, total, seconds = self.overall.after(self.ended, self.begun)
         left = f"; about {duration(seconds)} of training left in all" if seconds else ""
         figures = {"training": done, "of": total, "seconds_left": seconds}
         self.stages.say(Line(f"{done} of {total} trainings done{left}", **figures))
@@ -102,20 +141,13 @@ class _Beside:
 
 @dataclass
 class _Voice:
-    """What one process says; a line that belongs to the one before it names the stage, too."""
+    """A process's, which names the stage of a line that belongs to the one before it.
 
-    beside: _Beside
+    Attributes:
+        stage: The stage that it spoke of last; empty at the beginning.
+    """
+
     stage: str = ""
-
-    def hear(self, key: str, text: str) -> None:
-        if key == "ended":
-            self.beside.note(text)
-        elif text.startswith(" ") and self.stage:
-            self.beside.stages.say(prefixed(f"{self.stage}: ", text))
-        else:
-            name = text.partition(": ")[0]
-            self.stage = name if "/seed-" in name else self.stage
-            self.beside.stages.say(text)
 
 
 def _title(chain: Chain, stages: Stages) -> str:

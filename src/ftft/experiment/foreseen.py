@@ -70,28 +70,31 @@ class Speeds:
         return sum(known) if known and len(known) == len(each) else None
 
 
-def recorded_speeds(folder: str | Path, names: Collection[str]) -> Speeds:
+def recorded_speeds(
+    folder: str | Path, names: Collection[str], threads: int | None = None
+) -> Speeds:
     """The speeds of the trainings that this machine has finished in a run folder.
 
     Args:
         folder: The run folder; it need not be there.
         names: The stages to look at. One that is there from other settings counts as well.
+        threads: With how many they were trained; None: with as many as this process has.
     """
     found = Speeds()
     for name in names:
         stage = Path(folder) / name
         for place in (aside(stage), stage):
             record = _record(place, name)
-            if not of_this_machine(record.get("environment", {})):
+            if not of_this_machine(record.get("environment", {}), threads):
                 continue
             cost = TrainingCost.from_dict(record["result"]["cost"])
             found.note(name, cost.total.flops, cost.total.seconds + cost.overhead_seconds)
     return found
 
 
-def of_this_machine(found: Mapping[str, Any]) -> bool:
-    """Whether what was measured in an environment holds for this machine."""
-    here = environment()
+def of_this_machine(found: Mapping[str, Any], threads: int | None = None) -> bool:
+    """Whether what was measured in an environment holds for this machine, with some threads."""
+    here = environment() | ({} if threads is None else {"threads": threads})
     return all(found.get(key) == here[key] for key in _MACHINE)
 
 

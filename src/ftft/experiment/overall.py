@@ -113,8 +113,14 @@ class Overall:
         found = [self._trainings.get(name) for name in self.waiting(names)]
         return sum(one.flops for one in found if one is not None)
 
-    def after(self, ended: Collection[str]) -> tuple[int, int, float | None]:
+    def after(
+        self, ended: Collection[str], begun: Mapping[str, float]
+    ) -> tuple[int, int, float | None]:
         """How far the run is once some of those that were to be done have ended.
+
+        Args:
+            ended: Their names.
+            begun: Of those that are under way, the share of their steps that is done.
 
         Returns:
             How many trainings are done, those that were finished before counted in, how many there
@@ -122,7 +128,7 @@ class Overall:
         """
         every = training_names(self.experiment.baselines, self.experiment.seeds)
         left = [name for name in self.waiting(every) if name not in ended]
-        return len(every) - len(left), len(every), self._left(left)
+        return len(every) - len(left), len(every), self._left(left, begun=begun)
 
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""
@@ -139,7 +145,12 @@ class Overall:
         return OfRun(at + 1, len(names), left, self._left([name, *later]))
 
     def _left(
-        self, names: list[str], current: str = "", here: float = 0.0, per_step: float | None = None
+        self,
+        names: list[str],
+        current: str = "",
+        here: float = 0.0,
+        per_step: float | None = None,
+        begun: Mapping[str, float] | None = None,
     ) -> float | None:
         """Seconds of these trainings, and those of the current one that are known by its steps."""
         measured = per_step if per_step is not None and _kind(current) != REFERENCE else None
@@ -157,7 +168,10 @@ class Overall:
             return found
 
         each = {name: seconds(name) for name in names}
-        known = {name: one for name, one in each.items() if one is not None}
+        begun = begun or {}
+        known = {
+            name: one * (1 - begun.get(name, 0.0)) for name, one in each.items() if one is not None
+        }
         return here + self.together(known) if len(known) == len(each) else None
 
     def _seconds(self, kind: str, per_step: float | None) -> float | None:

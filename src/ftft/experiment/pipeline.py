@@ -20,7 +20,7 @@ from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.experiment.belongs import make_room
 from ftft.experiment.beside import train_beside
-from ftft.experiment.chains import chains, makespan
+from ftft.experiment.chains import Chain, chains, makespan
 from ftft.experiment.collect import StagedRun, collect, erm_cost
 from ftft.experiment.dry_run import trainings_of
 from ftft.experiment.finished import finished_before
@@ -38,6 +38,7 @@ from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
 from ftft.utils.expected import expect
+from ftft.utils.process_pool import share_of_cores
 from ftft.workspace.layout import EXPERIMENT_NAME, EXPERIMENT_TITLE, REPORT_NAME
 from ftft.workspace.lock import wait_for_parts
 from ftft.workspace.workspace import Workspace
@@ -62,8 +63,9 @@ def run(
             ``main`` for all seeds.
         replacing: Whether to take the place of another experiment in the folder. What was trained
             on other data is moved beside it (``FOLDER.replaced-1``).
-        jobs: How many trainings run at a time, each in a process of its own, as far as none
-            depends on another; what comes out is the same.
+        jobs: How many trainings run at a time, each in a process of its own, as far as they do
+            not depend on each other. What comes out is the same but for rounding, since each
+            computes with its share of the cores.
 
     Returns:
         Every score and cost; also written to ``results.json`` in the run folder, and shown by
@@ -82,20 +84,11 @@ def run(
             "leave --jobs out."
         )
     with opened(experiment, folder, say, forced, replacing=replacing) as alone:
-        trainings = training_names(experiment.baselines, experiment.seeds)
-        overall = Overall(
-            experiment,
-            len(alone.data.train),
-            partial(finished_before, alone),
-            partial(trainings_of, alone),
-            partial(recorded_speeds, folder, trainings),
-        )
+        groups = chains(experiment.baselines, experiment.seeds)
+        overall = followed(alone, groups, jobs)
         stages = replace(alone, overall=overall)
-        if jobs > 1:
-            together = chains(experiment.baselines, experiment.seeds)
-            beside = replace(overall, together=partial(makespan, groups=together, jobs=jobs))
-            if train_beside(alone, beside, jobs):
-                stages = only_read(alone)
+        if jobs > 1 and train_beside(alone, overall, groups, jobs):
+            stages = only_read(alone)
         runs = [run for seed in experiment.seeds for run in methods(stages, seed)]
         erm_costs = {seed: erm_cost(stages, seed, runs) for seed in experiment.seeds}
         # Only now, when nothing is left to choose, are the test sets looked at.
@@ -106,6 +99,21 @@ def run(
         ]
         results = collect(experiment, stages.data, stages.workspace.folder, records)
         return replace(results, report=report(stages, folder))
+
+
+def followed(stages: Stages, groups: Sequence[Chain], jobs: int) -> Overall:
+    """The trainings of a run, to say how far it is."""
+    experiment, folder = stages.experiment, stages.workspace.folder
+    trainings = training_names(experiment.baselines, experiment.seeds)
+    threads = share_of_cores(jobs) if jobs > 1 else None
+    return Overall(
+        experiment,
+        len(stages.data.train),
+        partial(finished_before, stages),
+        partial(trainings_of, stages),
+        partial(recorded_speeds, folder, trainings, threads),
+        partial(makespan, groups=groups, jobs=jobs),
+    )
 
 
 def report(stages: Stages, folder: str) -> Path | None:
@@ -164,8 +172,8 @@ def opened(
         say(note)
     workspace = Workspace(folder)
     with workspace.locked():
-        wait_for_parts(workspace.folder, say)
         if distributed.is_first():
+            wait_for_parts(workspace.folder, say)
             if (moved := make_room(data, workspace.folder)) is not None:
                 say(f"{folder}: held another experiment, which is now in {moved}")
             path = workspace.folder / EXPERIMENT_NAME

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from ftft.utils.plural import duration
 from ftft.utils.terminal import shows_bars
 
 SECONDS = 60.0
+_NONE: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,13 @@ class OfRun:
         """Such as ``training 2 of 5``."""
         return f"training {self.place} of {self.total}"
 
-    def said(self, before: str, after: str, seconds: float | None) -> Line:
+    def said(
+        self, before: str, after: str, seconds: float | None, figures: Mapping[str, float] = _NONE
+    ) -> Line:
         """A line with the place and, where it is known, the time that is left of all trainings."""
         left = "" if seconds is None else f"; about {duration(seconds)} of training left in all"
-        figures = {"training": self.place, "of": self.total, "seconds_left": seconds}
-        return Line(f"{before}{self.in_words}{after}{left}", **figures)
+        found = {"training": self.place, "of": self.total, "seconds_left": seconds, **figures}
+        return Line(f"{before}{self.in_words}{after}{left}", **found)
 
 
 def progress(say: Callable[[str], None], of_run: OfRun | None = None) -> TrainerCallback:
@@ -135,8 +138,9 @@ class Lines(TrainerCallback):
             f"step {state.global_step:,} of at most {state.max_steps:,}{loss}, "
             f"{taken * at_once / passed:,.1f} examples/s, at most {duration(left)} left"
         )
+        figures = {"step": state.global_step, "steps": state.max_steps}
         if self._of_run is None:
-            self._say(f"  {where}")
+            self._say(Line(f"  {where}", seconds_left=left, **figures))
         else:
             in_all = self._of_run.left(left, passed / taken)
-            self._say(self._of_run.said("  ", f": {where}", in_all))
+            self._say(self._of_run.said("  ", f": {where}", in_all, figures))

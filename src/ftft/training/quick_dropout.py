@@ -2,9 +2,9 @@
 
 PyTorch draws a mask with a random double for each element, on one thread, and on processors other
 than Intel's in a loop that takes about a tenth of a step. Here 16 random bits decide, four elements
-for each number that the same generator gives: the share that is dropped is that which was asked for
-to the next 65,536th, and what is kept is scaled by that share. A checkpoint holds the generator's
-state as ever.
+for each number that the same generator gives: the share dropped is the one asked for, rounded to
+1/65,536, and what is kept is divided by one minus it. A checkpoint holds the generator's state as
+ever.
 """
 
 from __future__ import annotations
@@ -92,10 +92,17 @@ def _attention(
     """As ``torch.nn.functional.scaled_dot_product_attention``; None where that is to do it."""
     if is_causal or enable_gqa or not _is_quick(query, dropout_p):
         return None
-    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        # Not minus infinity, of which a row that sees nothing would make no number.
-        scores = scores.masked_fill(~attn_mask, torch.finfo(scores.dtype).min)
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    return dropped(torch.softmax(scores, -1), dropout_p) @ value
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    dtype = query.dtype
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+    # In float32 inside, as PyTorch computes it where something is dropped.
+    query, key, value = (one.to(dtype).float() for one in (query, key, value))
+    with torch.autocast("cpu", enabled=False):
+        scores = query @ key.transpose(-2, -1) * scale
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            # Not minus infinity, of which a row that sees nothing would make no number.
+            scores = scores.masked_fill(~attn_mask, torch.finfo(scores.dtype).min)
+        elif attn_mask is not None:
+            scores = scores + attn_mask
+        return (dropped(torch.softmax(scores, -1), dropout_p) @ value).to(dtype)

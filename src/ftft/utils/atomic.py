@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,19 @@ import xxhash
 
 from ftft.errors import DynamicsError, FtftError
 from ftft.utils.local import check_local
+
+# The disk is full, or may not be written.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+def no_room(error: BaseException) -> str | None:
+    """What to do about a disk that is full or may not be written; None for other errors."""
+    if not isinstance(error, OSError) or error.errno not in _DISK:
+        return None
+    return (
+        f"{error.filename or 'a file'}: cannot be written: {error.strerror}. Make room on the "
+        "disk, then give the same command again: it resumes from where it was."
+    )
 
 
 @contextlib.contextmanager

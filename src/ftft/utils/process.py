@@ -21,10 +21,13 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ftft.errors import FtftError
+from ftft.utils.atomic import no_room
 from ftft.utils.line import Line, figures_of
 from ftft.utils.signals import OVER, Stopped, stoppable
 
 Say = Callable[[str], None]
+HEARD = ("say", "ended")
+"""What a process may tell: a line for people, and the name of what has ended."""
 Started = Callable[[subprocess.Popen[str]], Any]
 _LAST = 2_000
 
@@ -110,10 +113,10 @@ def _followed(
         for line in process.stdout:
             message = _parsed(line)
             if "problem" in message:
-                problem = message.pop("problem")
-            figures = message.pop("figures", {})
-            for key, text in message.items():
-                hear(key, Line(text, **figures))
+                problem = message["problem"]
+            for key in HEARD:
+                if isinstance(text := message.get(key), str):
+                    hear(key, Line(text, **message.get("figures", {})))
         process.wait()
     return problem
 
@@ -130,6 +133,8 @@ def _died(status: int, errors: IO[str]) -> str:
     errors.seek(0)
     lines = [line for line in errors.read()[-_LAST:].splitlines() if line.strip()]
     last = f"; its last words: {lines[-1].strip()}" if lines else ""
+    if status == -signal.SIGTERM:  # before it was ready to stop with a checkpoint
+        return f"stopped; it {OVER}"
     if status == -9:  # SIGKILL, which Windows does not have
         return f"its process was killed, perhaps for want of memory{last}"
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
@@ -179,10 +184,16 @@ def problem_of(work: Callable[[], Any]) -> str | None:
         work()
     except FtftError as error:
         return str(error)
+    except OSError as error:
+        return no_room(error) or _unexpected(error)
     except Exception as error:  # a defect or a full memory must not end what else there is to do
-        if os.environ.get("FTFT_DEBUG"):
-            traceback.print_exc()
-        text = str(error).strip()
-        first = text.splitlines()[0] if text else "no more is known"
-        return f"unexpected {type(error).__name__}: {first} (--debug shows where)"
+        return _unexpected(error)
     return None
+
+
+def _unexpected(error: Exception) -> str:
+    if os.environ.get("FTFT_DEBUG"):
+        traceback.print_exc()
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else "no more is known"
+    return f"unexpected {type(error).__name__}: {first} (--debug shows where)"

@@ -56,7 +56,7 @@ class ProcessPool(Generic[T]):
         threads: int | None = None,
     ) -> None:
         self._module, self._say, self._command = module, say, command
-        self._threads = threads or max(1, cores() // count)
+        self._threads = threads or share_of_cores(count)
         self._stopping = False
         self._pool = concurrent.futures.ThreadPoolExecutor(count)
         self._futures: set[concurrent.futures.Future[Ended[T]]] = set()
@@ -83,8 +83,10 @@ class ProcessPool(Generic[T]):
                 self._stopping = True
                 self._each(subprocess.Popen.terminate)
                 if self._futures:
-                    self._say("waiting for checkpoints; Ctrl-C again stops at once")
+                    self._say("waiting for checkpoints; Ctrl-C stops at once")
             self._pool.shutdown(wait=True, cancel_futures=True)
+            # Nobody would ever hear of what was not begun.
+            self._futures = {future for future in self._futures if not future.cancelled()}
         except BaseException:
             self._each(subprocess.Popen.kill)
             raise
@@ -106,6 +108,12 @@ class ProcessPool(Generic[T]):
     def _each(self, end: Callable[[subprocess.Popen[str]], None]) -> None:
         for process in self._processes:
             end(process)  # does nothing to one that has ended
+
+
+def share_of_cores(count: int) -> int:
+    """With how many threads each of several processes computes; OMP_NUM_THREADS overrides it."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() else max(1, cores() // count)
 
 
 def cores() -> int:

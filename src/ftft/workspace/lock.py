@@ -91,9 +91,25 @@ def held_part(folder: Path, name: str, say: Callable[[str], None]) -> Iterator[N
 
 def wait_for_parts(folder: Path, say: Callable[[str], None]) -> None:
     """Wait for whatever a killed command left at work in a folder; see :func:`held_part`."""
-    for lock in sorted((folder / LOCKS).rglob(LOCK_NAME)):
-        with held_part(folder, str(lock.parent.relative_to(folder / LOCKS)), say):
+    for name in _parts(folder):
+        with held_part(folder, name, say):
             pass
+
+
+def parts_held(folder: Path) -> bool:
+    """Whether a killed command has left something at work in a folder."""
+    for name in _parts(folder):
+        try:
+            with held(folder / LOCKS / name):
+                pass
+        except WorkspaceError:
+            return True
+    return False
+
+
+def _parts(folder: Path) -> list[str]:
+    locks = folder / LOCKS
+    return sorted(str(lock.parent.relative_to(locks)) for lock in locks.rglob(LOCK_NAME))
 
 
 def _acquired(

@@ -22,7 +22,7 @@ from ftft.utils import distributed
 from ftft.utils.atomic import remove_leftovers
 from ftft.workspace.changes import Tell, is_same, why_again
 from ftft.workspace.layout import check_writable, stage_name, unwritable
-from ftft.workspace.lock import held
+from ftft.workspace.lock import held, parts_held
 from ftft.workspace.stage import Plain, Stage
 from ftft.workspace.stage_record import (
     RECORD_NAME,
@@ -77,7 +77,8 @@ class Workspace:
             yield
             return
         with held(self.folder):
-            remove_leftovers(self.folder)
+            if not parts_held(self.folder):  # who holds one may be writing
+                remove_leftovers(self.folder)
             yield
 
     def stage(
