@@ -238,6 +238,7 @@ def training_rows(experiment_file: Path, columns: Sequence[str]):  # type: ignor
 
     from ftft.config.load import load_experiment
     from ftft.data.chats import MESSAGES, whole_chat
+    from ftft.data.columns import take_rows
     from ftft.data.completions import CAUSAL_LM, COMPLETION, PROMPT
     from ftft.data.originals import original_rows
     from ftft.tasks.classification import CLASSIFICATION
@@ -264,7 +265,7 @@ def training_rows(experiment_file: Path, columns: Sequence[str]):  # type: ignor
         # Texts, labels and ids are there; labels that are mapped are not as in the file.
         used = {name for one in config.train for name in (*one.text, one.id)}
         used |= {one.label for one in config.train if not one.labels}
-        there = originals.take(pc.index_in(train.example_ids, originals["example_id"]))
+        there = take_rows(originals, pc.index_in(train.example_ids, originals["example_id"]))
         for name in there.column_names:
             if name not in (*rows.column_names, *columns, *used):
                 rows = rows.append_column(name, there[name])

@@ -123,7 +123,7 @@ class _Words:
     _known: dict[str, int] = field(default_factory=dict)
 
     def lengths(self, texts: Sequence[pa.ChunkedArray]) -> Lengths:
-        special = self.tokenizer.num_special_tokens_to_add(pair=len(texts) == 2)
+        special: int = self.tokenizer.num_special_tokens_to_add(pair=len(texts) == 2)
         columns = [np.concatenate([*self._of_chunks(column), []]) for column in texts]
         together: Lengths = np.sum(columns, axis=0).astype(np.int64)
         return together + special
