@@ -1,8 +1,8 @@
 """Counting the floating-point operations of a model's forward and backward pass.
 
 The count runs the model itself on PyTorch's ``meta`` device, where nothing is computed and
-nothing stored, under :class:`torch.utils.flop_counter.FlopCounterMode`. Because autograd
-builds the real backward graph there, frozen layers and adapters are counted as they are.
+nothing stored, and counts as :class:`torch.utils.flop_counter.FlopCounterMode` does. Because
+autograd builds the real backward graph there, frozen layers and adapters are counted as they are.
 Counted are matrix products, as the field does (a multiply-add is two operations); padding
 is included, since the machine computes it.
 """
@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from ftft.config.schema import Batching
 from ftft.tasks.outputs import logits_of
 from ftft.training.batching import epoch_order
+from ftft.training.operations import CountedOperations
 
 # From tensors (texts, tokens) to what a model takes.
 AsInputs: TypeAlias = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
@@ -129,13 +129,13 @@ class FlopCounter:
             return self._run(input_ids=ids, attention_mask=torch.ones_like(ids))
 
     def _run(self, **inputs: torch.Tensor) -> Flops:
-        with FlopCounterMode(display=False) as counter:
+        counter = CountedOperations()
+        with counter:
             logits = logits_of(self._model(**self._as_inputs(inputs)))
-            forward = counter.get_total_flops()
+            forward = counter.flops
             if logits.requires_grad:
                 torch.autograd.backward(logits.sum())
-            total = counter.get_total_flops()
-        return Flops(float(forward), float(total))
+        return Flops(float(forward), float(counter.flops))
 
 
 _counters: dict[tuple[Any, ...], FlopCounter] = {}
