@@ -9,6 +9,7 @@ from ftft import run as run_pipeline
 from ftft.config.methods import BASELINES, METHODS
 from ftft.experiment.dry_run import foresee
 from ftft.experiment.validate import check, slice_notes
+from ftft.tasks.classification import CLASSIFICATION
 
 ASKED = ("baselines=[erm, erm_budget, random]",)
 
@@ -39,6 +40,23 @@ def test_of_a_new_folder_all_is_to_do_and_nothing_is_made(finished, tmp_path):
     assert found.share_of_erm == (flops["reference"] + flops["main"]) / flops["erm"]
     alone, _ = foreseen(finished, tmp_path / "new", "baselines=[random]")
     assert alone.share_of_erm is None
+
+
+def test_tokens_are_counted_and_not_made(finished, tmp_path, monkeypatch):
+    asked = "baselines=[erm, erm_budget, random_budget]"
+    expected, _ = foreseen(finished, tmp_path / "new", asked)
+
+    def refused(*given):
+        raise AssertionError("tokens were made")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CLASSIFICATION, "tokenize", refused)
+        found, _ = foreseen(finished, tmp_path / "new", asked)
+    assert found == expected
+    # What counts the tokens says the same as what makes them.
+    monkeypatch.delattr(type(CLASSIFICATION), "token_lengths")
+    found, _ = foreseen(finished, tmp_path / "new", asked)
+    assert found == expected
 
 
 def test_every_baseline_is_foreseen_and_what_several_share_once(finished, tmp_path):

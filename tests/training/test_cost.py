@@ -151,7 +151,7 @@ def test_computed_cost_of_erm_is_what_erm_costs(tune, settings, tokenizer, chang
     sets = DevSets(dev, ("a",), "accuracy")
     erm = plan(full_steps(chosen, len(train)), 6)
     run = tune("run", erm, settings=chosen, train=train, dev=sets).cost
-    planned = plan_cost(chosen, erm, train, sets, measured=run)
+    planned = plan_cost(chosen, erm, train, sets.sets.values(), measured=run)
     assert planned.estimated
     assert planned.evaluation.tokens == run.evaluation.tokens
     assert planned.evaluation.flops == run.evaluation.flops

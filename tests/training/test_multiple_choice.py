@@ -120,7 +120,7 @@ def test_what_is_planned_is_what_is_run(tune, tokenizer, settings):
     train, dev = (encoded(tokenizer, name, most=5, seed=n) for n, name in enumerate(("t", "d")))
     sets = DevSets({"dev": dev}, ("dev",), "accuracy")
     tuned = tune("run", plan(6, 3), train=train, dev=sets)
-    planned = plan_cost(settings(), plan(6, 3), train, sets)
+    planned = plan_cost(settings(), plan(6, 3), train, sets.sets.values())
     for part in ("training", "evaluation"):
         one, other = getattr(planned, part), getattr(tuned.cost, part)
         assert one.tokens == other.tokens

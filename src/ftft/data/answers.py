@@ -43,7 +43,7 @@ def prepare_answers(source: DataSource, faults: Faults | None = None) -> Prepare
         found.raise_found()
     elif found:
         table = table.filter(usable_rows(table, source, _answered(table, source)))
-    answers = table.column(source.label).combine_chunks()
+    answers = table.column(source.label)
     made = prepared(source, read, table, answers)
     if source.group is not None:
         group = pc.fill_null(table.column(source.group), "")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import HOLDOUT_NAME, DataConfig, EvaluationSet
+from ftft.data.columns import count_shared
 from ftft.data.dataset import LabelledDataset, TaskData, digest
 from ftft.data.holdout import choose_held_out
 from ftft.errors import DataError
@@ -135,7 +136,7 @@ def assemble(
             train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed, alike)
     known = copied(train)
     overlaps = {
-        name: int(pc.sum(pc.is_in(copied(one), value_set=known)).as_py() or 0)
+        name: count_shared(copied(one), known)
         for sets in roles.values()
         for name, one in sets.items()
     }

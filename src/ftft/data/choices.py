@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ftft.config.data import DataSource
+from ftft.data.columns import text_chunks
 from ftft.data.dataset import LabelledDataset
 from ftft.data.lines import rows_in
 from ftft.data.messages import short
@@ -250,12 +251,12 @@ def _position(
     return place if 0 <= place < len(texts) else None
 
 
-def marked_choices(dataset: LabelledDataset) -> list[pa.Array]:
+def marked_choices(dataset: LabelledDataset) -> list[pa.ChunkedArray]:
     """What a person reads of questions with choices: texts, then choices, the right one marked.
 
     Where an example has fewer choices than another, its last columns are empty.
     """
-    texts = [dataset.table.column(f"text_{i}").combine_chunks() for i in range(dataset.num_texts)]
+    texts = [dataset.table.column(f"text_{i}") for i in range(dataset.num_texts)]
     marked = []
     for place, letter in enumerate(dataset.class_names):
         cells = dataset.table.column(f"choice_{place}").to_pylist()
@@ -264,5 +265,5 @@ def marked_choices(dataset: LabelledDataset) -> list[pa.Array]:
             f"{'✓ ' if is_right else ''}{letter}. {cell}" if cell else ""
             for cell, is_right in zip(cells, right, strict=True)
         )
-        marked.append(pa.array(shown, pa.string()))
+        marked.append(pa.chunked_array(text_chunks(shown), pa.string()))
     return [*texts, *marked]

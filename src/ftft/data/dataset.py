@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftft.data.columns import take_rows, text_chunks
 from ftft.data.messages import listed
 from ftft.errors import DataError
 
@@ -111,11 +112,11 @@ class LabelledDataset:
         return self.rows.with_format("arrow")[:]
 
     @property
-    def shown(self) -> list[pa.Array]:
+    def shown(self) -> list[pa.ChunkedArray]:
         """What a person reads of each example: the columns beside id, label and slices, as text."""
         names = [name for name in self.table.column_names if not name.startswith(SLICE_PREFIX)]
         columns = [self.table.column(name) for name in names if name not in _NOT_SHOWN]
-        return [_as_text(column.combine_chunks()) for column in columns]
+        return [_as_text(column) for column in columns]
 
     @cached_property
     def example_ids(self) -> pa.StringArray:
@@ -146,7 +147,7 @@ class LabelledDataset:
             )
         if len(pc.unique(positions)) < len(positions):
             raise DataError(f"data set {self.name!r}: an example id was asked for twice.")
-        return self.of_rows(self.name, self.table.take(positions))
+        return self.of_rows(self.name, take_rows(self.table, positions))
 
     def of_rows(self, name: str, table: pa.Table) -> LabelledDataset:
         """A data set of the same task and classes with other rows."""
@@ -229,10 +230,11 @@ def digest(parts: Sequence[str]) -> str:
     return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
 
 
-def _as_text(column: pa.Array) -> pa.Array:
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_string(column.type):
         return column
-    return pa.array([" · ".join(map(str, values)) for values in column.to_pylist()], pa.string())
+    texts = (" · ".join(map(str, values)) for values in column.to_pylist())
+    return pa.chunked_array(text_chunks(texts), pa.string())
 
 
 def _fingerprint(table: pa.Table, context: Sequence[str]) -> str:

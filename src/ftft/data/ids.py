@@ -9,21 +9,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+# Rows whose texts are Python's at a time.
+_ROWS = 50_000
 
-def content_ids(texts: Sequence[pa.ChunkedArray], labels: pa.ChunkedArray) -> list[str]:
+
+def content_ids(texts: Sequence[pa.ChunkedArray], labels: pa.Array | pa.ChunkedArray) -> list[str]:
     """Make ids from texts and class names: 16 hexadecimal digits, equal for equal rows.
 
     Args:
         texts: One or two arrays of N texts.
         labels: N class names.
     """
-    columns = [column.to_pylist() for column in (*texts, labels)]
-    return [
-        hashlib.blake2b(
-            "".join(f"{len(cell)}:{cell}" for cell in cells).encode(), digest_size=8
-        ).hexdigest()
-        for cells in zip(*columns, strict=True)
-    ]
+    made: list[str] = []
+    for start in range(0, len(labels), _ROWS):
+        columns = [column.slice(start, _ROWS).to_pylist() for column in (*texts, labels)]
+        made += [
+            hashlib.blake2b(
+                "".join(f"{len(cell)}:{cell}" for cell in cells).encode(), digest_size=8
+            ).hexdigest()
+            for cells in zip(*columns, strict=True)
+        ]
+    return made
 
 
 def number_repeats(ids: Sequence[str]) -> list[str]:

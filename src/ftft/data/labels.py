@@ -93,7 +93,7 @@ def to_classes(
     Raises:
         DataError: The values are scores.
     """
-    encoded = pc.fill_null(values, "").combine_chunks().dictionary_encode()
+    encoded = pc.fill_null(values, "").dictionary_encode().combine_chunks()
     distinct: list[str] = encoded.dictionary.to_pylist()
     names = [*mapping, *mapping.values(), *(known or ()), *(merge or {})]
     values_of = _lower_truth(distinct) if not names else [respelt(v, names) for v in distinct]

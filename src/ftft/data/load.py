@@ -135,11 +135,7 @@ def assign_ids(parts: Sequence[Prepared]) -> pa.Array:
     Raises:
         DataError: An id column repeats an id.
     """
-    made = [
-        content_ids((*p.texts, *p.choices.values()), pa.chunked_array([p.classes]))
-        for p in parts
-        if p.ids is None
-    ]
+    made = [content_ids((*p.texts, *p.choices.values()), p.classes) for p in parts if p.ids is None]
     numbered = iter(number_repeats([example_id for ids in made for example_id in ids]))
     arrays = []
     for part in parts:

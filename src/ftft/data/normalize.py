@@ -51,7 +51,7 @@ class Prepared:
 
     source: DataSource
     texts: tuple[pa.ChunkedArray, ...]
-    classes: pa.Array
+    classes: pa.Array | pa.ChunkedArray
     ids: pa.ChunkedArray | None
     slices: dict[str, pa.ChunkedArray]
     rows: pa.ChunkedArray
@@ -173,7 +173,7 @@ def prepared(
     source: DataSource,
     read: Rows,
     table: pa.Table,
-    classes: pa.Array,
+    classes: pa.Array | pa.ChunkedArray,
     choices: dict[str, pa.Array] | None = None,
 ) -> Prepared:
     """Put together the examples of a source, which are those rows that :func:`read_rows` gave.

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, DataSource
+from ftft.data.columns import take_rows
 from ftft.data.load import assign_ids
 from ftft.data.normalize import prepare
 from ftft.data.readers.sniff import read_head
@@ -35,7 +36,7 @@ def original_rows(config: DataConfig) -> pa.Table | None:
     ids = assign_ids(parts)
     tables, start = [], 0
     for part in parts:
-        rows = _every_column(part.source).take(pc.subtract(part.rows, 1))
+        rows = take_rows(_every_column(part.source), pc.subtract(part.rows, 1))
         called = "original_" + EXAMPLE_ID
         names = [called if name == EXAMPLE_ID else name for name in rows.column_names]
         rows = rows.rename_columns(names)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
 from ftft.config.formats import SUFFIXES, FileFormat, format_by_name
+from ftft.data.columns import narrowed, text_chunks
 from ftft.data.messages import require_columns
 from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.data.readers.json_lines import read_json_lines
@@ -330,13 +331,15 @@ def _as_strings(
 def _as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Lists and mappings as JSON, missing ones as null."""
     values = (None if one is None else json.dumps(one, default=str) for one in column.to_pylist())
-    return pa.chunked_array([pa.array(values, pa.string())])
+    return pa.chunked_array(text_chunks(values), pa.string())
 
 
 def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Turn values into strings; numbers as pandas and ``json`` write them: 1.0, not 1; no NaN."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_large_string(column.type):
+        return narrowed(column)
     if not pa.types.is_floating(column.type):
         return column.cast(pa.string())
     encoded = column.combine_chunks().dictionary_encode()

@@ -17,7 +17,7 @@ from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.experiment.maps import draw_map, tell_map
 from ftft.experiment.pipeline import opened
-from ftft.experiment.plans import method_plan
+from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Stages
 from ftft.experiment.trainings import train_reference
 from ftft.experiment.validate import Attempts, check
@@ -126,7 +126,7 @@ def _costed(candidate: Candidate, data: TaskData) -> Judged:
     experiment, seed = candidate.experiment, candidate.experiment.seeds[0]
     stages = Stages(experiment, data, Workspace(candidate.folder, builds=()), lambda line: None)
     examples, main = len(data.train), experiment.main
-    erm = stages.erm_flops(seed)
+    erm = _flops(stages, main, erm_plan(experiment, examples, seed=seed))
     plan = method_plan(experiment, "ftft", examples, seed=seed)
     needed = reference_plan(experiment.reference, examples, seed=seed)
     reference = _flops(stages, experiment.reference, needed)
@@ -134,8 +134,7 @@ def _costed(candidate: Candidate, data: TaskData) -> Judged:
 
 
 def _flops(stages: Stages, settings: FineTuning, plan: Plan) -> float:
-    train = stages.encodings.encoded(settings, stages.data.train)
-    return plan_cost(settings, plan, train, stages.dev(settings)).total.flops
+    return plan_cost(settings, plan, *stages.lengths(settings)).total.flops
 
 
 def _judged(one: Judged, say: Callable[[str], None], *, replacing: bool) -> Judged:

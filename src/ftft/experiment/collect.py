@@ -88,7 +88,7 @@ def erm_cost(stages: Stages, seed: int, runs: Sequence[StagedRun]) -> ErmCost:
     plan = erm_plan(stages.experiment, examples, seed=seed)
     train = stages.encodings.encoded(settings, stages.data.train)
     measured = next(iter(of_seed.values())).main.cost
-    cost = plan_cost(settings, plan, train, stages.dev(settings), measured=measured)
+    cost = plan_cost(settings, plan, train, stages.dev(settings).sets.values(), measured=measured)
     return ErmCost(steps, cost)
 
 

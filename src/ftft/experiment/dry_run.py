@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ftft.config.methods import COST, METHODS, REFERENCE, TRAINED_BY, chosen
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
+from ftft.data.lengths import Measured, texts_of, whole_lengths
 from ftft.experiment.finished import is_finished
 from ftft.experiment.foreseen import Foreseen, recorded_speeds
-from ftft.experiment.plans import method_plan
+from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Say, Stages
 from ftft.tasks import TASKS
 from ftft.tasks.classification import CLASSIFICATION
@@ -97,14 +96,14 @@ def texts_cut(stages: Stages, settings: FineTuning) -> int:
 
     Of tasks whose examples are more than one sequence those that have as many count, too.
     """
-    train = stages.encodings.encoded(settings, stages.data.train)
-    long = np.flatnonzero(train.lengths >= settings.max_length)
-    if not len(long) or train.labelled.task != CLASSIFICATION.name:
-        return len(long)
-    names = [f"text_{place}" for place in range(train.labelled.num_texts)]
-    texts = [train.labelled.table.column(name).take(long).to_pylist() for name in names]
-    whole = stages.encodings.tokenizer(settings)(*texts, truncation=False, verbose=False)
-    return sum(len(one) > settings.max_length for one in whole["input_ids"])
+    train = stages.encodings.lengths(settings, stages.data.train)
+    long = train.lengths >= settings.max_length
+    if not long.any() or train.labelled.task != CLASSIFICATION.name:
+        return int(long.sum())
+    # Chunk by chunk: together they may be too long for one array of texts.
+    texts = [column.filter(long) for column in texts_of(train.labelled.table)]
+    whole = whole_lengths(texts, stages.encodings.tokenizer(settings))
+    return int((whole > settings.max_length).sum())
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ class _DryRun:
             if method.trained_for == COST:
                 paid = METHODS["ftft"].stages
                 spent = known[paid["reference"]].flops + known[paid["main"]].flops
-                share = spent / self.stages.erm_flops(seed)
+                share = spent / self._flops(settings, erm_plan(experiment, examples, seed=seed))
             plan = method_plan(experiment, method.key, examples, seed=seed, share=share)
         name, reused = f"{kind}/seed-{seed}", self.reused
         is_reused = is_finished(self.stages, kind, seed) if reused is None else name in reused
@@ -158,11 +157,15 @@ class _DryRun:
 
     def _flops(self, settings: FineTuning, plan: Plan) -> float:
         data, model = self.stages.data, settings.model_dump_json()
-        train = self.stages.encodings.encoded(settings, data.train)
         if model not in self._counters:
             task = TASKS[self.stages.experiment.task]
             self._counters[model] = planned_counter(settings, len(data.train.model_classes), task)
         counter = self._counters[model]
-        return plan_cost(
-            settings, plan, train, self.stages.dev(settings), counter=counter
-        ).total.flops
+        return plan_cost(settings, plan, *self._lengths(settings), counter=counter).total.flops
+
+    def _lengths(self, settings: FineTuning) -> tuple[Measured, list[Measured]]:
+        if self.reused is None:
+            return self.stages.lengths(settings)
+        # A run is about to train on the tokens.
+        train = self.stages.encodings.encoded(settings, self.stages.data.train)
+        return train, [*self.stages.dev(settings).sets.values()]

@@ -18,6 +18,7 @@ from ftft.cartography.tables import SELECTION_NAME
 from ftft.config.schema import Experiment, FineTuning, Main
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
+from ftft.data.lengths import Measured
 from ftft.errors import WorkspaceError
 from ftft.experiment.again_words import again_in_words
 from ftft.experiment.overall import Follows
@@ -134,6 +135,12 @@ class Stages:
         sets = {name: self.encodings.encoded(settings, one, self.say) for name, one in dev}
         return DevSets(sets, self.watched(settings), self.experiment.metric)
 
+    def lengths(self, settings: FineTuning) -> tuple[Measured, list[Measured]]:
+        """The tokens of the training data and of the development sets, for a cost."""
+        dev = self.dev_data(settings).values()
+        train = self.encodings.lengths(settings, self.data.train)
+        return train, [self.encodings.lengths(settings, one) for one in dev]
+
     def dev_data(self, settings: FineTuning) -> dict[str, LabelledDataset]:
         """The development sets that a model is scored on."""
         # The reference's scores are for information; out-of-distribution sets would only cost.
@@ -156,4 +163,4 @@ class Stages:
         """What the main model costs on some examples for ERM's full number of steps."""
         main = self.experiment.main
         plan = erm_plan(self.experiment, len(self.data.train), seed=seed)
-        return plan_cost(main, plan, train, self.dev(main)).total.flops
+        return plan_cost(main, plan, train, self.dev(main).sets.values()).total.flops

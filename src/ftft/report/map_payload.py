@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.cartography.datamap import REGIONS, DataMap
+from ftft.data.columns import take
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset
 from ftft.dynamics.examples import fingerprint
 from ftft.report.encode import packed, packed_list
@@ -231,7 +232,7 @@ def _add_texts(result: Explorer, number: int, group: _Examples, rows: Rows, budg
         about["textNote"] = "The texts are left out: the data lack some of the map's examples."
         return
     shown = TASKS[view.train.task].shown(view.train)
-    texts = [column.take(places) for column in shown]
+    texts = [take(column, places) for column in shown]
     found = packed_texts(texts, budget)
     if found is None:
         about["textNote"] = "The texts are left out: they would make the page too large."

@@ -34,7 +34,7 @@ class PackedTexts:
     cut: int
 
 
-def packed_texts(columns: Sequence[pa.StringArray], budget: int) -> PackedTexts | None:
+def packed_texts(columns: Sequence[pa.ChunkedArray], budget: int) -> PackedTexts | None:
     """Pack texts into at most ``budget`` bytes, cutting them to an equal length where needed.
 
     Args:
@@ -54,7 +54,7 @@ def packed_texts(columns: Sequence[pa.StringArray], budget: int) -> PackedTexts 
     return None
 
 
-def _cut(column: pa.StringArray, limit: int | None) -> pa.StringArray:
+def _cut(column: pa.ChunkedArray, limit: int | None) -> pa.ChunkedArray:
     if limit is None:
         return column
     shorter = pc.utf8_slice_codeunits(column, 0, limit)
@@ -62,7 +62,7 @@ def _cut(column: pa.StringArray, limit: int | None) -> pa.StringArray:
     return pc.if_else(pc.greater(pc.utf8_length(column), limit), ended, column)
 
 
-def _count_cut(columns: Sequence[pa.StringArray], limit: int | None) -> int:
+def _count_cut(columns: Sequence[pa.ChunkedArray], limit: int | None) -> int:
     if limit is None:
         return 0
     longer = pc.greater(pc.utf8_length(columns[0]), limit)
@@ -71,16 +71,16 @@ def _count_cut(columns: Sequence[pa.StringArray], limit: int | None) -> int:
     return int(pc.sum(longer).as_py() or 0)
 
 
-def _starts(columns: Sequence[pa.StringArray]) -> range:
+def _starts(columns: Sequence[pa.ChunkedArray]) -> range:
     return range(0, len(columns[0]), ROWS_PER_BLOCK)
 
 
-def _block(columns: Sequence[pa.StringArray], start: int) -> str:
+def _block(columns: Sequence[pa.ChunkedArray], start: int) -> str:
     parts = [column.slice(start, ROWS_PER_BLOCK).to_pylist() for column in columns]
     return packed_list([list(texts) for texts in zip(*parts, strict=True)])
 
 
-def _estimate(columns: Sequence[pa.StringArray]) -> float:
+def _estimate(columns: Sequence[pa.ChunkedArray]) -> float:
     """Bytes that all blocks take, from some of them."""
     starts = _starts(columns)
     some = starts[:: _STRIDE if len(starts) > _STRIDE else 1]

@@ -121,9 +121,8 @@ class _Costs:
             if model not in self._counters:
                 classes, of = len(stages.data.class_names), TASKS[stages.experiment.task]
                 self._counters[model] = planned_counter(settings, classes, of)
-            train = stages.encodings.encoded(settings, stages.data.train)
-            counter, dev = self._counters[model], stages.dev(settings)
-            cost = plan_cost(settings, steps, train, dev, counter=counter)
+            train, dev = stages.lengths(settings)
+            cost = plan_cost(settings, steps, train, dev, counter=self._counters[model])
             self._flops[key] = cost.total.flops
         return self._flops[key]
 

@@ -28,7 +28,8 @@ class Task(Protocol):
     their device, and no method waits for it.
 
     A task with an answer a word may have ``recorded_words`` too, whose tensors go to
-    ``DynamicsRecorder.record_words``.
+    ``DynamicsRecorder.record_words``. A task may have ``token_lengths``, which counts what
+    ``tokenize`` would make without making it.
 
     Attributes:
         name: What an experiment calls it; the key of its metrics in ``ftft.config.tasks``.

@@ -20,6 +20,7 @@ from ftft.tasks.base import Task, set_outputs
 
 if TYPE_CHECKING:
     from ftft.data.encode import EncodedDataset
+    from ftft.data.lengths import TokenLengths
 
 
 class Classification:
@@ -40,6 +41,14 @@ class Classification:
         from ftft.data.encode import encode
 
         return encode(dataset, tokenizer, max_length=max_length)
+
+    def token_lengths(
+        self, dataset: LabelledDataset, tokenizer: Any, max_length: int
+    ) -> TokenLengths:
+        """Tokens of each example."""
+        from ftft.data.lengths import measure
+
+        return measure(dataset, tokenizer, max_length=max_length)
 
     def collator(self, tokenizer: Any, multiple: int | None) -> Any:
         """Pad with the tokenizer's own token."""

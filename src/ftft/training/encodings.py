@@ -9,6 +9,7 @@ from typing import Any, Self
 from ftft.config.schema import FineTuning
 from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import EncodedDataset
+from ftft.data.lengths import Measured
 from ftft.tasks import TASKS
 from ftft.training.models import load_tokenizer
 from ftft.utils import distributed
@@ -25,6 +26,7 @@ class Encodings:
     notes_said: bool = True
     _noted: set[tuple[Any, ...]] = field(default_factory=set)
     _encoded: dict[tuple[Any, ...], EncodedDataset] = field(default_factory=dict)
+    _measured: dict[tuple[Any, ...], Measured] = field(default_factory=dict)
     _tokenizers: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def silent(self) -> Self:
@@ -45,8 +47,7 @@ class Encodings:
         say: Callable[[str], None] | None = None,
     ) -> EncodedDataset:
         """A data set as a model's tokenizer sees it, tokenised once; ``say`` gets its note."""
-        length = settings.max_length
-        key = (settings.model, settings.revision, length, dataset.name, dataset.fingerprint)
+        length, key = settings.max_length, _key(settings, dataset)
         if key not in self._encoded:
             # What the first process leaves in the cache of `datasets`, the others find there.
             with distributed.first_goes_ahead():
@@ -58,3 +59,18 @@ class Encodings:
             if found.note:
                 say(found.note)
         return found
+
+    def lengths(self, settings: FineTuning, dataset: LabelledDataset) -> Measured:
+        """The tokens of a data set's examples, counted once; for who needs no token ids."""
+        key, count = _key(settings, dataset), getattr(TASKS[dataset.task], "token_lengths", None)
+        if key in self._encoded or count is None:
+            return self.encoded(settings, dataset)
+        if key not in self._measured:
+            made: Measured = count(dataset, self.tokenizer(settings), settings.max_length)
+            self._measured[key] = made
+        return self._measured[key]
+
+
+def _key(settings: FineTuning, dataset: LabelledDataset) -> tuple[Any, ...]:
+    own = (settings.model, settings.revision, settings.max_length)
+    return (*own, dataset.name, dataset.fingerprint)

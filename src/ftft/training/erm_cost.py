@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from ftft.config.schema import FineTuning
-from ftft.data.encode import EncodedDataset
+from ftft.data.lengths import Measured
 from ftft.evaluation.training import Amount, TrainingCost
 from ftft.tasks import TASKS
 from ftft.tasks.base import Task
@@ -17,12 +17,9 @@ from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter
 from ftft.training.arguments import Plan, per_device_batch, recomputes
 from ftft.training.cost import planned_cost
-from ftft.training.flops import FlopCounter, batch_shape, flop_counter, planned_shapes
+from ftft.training.flops import FlopCounter, batch_shapes, flop_counter, planned_shapes
 from ftft.training.models import load_config
 from ftft.training.sparse_embedding_grad import freeze_embeddings
-
-if TYPE_CHECKING:
-    from ftft.training.finetune import DevSets
 
 
 def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICATION) -> FlopCounter:
@@ -41,8 +38,8 @@ def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICAT
 def plan_cost(
     settings: FineTuning,
     plan: Plan,
-    train: EncodedDataset,
-    dev: DevSets,
+    train: Measured,
+    dev: Iterable[Measured],
     *,
     measured: TrainingCost | None = None,
     counter: FlopCounter | None = None,
@@ -78,11 +75,12 @@ def plan_cost(
     )
     evaluation: dict[tuple[int, int], int] = {}
     scorings = -(-plan.steps // plan.evaluate_every)
-    for dataset in dev.sets.values():
+    for dataset in dev:
         order = np.argsort(-dataset.lengths, kind="stable")
-        for start in range(0, len(order), settings.eval_batch_size):
-            rows = order[start : start + settings.eval_batch_size]
-            shape = batch_shape(dataset.lengths, dataset.widths, rows, multiple)
-            evaluation[shape] = evaluation.get(shape, 0) + scorings
+        shapes = batch_shapes(
+            dataset.lengths, dataset.widths, order, settings.eval_batch_size, multiple
+        )
+        for shape, count in shapes.items():
+            evaluation[shape] = evaluation.get(shape, 0) + count * scorings
     speed = measured or TrainingCost(Amount(), Amount())
     return planned_cost(counter, training, evaluation, measured=speed)

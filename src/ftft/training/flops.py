@@ -1,8 +1,8 @@
 """Counting the floating-point operations of a model's forward and backward pass.
 
 The count runs the model itself on PyTorch's ``meta`` device, where nothing is computed and
-nothing stored, under :class:`torch.utils.flop_counter.FlopCounterMode`. Because autograd
-builds the real backward graph there, frozen layers and adapters are counted as they are.
+nothing stored, and counts as :class:`torch.utils.flop_counter.FlopCounterMode` does. Because
+autograd builds the real backward graph there, frozen layers and adapters are counted as they are.
 Counted are matrix products, as the field does (a multiply-add is two operations); padding
 is included, since the machine computes it.
 """
@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from ftft.config.schema import Batching
 from ftft.tasks.outputs import logits_of
 from ftft.training.batching import epoch_order
+from ftft.training.operations import CountedOperations
 
 # From tensors (texts, tokens) to what a model takes.
 AsInputs: TypeAlias = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
@@ -129,13 +129,13 @@ class FlopCounter:
             return self._run(input_ids=ids, attention_mask=torch.ones_like(ids))
 
     def _run(self, **inputs: torch.Tensor) -> Flops:
-        with FlopCounterMode(display=False) as counter:
+        counter = CountedOperations()
+        with counter:
             logits = logits_of(self._model(**self._as_inputs(inputs)))
-            forward = counter.get_total_flops()
+            forward = counter.flops
             if logits.requires_grad:
                 torch.autograd.backward(logits.sum())
-            total = counter.get_total_flops()
-        return Flops(float(forward), float(total))
+        return Flops(float(forward), float(counter.flops))
 
 
 _counters: dict[tuple[Any, ...], FlopCounter] = {}
@@ -253,21 +253,39 @@ def planned_shapes(
     for epoch in range(-(-steps // per_epoch)):
         order = epoch_order(batching, lengths, batch_size, seed=seed, epoch=epoch)
         left = (steps - epoch * per_epoch) * batch_size
-        for start in range(0, min(len(order), left), micro_batch):
-            shape = batch_shape(lengths, widths, order[start : start + micro_batch], multiple)
-            counts[shape] = counts.get(shape, 0) + 1
+        shapes = batch_shapes(lengths, widths, order[:left], micro_batch, multiple)
+        for shape, count in shapes.items():
+            counts[shape] = counts.get(shape, 0) + count
     return counts
 
 
-def batch_shape(
+def batch_shapes(
     lengths: np.ndarray[Any, np.dtype[np.int64]],
     widths: np.ndarray[Any, np.dtype[np.int64]] | None,
-    rows: np.ndarray[Any, np.dtype[np.int64]],
+    order: np.ndarray[Any, np.dtype[np.int64]],
+    batch_size: int,
     multiple: int,
-) -> Shape:
-    """The shape of a batch of these rows: sequences, and tokens of each."""
-    sequences = 1 if widths is None else int(widths[rows].max())
-    return len(rows) * sequences, int(-(-lengths[rows].max() // multiple) * multiple)
+) -> dict[Shape, int]:
+    """The shapes of batches of rows in this order, and how many of each there are.
+
+    A shape is the sequences of a batch, and the tokens of each. The shapes come in the order in
+    which they first occur, so that sums over them are the same to the last bit.
+    """
+    if not len(order):
+        return {}
+    starts = np.arange(0, len(order), batch_size)
+    sequences = np.diff(starts, append=len(order))
+    if widths is not None:
+        sequences = sequences * np.maximum.reduceat(widths[order], starts)
+    tokens = -(-np.maximum.reduceat(lengths[order], starts) // multiple) * multiple
+    shapes, first, counts = np.unique(
+        np.stack([sequences, tokens], axis=1), axis=0, return_index=True, return_counts=True
+    )
+    found = np.argsort(first)
+    return {
+        (int(examples), int(length)): int(count)
+        for (examples, length), count in zip(shapes[found], counts[found], strict=True)
+    }
 
 
 def token_count(shapes: ShapeCounts) -> int:

@@ -21,6 +21,7 @@ from typing import IO, cast
 
 import pyarrow as pa
 
+from ftft.data.columns import text_chunks
 from ftft.data.messages import require_columns
 from ftft.data.readers.charset import GZIP, check_start, not_utf8
 from ftft.errors import DataError
@@ -70,7 +71,7 @@ def read_delimited(path: Path, dialect: Dialect, wanted: Collection[str] | None 
         parts: list[list[pa.Array]] = [[] for _ in positions]
         while part := list(islice(rows, _ROWS_AT_ONCE)):
             for chunks, position in zip(parts, positions, strict=True):
-                chunks.append(pa.array([row[position] for row in part], pa.string()))
+                chunks += text_chunks(row[position] for row in part)
     columns = [pa.chunked_array(chunks, pa.string()) for chunks in parts]
     return pa.table(dict(zip(wanted, columns, strict=True)))
 
