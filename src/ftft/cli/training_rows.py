@@ -59,6 +59,8 @@ def _with_originals(rows: Any, originals: Any, sources: Sequence[DataSource]) ->
     """Rows with every other column of their files, in the order of these."""
     import pyarrow.compute as pc
 
+    from ftft.data.columns import take_rows
+
     there = take_rows(originals, pc.index_in(rows[EXAMPLE_ID], value_set=originals[EXAMPLE_ID]))
     ids = _agreed(one.id for one in sources)
     mapped = {one.label for one in sources if one.labels}
