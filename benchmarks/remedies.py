@@ -200,14 +200,15 @@ def show(found: Mapping[int, Mapping[str, Outcome]]) -> None:
     """Print the scores of all seeds, and the differences."""
     seeds = sorted(found)
     print("\n| method |", *(f"seed {seed} |" for seed in seeds), "OOD | ID | steps | FLOPs / ERM |")
-    print("|---|", *("--:|" for _ in range(len(seeds) + 4)))
+    print("|---|" + "--:|" * (len(seeds) + 4))
     ood: dict[str, dict[int, float]] = {}
     for title in found[seeds[0]]:
         of_seeds = [found[seed][title] for seed in seeds]
         ood[title] = {seed: found[seed][title].ood for seed in seeds}
         mean, id_mean = (Interval.of([getattr(one, n) for one in of_seeds]) for n in ("ood", "id"))
         flops = Interval.of([one.flops for one in of_seeds]).mean
-        steps = "–".join(str(count) for count in sorted({one.steps for one in of_seeds}))
+        counts = {one.steps for one in of_seeds}
+        steps = "–".join(str(count) for count in sorted({min(counts), max(counts)}))
         cells = [formatting.score(one.ood) for one in of_seeds]
         cells += [formatting.spread(mean), formatting.spread(id_mean), steps]
         print(f"| {title} |", *(f"{cell} |" for cell in cells), f"{formatting.ratio(flops)} |")
