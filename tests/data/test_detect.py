@@ -46,6 +46,15 @@ def test_two_wordy_columns_are_a_pair_unless_copies(write):
     assert len(detect_columns(write("x.csv", copies)).text) == 1
 
 
+def test_ids_under_the_name_of_a_text(write):
+    lines = [f"FRM-{row},the words of post {row},{'ab'[row % 2]}" for row in range(10)]
+    found = detect_columns(write("x.csv", rows("post,body,category", *lines, times=1)))
+    assert (found.text, found.label) == (("body",), "category")
+    # Short texts under such a name are texts, where no other column has longer ones.
+    lines = [f"word{row},{'ab'[row % 2]}" for row in range(10)]
+    assert detect_columns(write("y.csv", rows("post,kind", *lines, times=1))).text == ("post",)
+
+
 def test_short_texts(write):
     found = detect_columns(
         write("x.csv", "word,label\n" + "".join(f"w{i},{i % 2}\n" for i in range(9)))

@@ -69,12 +69,10 @@ class TestCanonicalForm:
         assert data.test_ood["hans"].table.column("text_1").to_pylist() == ["y"]
 
     def test_texts_are_unchanged(self, write):
-        lines = (
-            '{"text": "  A &amp; B\\r\\n\\u00e9<br /> ", "label": "x"}\n{"text": " ", "label": "y"}'
-        )
+        lines = '{"text": "  A &amp; B\\r\\n\\u00e9<br /> ", "label": "x"}\n{"text": " z", "label": "y"}'
         source = {"path": str(write("x.jsonl", lines)), "text": "text", "label": "label"}
         config = DataConfig.model_validate({"train": source, "dev": {"d": source}})
-        assert texts(load_data(config).train) == ["  A &amp; B\r\né<br /> ", " "]
+        assert texts(load_data(config).train) == ["  A &amp; B\r\né<br /> ", " z"]
 
     def test_same_content_has_the_same_fingerprint_in_every_format(self, write):
         dev = {"path": str(write("dev.csv", BASIC)), "text": "text", "label": "label"}
@@ -292,7 +290,7 @@ class TestJoinedSources:
 
 
 class TestTexts:
-    @pytest.mark.parametrize("row", [",a", '"",a'])
+    @pytest.mark.parametrize("row", [",a", '"",a', '"  \t ",a'])
     def test_empty_text_names_its_rows(self, problem, row):
         message = problem(BASIC + f"{row}\n{row}\n")
         assert "train.csv, rows 5 and 6 (lines 6 and 7): no text in 'text'" in message

@@ -80,3 +80,11 @@ def test_a_large_tree_is_not_searched_to_its_end(monkeypatch):
     monkeypatch.setattr("ftft.utils.below._SEARCHED", 3)
     assert files_below(Path("runs"), "experiment.yaml") == [Path("runs/a/experiment.yaml")]
     assert files_below(Path("runs"), "config.json") == []
+
+
+def test_a_folder_that_is_not_there():
+    with pytest.raises(ModelError) as caught:
+        model_folder(Path("runs/aa"))
+    assert str(caught.value) == "runs/aa: there is no such folder. Did you mean 'a'?"
+    with pytest.raises(ModelError, match=r"elsewhere/a: there is no such folder\.$"):
+        model_folder(Path("elsewhere/a"))

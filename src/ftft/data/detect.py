@@ -257,10 +257,11 @@ def _guess_texts(head: Head, label: str, path: Path) -> list[str]:
     for pair in _PAIRS:
         if all(part in by_name for part in pair):
             return [by_name[part] for part in pair]
-    for known in _TEXTS:
-        if known in by_name:
-            return [by_name[known]]
     others = {name: _words(head.columns[name]) for name in by_name.values()}
+    for known in _TEXTS:
+        # A column "post" may hold the posts' ids, beside one of their words.
+        if known in by_name and (others[by_name[known]] >= 2 or max(others.values()) < 3):
+            return [by_name[known]]
     wordy = sorted((name for name in others if others[name] >= 3), key=lambda n: -others[n])
     if len(wordy) == 2 and not _near_copies(*(head.columns[name] for name in wordy)):
         return [name for name in head.columns if name in wordy]

@@ -288,7 +288,7 @@ def good_rows(
 def without_texts(table: pa.Table, source: DataSource) -> pa.ChunkedArray:
     """Which rows lack a text, or have empty ones only."""
     missing = [table.column(name).is_null() for name in source.text]
-    empty = [_empty(table.column(name)) for name in source.text]
+    empty = [_empty(pc.utf8_trim_whitespace(table.column(name))) for name in source.text]
     is_bad = missing[0] if len(missing) == 1 else pc.or_(*missing)
     return pc.or_(is_bad, empty[0] if len(empty) == 1 else pc.and_(*empty))
 

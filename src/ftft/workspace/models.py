@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ftft.errors import ModelError
 from ftft.utils.below import CONFIG_NAME, models_below, models_instead
+from ftft.utils.nearest import nearest
 from ftft.workspace.layout import STUDY_NAME, run_folder_of
 
 
@@ -16,11 +17,14 @@ def model_folder(given: Path) -> Path:
         given: It, the folder of its training, or a run or a study with one of FTFT's main models.
 
     Raises:
-        ModelError: There is none, or several.
+        ModelError: There is none, or several, or the path does not exist.
     """
     for inside in (given, given / "model"):
         if (inside / CONFIG_NAME).is_file():
             return inside
+    if not given.exists():
+        beside = [one.name for one in given.parent.iterdir()] if given.parent.is_dir() else []
+        raise ModelError(f"{given}: there is no such folder.{nearest(given.name, beside)}")
     found = models_below(given)
     main = [one for one in found if _is_main(one, given)]
     if len(main) == 1:
