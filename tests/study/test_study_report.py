@@ -3,15 +3,18 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from ftft.config.schema import Experiment
 from ftft.report import study_parts
 from ftft.report.html import write_report
-from ftft.report.study_parts import MOST_PARTS, parts, read_folders
+from ftft.report.study_parts import MOST_PARTS, data_of, parts, read_folders
 from ftft.report.views import read_view
+from ftft.results.read import Results
 from ftft.results.run import Cell
 
 
@@ -102,7 +105,30 @@ def test_data_that_are_not_there_any_more(ftft, grid, tmp_path, old, new, why):
     assert outcome.code == 0, outcome.err
     assert outcome.err.count("without texts and slices") == 1
     assert why in outcome.err
+    assert "without texts" not in ftft("report", "moved", "--no-texts", "-o", "b.html").err
     assert "block-d0-texts-0" not in maps_of(tmp_path / "report.html")[1]
+
+
+@pytest.mark.parametrize(
+    ("slices", "texts", "noted"),
+    [
+        ([], True, "tiny is shown without texts and slices"),
+        ([], False, ""),
+        (["site"], False, "tiny is shown without slices, as its data cannot be read"),
+    ],
+)
+def test_data_are_read_for_what_is_shown(tmp_path, monkeypatch, slices, texts, noted):
+    train = {"path": str(tmp_path / "gone.csv"), "text": "a", "label": "b", "slices": slices}
+    model = {"model": "a/b"}
+    values = {"name": "tiny", "data": {"train": train}, "reference": model, "main": model}
+    study = SimpleNamespace(
+        data={"tiny": None}, experiment=lambda name: Experiment.model_validate(values)
+    )
+    monkeypatch.setattr(study_parts, "load_asked", lambda path: study)
+    notes = []
+    folder = Results(tmp_path / "tiny", {"experiment": "tiny"}, ())
+    assert data_of(folder, notes, texts=texts) is None
+    assert [noted in note for note in notes] == [True] * bool(noted)
 
 
 def test_more_settings_than_a_page_tells_of(grid, tmp_path, monkeypatch):

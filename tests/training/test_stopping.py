@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from transformers import TrainerCallback
 
 from ftft.config.schema import Recording
+from ftft.training.checkpoints import seal
 from ftft.utils import signals
 from ftft.utils.signals import Stopped, stoppable
 from killing import EVALUATION, check_same, scores
@@ -79,6 +81,23 @@ def test_what_learnt_nothing_yet_is_not_stopped(tune, monkeypatch):
     for step in (5, 9):
         stop(tune, schedule, step, signal.SIGTERM)
     check_same(tune("again", schedule), whole)
+
+
+def test_a_checkpoint_of_before_early_stopping_had_a_floor(tune, monkeypatch, tmp_path):
+    """It keeps the count under the name of transformers' own callback."""
+    scores(monkeypatch, {2: 0.8, 4: 0.7, 6: 0.7, 8: 0.9})
+    schedule = plan(8, 2, keep="best", patience=2)
+    stop(tune, schedule, 4, signal.SIGTERM)
+    checkpoint = tmp_path / "again/checkpoints/checkpoint-4"
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    kept = state["stateful_callbacks"].pop("StopWhenStalled")
+    kept["args"] = {"early_stopping_patience": 2, "early_stopping_threshold": 0.0}
+    state["stateful_callbacks"]["EarlyStoppingCallback"] = kept
+    (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+    seal(checkpoint, None)
+    stop(tune, schedule, 5, signal.SIGTERM)
+    again = tune("again", schedule)
+    assert (again.steps, again.kept_step) == (6, 2)
 
 
 def test_a_second_ctrl_c_does_not_wait(tune, tmp_path):

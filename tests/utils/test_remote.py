@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import ssl
 import threading
 from contextlib import contextmanager
 
@@ -163,6 +164,17 @@ class TestLocalCopy:
             assert format_by_name(f"{url}/train.csv?version=1") == "csv"
         with pytest.raises(DataError, match=r"its server cannot be reached \("):
             local_copy(f"{url}/train.csv", DataError)
+
+    def test_a_certificate_that_nobody_vouches_for(self, bucket, monkeypatch):
+        def untrusted(self, path, **more):
+            cause = ssl.SSLCertVerificationError(1, "self-signed certificate")
+            raise FileNotFoundError(path) from cause
+
+        url = bucket("train.csv", ROWS)
+        monkeypatch.setattr(type(fsspec.filesystem("memory")), "info", untrusted)
+        with pytest.raises(DataError, match=r"self-signed certificate.*SSL_CERT_FILE") as caught:
+            local_copy(url, DataError)
+        assert "cannot be reached" not in str(caught.value)
 
     @pytest.mark.parametrize(
         ("url", "message"),

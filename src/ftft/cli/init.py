@@ -30,6 +30,9 @@ _MODELS = {
 _UNKNOWN_CUT = 2
 """Layers of a reference that is the main model too, where nobody knows how many that has."""
 
+_LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "encoder_layers", "num_layers")
+"""What families of models call their layers in config.json."""
+
 _ROLES = {"dev": "development set", "test": "test set", "test_ood": "out-of-distribution test set"}
 
 # Families of encoders, in names and in the model_type of a config.json.
@@ -275,7 +278,7 @@ def _on_size(found: Found, written: str) -> str:
 def _cut(model: str) -> int | None:
     """Layers for a reference that is the main model too; whole it costs more than FTFT saves."""
     config = _config_of(model)
-    counts = (config.get(name) for name in ("num_hidden_layers", "n_layer", "n_layers"))
+    counts = (config.get(name) for name in _LAYER_KEYS)
     whole = next((count for count in counts if isinstance(count, int)), None)
     if whole is not None and whole < 2:
         say(
@@ -284,10 +287,11 @@ def _cut(model: str) -> int | None:
         )
         return None
     layers = _UNKNOWN_CUT if whole is None else max(1, whole // 4)
-    of_all = "" if whole is None else f" of {whole}"
+    cut = f"{layers} of {whole} layers" if whole else f"{layers} layers if it has more"
+    otherwise = "" if whole else "; if it has no more, name a smaller one with --reference"
     say(
-        f"note: reference and main model are the same; the reference is cut to {layers}{of_all} "
-        "layers (reference.layers), since whole it would cost more than FTFT saves"
+        f"note: reference and main model are the same; the reference is cut to {cut} "
+        f"(reference.layers), since whole it would cost more than FTFT saves{otherwise}"
     )
     return layers
 

@@ -47,16 +47,20 @@ def training_rows(experiment_file: Path, columns: Sequence[str]):  # type: ignor
         names = [train.class_names[code] for code in train.labels]
         rows = rows.append_column(label, pa.array(names))
     originals = original_rows(data) if with_classes else None
-    if originals is not None:
-        return _with_originals(rows, originals, data.train)
     ids = _agreed(one.id for one in data.train)
-    if ids is not None and ids not in rows.column_names:
+    if originals is not None:
+        rows = _with_originals(rows, originals, data.train)
+    elif ids is not None and ids not in rows.column_names:
         rows = rows.add_column(1, ids, rows[EXAMPLE_ID])
-    return rows
+    return rows.rename_columns(_distinct(rows.column_names, columns))
 
 
 def _with_originals(rows: Any, originals: Any, sources: Sequence[DataSource]) -> Any:
-    """Rows with every other column of their files, in the order of these."""
+    """Rows with every other column of their files, in the order of these.
+
+    A column that was mapped follows what it was mapped to, under the same name.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     from ftft.data.columns import take_rows
@@ -68,17 +72,28 @@ def _with_originals(rows: Any, originals: Any, sources: Sequence[DataSource]) ->
     known |= {one.label for one in sources} - mapped
     known |= {str(one.id) for one in sources if one.id != ids}
     known |= {"original_" + EXAMPLE_ID} if ids == EXAMPLE_ID else set()
-    for name in there.column_names:
-        if name in mapped and name in rows.column_names:
-            rows = rows.append_column(f"original_{name}", there[name])
-        elif name not in known and name not in rows.column_names:
-            rows = rows.append_column(name, there[name])
     order = {name: place for place, name in enumerate(there.column_names)}
+    # What no file has comes first.
+    found = [(order.get(name, 0), name, rows[name]) for name in rows.column_names]
+    for name, place in order.items():
+        if name in mapped if name in rows.column_names else name not in known:
+            found.append((place, name, there[name]))
+    found.sort(key=lambda one: one[0])
+    return pa.table([column for *_, column in found], names=[name for _, name, _ in found])
 
-    def place_of(name: str) -> int:
-        return order.get(name.removeprefix("original_"), 0)  # what no file has comes first
 
-    return rows.select(sorted(rows.column_names, key=place_of))
+def _distinct(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """What to call columns, so that no name is there twice, nor in the table they are joined to."""
+    called: list[str] = []
+    taken = {*names, *others}
+    for name in names:
+        free = name
+        if name != EXAMPLE_ID and (name in others or name in called):
+            while free in taken:
+                free = f"original_{free}"
+        taken.add(free)
+        called.append(free)
+    return called
 
 
 def _completions(rows: Any) -> Any:

@@ -27,7 +27,6 @@ ROW = "\0row"  # cannot be the name of a column in a file
 _MISSING = frozenset(
     {"NaN", "nan", "NAN", "null", "NULL", "None", "N/A", "n/a", "#N/A", "NA", "<NA>", "NaT"}
 )
-
 _FEW_MISSING = 0.001
 
 

@@ -77,7 +77,9 @@ def write_report(
     for folder in shown:
         _check_one(folder)
     of_folder = {
-        one.folder: data_of(one, notes) if known is None and in_study(one.folder) else known
+        one.folder: data_of(one, notes, texts=texts)
+        if known is None and in_study(one.folder)
+        else known
         for one, known in zip(folders, at_hand, strict=True)
     }
     views = [read_view(one, of_folder[one.folder], texts=texts) for one in shown]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ftft.config.load_study import load_asked
 from ftft.config.methods import METHODS
+from ftft.config.schema import Experiment
 from ftft.config.study import PLACES
 from ftft.data.dataset import TaskData
 from ftft.errors import FtftError, WorkspaceError
@@ -16,6 +17,7 @@ from ftft.results.aggregate import setting_names
 from ftft.results.read import Results, read_run
 from ftft.results.run import Cell, RunResult, cell_of
 from ftft.tasks import load_data
+from ftft.tasks.classification import CLASSIFICATION
 from ftft.workspace.layout import RESULTS_NAME, STUDY_NAME, in_study
 
 MOST_PARTS = 24
@@ -71,30 +73,39 @@ def parts(folders: Sequence[Results]) -> tuple[list[Results], list[str]]:
     return found[:MOST_PARTS], [note]
 
 
-def data_of(folder: Results, notes: list[str]) -> TaskData | None:
+def data_of(folder: Results, notes: list[str], *, texts: bool = True) -> TaskData | None:
     """The data that a data set's results were made from; None, with a note, where they changed.
 
     Args:
         folder: A data set of a study.
         notes: Receives why its texts and slices are left out.
+        texts: Whether its texts are shown. Without them, data that show nothing else are not read.
     """
     name = folder.folder.name
+    without = f"{folder.name} is shown without {'texts and slices' if texts else 'slices'}"
     try:
         study = load_asked(folder.folder.parent / STUDY_NAME)
-        data = load_data(study.experiment(name)) if name in study.data else None
+        asked = study.experiment(name) if name in study.data else None
+        if asked is not None and not texts and not _shows_slices(asked):
+            return None
+        data = None if asked is None else load_data(asked)
     except FtftError as error:
         notes.append(
-            f"{folder.name} is shown without texts and slices, as its data cannot be read: {error} "
-            "--rows names an experiment file of these data."
+            f"{without}, as its data cannot be read: {error} --rows names an experiment file of "
+            "these data."
         )
         return None
     if data is None or data.fingerprint != folder.values["data"]["fingerprint"]:
-        notes.append(
-            f"{folder.name} is shown without texts and slices, as its data have changed since the "
-            "study was run."
-        )
+        notes.append(f"{without}, as its data have changed since the study was run.")
         return None
     return data
+
+
+def _shows_slices(experiment: Experiment) -> bool:
+    """Whether a page shows slices of the training data, or may: only classification has no own."""
+    return experiment.task != CLASSIFICATION.name or any(
+        source.slices for source in experiment.data.train
+    )
 
 
 def _part(folder: Results, cell: Cell, name: str) -> Results:

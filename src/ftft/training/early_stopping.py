@@ -19,6 +19,8 @@ from ftft.training.trainer import FineTuner
 Settled = Callable[[TrainingDynamics], bool]
 """Given what was recorded so far, all recording points of it complete: whether that is enough."""
 
+_COUNTER = "early_stopping_patience_counter"
+
 
 class StopWhenStalled(EarlyStoppingCallback):
     """Early stopping that waits until a training has begun to learn.
@@ -34,6 +36,17 @@ class StopWhenStalled(EarlyStoppingCallback):
     def __init__(self, early_stopping_patience: int, floor: float) -> None:
         super().__init__(early_stopping_patience)
         self.floor = floor
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Take over the count from a checkpoint of before this class, kept under its parent's name.
+
+        The Trainer finds a callback's state by its class's name, and saves only what was found.
+        """
+        super().on_train_begin(args, state, control, **kwargs)
+        kept = state.stateful_callbacks.pop(EarlyStoppingCallback.__name__, None)
+        if kept is not None:
+            self.early_stopping_patience_counter = kept["attributes"][_COUNTER]
+            state.stateful_callbacks[type(self).__name__] = self.state()
 
     def check_metric_value(self, args: Any, state: Any, control: Any, metric_value: float) -> None:
         """Count a score, once the best one is above the floor."""

@@ -39,10 +39,10 @@ def files_below(folder: Path, name: str) -> list[Path]:
 
 
 def _walk(folder: Path, name: str) -> Iterator[Path]:
-    level, searched = [folder], 0
+    level, left = [folder], _SEARCHED
     for _ in range(_DEEPEST + 1):
         deeper: list[Path] = []
-        for one in level[: _SEARCHED - searched]:
+        for one in level[:left]:
             try:
                 with os.scandir(one) as entries:
                     inside = sorted(entry.name for entry in entries if entry.is_dir())
@@ -51,7 +51,7 @@ def _walk(folder: Path, name: str) -> Iterator[Path]:
             except OSError:  # a name that is too long, or a folder that may not be read
                 continue
             deeper += [one / each for each in inside if not each.startswith(".")]
-        searched += len(level)
+        left = max(0, left - len(level))
         level = deeper
 
 

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +222,13 @@ def _why_absent(problem: FileNotFoundError, done: str) -> str:
         return (
             f"cannot be {done}: its server answers {status}; check the URL, and whether you may "
             "see it."
+        )
+    untrusted = next((one for one in causes if isinstance(one, ssl.SSLError)), None)
+    if untrusted is not None:
+        return (
+            f"cannot be {done}: there is no secure connection to its server ({_first(untrusted)}). "
+            "Check the URL and this machine's clock; where the server or a proxy has a certificate "
+            "of its own authority, name that authority's file in SSL_CERT_FILE."
         )
     # Of the connection: no such host, a closed port, no answer in time.
     for one in reversed(causes):

@@ -23,9 +23,12 @@ _SITES = (
 
 
 def is_web_page(path: Path) -> bool:
-    """Whether a file is an HTML page, whatever it is called."""
-    with path.open("rb") as file:
-        return bool(_BEGINNING.match(file.read(_LOOKED_AT)))
+    """Whether a file is an HTML page, whatever it is called; not where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return bool(_BEGINNING.match(file.read(_LOOKED_AT)))
+    except OSError:
+        return False  # whoever reads it next says why it cannot be
 
 
 def raw_address(url: str) -> str:
