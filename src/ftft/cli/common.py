@@ -86,10 +86,13 @@ PlotFile = Annotated[
 
 def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     """Read and validate an experiment file, the Trainer's arguments included."""
-    from ftft.config.load import load_experiment
-    from ftft.training.arguments import check_training_arguments
+    from ftft.utils.collecting import nothing_collected
 
-    hush_datasets()
+    with nothing_collected():
+        from ftft.config.load import load_experiment
+        from ftft.training.arguments import check_training_arguments
+
+        hush_datasets()
     return load_experiment(file, overrides or [], checks=[check_training_arguments])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import ForcedStages, Overrides, say, tell
+from ftft.cli.common import ForcedStages, Overrides, hush_datasets, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,11 +76,12 @@ def study(
         asked = load_study(file, overrides or [])
         _summarise_finished(asked, _folder(asked, output))
         return
-    import datasets
+    from ftft.utils.collecting import nothing_collected
 
-    from ftft.training.arguments import check_training_arguments
+    with nothing_collected():
+        from ftft.training.arguments import check_training_arguments
 
-    datasets.disable_progress_bars()
+        hush_datasets()
     asked = load_study(file, overrides or [], checks=[check_training_arguments])
     folder = _folder(asked, output)
     if dry_run:
@@ -129,10 +130,13 @@ def _run(
 
 def _show_plan(asked: Study, folder: Path) -> None:
     """What would be done, and on which data."""
-    from ftft.cli.show import show_data
-    from ftft.cli.show_study import show_plan
-    from ftft.study.plan import plan, time_left
-    from ftft.study.prepare import open_study
+    from ftft.utils.collecting import nothing_collected
+
+    with nothing_collected():
+        from ftft.cli.show import show_data
+        from ftft.cli.show_study import show_plan
+        from ftft.study.plan import plan, time_left
+        from ftft.study.prepare import open_study
 
     opened = open_study(asked, folder, tell)
     for name, data in opened.data.items():

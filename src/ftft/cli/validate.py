@@ -34,10 +34,13 @@ def validate(
 
 def show_dry_run(experiment: Experiment, folder: str, *, replacing: bool = False) -> None:
     """Check an experiment, and show its data and what a run would do."""
-    from ftft.cli.show import show_data, show_foresight
-    from ftft.experiment.belongs import trained_on
-    from ftft.experiment.dry_run import foresee
-    from ftft.experiment.validate import check, notes
+    from ftft.utils.collecting import nothing_collected
+
+    with nothing_collected():
+        from ftft.cli.show import show_data, show_foresight
+        from ftft.experiment.belongs import trained_on
+        from ftft.experiment.dry_run import foresee
+        from ftft.experiment.validate import check, notes
 
     data = check(experiment, folder, replacing=replacing)
     show_data(data)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from ftft.errors import FtftError
 
@@ -62,6 +61,8 @@ class Interval:
         deviation = statistics.stdev(values)
         if max(values) - min(values) <= _SAME:
             return cls(mean, deviation, None, None, count)
+        from scipy import stats  # which takes long to import
+
         ends = stats.t.interval(LEVEL, count - 1, mean, deviation / count**0.5)
         low, high = max(within[0], float(ends[0])), min(within[1], float(ends[1]))
         return cls(mean, deviation, low, high, count)
@@ -106,6 +107,8 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Differenc
         return None
     differences = np.array([first[seed] - second[seed] for seed in seeds])
     spread = len(seeds) > 1 and float(np.ptp(differences)) > _SAME
+    from scipy import stats  # which takes long to import
+
     p_value = float(stats.ttest_1samp(differences, 0.0).pvalue) if spread else None
     return Difference(
         interval=Interval.of(differences.tolist(), (-1.0, 1.0)),

@@ -91,6 +91,7 @@ class _Costs:
         self._opened = opened
         self._flops: dict[str, float] = {}
         self._counters: dict[str, FlopCounter] = {}
+        self._found: dict[Task, Stages] = {}
 
     def plan(self, task: Task) -> Plan:
         """How long a task trains at most."""
@@ -127,4 +128,6 @@ class _Costs:
         return self._flops[key]
 
     def _stages(self, task: Task) -> Stages:
-        return self._opened.stages(task, lambda line: None, reading=True)
+        if task not in self._found:
+            self._found[task] = self._opened.stages(task, lambda line: None, reading=True)
+        return self._found[task]
