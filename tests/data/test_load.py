@@ -69,7 +69,8 @@ class TestCanonicalForm:
         assert data.test_ood["hans"].table.column("text_1").to_pylist() == ["y"]
 
     def test_texts_are_unchanged(self, write):
-        lines = '{"text": "  A &amp; B\\r\\n\\u00e9<br /> ", "label": "x"}\n{"text": " z", "label": "y"}'
+        first = '{"text": "  A &amp; B\\r\\n\\u00e9<br /> ", "label": "x"}'
+        lines = f'{first}\n{{"text": " z", "label": "y"}}'
         source = {"path": str(write("x.jsonl", lines)), "text": "text", "label": "label"}
         config = DataConfig.model_validate({"train": source, "dev": {"d": source}})
         assert texts(load_data(config).train) == ["  A &amp; B\r\né<br /> ", " z"]
