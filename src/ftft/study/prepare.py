@@ -105,23 +105,22 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         if loaded is not None:
             data[name] = loaded
     found = tasks(study)
-    for task in found:
+    of_task = {task: experiment_of(study, task) for task in found}
+    for task, experiment in of_task.items():
         if task.data in data and task.method == "ftft":
-            examples = len(data[task.data].train)
-            attempt(partial(check_selection, experiment_of(study, task), examples))
+            attempt(partial(check_selection, experiment, len(data[task.data].train)))
         if task.data in data:
-            check_heads(attempt, experiment_of(study, task), data[task.data])
+            check_heads(attempt, experiment, data[task.data])
     usable: dict[str, TaskData] = {}
     for name, loaded in data.items():
-        of_data = [experiment_of(study, task) for task in found if task.data == name]
+        of_data = [one for task, one in of_task.items() if task.data == name]
         left = attempt(partial(_with_room, of_data, loaded))
         if left is not None:
             usable[name] = left
     attempt(partial(check_study_belongs, usable, folder))
     attempt.raise_problems(f"study {study.name}")
     for name, loaded in usable.items():
-        ftft = [one for one in found if one.data == name and one.method == "ftft"]
-        cells = [experiment_of(study, task) for task in ftft]
+        cells = [e for task, e in of_task.items() if (task.data, task.method) == (name, "ftft")]
         for note in [*_dropped(study, name), *notes(loaded, cells)]:
             say(f"{name}: {note}")
     return OpenStudy(study, folder, usable, found)
