@@ -313,13 +313,13 @@ class TestEvaluate:
         assert not (tmp_path / "scores.json").exists()
 
     def test_no_model(self, ftft, experiment_file, tmp_path):
-        for folder, shown in (
-            (tmp_path, tmp_path),
-            (tmp_path / "none", "none"),
-            (experiment_file, "experiment.yaml"),
+        none = "not a model folder (no config.json)"
+        for folder, said in (
+            (tmp_path, f"{tmp_path}: {none}"),
+            (tmp_path / "none", "none does not exist. Give the folder of a run, "),
+            (experiment_file, f"experiment.yaml: {none}"),
         ):
-            outcome = ftft("evaluate", "experiment.yaml", folder)
-            check_refusal(outcome, [f"{shown}: not a model folder (no config.json)"])
+            check_refusal(ftft("evaluate", "experiment.yaml", folder), [said])
 
     def test_no_test_sets(self, ftft, experiment_file, model):
         lines_of(

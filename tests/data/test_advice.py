@@ -5,7 +5,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from ftft.config.data import EvaluationSet
@@ -71,6 +71,8 @@ def advice(message, key):
     column=st.sampled_from(["label", "yes", "a: b", "12", 'q"', "#"]),
 )
 def test_what_is_advised_for_a_value_of_no_class_works(tmp_path, good, bad, column):
+    # Spelt like a class, it is mapped to that.
+    assume(bad.lower() not in [one.strip().lower() for one in good])
     write(tmp_path, pa.array([*good * 4, bad]), column)
     label = f"label: {dump([column])[2:]}"
     with pytest.raises(DataError) as caught:

@@ -121,7 +121,7 @@ def test_label_errors_name_the_word(ftft, experiment, tmp_path):
     for row in at:
         lines[row] = "book\tB-film"
     (tmp_path / "train.conll").write_text("\n".join(lines))
-    longer = ("--output", "run", "--set", "reference.epochs=12")
+    longer = ("--output", "run", "--set", "reference.epochs=16")
     assert ftft("record", experiment, *longer).code == 0
     by_word = ("run/reference/seed-0", "--by", "word", "--rows", experiment, "-o", "words.jsonl")
     found = ftft("label-errors", *by_word, "--burn-in", 6)

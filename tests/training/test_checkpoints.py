@@ -166,6 +166,12 @@ def test_what_libraries_raise_when_they_cannot_write(tmp_path, problem):
     assert not folder.exists()
 
 
+def test_another_process_that_is_gone_is_no_full_disk(tmp_path):
+    lost = RuntimeError("[pair.cc:537] Read error [127.0.0.1]:23436: Connection reset by peer")
+    with pytest.raises(RuntimeError, match="reset by peer"), writing(tmp_path):
+        raise lost
+
+
 def test_a_defect_is_not_taken_for_a_full_disk(tmp_path):
     with pytest.raises(TypeError), writing(tmp_path):
         raise TypeError

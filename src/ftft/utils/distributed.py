@@ -19,6 +19,12 @@ T = TypeVar("T")
 
 _OF_A_LAUNCHER = ("RANK", "MASTER_ADDR", "MASTER_PORT")
 
+# How the backends of PyTorch say that another process is gone: gloo, gloo after its timeout, NCCL.
+_LOST = (
+    *("Connection closed by peer", "Connection reset by peer", "Timed out waiting"),
+    *("ncclRemoteError", "remote process exited", "Watchdog caught collective operation timeout"),
+)
+
 
 def count() -> int:
     """How many processes there are, as the launcher says.
@@ -41,6 +47,11 @@ def rank() -> int:
 def is_first() -> bool:
     """Whether this process is the one that writes and speaks."""
     return rank() == 0
+
+
+def lost_connection(error: BaseException) -> bool:
+    """Whether another process ended first, or can no longer be reached."""
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _LOST)
 
 
 def start() -> None:

@@ -24,7 +24,10 @@ def model_folder(given: Path) -> Path:
             return inside
     if not given.exists():
         beside = [one.name for one in given.parent.iterdir()] if given.parent.is_dir() else []
-        raise ModelError(f"{given}: there is no such folder.{nearest(given.name, beside)}")
+        raise ModelError(
+            f"{given} does not exist.{nearest(given.name, beside)} Give the folder of a "
+            "run, of a training (runs/NAME/main/seed-0) or of a model (model in it)."
+        )
     found = models_below(given)
     main = [one for one in found if _is_main(one, given)]
     if len(main) == 1:
