@@ -51,34 +51,23 @@ def test_stopped_at_any_step_it_loses_nothing(tune, tmp_path, recording, signum)
     check_same(tune("again", schedule, recording=recording), whole)
 
 
-def test_patience_and_best_weights_are_kept(tune, monkeypatch):
-    scores(monkeypatch, {2: 0.8, 4: 0.7, 6: 0.7, 8: 0.9})
-    schedule = plan(8, 2, keep="best", patience=2)
+@pytest.mark.parametrize(
+    ("by_step", "ended", "interrupted"),
+    [
+        ({2: 0.8, 4: 0.7, 6: 0.7, 8: 0.9}, (6, 2), (3, 5)),
+        # Of equal scores the later weights are kept, and patience runs out.
+        ({2: 0.8, 4: 0.8, 6: 0.8, 8: 0.9}, (6, 6), (3, 5)),
+        # What learnt nothing yet is not stopped; interrupted before and after it begins to learn.
+        ({2: 0.5, 4: 0.5, 6: 0.9, 8: 0.8, 10: 0.8, 12: 0.9}, (10, 6), (5, 9)),
+    ],
+    ids=["worse", "equal", "late"],
+)
+def test_patience_and_best_weights_are_kept(tune, monkeypatch, by_step, ended, interrupted):
+    scores(monkeypatch, by_step)
+    schedule = plan(max(by_step), 2, keep="best", patience=2)
     whole = tune("whole", schedule)
-    assert (whole.steps, whole.kept_step) == (6, 2)
-    for step in (3, 5):
-        stop(tune, schedule, step, signal.SIGTERM)
-    check_same(tune("again", schedule), whole)
-
-
-def test_of_equal_scores_the_later_weights_are_kept_and_patience_runs_out(tune, monkeypatch):
-    """Also where the training is interrupted between them."""
-    scores(monkeypatch, {2: 0.8, 4: 0.8, 6: 0.8, 8: 0.9})
-    schedule = plan(8, 2, keep="best", patience=2)
-    whole = tune("whole", schedule)
-    assert (whole.steps, whole.kept_step) == (6, 6)
-    for step in (3, 5):
-        stop(tune, schedule, step, signal.SIGTERM)
-    check_same(tune("again", schedule), whole)
-
-
-def test_what_learnt_nothing_yet_is_not_stopped(tune, monkeypatch):
-    """Also where the training is interrupted before and after it begins to learn."""
-    scores(monkeypatch, {2: 0.5, 4: 0.5, 6: 0.9, 8: 0.8, 10: 0.8, 12: 0.9})
-    schedule = plan(12, 2, keep="best", patience=2)
-    whole = tune("whole", schedule)
-    assert (whole.steps, whole.kept_step) == (10, 6)
-    for step in (5, 9):
+    assert (whole.steps, whole.kept_step) == ended
+    for step in interrupted:
         stop(tune, schedule, step, signal.SIGTERM)
     check_same(tune("again", schedule), whole)
 

@@ -48,6 +48,5 @@ def evaluate(
     unread = ["reference", "map", "selection", "baselines", "dm", "seeds", "metric", "output"]
     unread += all_but_scoring("main", experiment.main)
     note_unread(overrides, unread, "on a finished model")
-    scores = evaluate_model(experiment, model, sets.value, output, overwrite=overwrite)
-    meant_model(model)
-    show_scores(scores)
+    model = meant_model(model)
+    show_scores(evaluate_model(experiment, model, sets.value, output, overwrite=overwrite))

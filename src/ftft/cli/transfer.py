@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,12 +73,8 @@ def transfer(
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
     drawn = [read_map(path, points, fraction, measure) for path in maps]
-    known = {one for datamap in drawn for one in datamap.example_ids.to_pylist()}
-    if groups is not None and not any(known & column.keys() for column in groups.values()):
-        raise ConfigError(
-            f"--slices {slices}: none of its examples is in the maps; its column example_id must "
-            f"hold their ids, such as {drawn[0].example_ids[0].as_py()!r}."
-        )
+    if groups is not None:
+        _check_slices(slices, groups, drawn)
     are_drawn = any(map_file(path) is None for path in maps)
     works = {"burn_in": are_drawn, "measure": are_drawn}
     note_idle(context, "on maps, which are drawn already", works)
@@ -106,6 +102,19 @@ def transfer(
 
         write_figure(draw_overlaps(names, *overlap_matrix(drawn, fraction)), plot)
         tell(f"drawn to {plot}")
+
+
+def _check_slices(
+    path: Path | None, groups: Mapping[str, Mapping[str, str]], drawn: Sequence[DataMap]
+) -> None:
+    from ftft.errors import ConfigError
+
+    known = {one for datamap in drawn for one in datamap.example_ids.to_pylist()}
+    if not any(known & column.keys() for column in groups.values()):
+        raise ConfigError(
+            f"--slices {path}: none of its examples is in the maps; its column example_id must "
+            f"hold their ids, such as {drawn[0].example_ids[0].as_py()!r}."
+        )
 
 
 def _points(names: Sequence[str], drawn: Sequence[DataMap]) -> list[dict[str, object]]:

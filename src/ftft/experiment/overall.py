@@ -74,6 +74,10 @@ class Overall:
         self._speeds.note(name, trained.cost.total.flops, seconds)
 
     @cached_property
+    def _names(self) -> list[str]:
+        return training_names(self.experiment.baselines, self.experiment.seeds)
+
+    @cached_property
     def _reused(self) -> Collection[str] | None:
         return self.finished_before()
 
@@ -105,8 +109,7 @@ class Overall:
 
     def waiting(self, names: Collection[str]) -> list[str]:
         """Of some stages the trainings that were not finished before, in the order of the run."""
-        every = training_names(self.experiment.baselines, self.experiment.seeds)
-        return [name for name in every if name in names and name not in (self._reused or ())]
+        return [name for name in self._names if name in names and name not in (self._reused or ())]
 
     def flops(self, names: Collection[str]) -> float:
         """Operations of the trainings among some stages that are to be done, where known."""
@@ -126,13 +129,13 @@ class Overall:
             How many trainings are done, those that were finished before counted in, how many there
             are, and the seconds that are left; None where they are not known.
         """
-        every = training_names(self.experiment.baselines, self.experiment.seeds)
-        left = [name for name in self.waiting(every) if name not in ended]
-        return len(every) - len(left), len(every), self._left(left, begun=begun)
+        left = [name for name in self.waiting(self._names) if name not in ended]
+        every = len(self._names)
+        return every - len(left), every, self._left(left, begun=begun)
 
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""
-        names = training_names(self.experiment.baselines, self.experiment.seeds)
+        names = self._names
         at = names.index(name)
         reused = self._reused
         if reused is None:

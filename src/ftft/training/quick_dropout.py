@@ -1,4 +1,4 @@
-"""Dropout on a CPU whose masks take a tenth of the time to draw.
+"""Dropout on a CPU in a third of the time.
 
 PyTorch draws a mask with a random double for each element, on one thread, and on processors other
 than Intel's in a loop that takes about a tenth of a step. Here 16 random bits decide, four elements
