@@ -342,9 +342,9 @@ OUTPUTS = [
     case("init train.csv -o experiment.yaml", "experiment.yaml is there already", "--overwrite"),
     case("init train.csv -o empty", "empty is a folder", "name of a file"),
     case("init train.csv -o notes.txt/e.yaml", "notes.txt/e.yaml", "cannot be written"),
-    case("evaluate experiment.yaml m -o train.csv", "train.csv is there already", "--overwrite"),
-    case("evaluate experiment.yaml m -o empty", "empty is a folder", "name of a file"),
-    case("evaluate experiment.yaml m -o notes.txt/s.json", "notes.txt", "cannot be written"),
+    case("evaluate experiment.yaml run/given/seed-0/model -o train.csv", "train.csv is there already", "--overwrite"),
+    case("evaluate experiment.yaml run/given/seed-0/model -o empty", "empty is a folder", "name of a file"),
+    case("evaluate experiment.yaml run/given/seed-0/model -o notes.txt/s.json", "notes.txt", "cannot be written"),
     case("demo", "demo/data/train.csv is there already", "--overwrite"),
     case("demo -o notes.txt/demo", "notes.txt/demo", "cannot be written"),
     *(
