@@ -64,6 +64,9 @@ class TestChains:
         assert makespan(seconds, [FTFT, RANDOM], 2) == 40
         assert makespan(seconds | {"random/seed-0": 50.0}, [FTFT, RANDOM], 2) == 50
         assert makespan(seconds, [FTFT, RANDOM], 1) == 60
+        # A chain is not divided: of three that are alike, two follow each other.
+        alike = [Chain(seed, ("random",)) for seed in range(3)]
+        assert makespan({f"random/seed-{seed}": 20.0 for seed in range(3)}, alike, 2) == 40
 
 
 def test_the_same_as_one_after_the_other(finished, undone):

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import torch
 
 from ftft import load_experiment
 from ftft import run as run_pipeline
@@ -18,9 +19,9 @@ def files(folder):
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def foreseen(home, folder, *overrides):
+def foreseen(home, folder, *overrides, **ways):
     experiment, said = load_experiment(home / "experiment.yaml", (*ASKED, *overrides)), []
-    found = foresee(experiment, check(experiment, str(folder)), str(folder), said.append)
+    found = foresee(experiment, check(experiment, str(folder)), str(folder), said.append, **ways)
     return found, said
 
 
@@ -104,6 +105,27 @@ def test_texts_that_are_cut_are_counted(finished, tmp_path):
     lines = (finished / "train.csv").read_text().splitlines()[1:]
     words = [len(line.split(",")[1].split()) for line in lines]
     assert cut == [0, sum(count + 2 > 8 for count in words)]
+
+
+def test_the_time_of_several_at_a_time(ftft, finished, monkeypatch):
+    changed = "main.learning_rate=1e-4"  # only the reference is reused
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    alone, _ = foreseen(finished, finished / "run", changed)
+    beside, _ = foreseen(finished, finished / "run", changed, jobs=2)
+    each = {one.name.partition("/")[0]: one.flops for one in beside.trainings if not one.reused}
+    # ERM beside main model and ERM at its cost, then the random subset.
+    chains = [each["erm"], each["main"] + each["erm_budget"], each["random"]]
+    packed = min(max(sum(chains) - one, one) for one in chains)
+    assert beside.seconds == pytest.approx(alone.seconds * packed / sum(chains))
+    line = ["run", finished / "experiment.yaml", "-o", finished / "run", "--dry-run", "--jobs", "2"]
+    asked = [*line, "--set", ASKED[0], "--set", changed]
+    assert " 2 at a time, each with its share of the cores, by the speed of " in ftft(*asked).out
+    # Nothing there was trained with as few threads, which says nothing of these.
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads() + 1))
+    said = ftft(*asked).out
+    assert "by the speed" not in said
+    assert "how long that takes 2 at a time is not known" in said
+    assert "is not known" not in ftft(*line, "--set", ASKED[0]).out, "there is nothing to do"
 
 
 def test_on_the_command_line(ftft, finished, tmp_path):

@@ -54,7 +54,7 @@ def run(
     if dry_run:
         if force_stage:
             raise ConfigError("--dry-run runs nothing; leave --force-stage out.")
-        show_dry_run(experiment, folder, replacing=replace)
+        show_dry_run(experiment, folder, replacing=replace, jobs=jobs)
         return
 
     from ftft.cli.show import show_results

@@ -245,7 +245,12 @@ def show_foresight(found: Foresight, examples: int) -> None:
         state = "finished, reused" if one.reused else "to do"
         add_row(drawn, one.name, state, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
     console().print(drawn)
-    tell(to_do_in_words(found.trainings, found.seconds))
+    tell(to_do_in_words(found.trainings, found.seconds, found.jobs))
+    if found.jobs > 1 and found.seconds is None and not all(x.reused for x in found.trainings):
+        tell(
+            f"how long that takes {found.jobs} at a time is not known: they share the machine, and "
+            "no training in the folder has had as many threads here"
+        )
     if (share := found.share_of_erm) is not None:
         tell(f"FTFT takes at most {share:.0%} of ERM's FLOPs, its reference counted in")
         if share >= 1:

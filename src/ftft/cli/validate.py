@@ -32,7 +32,9 @@ def validate(
     tell(f"{file}: valid")
 
 
-def show_dry_run(experiment: Experiment, folder: str, *, replacing: bool = False) -> None:
+def show_dry_run(
+    experiment: Experiment, folder: str, *, replacing: bool = False, jobs: int = 1
+) -> None:
     """Check an experiment, and show its data and what a run would do."""
     from ftft.utils.collecting import nothing_collected
 
@@ -50,4 +52,4 @@ def show_dry_run(experiment: Experiment, folder: str, *, replacing: bool = False
     if trained and data.train.fingerprint not in trained:
         say(f"{folder}: what is there would be moved beside it")
         folder = os.path.join(folder, "new")  # nothing of it would be reused
-    show_foresight(foresee(experiment, data, folder, say), len(data.train))
+    show_foresight(foresee(experiment, data, folder, say, jobs=jobs), len(data.train))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from ftft.config.methods import METHODS, REFERENCE, Method, chosen
 from ftft.experiment.collect import StagedRun
 from ftft.experiment.methods import BASELINES, whole_ftft
 from ftft.experiment.stages import Stages
+from ftft.utils.process_pool import share_of_cores
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ def train_chain(stages: Stages, chain: Chain) -> None:
         BASELINES[key](stages, chain.seed, paid)
 
 
+def threads_of(jobs: int) -> int | None:
+    """With how many threads each training of a run computes; None: with all that there are."""
+    return share_of_cores(jobs) if jobs > 1 else None
+
+
 def makespan(seconds: Mapping[str, float], groups: Sequence[Chain], jobs: int) -> float:
     """About how long trainings take, several chains at a time.
 
@@ -84,5 +91,8 @@ def makespan(seconds: Mapping[str, float], groups: Sequence[Chain], jobs: int) -
         groups: The chains.
         jobs: How many at a time.
     """
-    lengths = [sum(seconds.get(name, 0.0) for name in group.stages) for group in groups]
-    return max([sum(lengths) / jobs, *lengths])
+    lengths = (sum(seconds.get(name, 0.0) for name in group.stages) for group in groups)
+    ends = [0.0] * jobs
+    for length in sorted(lengths, reverse=True):  # the longest first, as they are begun
+        heapq.heapreplace(ends, ends[0] + length)
+    return max(ends)

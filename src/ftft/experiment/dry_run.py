@@ -9,6 +9,7 @@ from ftft.config.methods import COST, METHODS, REFERENCE, TRAINED_BY, chosen
 from ftft.config.schema import Experiment, FineTuning
 from ftft.data.dataset import TaskData
 from ftft.data.lengths import Measured, texts_of, whole_lengths
+from ftft.experiment.chains import chains, makespan, threads_of
 from ftft.experiment.finished import is_finished
 from ftft.experiment.foreseen import Foreseen, recorded_speeds
 from ftft.experiment.plans import erm_plan, method_plan
@@ -30,12 +31,14 @@ class Foresight:
         trainings: Those of all seeds, in the order of the pipeline.
         cut: Model to training examples of which it would not see the end.
         seconds: About what the trainings take that are to be done, by the speed of those in the
-            run folder; None where none of this machine is there.
+            run folder; None where none of this machine is there, with as many threads.
+        jobs: How many trainings would run at a time.
     """
 
     trainings: tuple[Foreseen, ...]
     cut: dict[str, int]
     seconds: float | None = None
+    jobs: int = 1
 
     @property
     def share_of_erm(self) -> float | None:
@@ -47,7 +50,9 @@ class Foresight:
         return (flops["reference"] + flops["main"]) / flops["erm"] if "erm" in flops else None
 
 
-def foresee(experiment: Experiment, data: TaskData, folder: str, say: Say) -> Foresight:
+def foresee(
+    experiment: Experiment, data: TaskData, folder: str, say: Say, *, jobs: int = 1
+) -> Foresight:
     """Work out which trainings a run would do; nothing is run or written.
 
     Args:
@@ -55,6 +60,7 @@ def foresee(experiment: Experiment, data: TaskData, folder: str, say: Say) -> Fo
         data: Its data.
         folder: The run folder; it need not be there.
         say: Receives a line for each stage that is finished, or that is run again and why.
+        jobs: How many trainings would run at a time.
     """
     said: set[str] = set()
 
@@ -68,11 +74,16 @@ def foresee(experiment: Experiment, data: TaskData, folder: str, say: Say) -> Fo
     dry = _DryRun(stages)
     models = (experiment.reference, experiment.main)
     trainings = tuple(one for seed in experiment.seeds for one in dry.trainings(seed))
-    speeds = recorded_speeds(folder, [one.name for one in trainings])
+    speeds = recorded_speeds(folder, [one.name for one in trainings], threads_of(jobs))
+    waiting = [one for one in trainings if not one.reused]
+    seconds = speeds.each(waiting)
+    each = dict(zip((one.name for one in waiting), seconds, strict=True)) if seconds else {}
+    groups = chains(experiment.baselines, experiment.seeds)
     return Foresight(
         trainings,
         {f"{one.label}, max_length {one.max_length}": texts_cut(stages, one) for one in models},
-        speeds.in_all(one for one in trainings if not one.reused),
+        makespan(each, groups, jobs) if each else None,
+        jobs,
     )
 
 

@@ -63,11 +63,16 @@ class Speeds:
         found.note(name, flops, seconds)
         return found
 
+    def each(self, trainings: Iterable[Foreseen]) -> list[float]:
+        """About what each of several trainings takes; empty where no speed is known."""
+        found = [self.seconds(one.name, one.flops) for one in trainings]
+        known = [one for one in found if one is not None]
+        return known if len(known) == len(found) else []
+
     def in_all(self, trainings: Iterable[Foreseen]) -> float | None:
         """About what several trainings take together; None where no speed is known."""
-        each = [self.seconds(one.name, one.flops) for one in trainings]
-        known = [one for one in each if one is not None]
-        return sum(known) if known and len(known) == len(each) else None
+        each = self.each(trainings)
+        return sum(each) if each else None
 
 
 def recorded_speeds(
@@ -98,16 +103,19 @@ def of_this_machine(found: Mapping[str, Any], threads: int | None = None) -> boo
     return all(found.get(key) == here[key] for key in _MACHINE)
 
 
-def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None) -> str:
+def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: int = 1) -> str:
     """How much is to be done.
 
     Args:
         trainings: All of a run.
         seconds: About what those that are to be done take; None where nobody knows.
+        jobs: How many at a time.
     """
     waiting = [one for one in trainings if not one.reused]
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
-    about = "" if seconds is None else f", about {duration(seconds)} by the speed of earlier ones"
+    beside = f" {jobs} at a time, each with its share of the cores," if jobs > 1 else ""
+    speed = f"{beside} by the speed of earlier ones"
+    about = "" if seconds is None else f", about {duration(seconds)}{speed}"
     return (
         f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
         f"{flops / 1e15:.3g} PFLOPs{about}"

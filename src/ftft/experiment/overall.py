@@ -47,6 +47,7 @@ class Overall:
         recorded: Gives the speeds of earlier trainings; asked once, likewise.
         together: Given the seconds of trainings by name, those of all: their sum, where they run
             one after the other.
+        jobs: How many run at a time.
     """
 
     experiment: Experiment
@@ -55,6 +56,7 @@ class Overall:
     foresee: Callable[[Collection[str]], Mapping[str, Foreseen]] = lambda reused: {}
     recorded: Callable[[], Speeds] = Speeds
     together: Callable[[Mapping[str, float]], float] = lambda seconds: sum(seconds.values())
+    jobs: int = 1
     _reference: list[float] = field(default_factory=list)
     _per_step: list[float] = field(default_factory=list)
     _opened: list[bool] = field(default_factory=list)
@@ -105,7 +107,8 @@ class Overall:
         if not trainings:
             return ""
         waiting = [one for one in trainings if not one.reused]
-        return to_do_in_words(trainings, self._left([one.name for one in waiting]))
+        left = self._left([one.name for one in waiting])
+        return to_do_in_words(trainings, left, self.jobs)
 
     def waiting(self, names: Collection[str]) -> list[str]:
         """Of some stages the trainings that were not finished before, in the order of the run."""

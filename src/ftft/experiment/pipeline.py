@@ -20,7 +20,7 @@ from ftft.data.dataset import TaskData
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.experiment.belongs import make_room
 from ftft.experiment.beside import train_beside
-from ftft.experiment.chains import Chain, chains, makespan
+from ftft.experiment.chains import Chain, chains, makespan, threads_of
 from ftft.experiment.collect import StagedRun, collect, erm_cost
 from ftft.experiment.dry_run import trainings_of
 from ftft.experiment.finished import finished_before
@@ -38,7 +38,6 @@ from ftft.utils import distributed
 from ftft.utils.atomic import write_text
 from ftft.utils.environment import environment
 from ftft.utils.expected import expect
-from ftft.utils.process_pool import share_of_cores
 from ftft.workspace.layout import EXPERIMENT_NAME, EXPERIMENT_TITLE, REPORT_NAME
 from ftft.workspace.lock import wait_for_parts
 from ftft.workspace.workspace import Workspace
@@ -105,14 +104,14 @@ def followed(stages: Stages, groups: Sequence[Chain], jobs: int) -> Overall:
     """The trainings of a run, to say how far it is."""
     experiment, folder = stages.experiment, stages.workspace.folder
     trainings = training_names(experiment.baselines, experiment.seeds)
-    threads = share_of_cores(jobs) if jobs > 1 else None
     return Overall(
         experiment,
         len(stages.data.train),
         partial(finished_before, stages),
         partial(trainings_of, stages),
-        partial(recorded_speeds, folder, trainings, threads),
+        partial(recorded_speeds, folder, trainings, threads_of(jobs)),
         partial(makespan, groups=groups, jobs=jobs),
+        jobs,
     )
 
 
