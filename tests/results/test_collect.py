@@ -147,7 +147,7 @@ def test_environment_is_plain_and_names_what_matters():
     found = environment()
     assert json.loads(json.dumps(found)) == found
     assert set(found) == {
-        *("python", "platform", "processor", "cpu_count", "threads", "device", "processes"),
+        *("python", "platform", "processor", "cpu_count", "threads", "device", "processes", "jobs"),
         "packages",
     }
     assert found["processor"]

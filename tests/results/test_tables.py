@@ -141,6 +141,14 @@ class TestCells:
         assert ftft["seconds / ERM"] == "~0.55"
         assert "ERM was not run" in table_caption(made)
 
+    def test_seconds_of_trainings_side_by_side_are_called_that(self, rows):
+        here = record("ftft", 0)["environment"]
+        found = table_caption(rows(environment={**here, "jobs": 3}))
+        assert "Seconds are of trainings that ran side by side, up to 3." in found
+
+    def test_seconds_of_one_after_the_other_need_no_word(self, rows):
+        assert "side by side" not in table_caption(rows())
+
     def test_sets_of_several_runs_are_all_there(self, tmp_path):
         one = make_run(tmp_path / "one", name="one", sets=("a", "b"), maps=False)
         two = make_run(tmp_path / "two", name="two", sets=("b", "c"), maps=False)

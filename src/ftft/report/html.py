@@ -29,7 +29,7 @@ from ftft.results.formatting import NONE, metric_name, percent, score
 from ftft.results.read import Results, distinct_names
 from ftft.results.run import cell_of
 from ftft.results.stopping import stopping_in_words
-from ftft.results.tables import folded, several_seeds, summary_table
+from ftft.results.tables import folded, several_seeds, shared_in_words, summary_table
 from ftft.results.verdict import verdict
 from ftft.utils.atomic import write_text
 from ftft.workspace.layout import in_study
@@ -165,6 +165,7 @@ def _part(view: RunView, rows: Sequence[Row]) -> dict[str, Any]:
         "title": view.run.title,
         "seeds": ", mean over seeds" if several_seeds(own) else "",
         "stopping": stopping_in_words(view.run.runs),
+        "shared": shared_in_words(own),
         "rows": own,
         "table": narrow,
         "details": details,

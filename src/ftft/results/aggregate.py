@@ -52,6 +52,8 @@ class Row:
         time_to_target: How soon it scores what ERM does in the end; None where ERM was not run.
         tokens: Mean tokens of the selected examples over those of all; 1 is as long. None where
             nothing was selected or lengths are not known.
+        jobs: How many trainings at most shared the machine, each counted in; 1: its seconds are of
+            trainings that had it to themselves.
         alone: Its reference's development score and its cost over ERM's, ``score``, ``flops`` and
             ``seconds``; None where that is not known for all seeds.
     """
@@ -69,6 +71,7 @@ class Row:
     steps: Interval | None = None
     time_to_target: TimeToTarget | None = None
     tokens: Interval | None = None
+    jobs: int = 1
     alone: dict[str, Interval] | None = None
 
     @property
@@ -161,6 +164,7 @@ def _row(cell: Cell, cells: Cells) -> Row:
             {run.seed: run for run in runs}, {run.seed: run for run in erm}
         ),
         tokens=_tokens(runs),
+        jobs=max(run.jobs for run in runs),
         alone=_alone(runs),
     )
 

@@ -214,7 +214,14 @@ def table_caption(rows: Sequence[Row]) -> str:
     parts = [f"{'; '.join(shared)}." if shared else "", spreads, _COST]
     if any(row.estimated for row in rows):
         parts.append(_ESTIMATED)
+    parts.append(shared_in_words(rows))
     return " ".join(part for part in parts if part)
+
+
+def shared_in_words(rows: Sequence[Row]) -> str:
+    """That the seconds are of trainings side by side; empty where each had its machine alone."""
+    jobs = max(row.jobs for row in rows)
+    return f"Seconds are of trainings that ran side by side, up to {jobs}." if jobs > 1 else ""
 
 
 def full_caption(rows: Sequence[Row]) -> str:

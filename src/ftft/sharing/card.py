@@ -190,9 +190,14 @@ def _setting(value: object) -> str:
 def _cost(values: Mapping[str, Any]) -> Rows:
     estimated = bool(values["erm_estimated"])
     computed = " (ERM was not run: computed)" if estimated else ""
+    beside = f" (of trainings side by side, up to {values['jobs']})"
+    shared = beside if values.get("jobs", 1) > 1 else ""
     return [
         ("FLOPs over ERM's", f"{ratio(values['flops'])}{computed}"),
-        ("seconds over ERM's", f"{ratio(values['seconds'], estimated=estimated)}{computed}"),
+        (
+            "seconds over ERM's",
+            f"{ratio(values['seconds'], estimated=estimated)}{computed}{shared}",
+        ),
     ]
 
 

@@ -170,6 +170,7 @@ def _found(
                 "cost_relative_to_erm": {
                     **cost["relative_to_erm"],
                     "erm_estimated": cost["erm_estimated"],
+                    "jobs": one.jobs,
                 },
                 "verdict": verdict(results).sentence if method == "ftft" else None,
             }

@@ -12,6 +12,8 @@ from typing import Any
 from ftft.utils.distributed import count
 
 _PACKAGES = ("ftft", "torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
+JOBS = "FTFT_JOBS"
+"""Tells a process how many may compute on this machine at a time, itself counted in."""
 # Named where they are installed.
 _OPTIONAL = ("peft", "bitsandbytes")
 
@@ -28,6 +30,7 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "processes": count(),
+        "jobs": int(os.environ.get(JOBS, "1")),
         "packages": {name: _version(name) for name in _PACKAGES}
         | {name: version for name in _OPTIONAL if (version := _version(name))},
     }
