@@ -266,6 +266,31 @@ def test_dates_are_no_labels_and_what_else_could_be_one_is_named(started, write)
     assert "is taken for the label" not in said
 
 
+def test_the_label_is_what_the_other_sets_have_too(started, write):
+    def rows(channels, last):
+        return "".join(
+            f"{channels[i % 2]},my order no {i} is late,{last[i % 3]}\n" for i in range(60)
+        )
+
+    topics = ("delivery", "billing", "billing")
+    write("tickets.csv", "channel,message,topic\n" + rows(("web", "mail"), topics))
+    # A column of the same name holds something else there.
+    write("chats.csv", "channel,message,topic\n" + rows(("phone", "fax"), topics))
+    experiment, said = started("tickets.csv", "--ood", "chats.csv")
+    assert experiment.data.train[0].label == "topic"
+    assert "note: 'topic' is the only column that could be the label in chats.csv too" in said
+    assert "cannot run" not in said
+    # Where both are in both, the sets do not decide; what was named always does.
+    write("more.csv", "channel,message,topic\n" + rows(("web", "fax"), topics))
+    experiment, _ = started("tickets.csv", "--ood", "more.csv", output="more.yaml")
+    assert experiment.data.train[0].label == "channel"
+    experiment, said = started(
+        *("tickets.csv", "--ood", "chats.csv", "--label", "channel"), output="named.yaml"
+    )
+    assert experiment.data.train[0].label == "channel"
+    assert "could be the label in" not in said
+
+
 def test_each_label_keeps_its_share(started, write):
     write("tickets.csv", body(40))
     assert started("tickets.csv")[0].selection.keep_label_proportions

@@ -98,8 +98,14 @@ def init(
     from ftft.utils.remote import is_remote
 
     given = _opened(data)
+    asked = {
+        role: None if paths is None else [_opened(path) for path in paths]
+        for role, paths in (("dev", dev), ("test", test), ("test_ood", ood))
+    }
     with _described(given):
         found = find_source(given.path, text or (), label)
+        if label is None:
+            found = _with_shared_label(given, found, text, asked)
     chats = found.source.messages is not None
     small, large = _MODELS.get("chats" if chats else found.task, _MODELS["classification"])
     reference, main = reference or small, main or large
@@ -116,7 +122,7 @@ def init(
         for option, model in (("reference", reference), ("main", main)):
             _note_encoder(option, model, small if option == "reference" else large)
     _note_unused(given.path, found, label)
-    sets = _sets(given, found, {"dev": dev, "test": test, "test_ood": ood})
+    sets = _sets(given, found, asked)
 
     def moved(path: str) -> str:
         if output is None or is_remote(path):
@@ -153,6 +159,10 @@ class _Given:
         return self.path.name
 
 
+_Asked = Mapping[str, Sequence[_Given] | None]
+"""Role to the sets that were named for it."""
+
+
 def _opened(place: str) -> _Given:
     """A data file that is there; one at a URL is fetched."""
     from ftft.errors import ConfigError, DataError
@@ -161,6 +171,21 @@ def _opened(place: str) -> _Given:
     if problem := problem_of(place):
         raise ConfigError(problem)
     return _Given(place, local_copy(place, DataError) if is_remote(place) else Path(place))
+
+
+def _with_shared_label(
+    data: _Given, found: Found, text: Sequence[str] | None, asked: _Asked
+) -> Found:
+    """What a file holds, where the other sets say which of its columns is the label."""
+    from ftft.data.detect_sets import find_source, label_in_all
+
+    sets = [one for given in asked.values() for one in given or ()]
+    shared = label_in_all(found, [one.path for one in sets])
+    if shared is None or shared == found.source.label:
+        return found
+    names = ", ".join(dict.fromkeys(one.name for one in sets))
+    say(f"note: {shared!r} is the only column that could be the label in {names} too")
+    return find_source(data.path, text or (), shared)
 
 
 @contextlib.contextmanager
@@ -211,15 +236,13 @@ def _note_unused(data: Path, found: Found, label: str | None) -> None:
         )
 
 
-def _sets(
-    data: _Given, train: Found, asked: Mapping[str, Sequence[str] | None]
-) -> dict[str, dict[str, dict[str, Any]]]:
+def _sets(data: _Given, train: Found, asked: _Asked) -> dict[str, dict[str, dict[str, Any]]]:
     """Role to name to keys of the sets that were asked for, or are beside the training data."""
     from ftft.data.detect_sets import set_keys, set_name, sets_beside
     from ftft.utils.remote import is_remote
 
     beside = {} if is_remote(data.place) else sets_beside(data.path)
-    given = [(role, _opened(one), True) for role, named in asked.items() for one in named or ()]
+    given = [(role, one, True) for role, named in asked.items() for one in named or ()]
     given += [
         (role, _Given(str(path), path), False) for role, path in beside.items() if not asked[role]
     ]

@@ -41,6 +41,7 @@ _TEXTS = ("text", "sentence", "tweet", "review", "comment", "content", "document
 _LABELS = ("label", "gold_label", "labels", "class", "target", "gold", "sentiment", "category", "y")
 _IDS = ("id", "example_id", "uid", "guid", "pairid", "pair_id", "uuid", "idx")
 _NOT_LABELS = frozenset({"split", "fold", "set", "language", "lang", "genre", "source", "domain"})
+_UNLIKELY = _NOT_LABELS | {*_TEXTS}
 _MOST_CLASSES = 50
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?|\d{1,4}[/.]\d\d?[/.]\d{1,4}|\d\d?:\d\d")
 
@@ -232,7 +233,7 @@ def _guess_label(head: Head, texts: Sequence[str], path: Path) -> str:
             # A sorted file may show one class only in its first rows.
             if name.lower() == known and (name in few or len(set(values)) == 1):
                 return name
-    few = [name for name in few if name.lower() not in {*_NOT_LABELS, *_TEXTS}]
+    few = [name for name in few if name.lower() not in _UNLIKELY]
     named = [name for name in few if "label" in name.lower() or "class" in name.lower()]
     if named or few:
         return (named or few)[0]
@@ -240,6 +241,15 @@ def _guess_label(head: Head, texts: Sequence[str], path: Path) -> str:
         f"{path}: no column looks like a label (between 2 and {_MOST_CLASSES} different "
         f"values). Name it with --label; the columns are: {listed(head.columns)}."
     )
+
+
+def guessed_labels(head: Head, texts: Sequence[str]) -> list[str]:
+    """The columns that could be the label; none where one has a well-known name."""
+    names = [name for name in head.columns if name and name not in texts]
+    if any(name.lower() in _LABELS for name in names):
+        return []
+    likely = (name for name in names if name.lower() not in _UNLIKELY)
+    return [name for name in likely if could_be_label(head.columns[name])]
 
 
 def could_be_label(values: list[str]) -> bool:

@@ -12,12 +12,12 @@ from typing import Any
 from ftft.config.data import FILE_ONLY, DataSource, EvaluationSet
 from ftft.config.formats import format_by_name
 from ftft.config.yaml_core import flow
-from ftft.data.detect import detect_columns
+from ftft.data.detect import detect_columns, guessed_labels
 from ftft.data.detect_tags import detect_tags
-from ftft.data.readers.sniff import read_head
+from ftft.data.readers.sniff import Head, read_head
 from ftft.data.remarks import named
 from ftft.data.spelling import respelt
-from ftft.errors import DataError
+from ftft.errors import DataError, FtftError
 
 TAGGED = "token-classification"
 
@@ -69,6 +69,32 @@ def find_source(path: Path, text: Sequence[str] = (), label: str | None = None) 
     source = detected.source()
     task = "multiple-choice" if source.choices else detected.task
     return Found(source, detected.label_values, detected.rows, task, detected.problem)
+
+
+def label_in_all(train: Found, sets: Sequence[Path]) -> str | None:
+    """The only column that could be the label of the training data and of every other set.
+
+    Args:
+        train: The training data, their label guessed.
+        sets: The other files.
+
+    Returns:
+        Its name; None where the sets do not decide: there are none, one cannot be read, or no
+        column or several are in all of them, with a value in common.
+    """
+    if train.task != "classification" or not sets:
+        return None
+    try:
+        head, *others = (read_head(path) for path in (Path(str(train.source.path)), *sets))
+    except FtftError:
+        return None  # it is said where the file is read
+
+    def has(other: Head, name: str) -> bool:
+        return bool({*head.columns[name]} & {*other.columns.get(name, [])} - {""})
+
+    could = guessed_labels(head, train.source.text)
+    shared = [name for name in could if all(has(other, name) for other in others)]
+    return shared[0] if len(shared) == 1 else None
 
 
 def sets_beside(train: Path) -> dict[str, Path]:
