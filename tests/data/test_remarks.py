@@ -31,6 +31,21 @@ def classes_of(load, labels, **options):
     return load(csv_of(labels), holdout=0.1, **options)
 
 
+class TestContradictions:
+    def notes(self, load, more):
+        rows = "".join(f"text {i},{['no', 'yes'][i % 2]},{i}\n" for i in range(30))
+        data = load("text,label,id\n" + rows + more, id="id", holdout=None)
+        return [line for line in data_notes(data) if "different labels" in line]
+
+    def test_are_counted_and_two_are_named(self, load):
+        (note,) = self.notes(load, "same,no,a\nother,no,b\nsame,no,c\nsame,yes,d\nother,yes,e\n")
+        assert "note: 2 texts are in the training data with different labels, in 5 rows" in note
+        assert note.endswith("such as the examples 'a' (no) and 'd' (yes)")
+
+    def test_copies_with_one_label_are_none(self, load):
+        assert self.notes(load, "same,no,a\nsame,no,b\nother,yes,c\n") == []
+
+
 class TestScores:
     SCORES = [f"{i / 4:.2f}" for i in range(21)] * 4
 

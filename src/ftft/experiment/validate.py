@@ -12,6 +12,7 @@ from ftft.cartography.burn_in import AUTO
 from ftft.config.idle import idle_notes
 from ftft.config.schema import Experiment, FineTuning
 from ftft.config.yaml_core import flow
+from ftft.data.contradictions import contradictions_in_words
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import left_out_in_words, named
 from ftft.errors import ConfigError, FtftError
@@ -179,6 +180,8 @@ def data_notes(data: TaskData) -> list[str]:
             lines.append(f"note: {name}: {left_out_in_words(others)}")
     if not _has_classes(data):
         return lines
+    if contradictions := contradictions_in_words(data.train):
+        lines.append(f"note: {contradictions}")
     counts = np.bincount(data.train.labels, minlength=len(data.class_names))
     rare = [
         f"{name} ({count})"
