@@ -225,6 +225,16 @@ class TestPieces:
         run = next(run for run in results["runs"] if run["method"] == "ftft")
         assert right == pytest.approx(run["scores"]["test"]["test"]["accuracy"])
 
+    def test_predict_takes_over_the_runs_ids_where_the_rows_have_them(self, ftft, tmp_path):
+        (tmp_path / "new.csv").write_text("text,id\ngood film,a\nbad film,b\n")
+        said = ftft("predict", "out", "new.csv", "-o", "new.parquet")
+        assert "note: the run's ids, 'id', are written too" in said.err
+        assert pq.read_table(tmp_path / "new.parquet")["id"].to_pylist() == ["a", "b"]
+        (tmp_path / "plain.csv").write_text("text\ngood film\nbad film\n")
+        said = ftft("predict", "out", "plain.csv", "-o", "plain.parquet")
+        assert said.code == 0
+        assert "the run's ids" not in said.err
+
     def test_train_without_a_selection_is_erm(self, ftft):
         trained = ftft("train", "experiment.yaml", "-o", "out")
         assert trained.code == 0

@@ -97,6 +97,13 @@ def test_a_column_called_as_one_that_is_added(ftft, tmp_path, model):
     assert "a column 'prediction', as the predictions do" in refused.err
 
 
+def test_a_column_called_as_the_number_of_the_row(ftft, tmp_path, model):
+    (tmp_path / "a.csv").write_text("row,text\n1,good\n2,bad\n")
+    refused = ftft("predict", model, "a.csv", "--text", "text", "--id", "row")
+    assert refused.code == 2
+    assert "a.csv has a column 'row', as the predictions do; rename it" in refused.err
+
+
 def test_a_file_of_texts_alone(ftft, tmp_path, model):
     (tmp_path / "a.csv").write_text("review\ngood film\nbad\n")
     said = ftft("predict", model, "a.csv", "--text", "review")

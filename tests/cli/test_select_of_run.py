@@ -71,6 +71,28 @@ def test_slices_are_those_of_the_run(ftft, drawn, tmp_path, given):
     assert abs(sum(of[one] == "web" for one in chosen) - 10.5) < 1
 
 
+@pytest.mark.parametrize("of_run", ["keep_label_proportions: true", "balance_by: source"])
+def test_labels_are_balanced_as_in_the_run(ftft, drawn, tmp_path, of_run):
+    file = tmp_path / "runs/tiny/experiment.yaml"
+    file.write_text(file.read_text() + f"selection: {{{of_run}}}\n")
+    option = f"--{of_run.partition(':')[0].replace('_', '-')}"
+    value = () if "true" in of_run else ("source",)
+    outcome = ftft("select", "runs/tiny", "-o", "taken.parquet")
+    assert outcome.code == 0, outcome.err
+    assert f"note: {' '.join((option, *value))} is taken over from runs/tiny/experiment.yaml" in (
+        outcome.err.replace(f"{tmp_path}/", "")
+    )
+    asked = ftft("select", "runs/tiny", option, *value, "-o", "asked.parquet")
+    without = ftft("select", "runs/tiny", "--no-keep-label-proportions", "-o", "without.parquet")
+    assert "taken over" not in asked.err + without.err
+    taken, said, plain = (
+        Selection.read(tmp_path / f"{name}.parquet").example_ids
+        for name in ("taken", "asked", "without")
+    )
+    assert taken == said
+    assert plain == select(drawn[0], "ambiguous", 0.33).example_ids
+
+
 def test_a_slice_that_the_run_does_not_have_is_refused_with_those_that_it_has(ftft, drawn):
     outcome = ftft("select", "runs/tiny", "--balance-by", "colour", "-o", "chosen.parquet")
     assert outcome.code == 2

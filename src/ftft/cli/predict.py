@@ -25,7 +25,12 @@ def predict(
         typer.Option(help="Text column; twice for pairs. As in the model's run if left out."),
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option("--id", help="A column to write beside the predictions.")
+        str | None,
+        typer.Option(
+            "--id",
+            help="A column to write beside the predictions. The ids of the model's run if left "
+            "out, where DATA has them.",
+        ),
     ] = None,
     max_length: Annotated[
         int | None,
@@ -63,6 +68,8 @@ def predict(
     found = predict_rows(model, data, text=text or (), example_id=id_column, max_length=max_length)
     for line in found.weak:
         say(f"note: {line}")
+    if id_column is None and found.id_column is not None:
+        say(f"note: the run's ids, {found.id_column!r}, are written too; --id names others")
     if found.left_out:
         say(f"note: {counted(found.left_out, 'row')} without a text left out")
     if found.cut:

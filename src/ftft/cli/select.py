@@ -22,6 +22,7 @@ from ftft.cli.of_run import experiment_for, recorded_for
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
+    from ftft.config.selecting import Selection as Settings
     from ftft.selection.selection import Selection
 
 
@@ -43,8 +44,12 @@ def select_(
     fraction: Annotated[float, typer.Option(help="Share of the examples, in (0, 1].")] = 0.33,
     seed: Annotated[int, typer.Option(help="Seed of what is drawn by chance.")] = 0,
     keep_label_proportions: Annotated[
-        bool, typer.Option(help="Select the same share of every label.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            help="Select the same share of every label; as the map's own run did if no option "
+            "says how to balance."
+        ),
+    ] = None,
     balance_labels: Annotated[
         bool, typer.Option(help="Select the same number of every label.")
     ] = False,
@@ -96,7 +101,7 @@ def select_(
     shares = {"easy_share": easy_share, "other_end": other_end, "random_share": random_share}
     check(strategy, seed, shares)
     check_exclusion(exclude_label_errors)
-    check_one_balance(keep_label_proportions, balance_labels, balance_by)
+    check_one_balance(bool(keep_label_proportions), balance_labels, balance_by)
     if slices is not None and balance_by is None:
         raise ConfigError("--slices is the table of --balance-by COLUMN; give both.")
     output = parquet_file(output)
@@ -104,6 +109,10 @@ def select_(
     datamap = meant(datamap, "map")
     check_artifact(datamap)
     drawn = DataMap.read(datamap)
+    if keep_label_proportions is None and not balance_labels and balance_by is None:
+        of_run = _balance_of_run(datamap)
+        keep_label_proportions = of_run.keep_label_proportions
+        balance_labels, balance_by = of_run.balance_labels, of_run.balance_by
     losses = None
     if strategy == CLUSTERS or dynamics is not None:
         losses = _losses(datamap, drawn, dynamics)
@@ -112,7 +121,7 @@ def select_(
         strategy,
         fraction,
         seed=seed,
-        keep_label_proportions=keep_label_proportions,
+        keep_label_proportions=bool(keep_label_proportions),
         balance_labels=balance_labels,
         exclude_label_errors=exclude_label_errors,
         **shares,
@@ -190,6 +199,27 @@ def _groups(given: Path, drawn: DataMap, slices: Path | None, column: str) -> li
         )
     _note_without(groups, column, slices)
     return groups
+
+
+def _balance_of_run(given: Path) -> Settings:
+    """How the run of a map balances what it selects, which is said; of no run it is not at all."""
+    from ftft.config.load import load_experiment
+    from ftft.config.selecting import Selection as Settings
+    from ftft.errors import FtftError
+
+    file = experiment_for(given)
+    try:
+        found = Settings() if file is None else load_experiment(file).selection
+    except FtftError:
+        return Settings()  # of another version
+    keys = ("keep_label_proportions", "balance_labels", "balance_by")
+    for key in (one for one in keys if getattr(found, one)):
+        value = f" {found.balance_by}" if key == "balance_by" else ""
+        say(
+            f"note: --{key.replace('_', '-')}{value} is taken over from {file}; "
+            "--no-keep-label-proportions leaves it out"
+        )
+    return found
 
 
 def _slice_of_run(given: Path, drawn: DataMap, column: str) -> list[str]:

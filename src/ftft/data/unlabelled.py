@@ -21,7 +21,7 @@ from ftft.data.readers.sniff import read_head
 from ftft.data.sources import read_as
 from ftft.errors import DataError
 
-PREDICTION, PROBABILITY = "prediction", "probability"
+ROW_NUMBER, PREDICTION, PROBABILITY = "row", "prediction", "probability"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ def read_unlabelled(
     Raises:
         DataError: It cannot be read, lacks a column, or no row has a text.
     """
+    if ROW_NUMBER in (*text, example_id):
+        raise DataError(
+            f"{path} has a column {ROW_NUMBER!r}, as the predictions do; rename it in the file."
+        )
     wanted = list(dict.fromkeys([*text, *([] if example_id is None else [example_id])]))
     raw = _columns(path, wanted)
     if not len(raw):
@@ -66,9 +70,17 @@ def read_unlabelled(
     canonical |= {f"text_{i}": kept.column(name) for i, name in enumerate(text)}
     canonical["label"] = pa.array(np.zeros(len(kept), dtype=np.int64))
     dataset = LabelledDataset.from_table(path.name, pa.table(canonical), classes)
-    shown = kept.rename_columns([*kept.column_names[:-1], "row"])
-    order = dict.fromkeys(["row", *([] if example_id is None else [example_id]), *text])
+    shown = kept.rename_columns([*kept.column_names[:-1], ROW_NUMBER])
+    order = dict.fromkeys([ROW_NUMBER, *([] if example_id is None else [example_id]), *text])
     return Unlabelled(dataset, shown.select(list(order)), len(raw) - len(kept))
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Whether a file has a column of a name that can stand beside the predictions."""
+    try:
+        return name != ROW_NUMBER and name in read_head(path).columns
+    except DataError:
+        return False  # of texts alone, or said where it is read
 
 
 def _columns(path: Path, wanted: list[str]) -> pa.Table:

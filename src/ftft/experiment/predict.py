@@ -11,7 +11,7 @@ import numpy as np
 
 from ftft.config.load import load_experiment
 from ftft.config.schema import Experiment, FineTuning, Main
-from ftft.data.unlabelled import read_unlabelled, with_predictions
+from ftft.data.unlabelled import has_column, read_unlabelled, with_predictions
 from ftft.dynamics.checks import check_finite
 from ftft.errors import ConfigError, FtftError
 from ftft.results.read import read_run
@@ -35,6 +35,7 @@ class Predictions:
         left_out: Rows without a text, which are not in it.
         max_length: Tokens kept of a text.
         cut: Rows that had as many, so that some of their texts may be cut.
+        id_column: The column of ids that is written, asked for or of the run; None where none is.
         weak: Why the model is not to be trusted, a sentence for each development set.
     """
 
@@ -42,6 +43,7 @@ class Predictions:
     left_out: int
     max_length: int
     cut: int
+    id_column: str | None = None
     weak: tuple[str, ...] = ()
 
 
@@ -60,7 +62,8 @@ def predict(
             with one of FTFT's main models.
         data: A CSV, TSV, JSON-lines or Parquet file.
         text: Its text columns; those of the run that trained the model where empty.
-        example_id: A column to write beside the predictions.
+        example_id: A column to write beside the predictions; that of the run's ids where it is
+            None and the data have it.
         max_length: Tokens kept of a text; as in the run, else 300.
 
     Raises:
@@ -80,6 +83,7 @@ def predict(
     experiment = _experiment_of(folder)
     settings = _settings(folder, experiment, max_length)
     columns = list(text) or _text_of(experiment, folder)
+    example_id = example_id or _id_of(experiment, data)
     trusted = settings.trust_remote_code
     base = settings.model
     loaded, tokenizer = load_finetuned(folder, task=task, trust_remote_code=trusted, base=base)
@@ -95,6 +99,7 @@ def predict(
         rows.left_out,
         length,
         int((encoded.lengths >= length).sum()),
+        example_id,
         tuple(_weak(folder)),
     )
 
@@ -150,6 +155,11 @@ def _settings(folder: Path, experiment: Experiment | None, max_length: int | Non
     if max_length is None:
         return settings
     return settings.model_copy(update={"max_length": max_length})
+
+
+def _id_of(experiment: Experiment | None, data: Path) -> str | None:
+    name = None if experiment is None else experiment.data.train[0].id
+    return name if name is not None and has_column(data, name) else None
 
 
 def _text_of(experiment: Experiment | None, folder: Path) -> list[str]:
