@@ -100,6 +100,14 @@ def test_columns_of_the_same_name_and_lists_in_csv(datamap, rows, tmp_path):
     assert found[2]["tags"] == '["t2", null]'
 
 
+def test_a_column_that_is_called_original_is_not_met_twice(datamap, rows, tmp_path):
+    rows = rows.add_column(0, "original_label", rows["label"])
+    export_table(datamap.to_table(), tmp_path / "m.csv", rows=rows, id_column="uid")
+    header = (tmp_path / "m.csv").read_text().partition("\n")[0]
+    assert '"original_original_label"' in header
+    assert header.count('"original_label"') == 1
+
+
 def test_not_a_number_is_null_in_json(tmp_path):
     table = pa.table({"example_id": ["a"], "aum": [float("nan")], "x": [{"y": float("inf")}]})
     export_table(table, tmp_path / "x.jsonl")

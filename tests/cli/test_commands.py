@@ -503,6 +503,12 @@ def test_exported_rows_keep_their_own_names(ftft, tmp_path, columns, source, of,
             *("id,text,original_label,label", 3, "map"),
             {"original_label": 2, "original_original_label": 3},
         ),
+        # Ids are read from another column.
+        (
+            *("id,text,label,original_example_id,example_id", 2, "selection"),
+            {"label": None, "original_label": 2}
+            | {"original_example_id": 3, "original_original_example_id": 4},
+        ),
     ],
 )
 def test_exported_rows_beside_a_column_that_is_called_original(
@@ -517,10 +523,18 @@ def test_exported_rows_beside_a_column_that_is_called_original(
         assert row[name] == expected
 
 
+def test_exported_rows_whose_ids_stand_beside_original_ones(ftft, tmp_path):
+    own, row, cells = exported(
+        ftft, tmp_path, "example_id,text,label,original_example_id", {}, "selection"
+    )
+    assert list(row) == [*own, "text", "label", "original_example_id"]
+    assert row["original_example_id"] == cells[3]
+
+
 def exported(ftft, tmp_path, columns, source, of, label=2):
     """Columns of a table, the first row of its export, and that row's cells in the file."""
     names = columns.split(",")
-    rows = [[f"r{i}", f"text {i}", f"s{i}"] for i in range(20)]
+    rows = [[f"r{i}", f"text {i}", f"s{i}", f"t{i}"] for i in range(20)]
     for i, row in enumerate(rows):
         row.insert(label, "yes" if i % 2 else "no")
     rows = [row[: len(names)] for row in rows]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from ftft.dynamics.examples import check_unique, to_ids
 from ftft.errors import DynamicsError
 from ftft.utils.atomic import atomic_path
+from ftft.utils.names import free_name
 
 FORMATS = ("csv", "parquet", "jsonl", "datasets")
 _BY_SUFFIX = {
@@ -93,7 +94,8 @@ def _joined(table: pa.Table, rows: pa.Table, id_column: str) -> pa.Table:
         )
     for name in rows.column_names:
         if name != id_column:
-            target = f"original_{name}" if name in table.column_names else name
+            taken = {*rows.column_names, *table.column_names}
+            target = free_name(name, taken) if name in table.column_names else name
             table = table.append_column(target, rows.column(name).take(positions))
     return table
 

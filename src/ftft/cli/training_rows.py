@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftft.cli.common import data_of
+from ftft.utils.names import free_name
 
 if TYPE_CHECKING:
     from ftft.config.data import DataSource
@@ -71,7 +72,6 @@ def _with_originals(rows: Any, originals: Any, sources: Sequence[DataSource]) ->
     known = {name for one in sources for name in one.text}
     known |= {one.label for one in sources} - mapped
     known |= {str(one.id) for one in sources if one.id != ids}
-    known |= {"original_" + EXAMPLE_ID} if ids == EXAMPLE_ID else set()
     order = {name: place for place, name in enumerate(there.column_names)}
     # What no file has comes first.
     found = [(order.get(name, 0), name, rows[name]) for name in rows.column_names]
@@ -89,8 +89,7 @@ def _distinct(names: Sequence[str], others: Sequence[str]) -> list[str]:
     for name in names:
         free = name
         if name != EXAMPLE_ID and (name in others or name in called):
-            while free in taken:
-                free = f"original_{free}"
+            free = free_name(name, taken)
         taken.add(free)
         called.append(free)
     return called

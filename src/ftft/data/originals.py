@@ -11,6 +11,7 @@ from ftft.data.load import assign_ids
 from ftft.data.normalize import prepare
 from ftft.data.readers.sniff import read_head
 from ftft.data.sources import dialect_of, local_file, read_as
+from ftft.utils.names import free_name
 
 EXAMPLE_ID = "example_id"
 
@@ -18,7 +19,8 @@ EXAMPLE_ID = "example_id"
 def original_rows(config: DataConfig) -> pa.Table | None:
     """Every column of the training files under its own name, and ``example_id`` before them.
 
-    For classification; ids are assigned as :func:`ftft.data.load.load_data` does.
+    For classification; ids are assigned as :func:`ftft.data.load.load_data` does. A column of that
+    name is left out where all sources read their ids from it; else it is ``original_…``.
 
     Args:
         config: What to read; relative paths count from the current folder.
@@ -34,10 +36,16 @@ def original_rows(config: DataConfig) -> pa.Table | None:
         return None
     parts = [prepare(source, known=config.classes) for source in config.train]
     ids = assign_ids(parts)
+    found = [take_rows(_every_column(one.source), pc.subtract(one.rows, 1)) for one in parts]
+    # One name in all files, so that a column of another does not come under it.
+    called = free_name(
+        EXAMPLE_ID, {EXAMPLE_ID, *(name for one in found for name in one.column_names)}
+    )
+    repeated = all(source.id == EXAMPLE_ID for source in config.train)
     tables, start = [], 0
-    for part in parts:
-        rows = take_rows(_every_column(part.source), pc.subtract(part.rows, 1))
-        called = "original_" + EXAMPLE_ID
+    for rows, part in zip(found, parts, strict=True):
+        if repeated:
+            rows = rows.drop_columns(EXAMPLE_ID)
         names = [called if name == EXAMPLE_ID else name for name in rows.column_names]
         rows = rows.rename_columns(names)
         tables.append(rows.add_column(0, EXAMPLE_ID, [ids.slice(start, len(part))]))

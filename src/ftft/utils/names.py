@@ -1,8 +1,8 @@
-"""Names that distinguish paths."""
+"""Names that distinguish paths, and columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -20,3 +20,10 @@ def _in_common(sequences: Sequence[tuple[str, ...]]) -> int:
     """How many first parts are the same in all."""
     places = zip(*sequences, strict=False)
     return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, places))
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """A column's name, or as ``original_…`` where it is taken."""
+    while name in taken:
+        name = f"original_{name}"
+    return name
