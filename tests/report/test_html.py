@@ -12,6 +12,7 @@ import pytest
 import ftft.report
 from fake_runs import Made, made_values, write_run, write_values
 from ftft import DataMap, select
+from ftft.cli.show import show_results
 from ftft.errors import FtftError
 from ftft.report.encode import page_json
 from ftft.report.html import page, write_report
@@ -245,10 +246,24 @@ def test_a_report_needs_no_torch(runs, tmp_path):
     assert (tmp_path / "r.html").stat().st_size > 500_000
 
 
-def test_the_command_line(ftft, runs, tmp_path):
+@pytest.fixture
+def show(capsys):
+    """Give what a run ends with in the terminal."""
+
+    def of(folder):
+        show_results(read_run(folder))
+        return capsys.readouterr().out
+
+    return of
+
+
+def test_the_command_line(ftft, show, runs, tmp_path):
     done = ftft("report", runs[0])
     assert done.code == 0, done.err
-    assert done.out == "report: report.html\n"
+    table, last = done.out.rstrip("\n").rsplit("\n", 1)
+    assert last == "report: report.html"
+    of_run = show(runs[0])
+    assert table == of_run.partition("\nresults: ")[0], "as at the end of the run"
     before = (tmp_path / "report.html").read_bytes()
     refused = ftft("report", runs[0])
     assert refused.code == 2

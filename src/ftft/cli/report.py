@@ -72,6 +72,7 @@ def report(
 ) -> None:
     """Show what finished runs found; several are compared. Or show data maps.
 
+    Of runs and studies, table and verdict are also printed, as at the end of ftft run.
     The page is one file that fetches nothing: the verdict, scores and costs, slices, preflight
     verdicts, and the data map with the examples in it. Of maps alone, it is the data map.
     """
@@ -101,11 +102,14 @@ def report(
                 "again, then this one."
             )
     if kind is Format.HTML:
+        from ftft.cli.show import show_verdicts
         from ftft.report.html import write_report
 
         assert output is not None, "it has a default"
         data = None if rows is None else _data_of(folders, rows)
         path = write_report(folders, output, data=data, texts=not no_texts, say=say)
+        for folder in folders:
+            show_verdicts(folder)
         tell(f"report: {path}")
     elif kind is Format.FIGURES:
         from ftft.report.figures import write_figures

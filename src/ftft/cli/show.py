@@ -34,14 +34,25 @@ _LONGEST = 80
 _CANDIDATES = {"preferred": "model prefers", "text": "text"}
 
 
-def show_results(results: Results) -> None:
-    """The table of methods, and the verdict of the report in the same words."""
-    from ftft.results.verdict import verdict
+def show_verdicts(results: Results) -> None:
+    """The table of methods, and the verdicts of the report in the same words."""
+    from ftft.results.verdict import verdicts
 
     show_methods(results)
-    found = verdict(results)
-    for line in (found.sentence, *found.remarks):
-        tell(line)
+    found = verdicts(results)
+    if len(found) == 1:
+        for line in (found[0].sentence, *found[0].remarks):
+            tell(line)
+        return
+    for one in found:
+        tell(f"{one.name}: {one.sentence}")
+        if one.remarks:
+            tell(f"  {' '.join(one.remarks)}")
+
+
+def show_results(results: Results) -> None:
+    """What a run found, and where it is."""
+    show_verdicts(results)
     tell(f"results: {results.path}")
     if results.report is not None:
         tell(f"report: {results.report}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
-from ftft.cli.show import add_row, console, show_methods, show_table, table
+from ftft.cli.show import add_row, console, show_table, show_verdicts, table
 from ftft.utils.line import Line
 from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
@@ -26,15 +26,9 @@ if TYPE_CHECKING:
 def show_summary(summary: Summary) -> None:
     """Scores and cost, the verdicts, differences, and steps until ERM's score by data set."""
     from ftft.results.tables import difference_table, several_seeds, time_table
-    from ftft.results.verdict import verdicts
 
     for run in summary.runs:
-        show_methods(run)
-        found = verdicts(run)
-        for one in found:
-            tell(one.sentence if len(found) == 1 else f"{one.name}: {one.sentence}")
-            if one.remarks:
-                tell(f"  {' '.join(one.remarks)}")
+        show_verdicts(run)
         if any(row.versus for row in run.rows):
             how = ", paired by seed, with 95% intervals" if several_seeds(run.rows) else ""
             title = f"{run.name}: differences in points{how}"
