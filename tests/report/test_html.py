@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import ftft.report
 from fake_runs import Made, made_values, write_run, write_values
@@ -179,6 +180,28 @@ def test_without_its_data_a_run_is_shown_without_texts(tmp_path):
     assert "shown without texts" in shown
     assert "d0-texts-0" not in shown
     assert "d0-ids-0" in shown
+
+
+@pytest.mark.parametrize("slices", [(), ("source",)])
+def test_data_of_which_nothing_is_shown_are_not_read(tmp_path, monkeypatch, slices):
+    folder = write_run(tmp_path / "run", Made(examples=60, seeds=(0,)))
+    file = folder / "experiment.yaml"
+    values = yaml.safe_load(file.read_text())
+    values["data"]["train"]["slices"] = [*slices]
+    file.write_text(yaml.safe_dump(values))
+    read = []
+
+    def load(experiment):
+        read.append(experiment)
+        raise FtftError("gone")
+
+    monkeypatch.setattr("ftft.report.views.load_data", load)
+    view = read_view(read_run(folder), texts=False)
+    assert len(read) == len(slices)
+    assert view.notes == tuple(
+        f"{view.run.name} is shown without slices, as its data cannot be read: gone" for _ in slices
+    )
+    assert "The texts were left out on request." in page([view])
 
 
 def test_with_changed_data_a_run_is_shown_without_texts(tmp_path):

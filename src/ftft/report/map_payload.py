@@ -225,7 +225,7 @@ def _add_texts(result: Explorer, number: int, group: _Examples, rows: Rows, budg
     """Add the texts of the shown examples, and say what became of them."""
     view, about = group.view, result.datasets[number]
     if view.train is None or not view.with_texts:
-        about["textNote"] = "" if view.train is None else "The texts were left out on request."
+        about["textNote"] = "" if view.with_texts else "The texts were left out on request."
         return
     places = _places(view.train, group.maps[0][1].datamap, rows)
     if places is None:

@@ -9,15 +9,14 @@ from pathlib import Path
 
 from ftft.config.load_study import load_asked
 from ftft.config.methods import METHODS
-from ftft.config.schema import Experiment
 from ftft.config.study import PLACES
 from ftft.data.dataset import TaskData
 from ftft.errors import FtftError, WorkspaceError
+from ftft.report.views import shows_slices
 from ftft.results.aggregate import setting_names
 from ftft.results.read import Results, read_run
 from ftft.results.run import Cell, RunResult, cell_of
 from ftft.tasks import load_data
-from ftft.tasks.classification import CLASSIFICATION
 from ftft.workspace.layout import RESULTS_NAME, STUDY_NAME, in_study
 
 MOST_PARTS = 24
@@ -86,7 +85,7 @@ def data_of(folder: Results, notes: list[str], *, texts: bool = True) -> TaskDat
     try:
         study = load_asked(folder.folder.parent / STUDY_NAME)
         asked = study.experiment(name) if name in study.data else None
-        if asked is not None and not texts and not _shows_slices(asked):
+        if asked is not None and not texts and not shows_slices(asked):
             return None
         data = None if asked is None else load_data(asked)
     except FtftError as error:
@@ -99,13 +98,6 @@ def data_of(folder: Results, notes: list[str], *, texts: bool = True) -> TaskDat
         notes.append(f"{without}, as its data have changed since the study was run.")
         return None
     return data
-
-
-def _shows_slices(experiment: Experiment) -> bool:
-    """Whether a page shows slices of the training data, or may: only classification has no own."""
-    return experiment.task != CLASSIFICATION.name or any(
-        source.slices for source in experiment.data.train
-    )
 
 
 def _part(folder: Results, cell: Cell, name: str) -> Results:

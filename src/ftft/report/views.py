@@ -15,6 +15,7 @@ from ftft.cartography.tables import MAP_NAME, SELECTION_NAME
 from ftft.cartography.trajectories import confidence_by_epoch
 from ftft.config.load import load_experiment
 from ftft.config.methods import METHODS
+from ftft.config.schema import Experiment
 from ftft.config.tasks import GROUP_TITLES
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.dynamics.store import read_dynamics
@@ -23,6 +24,7 @@ from ftft.errors import FtftError
 from ftft.results.read import Results
 from ftft.selection.selection import Selection
 from ftft.tasks import load_data
+from ftft.tasks.classification import CLASSIFICATION
 from ftft.workspace.layout import EXPERIMENT_NAME, STUDY_NAME
 
 
@@ -98,7 +100,7 @@ def read_view(run: Results, data: TaskData | None = None, *, texts: bool = True)
     study = run.values.get("study")
     train = None if data is None else data.train
     if data is None and study is None:
-        train = _training_data(run, notes)
+        train = _training_data(run, notes, texts=texts)
     file = run.folder / EXPERIMENT_NAME if study is None else Path(study) / STUDY_NAME
     try:
         experiment = file.read_text(encoding="utf-8")
@@ -106,6 +108,13 @@ def read_view(run: Results, data: TaskData | None = None, *, texts: bool = True)
         experiment = ""
         notes.append(f"The experiment file of {run.name} cannot be read ({error}).")
     return RunView(run, experiment, maps, train, texts, tuple(notes))
+
+
+def shows_slices(experiment: Experiment) -> bool:
+    """Whether a page shows slices of the training data, or may: only classification has no own."""
+    return experiment.task != CLASSIFICATION.name or any(
+        source.slices for source in experiment.data.train
+    )
 
 
 def _maps(run: Results, notes: list[str]) -> Sequence[MapView]:
@@ -153,15 +162,17 @@ def read_curves(folder: Path, datamap: DataMap, notes: list[str]) -> Curves | No
     return Curves(np.rint(shares * 255).astype(np.uint8), dynamics.points)
 
 
-def _training_data(run: Results, notes: list[str]) -> LabelledDataset | None:
+def _training_data(run: Results, notes: list[str], *, texts: bool) -> LabelledDataset | None:
+    without = f"{run.name} is shown without {'texts' if texts else 'slices'}"
     try:
-        data = load_data(load_experiment(run.folder / EXPERIMENT_NAME))
+        experiment = load_experiment(run.folder / EXPERIMENT_NAME)
+        if not texts and not shows_slices(experiment):
+            return None
+        data = load_data(experiment)
     except FtftError as error:
-        notes.append(f"{run.name} is shown without texts, as its data cannot be read: {error}")
+        notes.append(f"{without}, as its data cannot be read: {error}")
         return None
     if data.fingerprint != run.values["data"]["fingerprint"]:
-        notes.append(
-            f"{run.name} is shown without texts, as its data have changed since it was run."
-        )
+        notes.append(f"{without}, as its data have changed since it was run.")
         return None
     return data.train
