@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 from dataclasses import replace
 
 import pytest
@@ -21,11 +22,13 @@ from ftft.study.plan import plan, time_left
 from ftft.study.prepare import open_study
 from ftft.study.run import seconds_left
 from ftft.study.summary import missing, read_summary
+from ftft.utils.signals import Stopped
 from ftft.workspace.lock import held
 from study_tools import content
 
 FTFT_CELLS = 2 * 2 * 2 * 2
 ALL = 2 * 2 + 2 + FTFT_CELLS
+HOWS = ("ambiguous", "hard-to-learn")
 CELL = "main/main/two/ambiguous-0.25-0.333333/seed-1"
 
 
@@ -118,6 +121,44 @@ class TestDone:
 
     def test_tests_are_scored_by_no_reference(self, grid):
         assert {path.name for path in (grid[0].folder / "tiny/scores").iterdir()} == {"erm", "ftft"}
+
+
+def test_stopped_it_names_what_all_processes_have_finished(grid, again):
+    drawn = [f"{of}/{how}-0.25-0.333333" for of in ("one", "two") for how in HOWS]
+    for one in drawn:
+        shutil.rmtree(again.folder / f"tiny/scores/ftft/main/{one}/seed-0")
+
+    class Others:
+        slots = 3
+
+        def __init__(self, opened, say):
+            self.running, self.ended = [], []
+
+        def submit(self, job):
+            self.running.append(job.task)
+
+        def finish(self):
+            task = self.running.pop(0)
+            at = task.training.replace("main/", "tiny/scores/ftft/", 1)
+            shutil.copytree(grid[0].folder / at, again.folder / at)
+            self.ended.append(task.id)
+            return task
+
+        def wait(self):
+            if self.ended:
+                raise Stopped(signal.SIGINT)
+            return [Outcome(self.finish(), None, 1.0)]
+
+        def close(self, *, stopped):
+            self.finish()  # while the others write checkpoints
+            assert len(self.running) == 2
+            expected.extend(self.ended)
+
+    expected = []
+    with pytest.raises(Stopped) as stopped:
+        again.run(engine=Others)
+    assert len(expected) == 2
+    assert stopped.value.finished == tuple(expected)
 
 
 class TestAgain:

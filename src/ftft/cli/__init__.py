@@ -165,11 +165,12 @@ def _unforeseen(error: Exception) -> str:
 
 def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
     """One line: what was finished, what is saved, and how to continue."""
+    from ftft.data.remarks import named
     from ftft.utils.signals import OVER
 
     parts = ["interrupted: nothing that was finished is lost"]
     if stop.finished:
-        parts.append(f"finished are {', '.join(stop.finished)}")
+        parts.append(f"finished are {named(stop.finished)}")
     if stop.stage:
         parts.append(f"{stop.stage} {stop.saved or OVER}")
     how = "give the command again"  # where nobody knows whether there is something to go on with

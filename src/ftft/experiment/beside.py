@@ -82,9 +82,9 @@ class _Beside:
                             self.stages.say(f"{problem}; the others are stopped")
                         raise FtftError(problem)
         except Stopped as stop:
-            stop.finished = tuple(self.ended)
             self.pool.close(stopped=True)
             stop.saved = self._saved()
+            stop.finished = tuple(self.ended)  # some ended while the others wrote checkpoints
             raise
         except BaseException:
             self.pool.close(stopped=True)

@@ -22,6 +22,7 @@ from ftft.study.job import Job, Outcome
 from ftft.study.prepare import OpenStudy, open_study
 from ftft.utils import distributed
 from ftft.utils.atomic import write_text
+from ftft.utils.signals import Stopped
 from ftft.workspace.layout import STUDY_NAME, STUDY_TITLE
 from ftft.workspace.workspace import Workspace
 
@@ -114,6 +115,7 @@ class _Run:
         self.place = {task: place for place, task in enumerate(self.tasks)}
         self.failures: dict[Task, str] = {}
         self.outcomes: list[Outcome] = []
+        self.running: dict[Task, None] = {}
 
     def through(self, make_engine: MakeEngine) -> Finished:
         for task in self.tasks:
@@ -124,8 +126,12 @@ class _Run:
             self.collector.write(data, self.waiting)
         self._tell(None, 1)
         if self.waiting:
-            with _closing(make_engine(self.opened, self.say)) as engine:
-                self._do_all(engine)
+            try:
+                with _closing(make_engine(self.opened, self.say)) as engine:
+                    self._do_all(engine)
+            except Stopped as stop:
+                stop.finished = self._finished(stop.finished)
+                raise
         return Finished(self.opened.folder, len(self.tasks), reused, self.failures)
 
     def _do_all(self, engine: Engine) -> None:
@@ -134,10 +140,9 @@ class _Run:
         )
         graph.prepare()
         ready: list[Task] = []
-        running = 0
         while graph.is_active():
             ready = sorted([*ready, *graph.get_ready()], key=self.place.__getitem__)
-            while ready and (engine.slots is None or running < engine.slots):
+            while ready and (engine.slots is None or len(self.running) < engine.slots):
                 task = ready.pop(0)
                 blocked = next((one for one in _needs(task) if one in self.failures), None)
                 if blocked is not None:
@@ -146,11 +151,22 @@ class _Run:
                     graph.done(task)
                     continue
                 engine.submit(self._job(task))
-                running += 1
-            for outcome in engine.wait() if running else ():
-                running -= 1
+                self.running[task] = None
+            for outcome in engine.wait() if self.running else ():
+                del self.running[outcome.task]
                 self._ended(outcome, engine.slots)
                 graph.done(outcome.task)
+
+    def _finished(self, stages: Sequence[str]) -> tuple[str, ...]:
+        """What was finished by the time that all have stopped, which other processes do not say.
+
+        Args:
+            stages: Those of the task that was running in this process.
+        """
+        ended = [one.task.id for one in self.outcomes if one.task not in self.failures]
+        ended += [one.id for one in self.running if self.opened.finished(one) is not None]
+        of_task = [f"{one.data}/{name}" for one in self.running for name in stages]
+        return tuple(dict.fromkeys([*ended, *of_task]))
 
     def _job(self, task: Task) -> Job:
         return Job(task, experiment_of(self.opened.study, task), self.opened.folder)
