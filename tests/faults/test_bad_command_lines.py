@@ -84,6 +84,8 @@ def case(line, *words):
     return Case(line[:100], lambda at: None, words, line.split(" ") if line else [])
 
 
+# A model that is there: outputs are checked after it.
+MODEL = "run/given/seed-0/model"
 USAGE = [
     case("bogus", "No such command 'bogus'", "Usage"),
     case("Run experiment.yaml", "No such command 'Run'", "Usage"),
@@ -342,9 +344,9 @@ OUTPUTS = [
     case("init train.csv -o experiment.yaml", "experiment.yaml is there already", "--overwrite"),
     case("init train.csv -o empty", "empty is a folder", "name of a file"),
     case("init train.csv -o notes.txt/e.yaml", "notes.txt/e.yaml", "cannot be written"),
-    case("evaluate experiment.yaml run/given/seed-0/model -o train.csv", "train.csv is there already", "--overwrite"),
-    case("evaluate experiment.yaml run/given/seed-0/model -o empty", "empty is a folder", "name of a file"),
-    case("evaluate experiment.yaml run/given/seed-0/model -o notes.txt/s.json", "notes.txt", "cannot be written"),
+    case(f"evaluate experiment.yaml {MODEL} -o train.csv", "train.csv is there already", "--overwrite"),
+    case(f"evaluate experiment.yaml {MODEL} -o empty", "empty is a folder", "name of a file"),
+    case(f"evaluate experiment.yaml {MODEL} -o notes.txt/s.json", "notes.txt", "cannot be written"),
     case("demo", "demo/data/train.csv is there already", "--overwrite"),
     case("demo -o notes.txt/demo", "notes.txt/demo", "cannot be written"),
     *(
