@@ -344,7 +344,7 @@ OUTPUTS = [
     case("init train.csv -o experiment.yaml", "experiment.yaml is there already", "--overwrite"),
     case("init train.csv -o empty", "empty is a folder", "name of a file"),
     case("init train.csv -o notes.txt/e.yaml", "notes.txt/e.yaml", "cannot be written"),
-    case(f"evaluate experiment.yaml {MODEL} -o train.csv", "train.csv is there already", "--overwrite"),
+    case(f"evaluate experiment.yaml {MODEL} -o train.csv", "train.csv is there", "--overwrite"),
     case(f"evaluate experiment.yaml {MODEL} -o empty", "empty is a folder", "name of a file"),
     case(f"evaluate experiment.yaml {MODEL} -o notes.txt/s.json", "notes.txt", "cannot be written"),
     case("demo", "demo/data/train.csv is there already", "--overwrite"),
