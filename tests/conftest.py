@@ -191,7 +191,7 @@ def ftft(monkeypatch, capsys, tmp_path):
     from ftft.cli import main
 
     # Whether they are loaded depends on the tests before.
-    monkeypatch.setattr("ftft.cli._is_loaded", lambda library: True)
+    monkeypatch.setattr("ftft.cli.loading._is_loaded", lambda library: True)
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["ftft", *map(str, arguments)])

@@ -644,9 +644,11 @@ def test_init_says_nothing_of_an_encoder_for_classes(ftft, review_files):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("validate nowhere.yaml", "ftft validate: loading PyTorch and transformers …\n"),
-        ("report nowhere", "ftft report: loading matplotlib …\n"),
-        ("validate nowhere.yaml --quiet", ""),
+        ("validate demo", "loading PyTorch and transformers …\n"),
+        ("report nowhere", "loading matplotlib …\n"),
+        ("validate demo --quiet", ""),
+        ("validate nowhere.yaml", ""),
+        ("validate demo --set selection.strategy=ambigous", ""),
         ("validate --help", ""),
         ("select nowhere.parquet", ""),
         ("", ""),
@@ -657,7 +659,7 @@ def test_slow_commands_say_first_that_they_load(ftft, monkeypatch, line, said, i
     import sys
 
     monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: is_terminal, raising=False)
-    monkeypatch.setattr("ftft.cli._is_loaded", lambda library: False)
+    monkeypatch.setattr("ftft.cli.loading._is_loaded", lambda library: False)
     err = ftft(*line.split()).err
     assert err.startswith(said)
     assert ("loading" in err) is bool(said)

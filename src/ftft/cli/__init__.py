@@ -13,12 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ftft.cli.loading import Library
     from ftft.utils.signals import Stopped
 
-# Commands that import libraries first, which takes from some seconds to half a minute.
-_TRAINING = ("validate", "run", "study", "record", "choose", "train", "evaluate", "predict", "demo")
-_LOADED = {**dict.fromkeys(_TRAINING, "torch"), "report": "matplotlib"}
-_NAMES = {"torch": "PyTorch and transformers", "matplotlib": "matplotlib"}
+# Commands that load libraries first; those of an experiment do so once its file is read.
+_LOADED: dict[str, Library] = {"predict": "torch", "report": "matplotlib"}
 
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
@@ -89,20 +88,12 @@ def _shown_by_processes(debug: bool) -> Iterator[None]:
 
 
 def _say_loading(arguments: Sequence[str]) -> None:
-    """Tell whoever waits, at a terminal or a log, why nothing has appeared yet."""
-    from ftft.cli.voice import write_line
-    from ftft.utils.distributed import is_first
+    """Say so where a command begins by loading a library."""
+    from ftft.cli.loading import say_loading
 
     library = _LOADED.get(arguments[0] if arguments else "")
-    # What is only read and put together needs none of them.
-    if library is None or {"-h", "--help", "--summarise"} & {*arguments}:
-        return
-    if not _is_loaded(library) and is_first():
-        write_line("info", f"ftft {arguments[0]}: loading {_NAMES[library]} …")
-
-
-def _is_loaded(library: str) -> bool:
-    return library in sys.modules
+    if library is not None and not {"-h", "--help"} & {*arguments}:
+        say_loading(library)
 
 
 @contextlib.contextmanager

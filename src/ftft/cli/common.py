@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ftft.cli.escape_control import inert
+from ftft.cli.loading import hush_datasets, load_libraries
 from ftft.cli.voice import write_line
 from ftft.utils.paths import from_here
 
@@ -86,21 +87,22 @@ PlotFile = Annotated[
 
 def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     """Read and validate an experiment file, the Trainer's arguments included."""
-    from ftft.utils.collecting import nothing_collected
+    from ftft.config.load import load_experiment
 
-    with nothing_collected():
-        from ftft.config.load import load_experiment
-        from ftft.training.arguments import check_training_arguments
-
-        hush_datasets()
-    return load_experiment(file, overrides or [], checks=[check_training_arguments])
+    experiment = load_experiment(file, overrides or [], checks=[check_trainer])
+    load_libraries()
+    return experiment
 
 
-def hush_datasets() -> None:
-    """Keep the bars of ``datasets`` away; those of downloads are another library's and stay."""
-    import datasets
+def check_trainer(raw: Mapping[str, Any]) -> list[str]:
+    """Problems of ``training_arguments``; the libraries are loaded only where any are given."""
+    sections = (raw.get(name) for name in ("reference", "main"))
+    if not any(isinstance(one, Mapping) and one.get("training_arguments") for one in sections):
+        return []
+    load_libraries()
+    from ftft.training.arguments import check_training_arguments
 
-    datasets.disable_progress_bars()
+    return check_training_arguments(raw)
 
 
 def data_of(file: Path) -> TaskData:

@@ -59,7 +59,7 @@ def predict(
         check_free(output, overwrite=overwrite)
 
     from ftft.cartography.export import export_table
-    from ftft.cli.common import hush_datasets
+    from ftft.cli.loading import hush_datasets
     from ftft.cli.show import show_predictions
     from ftft.experiment.predict import predict as predict_rows
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftft.cli.common import ForcedStages, Overrides, hush_datasets, say, tell
+from ftft.cli.common import ForcedStages, Overrides, check_trainer, say, tell
+from ftft.cli.loading import load_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,13 +77,8 @@ def study(
         asked = load_study(file, overrides or [])
         _summarise_finished(asked, _folder(asked, output))
         return
-    from ftft.utils.collecting import nothing_collected
-
-    with nothing_collected():
-        from ftft.training.arguments import check_training_arguments
-
-        hush_datasets()
-    asked = load_study(file, overrides or [], checks=[check_training_arguments])
+    asked = load_study(file, overrides or [], checks=[check_trainer])
+    load_libraries()
     folder = _folder(asked, output)
     if dry_run:
         _show_plan(asked, folder)
