@@ -19,14 +19,13 @@ from ftft.cartography.burn_in import mean_probability, points_left_out, transien
 from ftft.cartography.datamap import DataMap
 from ftft.config.load import load_experiment
 from ftft.demo.generate import DemoRow, generate_demo, write_demo
+from ftft.demo.prepare import FLIPPED, SHORTCUT
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics
 from ftft.experiment.pipeline import opened
 from ftft.experiment.trainings import train_reference
 from ftft.selection.strategies import select
 
-# The data on which the rule was chosen; the demo's have other shares now.
-SHORTCUT, FLIPPED = 0.96, 0.02
 EXPERIMENT = """\
 name: burn-in
 data:
