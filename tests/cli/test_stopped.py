@@ -60,7 +60,7 @@ def test_stopped_where_all_was_finished(ftft, experiment_file, monkeypatch):
     fail = refused_with(Stopped(signal.SIGINT))
     monkeypatch.setattr("ftft.workspace.workspace.Workspace.stage", fail)
     assert ftft("record", "experiment.yaml").err.splitlines()[-1] == (
-        "interrupted: nothing that was finished is lost; reference/seed-0 was finished before; "
+        "interrupted: nothing that was finished is lost; finished are reference/seed-0; "
         "resume with: ftft record experiment.yaml"
     )
 
@@ -81,6 +81,24 @@ def test_stopped_with_several_at_work(ftft, experiment_file, monkeypatch):
     # Forced again, what is saved would be removed.
     outcome = ftft("run", "experiment.yaml", "--jobs", "2", "--force-stage", "main")
     assert outcome.err.splitlines()[-1].endswith("; resume with: ftft run experiment.yaml --jobs 2")
+
+
+@pytest.mark.parametrize(("resumes", "how"), [(True, "resume"), (False, "start again")])
+def test_stopped_with_others_under_way(ftft, experiment_file, monkeypatch, resumes, how):
+    stop = Stopped(signal.SIGINT)
+    stop.others, stop.resumes = (
+        ("a/erm is saved at step 1 of at most 9", "a/main starts over"),
+        resumes,
+    )
+    monkeypatch.setattr("ftft.experiment.pipeline.check", refused_with(stop))
+    assert (
+        ftft("run", "experiment.yaml")
+        .err.splitlines()[-1]
+        .endswith(
+            f"; a/erm is saved at step 1 of at most 9; a/main starts over; {how} with: "
+            "ftft run experiment.yaml"
+        )
+    )
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])

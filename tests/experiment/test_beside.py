@@ -78,6 +78,7 @@ def test_the_same_as_one_after_the_other(finished, undone):
     values = json.loads((undone / "results.json").read_text())
     jobs = {one["method"]: one["environment"]["jobs"] for one in values["runs"]}
     assert jobs == {"ftft": 1, "erm_budget": 1, "erm": 2, "random": 2}
+    assert values["environment"]["jobs"] == 2
     assert "ran side by side, up to 2." in (undone / "report.html").read_text()
     assert any(line.startswith("to do: 2 trainings, at most ") for line in said)
     assert sum(line.startswith("reference/") for line in said) == 0, "finished before"

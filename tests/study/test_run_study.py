@@ -18,12 +18,13 @@ from ftft.results.read import read_run
 from ftft.study.executors import ThisProcess
 from ftft.study.grid import Task, tasks
 from ftft.study.job import Outcome
-from ftft.study.plan import plan, time_left
+from ftft.study.plan import makespan, plan, time_left
 from ftft.study.prepare import open_study
 from ftft.study.run import seconds_left
 from ftft.study.summary import missing, read_summary
-from ftft.utils.signals import Stopped
+from ftft.utils.signals import Stopped, stoppable
 from ftft.workspace.lock import held
+from ftft.workspace.workspace import Workspace
 from study_tools import content
 
 FTFT_CELLS = 2 * 2 * 2 * 2
@@ -123,10 +124,12 @@ class TestDone:
         assert {path.name for path in (grid[0].folder / "tiny/scores").iterdir()} == {"erm", "ftft"}
 
 
-def test_stopped_it_names_what_all_processes_have_finished(grid, again):
+@pytest.mark.parametrize("signalled", [False, True], ids=["raised", "signal"])
+def test_stopped_it_names_what_all_processes_have_finished(grid, again, signalled):
     drawn = [f"{of}/{how}-0.25-0.333333" for of in ("one", "two") for how in HOWS]
     for one in drawn:
-        shutil.rmtree(again.folder / f"tiny/scores/ftft/main/{one}/seed-0")
+        for kind in ("scores/ftft", "main"):
+            shutil.rmtree(again.folder / f"tiny/{kind}/main/{one}/seed-0")
 
     class Others:
         slots = 3
@@ -139,26 +142,101 @@ def test_stopped_it_names_what_all_processes_have_finished(grid, again):
 
         def finish(self):
             task = self.running.pop(0)
-            at = task.training.replace("main/", "tiny/scores/ftft/", 1)
-            shutil.copytree(grid[0].folder / at, again.folder / at)
+            scores = task.id.replace("main/", "scores/ftft/", 1)
+            for at in (task.id, scores):
+                shutil.copytree(grid[0].folder / at, again.folder / at)
             self.ended.append(task.id)
             return task
 
         def wait(self):
             if self.ended:
+                if signalled:  # what is looked at to say what is finished, stops no more
+                    os.kill(os.getpid(), signal.SIGINT)
                 raise Stopped(signal.SIGINT)
             return [Outcome(self.finish(), None, 1.0)]
 
         def close(self, *, stopped):
             self.finish()  # while the others write checkpoints
-            assert len(self.running) == 2
+            saved, over = self.running
+            words = "is saved at step 2 of at most 3"
+            told.extend([f"{saved.id} {words}", f"{over.id} starts over"])
             expected.extend(self.ended)
+            problem = f"stopped; {saved.training} {words}"
+            return [Outcome(saved, problem, 1.0), Outcome(over, "stopped; it starts over", 1.0)]
 
-    expected = []
-    with pytest.raises(Stopped) as stopped:
+    expected, told = [], []
+    with stoppable(), pytest.raises(Stopped) as stopped:
         again.run(engine=Others)
     assert len(expected) == 2
     assert stopped.value.finished == tuple(expected)
+    assert stopped.value.others == tuple(told)
+    assert stopped.value.stage is None
+    assert stopped.value.resumes
+
+
+def interrupt(*args, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupted(study):
+    with stoppable(), pytest.raises(Stopped) as stopped:
+        study.run()
+    assert stopped.value.resumes
+    assert stopped.value.stage is None
+    return stopped.value
+
+
+def test_stopped_after_a_training_it_names_it_though_its_map_is_not_drawn(again, monkeypatch):
+    shutil.rmtree(again.folder / "tiny/map/one/seed-0")
+    monkeypatch.setattr("ftft.experiment.maps.read_dynamics", interrupt)
+    stop = interrupted(again)
+    assert (stop.finished, stop.others) == (("tiny/reference/one/seed-0",), ())
+
+
+def test_stopped_in_a_training_it_names_it_with_the_data(again, monkeypatch):
+    shutil.rmtree(again.folder / "tiny/erm/main/seed-1")
+    monkeypatch.setattr("ftft.experiment.trainings.finetune", interrupt)
+    stop = interrupted(again)
+    assert (stop.finished, stop.others) == ((), ("tiny/erm/main/seed-1 starts over",))
+
+
+def test_stopped_while_it_looks_at_what_is_finished(again, monkeypatch):
+    """Nothing was under way: what is read then is no stage to start over."""
+    shutil.rmtree(again.folder / "tiny/scores/erm/main/seed-1")
+    read, reading = Workspace._only_read, []
+
+    def looking(self, folder, name, *rest):
+        if name == "scores/erm/main/seed-1" and folder.exists() and not reading:
+            reading.append(name)
+            interrupt()
+        return read(self, folder, name, *rest)
+
+    monkeypatch.setattr(Workspace, "_only_read", looking)
+    stop = interrupted(again)
+    assert (stop.finished, stop.others) == (("tiny/erm/main/seed-1",), ())
+
+
+def test_a_checkpoint_of_which_nobody_speaks_is_found(again):
+    class Killed:
+        slots = 1
+
+        def __init__(self, opened, say):
+            pass
+
+        def submit(self, job):
+            (again.folder / job.task.id / "checkpoints/checkpoint-1").mkdir(parents=True)
+
+        def wait(self):
+            raise Stopped(signal.SIGTERM)
+
+        def close(self, *, stopped):
+            raise Stopped(signal.SIGINT)  # again, before it had waited
+
+    shutil.rmtree(again.folder / "tiny/erm/main/seed-1")
+    with pytest.raises(Stopped) as stopped:
+        again.run(engine=Killed)
+    assert stopped.value.signum == signal.SIGTERM
+    assert stopped.value.others == ("tiny/erm/main/seed-1 resumes from its last checkpoint",)
 
 
 class TestAgain:
@@ -386,6 +464,16 @@ class TestChecks:
 
 def outcome(method, seconds, problem=None):
     return Outcome(Task(method, "x", 0), problem, seconds)
+
+
+def test_tasks_side_by_side_wait_for_what_they_need():
+    reference = Task("reference", "x", 0, "small")
+    erm, cell = Task("erm", "x", 0, main="big"), Task("ftft", "x", 0, "small", "big")
+    found = [(reference, 4.0), (erm, 10.0), (cell, 3.0)]
+    assert [makespan(found, jobs) for jobs in (1, 2, 9)] == [17.0, 10.0, 10.0]
+    assert makespan([found[0], found[2]], 2) == 7.0
+    assert makespan([found[2]], 2) == 3.0, "its reference is finished"
+    assert makespan([], 2) == 0.0
 
 
 def test_time_left_goes_by_method():

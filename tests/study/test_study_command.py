@@ -254,6 +254,10 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
     each = capsys.readouterr().out
     assert each.rstrip().endswith("about 2 h 0 min one after the other")
     assert each.count("tickets/erm/big/seed-") == 4
+    show_plan(planned(4), 3600.0, 2)
+    assert "about 60 min 2 at a time, each with its share" in capsys.readouterr().out
+    show_plan(planned(4), None, 2)
+    assert "how long that takes 2 at a time is not known" in capsys.readouterr().out
     show_plan(planned(1_000), None)
     said = capsys.readouterr().out
     rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "tickets/" in line]

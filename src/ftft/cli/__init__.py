@@ -22,6 +22,9 @@ _LOADED: dict[str, Library] = {"predict": "torch", "report": "matplotlib"}
 # Seconds that the first of several processes has to report what is wrong.
 _TELLING = 10.0
 
+# How many trainings that were under way a line names.
+_MOST_NAMED = 20
+
 
 def main() -> None:
     """Run the command line and exit.
@@ -164,15 +167,18 @@ def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
         parts.append(f"finished are {named(stop.finished)}")
     if stop.stage:
         parts.append(f"{stop.stage} {stop.saved or OVER}")
+    parts.extend(stop.others[:_MOST_NAMED])
+    if (more := len(stop.others) - _MOST_NAMED) > 0:
+        parts.append(f"{more:,} more were under way")
     how = "give the command again"  # where nobody knows whether there is something to go on with
-    if stop.finished or stop.saved:
+    if stop.finished or stop.saved or stop.resumes:
         how = "resume"
-    elif stop.stage:
+    elif stop.stage or stop.others:
         how = "start again"
     if _of_many():
         how = how.replace("give the command again", "start it again")
         return f"{'; '.join(parts)}; {how} with the same command of torchrun or accelerate"
-    if stop.stage or stop.finished or stop.saved:
+    if not how.startswith("give"):
         # What was forced is marked in the run folder; forced again, it would start anew.
         arguments = _without_force(arguments)
     with_ = "" if how.startswith("give") else " with"

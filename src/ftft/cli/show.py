@@ -258,10 +258,7 @@ def show_foresight(found: Foresight, examples: int) -> None:
     console().print(drawn)
     tell(to_do_in_words(found.trainings, found.seconds, found.jobs))
     if found.jobs > 1 and found.seconds is None and not all(x.reused for x in found.trainings):
-        tell(
-            f"how long that takes {found.jobs} at a time is not known: they share the machine, and "
-            "no training in the folder has had as many threads here"
-        )
+        tell(beside_unknown(found.jobs))
     if (share := found.share_of_erm) is not None:
         tell(f"FTFT takes at most {share:.0%} of ERM's FLOPs, its reference counted in")
         if share >= 1:
@@ -347,3 +344,11 @@ def console() -> Console:
     # A pipe or a log has no width of its own; 80 columns would cut the tables.
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
     return Console(width=piped, highlight=False, markup=False, emoji=False)
+
+
+def beside_unknown(jobs: int) -> str:
+    """That nobody knows how long trainings take, several at a time."""
+    return (
+        f"how long that takes {jobs} at a time is not known: they share the machine, and no "
+        "training in the folder has had as many threads here"
+    )

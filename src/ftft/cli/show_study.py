@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
-from ftft.cli.show import add_row, console, show_table, show_verdicts, table
+from ftft.cli.show import add_row, beside_unknown, console, show_table, show_verdicts, table
 from ftft.utils.line import Line
 from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
@@ -42,24 +42,32 @@ def show_summary(summary: Summary) -> None:
         tell("nothing is finished yet")
 
 
-def show_plan(planned: Sequence[Planned], seconds: float | None) -> None:
+def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) -> None:
     """The tasks of a study: what is finished, what is shared, steps, operations and time.
 
     Of a study with many, those of a data set and a method are one row.
 
     Args:
         planned: The tasks.
-        seconds: About what is left, one training after the other; None where nobody knows.
+        seconds: About what is left; None where nobody knows.
+        jobs: How many trainings at a time.
     """
     console().print(_each(planned) if len(planned) <= _MOST_ROWS else _by_method(planned))
     waiting = [one for one in planned if not one.finished]
+    how = (
+        "one after the other"
+        if jobs == 1
+        else f"{jobs} at a time, each with its share of the cores"
+    )
     shared = sum(one.readers > 1 for one in planned)
     tell(
         f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, at most "
         f"{sum(one.steps for one in waiting):,} steps and "
         f"{sum(one.flops for one in waiting) / 1e15:.3g} PFLOPs"
-        + (f", about {duration(seconds)} one after the other" if seconds else "")
+        + (f", about {duration(seconds)} {how}" if seconds else "")
     )
+    if jobs > 1 and seconds is None and waiting:
+        tell(beside_unknown(jobs))
 
 
 def _each(planned: Sequence[Planned]) -> Any:

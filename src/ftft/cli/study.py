@@ -81,7 +81,7 @@ def study(
     load_libraries()
     folder = _folder(asked, output)
     if dry_run:
-        _show_plan(asked, folder)
+        _show_plan(asked, folder, jobs or 1 if engine is EngineName.LOCAL else 1)
         return
     if engine is EngineName.RAY and jobs is not None:
         raise ConfigError(
@@ -124,7 +124,7 @@ def _run(
     return finished.failures
 
 
-def _show_plan(asked: Study, folder: Path) -> None:
+def _show_plan(asked: Study, folder: Path, jobs: int) -> None:
     """What would be done, and on which data."""
     from ftft.utils.collecting import nothing_collected
 
@@ -138,7 +138,7 @@ def _show_plan(asked: Study, folder: Path) -> None:
     for name, data in opened.data.items():
         show_data(data, f"data of {name}")
     planned = plan(opened)
-    show_plan(planned, time_left(opened, planned))
+    show_plan(planned, time_left(opened, planned, jobs), jobs)
     tell(f"{asked.path}: valid")
 
 

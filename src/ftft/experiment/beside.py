@@ -5,6 +5,7 @@ They train what the run would train by itself: the same stages in the same folde
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,8 +83,9 @@ class _Beside:
                             self.stages.say(f"{problem}; the others are stopped")
                         raise FtftError(problem)
         except Stopped as stop:
-            self.pool.close(stopped=True)
-            stop.saved = self._saved()
+            with contextlib.suppress(Stopped):  # a second Ctrl-C, which waits for nothing
+                self.pool.close(stopped=True)
+                stop.saved = self._saved()
             stop.finished = tuple(self.ended)  # some ended while the others wrote checkpoints
             raise
         except BaseException:

@@ -29,7 +29,7 @@ from ftft.training.erm_cost import plan_cost
 from ftft.training.finetune import DevSets
 from ftft.utils import signals
 from ftft.utils.environment import environment
-from ftft.utils.signals import Stopped
+from ftft.utils.signals import RESUMES, Stopped
 from ftft.workspace.changes import Again
 from ftft.workspace.stage import Stage
 from ftft.workspace.stage_record import has_checkpoints, read_record
@@ -104,8 +104,8 @@ class Stages:
             ways: dict[str, Any] = {"collective": collective, "idle": idle, "again": again}
             stage = self.workspace.stage(name, inputs, build, environment(), upstream, **ways)
         except Stopped as stop:
-            stop.stage, stop.finished = name, tuple(self._finished)
-            stop.saved = stop.saved or self._saved(name)
+            if self._runs(name):  # else it is only read, and nothing of it was under way
+                self._tell(stop, name)
             raise
         self._finished.setdefault(name)
         if self.ends_said:
@@ -113,13 +113,24 @@ class Stages:
             self.say(f"{name}: done {how}")
         return stage.read_as(read)
 
-    def _saved(self, name: str) -> str:
-        """What of a stage is saved, in words; nothing, but of finished ones and of trainings."""
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """The stages that were run, or found finished, so far."""
+        return tuple(self._finished)
+
+    def _runs(self, name: str) -> bool:
+        return self.workspace.builds is None or name in self.workspace.builds
+
+    def _tell(self, stop: Stopped, name: str) -> None:
+        """Note with a stop what is finished, and what of the stage under way is saved."""
         folder = self.workspace.folder / name
         with contextlib.suppress(WorkspaceError):
             if (read_record(folder, name) or {}).get("status") == "finished":
-                return "was finished before"
-        return "resumes from its last checkpoint" if has_checkpoints(folder) else ""
+                self._finished.setdefault(name)
+        stop.finished = self.finished
+        if name not in stop.finished:
+            saved = RESUMES if has_checkpoints(folder) else ""
+            stop.stage, stop.saved = name, stop.saved or saved
 
     def train_set(self, settings: FineTuning, selection: Stage[Any] | None) -> EncodedDataset:
         """What a model trains on, encoded for it: a selection, or everything."""

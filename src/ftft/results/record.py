@@ -193,12 +193,14 @@ def collect(
     Returns:
         The results.
     """
+    jobs = (one["environment"].get("jobs", 1) for one in records)
     values = {
         "schema": RESULTS_SCHEMA,
         "experiment": name,
         "metric": metric,
         "data": dict(data),
-        "environment": environment(),
+        # Each was trained in an environment that knew how many ran beside it; this process may not.
+        "environment": environment() | {"jobs": max(jobs, default=1)},
         "runs": sorted(records, key=lambda one: (place_of(one["method"]), one["seed"])),
     }
     if distributed.is_first():

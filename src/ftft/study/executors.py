@@ -26,8 +26,12 @@ class Engine(Protocol):
     def wait(self) -> list[Outcome]:
         """Wait until at least one of the tasks taken has ended, and return those that have."""
 
-    def close(self, *, stopped: bool) -> None:
-        """End; where the study was stopped, have what is running write checkpoints first."""
+    def close(self, *, stopped: bool) -> Sequence[Outcome]:
+        """End; where the study was stopped, have what is running write checkpoints first.
+
+        Returns:
+            How that ended, as far as it is known.
+        """
 
 
 class ThisProcess:
@@ -48,8 +52,9 @@ class ThisProcess:
         jobs, self._jobs = self._jobs, []
         return [self._done(job) for job in jobs]
 
-    def close(self, *, stopped: bool) -> None:
+    def close(self, *, stopped: bool) -> Sequence[Outcome]:
         """Nothing runs beside this process."""
+        return ()
 
     def _done(self, job: Job) -> Outcome:
         say = of(job, self._say)
@@ -82,9 +87,10 @@ class Processes:
         """Wait for a process to end."""
         return [Outcome(one.key, one.problem, one.seconds) for one in self._pool.wait()]
 
-    def close(self, *, stopped: bool) -> None:
+    def close(self, *, stopped: bool) -> Sequence[Outcome]:
         """Stop what is running, after a checkpoint; a second Ctrl-C does not wait for it."""
         self._pool.close(stopped=stopped)
+        return self.wait()
 
 
 def of(job: Job, say: Say) -> Say:

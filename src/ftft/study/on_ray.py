@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from ftft.config.study import Resources
@@ -60,7 +61,7 @@ class Ray:
             done, _ = self._ray.wait(list(self._jobs), timeout=_POLL_SECONDS)
         return [self._outcome(one, self._jobs.pop(one)) for one in done]
 
-    def close(self, *, stopped: bool) -> None:
+    def close(self, *, stopped: bool) -> Sequence[Outcome]:
         """Cancel what is running where the study was stopped; leave the cluster."""
         if stopped:
             for one in self._jobs:
@@ -70,6 +71,7 @@ class Ray:
         if self._ours:
             self._ray.shutdown()
         self._closed.set()
+        return ()
 
     def _outcome(self, one: Any, job: Job) -> Outcome:
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from ftft.config.methods import REFERENCE
 from ftft.config.schema import FineTuning
+from ftft.experiment.chains import threads_of
 from ftft.experiment.foreseen import Foreseen, recorded_speeds
 from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Stages
@@ -57,18 +60,19 @@ def plan(opened: OpenStudy) -> tuple[Planned, ...]:
     return tuple(planned)
 
 
-def time_left(opened: OpenStudy, planned: Sequence[Planned]) -> float | None:
-    """About how many seconds what is to be done takes, one training after the other.
+def time_left(opened: OpenStudy, planned: Sequence[Planned], jobs: int = 1) -> float | None:
+    """About how many seconds what is to be done takes.
 
     Args:
         opened: The study, checked.
         planned: Its plan.
+        jobs: How many trainings at a time on this machine.
 
     Returns:
-        By the speed of the trainings that this machine has finished on the same data; None where
-        of some data none is finished.
+        By the speed of the trainings that this machine has finished on the same data, with as many
+        threads as each is to have; None where of some data none is finished.
     """
-    total = 0.0
+    found: list[tuple[Task, float]] = []
     for name in opened.data:
         own = [one for one in planned if one.task.data == name]
         finished = [one.task.training for one in own if one.finished]
@@ -77,11 +81,38 @@ def time_left(opened: OpenStudy, planned: Sequence[Planned]) -> float | None:
             for one in own
             if not one.finished
         ]
-        seconds = recorded_speeds(opened.folder / name, finished).in_all(waiting)
-        if waiting and seconds is None:
+        speeds = recorded_speeds(opened.folder / name, finished, threads_of(jobs))
+        seconds = speeds.each(waiting)
+        if waiting and not seconds:
             return None
-        total += seconds or 0.0
-    return total
+        tasks = [one.task for one in own if not one.finished]
+        found += zip(tasks, seconds, strict=True)
+    place = {one.task: at for at, one in enumerate(planned)}
+    return makespan(sorted(found, key=lambda one: place[one[0]]), jobs)
+
+
+def makespan(seconds: Sequence[tuple[Task, float]], jobs: int) -> float:
+    """About how long tasks take, several at a time, each after the one that it needs.
+
+    Args:
+        seconds: Each task that is to be done and how long it takes, in the study's order.
+        jobs: How many at a time.
+    """
+    places = {task: at for at, (task, _) in enumerate(seconds)}
+    needs = [{places[task.needs]} if task.needs in places else () for task, _ in seconds]
+    graph = TopologicalSorter(dict(enumerate(needs)))
+    graph.prepare()
+    ready: list[int] = []
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while graph.is_active():
+        ready = sorted([*ready, *graph.get_ready()])
+        while ready and len(running) < jobs:
+            at = ready.pop(0)
+            heapq.heappush(running, (now + seconds[at][1], at))
+        now, ended = heapq.heappop(running)
+        graph.done(ended)
+    return now
 
 
 class _Costs:

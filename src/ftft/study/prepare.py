@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -73,6 +74,15 @@ class OpenStudy:
             return perform(stages, task, cell)
         except FtftError:
             return None  # what is damaged is reported when it is run
+
+    def trained(self, task: Task) -> bool:
+        """Whether a task's training is finished, whatever else of it is not."""
+        if not (self.folder / task.data).is_dir():
+            return False
+        stages = self.stages(task, lambda line: None, reading=True)
+        with contextlib.suppress(FtftError):
+            perform(stages, task)
+        return task.training in stages.finished
 
     def _reader(self, data: str) -> Workspace:
         # One for all tasks: files that they share are checked once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -20,10 +20,12 @@ from ftft.study.executors import Engine
 from ftft.study.grid import Task, experiment_of, tasks
 from ftft.study.job import Job, Outcome
 from ftft.study.prepare import OpenStudy, open_study
-from ftft.utils import distributed
+from ftft.utils import distributed, signals
 from ftft.utils.atomic import write_text
-from ftft.utils.signals import Stopped
+from ftft.utils.process import saved_of, was_stopped
+from ftft.utils.signals import OVER, RESUMES, Stopped
 from ftft.workspace.layout import STUDY_NAME, STUDY_TITLE
+from ftft.workspace.stage_record import has_checkpoints
 from ftft.workspace.workspace import Workspace
 
 MakeEngine = Callable[[OpenStudy, Say], Engine]
@@ -126,13 +128,25 @@ class _Run:
             self.collector.write(data, self.waiting)
         self._tell(None, 1)
         if self.waiting:
-            try:
-                with _closing(make_engine(self.opened, self.say)) as engine:
-                    self._do_all(engine)
-            except Stopped as stop:
-                stop.finished = self._finished(stop.finished)
-                raise
+            self._do_by(make_engine(self.opened, self.say), reused)
         return Finished(self.opened.folder, len(self.tasks), reused, self.failures)
+
+    def _do_by(self, engine: Engine, reused: int) -> None:
+        try:
+            self._do_all(engine)
+        except Stopped as stop:
+            ended: Sequence[Outcome] = ()
+            with contextlib.suppress(Stopped):  # a second Ctrl-C, which waits for nothing
+                ended = engine.close(stopped=True)
+            signals.forget()
+            with contextlib.suppress(Stopped):
+                stop.resumes = reused > 0
+                self._tell_of(stop, ended, engine.slots)
+            raise
+        except BaseException:
+            engine.close(stopped=True)
+            raise
+        engine.close(stopped=False)
 
     def _do_all(self, engine: Engine) -> None:
         graph = TopologicalSorter(
@@ -153,20 +167,37 @@ class _Run:
                 engine.submit(self._job(task))
                 self.running[task] = None
             for outcome in engine.wait() if self.running else ():
-                del self.running[outcome.task]
                 self._ended(outcome, engine.slots)
+                del self.running[outcome.task]
                 graph.done(outcome.task)
 
-    def _finished(self, stages: Sequence[str]) -> tuple[str, ...]:
-        """What was finished by the time that all have stopped, which other processes do not say.
+    def _tell_of(self, stop: Stopped, ended: Sequence[Outcome], slots: int | None) -> None:
+        """Note with a stop what was finished, and what is saved, by the time that all have stopped.
 
         Args:
-            stages: Those of the task that was running in this process.
+            stop: The stop; what it names is of the task that was running in this process.
+            ended: How those ended that were running in others, as far as it is known.
+            slots: How many are done at a time; None where those that wait count as running.
         """
-        ended = [one.task.id for one in self.outcomes if one.task not in self.failures]
-        ended += [one.id for one in self.running if self.opened.finished(one) is not None]
-        of_task = [f"{one.data}/{name}" for one in self.running for name in stages]
-        return tuple(dict.fromkeys([*ended, *of_task]))
+        finished = [one.task.id for one in self.outcomes if one.task not in self.failures]
+        problems = {one.task: one.problem or "" for one in ended}
+        stage, saved, stop.stage, stop.saved = stop.stage, stop.saved, None, ""
+        stop.finished = tuple(finished)
+        for task in self.running:
+            if task.id in stop.finished:
+                continue
+            if self.opened.trained(task):
+                stop.finished += (task.id,)
+                continue
+            problem = problems.get(task, "")
+            if problem and not was_stopped(problem):
+                self.say(f"{task.id}: {problem}")
+            words = saved if stage == task.training else saved_of(task.training, problem)
+            if not words and has_checkpoints(self.opened.folder / task.id):
+                words = RESUMES
+            stop.resumes = stop.resumes or bool(words)
+            if words or slots is not None:
+                stop.others += (f"{task.id} {words or OVER}",)
 
     def _job(self, task: Task) -> Job:
         return Job(task, experiment_of(self.opened.study, task), self.opened.folder)
@@ -220,16 +251,6 @@ def seconds_left(
 
 def _needs(task: Task) -> set[Task]:
     return set() if task.needs is None else {task.needs}
-
-
-@contextlib.contextmanager
-def _closing(engine: Engine) -> Iterator[Engine]:
-    try:
-        yield engine
-    except BaseException:
-        engine.close(stopped=True)
-        raise
-    engine.close(stopped=False)
 
 
 def _chosen(study: Study, force: Sequence[str]) -> dict[str, list[str]]:

@@ -30,6 +30,7 @@ HEARD = ("say", "ended")
 """What a process may tell: a line for people, and the name of what has ended."""
 Started = Callable[[subprocess.Popen[str]], Any]
 _LAST = 2_000
+_STOPPED = "stopped; "
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _died(status: int, errors: IO[str]) -> str:
     lines = [line for line in errors.read()[-_LAST:].splitlines() if line.strip()]
     last = f"; its last words: {lines[-1].strip()}" if lines else ""
     if status == -signal.SIGTERM:  # before it was ready to stop with a checkpoint
-        return f"stopped; it {OVER}"
+        return f"{_STOPPED}it {OVER}"
     if status == -9:  # SIGKILL, which Windows does not have
         return f"its process was killed, perhaps for want of memory{last}"
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
@@ -163,10 +164,21 @@ def serve(do: Callable[[str, Callable[..., None]], str | None]) -> int:
             threading.Thread(target=_stop_when_alone, daemon=True).start()
             problem = do(work, tell)
     except Stopped as stop:
-        tell(problem=f"stopped; {stop.stage or 'it'} {stop.saved or OVER}")
+        tell(problem=f"{_STOPPED}{stop.stage or 'it'} {stop.saved or OVER}")
         return 128 + stop.signum
     tell(problem=problem)
     return 0
+
+
+def was_stopped(problem: str) -> bool:
+    """Whether what went wrong with a process is that it was asked to stop."""
+    return problem.startswith(_STOPPED)
+
+
+def saved_of(stage: str, problem: str) -> str:
+    """What a process that was stopped says to be saved of a stage; empty for nothing."""
+    saved = problem.removeprefix(f"{_STOPPED}{stage} ")
+    return "" if saved in (problem, OVER) else saved
 
 
 def _stop_when_alone() -> None:

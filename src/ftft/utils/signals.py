@@ -18,6 +18,8 @@ from ftft.utils import distributed
 
 OVER = "starts over"
 """What a stage does next time of which nothing is saved."""
+RESUMES = "resumes from its last checkpoint"
+"""What a training does next time that has checkpoints, where nobody knows of which step."""
 
 
 class Stopped(BaseException):
@@ -28,6 +30,8 @@ class Stopped(BaseException):
         stage: The stage that was running; None where there was none.
         saved: What of it is saved, in words; empty where nothing is.
         finished: Stages that were finished before.
+        others: What is said of others that were stopped with it, a sentence each.
+        resumes: Whether there is something to go on with, though nothing else here says so.
     """
 
     def __init__(self, signum: int) -> None:
@@ -36,6 +40,8 @@ class Stopped(BaseException):
         self.stage: str | None = None
         self.saved = ""
         self.finished: tuple[str, ...] = ()
+        self.others: tuple[str, ...] = ()
+        self.resumes = False
 
 
 @dataclass
@@ -94,6 +100,14 @@ def check(saved: str = "") -> None:
         stop, _state.requested = Stopped(_state.requested), None
         stop.saved = saved
         raise stop
+
+
+def forget() -> None:
+    """Note no longer that the process is to stop; for what is done about a stop that was raised.
+
+    What that looks at would stop again, at the first check. Another signal still stops it.
+    """
+    _state.requested = None
 
 
 def _handle(signum: int, frame: Any) -> None:
