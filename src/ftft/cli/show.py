@@ -245,7 +245,7 @@ def show_words(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_foresight(found: Foresight, examples: int) -> None:
     """The trainings that a run would do, and those it would reuse."""
-    from ftft.experiment.foreseen import to_do_in_words
+    from ftft.experiment.foreseen import beside_unknown, to_do_in_words
 
     drawn = table("trainings")
     for title in ("training", "state"):
@@ -344,11 +344,3 @@ def console() -> Console:
     # A pipe or a log has no width of its own; 80 columns would cut the tables.
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
     return Console(width=piped, highlight=False, markup=False, emoji=False)
-
-
-def beside_unknown(jobs: int) -> str:
-    """That nobody knows how long trainings take, several at a time."""
-    return (
-        f"how long that takes {jobs} at a time is not known: they share the machine, and no "
-        "training in the folder has had as many threads here"
-    )

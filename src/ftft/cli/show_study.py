@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
-from ftft.cli.show import add_row, beside_unknown, console, show_table, show_verdicts, table
+from ftft.cli.show import add_row, console, show_table, show_verdicts, table
 from ftft.utils.line import Line
 from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
@@ -67,6 +67,8 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
         + (f", about {duration(seconds)} {how}" if seconds else "")
     )
     if jobs > 1 and seconds is None and waiting:
+        from ftft.experiment.foreseen import beside_unknown
+
         tell(beside_unknown(jobs))
 
 

@@ -122,6 +122,14 @@ def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: i
     )
 
 
+def beside_unknown(jobs: int) -> str:
+    """That nobody knows how long trainings take, several at a time."""
+    return (
+        f"how long that takes {jobs} at a time is not known: they share the machine, and no "
+        "training in the folder has had as many threads here"
+    )
+
+
 def _record(folder: Path, name: str) -> dict[str, Any]:
     """The record of a finished training; empty where there is none."""
     try:
