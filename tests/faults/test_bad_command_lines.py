@@ -314,6 +314,19 @@ VALUES = [
     case("export dynamics out.csv", "out.csv", "name of a folder"),
 ]
 OUTPUTS = [
+    # What is wrong with the input comes before what is wrong with the output.
+    case("report nowhere -o notes.txt", "nowhere does not exist", "folder of a finished run"),
+    case("report train.csv -o notes.txt", "train.csv", "not a readable map"),
+    case("select train.csv", "train.csv", "not a readable map"),
+    case("select selection.parquet", "selection.parquet", "not a map"),
+    case("map train.csv", "train.csv is a file", "`ftft import`"),
+    case("map nowhere", "nowhere/header.json", "Give the folder"),
+    case("map done", "done is the folder of a run or a study", "give done/a/reference/seed-0"),
+    case("label-errors nowhere -o train.csv", "nowhere does not exist", "Give the file"),
+    case("preflight nowhere -o notes.txt", "nowhere/header.json", "Give the folder"),
+    case("transfer map.parquet nowhere -o notes.txt", "nowhere does not exist", "Give the file"),
+    case("predict nowhere train.csv -o train.csv", "nowhere does not exist", "Give the folder"),
+    case("evaluate experiment.yaml nowhere -o notes.txt", "nowhere", "Give the folder"),
     case("map dynamics", "map.parquet is there already", "--overwrite"),
     case("map dynamics -o train.csv", "train.csv", "end the name in .parquet"),
     case("map dynamics -o train.csv --overwrite", "train.csv", "end the name in .parquet"),

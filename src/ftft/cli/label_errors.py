@@ -73,11 +73,12 @@ def label_errors(
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import check_score, label_error_candidates
+    from ftft.cartography.tables import check_kind
     from ftft.cli.show import show_candidates
     from ftft.cli.training_rows import training_rows
     from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
-    from ftft.transfer.reading import read_map
+    from ftft.transfer.reading import check_dynamics_folder, read_map
     from ftft.utils.atomic import check_free
 
     of_dynamics = by in ("cleanlab", "word")
@@ -85,14 +86,20 @@ def label_errors(
         check_score(by)
     if burn_in and not of_dynamics:
         raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
+    # Who has the wrong input need not free a name for the output.
+    headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
+    recorded = any(map(os.path.isfile, headers))
+    if of_dynamics or recorded:
+        check_dynamics_folder(datamap)
+    else:
+        check_kind(datamap, "map")
     if output is not None:
         check_free(output, overwrite=overwrite)
     if of_dynamics:
         (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)
         return
     datamap = meant(datamap, "map")
-    headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
-    drawn = (read_map if any(map(os.path.isfile, headers)) else DataMap.read)(datamap)
+    drawn = (read_map if recorded else DataMap.read)(datamap)
     by = by or ("aum" if drawn.knows("aum") else "confidence")
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     suspects = candidates["example_id"].combine_chunks()
