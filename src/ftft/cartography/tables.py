@@ -23,7 +23,7 @@ from ftft.utils.below import files_below, one_of
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 
-_KEY = b"ftft"
+_KEY, _MAGIC = b"ftft", b"PAR1"
 # What Arrow and JSON raise for a damaged file depends on where the damage is.
 _READ_ERRORS = (
     *(pa.ArrowException, OSError, ValueError, KeyError, TypeError),
@@ -119,18 +119,48 @@ def _opened(path: Path, kind: str) -> Iterator[tuple[pq.ParquetFile, dict[str, A
             if settings.get("kind") != kind:
                 raise DynamicsError(
                     f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the "
-                    f"columns {', '.join(file.schema_arrow.names)}). Give the file of a {kind}."
+                    f"columns {', '.join(file.schema_arrow.names)}). {_give(kind)}"
                 )
             yield file, settings
     except FileNotFoundError as error:
-        raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
+        raise DynamicsError(f"{path} does not exist. {_give(kind)}") from error
     except _READ_ERRORS as error:
         if os.path.isdir(path):
             raise DynamicsError(_folder_instead(path, kind)) from error
+        if not _is_parquet(path):
+            raise DynamicsError(
+                f"{path} is not a {kind}, but another file. {_give(kind)}"
+            ) from error
         raise DynamicsError(
-            f"{path} is not a readable {kind}: {reason(error)}. Make it again, or give "
+            f"{path} is not a readable {kind}: {_damage(error)}. Make it again, or give "
             f"the file of a {kind}."
         ) from error
+
+
+def _give(kind: str) -> str:
+    return (
+        f"Give the file of a {kind}, such as runs/NAME/{kind}/seed-0/{kind}.parquet, or the folder "
+        "of a run of one seed, such as runs/NAME."
+    )
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a file that could not be read is called Parquet, begins so, or cannot be opened."""
+    if path.suffix == ".parquet":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return True
+
+
+def _damage(error: Exception) -> str:
+    """What is wrong with a file; Arrow's own words, which name no remedy, stay with --debug."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    is_arrow = isinstance(error, pa.ArrowException | OSError)
+    return "the file is damaged" if is_arrow else reason(error)
 
 
 def file_in(path: Path, kind: str) -> Path:

@@ -29,8 +29,8 @@ def label_errors(
     datamap: Annotated[
         Path,
         typer.Argument(
-            help="A map.parquet, a dynamics folder, or the folder of a stage that wrote one; for "
-            "cleanlab and words one with dynamics."
+            help="A map.parquet, a dynamics folder, the folder of a stage that wrote one, or a run "
+            "of one seed; for cleanlab and words one with dynamics."
         ),
     ],
     by: Annotated[
@@ -73,7 +73,6 @@ def label_errors(
     from ftft.cartography.datamap import DataMap
     from ftft.cartography.export import export_table
     from ftft.cartography.label_errors import check_score, label_error_candidates
-    from ftft.cartography.tables import check_kind
     from ftft.cli.show import show_candidates
     from ftft.cli.training_rows import training_rows
     from ftft.dynamics.header import HEADER_NAME
@@ -92,7 +91,7 @@ def label_errors(
     if of_dynamics or recorded:
         check_dynamics_folder(datamap)
     else:
-        check_kind(datamap, "map")
+        _check_map(datamap)
     if output is not None:
         check_free(output, overwrite=overwrite)
     if of_dynamics:
@@ -119,6 +118,20 @@ def label_errors(
     for row, text in zip(shown, texts, strict=False):
         row["text"] = text
     show_candidates(shown, SCORES[by])
+
+
+def _check_map(given: Path) -> None:
+    """Check that a path is a map, where dynamics would do too."""
+    from ftft.cartography.tables import check_kind
+    from ftft.errors import DynamicsError
+
+    if not os.path.lexists(given):
+        raise DynamicsError(
+            f"{given} does not exist. Give the file of a map, a dynamics folder, the folder of a "
+            "stage that wrote one, such as runs/NAME/map/seed-0, or a run of one seed, such as "
+            "runs/NAME."
+        )
+    check_kind(given, "map")
 
 
 def _named(table, by: str):  # type: ignore[no-untyped-def]  # pyarrow has no types
