@@ -29,8 +29,8 @@ def map_(
     dynamics: Annotated[
         Path,
         typer.Argument(
-            help="A dynamics folder, a training's folder with one, or a run with one reference; "
-            "or a map.parquet, or a run of one seed, to show its map."
+            help="A dynamics folder, or a training's folder with one; or a map.parquet, or a run "
+            "of one seed, to show its map."
         ),
     ],
     output: Annotated[
