@@ -54,7 +54,9 @@ def predict(
     from ftft.utils.atomic import check_free
 
     if output is not None and output.suffix not in _TABLES:
-        raise ConfigError(f"--output {output}: end the name in {', '.join(_TABLES)}.")
+        raise ConfigError(
+            f"--output {output}: end the name in {', '.join(_TABLES[:-1])} or {_TABLES[-1]}."
+        )
     model = meant_model(model)  # who has it wrong need not free a name first
     if output is not None:
         check_free(output, overwrite=overwrite)

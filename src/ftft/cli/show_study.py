@@ -75,7 +75,7 @@ def _show_shares(planned: Sequence[Planned]) -> None:
     if not shares:
         return
     least, most = min(shares.values()), max(shares.values())
-    over = "" if len(shares) == 1 else f" in the dearest of {len(shares):,} settings"
+    over = "" if len(shares) == 1 else f", in the dearest of {len(shares):,} settings"
     cheapest = "" if len(shares) == 1 else f", and {least:.0%} in the cheapest"
     tell(f"{share_in_words(most)}{over}{cheapest}")
     dear = [f"{name} ({share:.0%})" for name, share in shares.items() if share >= 1]
