@@ -220,9 +220,9 @@ def test_a_selection_is_not_a_map(tmp_path):
 
 def test_a_message_has_one_stop_at_a_time(tmp_path):
     """Arrow ends what it says with a stop."""
-    (tmp_path / "ids.csv").write_text("id\n1\n")
+    (tmp_path / "ids.parquet").write_text("id\n1\n")
     with pytest.raises(DynamicsError) as caught:
-        DataMap.read(tmp_path / "ids.csv")
+        DataMap.read(tmp_path / "ids.parquet")
     assert ". Make it again, or give" in str(caught.value)
     assert ".." not in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -39,7 +39,7 @@ class TestContradictions:
 
     def test_are_counted_and_two_are_named(self, load):
         (note,) = self.notes(load, "same,no,a\nother,no,b\nsame,no,c\nsame,yes,d\nother,yes,e\n")
-        assert "note: 2 texts are in the training data with different labels, in 5 rows" in note
+        assert "note: 2 texts occur with different labels in the training data, in 5 rows" in note
         assert note.endswith("such as the examples 'a' (no) and 'd' (yes)")
 
     def test_copies_with_one_label_are_none(self, load):

@@ -129,7 +129,9 @@ FILES = [
     case("train experiment.yaml --selection nowhere.parquet", "nowhere.parquet", "Give the file"),
     case("train experiment.yaml --selection map.parquet", "map.parquet", "not a selection"),
     case("train experiment.yaml --selection empty", "empty is a folder", "runs/NAME/selection/"),
-    case("train experiment.yaml --selection experiment.yaml", "not a readable", "Make it again"),
+    case(
+        "train experiment.yaml --selection experiment.yaml", "not a selection", "such as runs/NAME."
+    ),
     case("evaluate experiment.yaml nowhere", "nowhere does not exist", "Give the folder"),
     case("evaluate experiment.yaml empty", "no config.json", "runs/NAME/given/seed-0/model where"),
     case("evaluate experiment.yaml run", "run: not a model", "give run/given/seed-0/model."),
@@ -181,7 +183,7 @@ FILES = [
         "validate experiment.yaml --set main.model=train.csv", "train.csv: this is a file", "give"
     ),
     case("report nowhere -o a.html", "nowhere does not exist", "folder of a finished run"),
-    case("select train.csv -o a.parquet", "train.csv", "not a readable map"),
+    case("select train.csv -o a.parquet", "train.csv is not a map", "such as runs/NAME."),
     case("select selection.parquet -o a.parquet", "selection.parquet", "not a map"),
     case("select map.parquet --dynamics nowhere -o a.parquet", "nowhere", "Give the folder"),
     case("label-errors map.parquet --burn-in 1", "--burn-in", "--by cleanlab"),
@@ -189,10 +191,12 @@ FILES = [
     case("label-errors dynamics --by cleanlab --count 0", "--count 0", "at least 1"),
     case("predict empty train.csv --text text", "empty: not a model folder", "none is below it"),
     case("predict nowhere train.csv --text text", "nowhere does not exist", "Give the folder"),
-    case("label-errors nowhere", "nowhere does not exist", "Give the file"),
+    case(
+        "label-errors nowhere", "nowhere does not exist", "a dynamics folder", "a run of one seed"
+    ),
     case("label-errors selection.parquet", "selection.parquet", "not a map"),
     case("export nowhere a.csv", "nowhere does not exist", "Give the file"),
-    case("export train.csv a.csv", "train.csv", "not a readable map"),
+    case("export train.csv a.csv", "train.csv is not a map", "such as runs/NAME."),
     case("export empty out", "empty", "or a dynamics folder was expected"),
     case("export map.parquet a.csv --rows nowhere.yaml", "nowhere.yaml", "ftft init"),
     case("export dynamics out --rows experiment.yaml", "--rows", "leave it out"),
@@ -314,6 +318,20 @@ VALUES = [
     case("export dynamics out.csv", "out.csv", "name of a folder"),
 ]
 OUTPUTS = [
+    # What is wrong with the input comes before what is wrong with the output.
+    case("report nowhere -o notes.txt", "nowhere does not exist", "folder of a finished run"),
+    case("report train.csv -o notes.txt", "train.csv is not a map", "such as runs/NAME."),
+    case("report experiment.yaml -o a.html", "experiment.yaml is not a map", "of a run"),
+    case("select train.csv", "train.csv is not a map", "such as runs/NAME."),
+    case("select selection.parquet", "selection.parquet", "not a map"),
+    case("map train.csv", "train.csv is a file", "`ftft import`"),
+    case("map nowhere", "nowhere/header.json", "Give the folder"),
+    case("map done", "done is the folder of a run or a study", "give done/a/reference/seed-0"),
+    case("label-errors nowhere -o train.csv", "nowhere does not exist", "Give the file"),
+    case("preflight nowhere -o notes.txt", "nowhere/header.json", "Give the folder"),
+    case("transfer map.parquet nowhere -o notes.txt", "nowhere does not exist", "Give the file"),
+    case("predict nowhere train.csv -o train.csv", "nowhere does not exist", "Give the folder"),
+    case("evaluate experiment.yaml nowhere -o notes.txt", "nowhere", "Give the folder"),
     case("map dynamics", "map.parquet is there already", "--overwrite"),
     case("map dynamics -o train.csv", "train.csv", "end the name in .parquet"),
     case("map dynamics -o train.csv --overwrite", "train.csv", "end the name in .parquet"),

@@ -199,8 +199,8 @@ class TestTheMainModel:
 
     def test_is_said(self):
         assert (
-            "ERM reached 75.0% on development data, and the reference 98.0%: unless that is the "
-            "better model, the main model is not trained well yet"
+            "ERM reached 75.0% on development data, and the reference 98.0%: unless the "
+            "reference really is the better model, the main model is not trained well yet"
         ) in self.found(0.98)
 
     @pytest.mark.parametrize("accuracy", [0.7, 0.75, 0.765])

@@ -87,6 +87,10 @@ def test_dry_run_writes_nothing(ftft, grid, tmp_path):
     assert "tiny: note: selection.easy_share has no effect: selection.strategy is" in outcome.out
     assert "6 trainings, 1 of them shared; to do are 6, at most 28 steps" in outcome.out
     assert "4 cells" in outcome.out
+    assert " of ERM's FLOPs, its reference counted in" in outcome.out
+    dear = ("--set", "base.main.budget=1.0")
+    outcome = ftft("study", grid[0].file, "--dry-run", "--output", folder, *small, *dear)
+    assert outcome.out.count("that is no saving: take a cheaper reference") == 1
     assert outcome.out.rstrip().endswith("study.yaml: valid")
     assert not folder.exists()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from ftft.utils.below import files_below, one_of
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 
-_KEY = b"ftft"
+_KEY, _MAGIC = b"ftft", b"PAR1"
 # What Arrow and JSON raise for a damaged file depends on where the damage is.
 _READ_ERRORS = (
     *(pa.ArrowException, OSError, ValueError, KeyError, TypeError),
@@ -78,38 +79,88 @@ def read_table(
     Raises:
         DynamicsError: The file is missing, damaged, something else, or newer.
     """
-    path = file_in(Path(path), kind)
+    with _opened(file_in(Path(path), kind), kind) as (file, settings):
+        if int(settings["schema"]) > schema:
+            raise DynamicsError(
+                f"{path} has schema version {settings['schema']}; this version of ftft reads "
+                f"up to {schema}. Update with `pip install -U ftft`."
+            )
+        table = file.read()
+        for name in since:
+            if name not in table.column_names:
+                table = table.append_column(name, pa.nulls(len(table)))
+        there = {name: (more or {})[name] for name in more or () if name in table.column_names}
+        wanted = {**columns, **there}
+        return table.select(list(wanted)).cast(pa.schema(list(wanted.items()))), settings
+
+
+def check_kind(path: str | PathLike[str], kind: str) -> None:
+    """Check that a path is the file of a map or a selection, without reading its rows.
+
+    Args:
+        path: As :func:`file_in` takes it.
+        kind: ``map`` or ``selection``.
+
+    Raises:
+        DynamicsError: The file is missing, damaged or something else.
+    """
+    with _opened(file_in(Path(path), kind), kind):
+        pass
+
+
+@contextlib.contextmanager
+def _opened(path: Path, kind: str) -> Iterator[tuple[pq.ParquetFile, dict[str, Any]]]:
+    """A file of a map or a selection and its settings; what fails inside is said as its fault."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             settings = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))
             if not isinstance(settings, dict):
                 raise ValueError("its settings are not a JSON object")
-            if settings.get("kind") == kind and int(settings["schema"]) > schema:
+            if settings.get("kind") != kind:
                 raise DynamicsError(
-                    f"{path} has schema version {settings['schema']}; this version of ftft reads "
-                    f"up to {schema}. Update with `pip install -U ftft`."
+                    f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the "
+                    f"columns {', '.join(file.schema_arrow.names)}). {_give(kind)}"
                 )
-            table, names = file.read(), file.schema_arrow.names
-            if settings.get("kind") == kind:
-                for name in since:
-                    if name not in table.column_names:
-                        table = table.append_column(name, pa.nulls(len(table)))
-                there = {name: (more or {})[name] for name in more or () if name in names}
-                wanted = {**columns, **there}
-                return table.select(list(wanted)).cast(pa.schema(list(wanted.items()))), settings
+            yield file, settings
     except FileNotFoundError as error:
-        raise DynamicsError(f"{path} does not exist. Give the file of a {kind}.") from error
+        raise DynamicsError(f"{path} does not exist. {_give(kind)}") from error
     except _READ_ERRORS as error:
         if os.path.isdir(path):
             raise DynamicsError(_folder_instead(path, kind)) from error
+        if not _is_parquet(path):
+            raise DynamicsError(
+                f"{path} is not a {kind}, but another file. {_give(kind)}"
+            ) from error
         raise DynamicsError(
-            f"{path} is not a readable {kind}: {reason(error)}. Make it again, or give "
+            f"{path} is not a readable {kind}: {_damage(error)}. Make it again, or give "
             f"the file of a {kind}."
         ) from error
-    raise DynamicsError(
-        f"{path} is a Parquet file, but not a {kind} that ftft wrote (it has the columns "
-        f"{', '.join(table.column_names)}). Give the file of a {kind}."
+
+
+def _give(kind: str) -> str:
+    return (
+        f"Give the file of a {kind}, such as runs/NAME/{kind}/seed-0/{kind}.parquet, or the folder "
+        "of a run of one seed, such as runs/NAME."
     )
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a file that could not be read is called Parquet, begins so, or cannot be opened."""
+    if path.suffix == ".parquet":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return True
+
+
+def _damage(error: Exception) -> str:
+    """What is wrong with a file; Arrow's own words, which name no remedy, stay with --debug."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    is_arrow = isinstance(error, pa.ArrowException | OSError)
+    return "the file is damaged" if is_arrow else reason(error)
 
 
 def file_in(path: Path, kind: str) -> Path:

@@ -29,8 +29,8 @@ def label_errors(
     datamap: Annotated[
         Path,
         typer.Argument(
-            help="A map.parquet, a dynamics folder, or the folder of a stage that wrote one; for "
-            "cleanlab and words one with dynamics."
+            help="A map.parquet, a dynamics folder, the folder of a stage that wrote one, or a run "
+            "of one seed; for cleanlab and words one with dynamics."
         ),
     ],
     by: Annotated[
@@ -77,7 +77,7 @@ def label_errors(
     from ftft.cli.training_rows import training_rows
     from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
-    from ftft.transfer.reading import read_map
+    from ftft.transfer.reading import check_dynamics_folder, read_map
     from ftft.utils.atomic import check_free
 
     of_dynamics = by in ("cleanlab", "word")
@@ -85,14 +85,20 @@ def label_errors(
         check_score(by)
     if burn_in and not of_dynamics:
         raise ConfigError("--burn-in is for --by cleanlab and --by word; leave it out here.")
+    # Who has the wrong input need not free a name for the output.
+    headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
+    recorded = any(map(os.path.isfile, headers))
+    if of_dynamics or recorded:
+        check_dynamics_folder(datamap)
+    else:
+        _check_map(datamap)
     if output is not None:
         check_free(output, overwrite=overwrite)
     if of_dynamics:
         (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)
         return
     datamap = meant(datamap, "map")
-    headers = (datamap / HEADER_NAME, datamap / "dynamics" / HEADER_NAME)
-    drawn = (read_map if any(map(os.path.isfile, headers)) else DataMap.read)(datamap)
+    drawn = (read_map if recorded else DataMap.read)(datamap)
     by = by or ("aum" if drawn.knows("aum") else "confidence")
     candidates = label_error_candidates(drawn, by, min(count, len(drawn)))
     suspects = candidates["example_id"].combine_chunks()
@@ -112,6 +118,20 @@ def label_errors(
     for row, text in zip(shown, texts, strict=False):
         row["text"] = text
     show_candidates(shown, SCORES[by])
+
+
+def _check_map(given: Path) -> None:
+    """Check that a path is a map, where dynamics would do too."""
+    from ftft.cartography.tables import check_kind
+    from ftft.errors import DynamicsError
+
+    if not os.path.lexists(given):
+        raise DynamicsError(
+            f"{given} does not exist. Give the file of a map, a dynamics folder, the folder of a "
+            "stage that wrote one, such as runs/NAME/map/seed-0, or a run of one seed, such as "
+            "runs/NAME."
+        )
+    check_kind(given, "map")
 
 
 def _named(table, by: str):  # type: ignore[no-untyped-def]  # pyarrow has no types

@@ -21,12 +21,16 @@ from ftft.cli.common import (
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
 
+# Options that change how a map is drawn, as they are if left out.
+_AS_IT_IS = (None, "auto", "inverse-perplexity", None, 0, 0.33)
+
 
 def map_(
     dynamics: Annotated[
         Path,
         typer.Argument(
-            help="A dynamics folder, or a training's folder with one; or a map.parquet to show."
+            help="A dynamics folder, or a training's folder with one; or a map.parquet, or a run "
+            "of one seed, to show its map."
         ),
     ],
     output: Annotated[
@@ -47,33 +51,37 @@ def map_(
 ) -> None:
     """Draw the data map of recorded dynamics: confidence, variability and more, by example."""
     from ftft.cartography.datamap import DataMap
+    from ftft.cartography.tables import check_kind
     from ftft.cli.show import show_map
     from ftft.dynamics.store import read_dynamics
-    from ftft.transfer.reading import dynamics_folder, map_file
+    from ftft.transfer.reading import check_dynamics_folder, map_file
     from ftft.utils.atomic import check_free
 
     points = burn_in_of(burn_in)
-    check_plot(plot, overwrite=overwrite)
     given = map_file(dynamics)
+    changed = (output, burn_in, measure, first_epochs, ddof, region_fraction) != _AS_IT_IS
+    target = output or Path("map.parquet")
+    # Who has the wrong input need not free a name for the output.
     if given is not None:
-        drawing = (output, burn_in, measure, first_epochs, ddof, region_fraction)
-        changed = drawing != (None, "auto", "inverse-perplexity", None, 0, 0.33)
+        check_kind(given, "map")
+    else:
+        target, dynamics = parquet_file(target), check_dynamics_folder(dynamics)
+        check_free(target, overwrite=overwrite)
+    check_plot(plot, overwrite=overwrite)
+    if given is not None:
         datamap = _drawn_before(given, changed=changed)
     else:
-        output = output or Path("map.parquet")
-        output = parquet_file(output)
-        check_free(output, overwrite=overwrite)
         datamap = DataMap.from_dynamics(
-            read_dynamics(dynamics_folder(dynamics)).measured_by(measure),
+            read_dynamics(dynamics).measured_by(measure),
             burn_in=points,
             first_epochs=first_epochs,
             ddof=ddof,
             region_fraction=region_fraction,
         )
-        datamap.write(output)
+        datamap.write(target)
     show_map(datamap)
-    if output is not None:
-        tell(f"written to {output}")
+    if given is None:
+        tell(f"written to {target}")
     if plot is not None:
         from ftft.report.figures import draw_map, write_figure
 

@@ -53,9 +53,12 @@ def predict(
     from ftft.errors import ConfigError
     from ftft.utils.atomic import check_free
 
+    if output is not None and output.suffix not in _TABLES:
+        raise ConfigError(
+            f"--output {output}: end the name in {', '.join(_TABLES[:-1])} or {_TABLES[-1]}."
+        )
+    model = meant_model(model)  # who has it wrong need not free a name first
     if output is not None:
-        if output.suffix not in _TABLES:
-            raise ConfigError(f"--output {output}: end the name in {', '.join(_TABLES)}.")
         check_free(output, overwrite=overwrite)
 
     from ftft.cartography.export import export_table
@@ -64,7 +67,6 @@ def predict(
     from ftft.experiment.predict import predict as predict_rows
 
     hush_datasets()
-    model = meant_model(model)
     found = predict_rows(model, data, text=text or (), example_id=id_column, max_length=max_length)
     for line in found.weak:
         say(f"note: {line}")

@@ -55,7 +55,7 @@ def preflight(
     from ftft.errors import ConfigError
     from ftft.transfer.preflight import GOOD, DevScore, signals
     from ftft.transfer.preflight import preflight as judge
-    from ftft.transfer.reading import dynamics_folder
+    from ftft.transfer.reading import check_dynamics_folder
     from ftft.utils.atomic import check_free
     from ftft.workspace.stage_record import write_json
     from ftft.workspace.workspace import check_artifact
@@ -63,9 +63,9 @@ def preflight(
     check_share("--dev-accuracy", dev_accuracy)
     check_share("--expected", expected)
     points = burn_in_of(burn_in)
+    folder = check_dynamics_folder(dynamics)  # who has it wrong need not free a name first
     if output is not None:
         check_free(output, overwrite=overwrite)
-    folder = dynamics_folder(dynamics)
     if folder.parent not in (dynamics, dynamics.parent):
         say(f"{dynamics}: its only reference is taken, {folder.parent}")
     check_artifact(folder)

@@ -78,29 +78,25 @@ def report(
     """
     from ftft.errors import ConfigError, WorkspaceError
     from ftft.report.map_page import is_map
-    from ftft.report.study_parts import read_folders
-    from ftft.results.read import distinct_names
+    from ftft.transfer.reading import check_map
     from ftft.utils.atomic import check_free
 
     if no_texts and kind is not Format.HTML:
         raise ConfigError(f"--no-texts is for the page; --format {kind.value} holds no texts.")
     if kind is Format.HTML:
         output = output or Path("report.html")
+    maps = [path for path in runs if is_map(path)]
+    if maps and len(maps) < len(runs):
+        raise ConfigError("ftft report shows runs or data maps; give only one kind.")
+    # Who has the wrong input need not free a name for the output.
+    folders = _finished(runs) if not maps else []
+    for path in maps:
+        check_map(path)
     if output is not None and kind is not Format.FIGURES:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
-    maps = [path for path in runs if is_map(path)]
     if maps:
-        if len(maps) < len(runs):
-            raise ConfigError("ftft report shows runs or data maps; give only one kind.")
         _maps(maps, kind, output, rows, no_texts=no_texts)
         return
-    folders = distinct_names([folder for run in runs for folder in read_folders(run)])
-    for folder in folders:
-        if not folder.runs:
-            raise WorkspaceError(
-                f"{folder.folder}: nothing is finished here yet; give the command that fills it "
-                "again, then this one."
-            )
     if kind is Format.HTML:
         from ftft.cli.show import show_verdicts
         from ftft.report.html import write_report
@@ -118,6 +114,22 @@ def report(
             tell(str(path))
     else:
         _table(folders, kind, output)
+
+
+def _finished(runs: Sequence[Path]) -> list[Results]:
+    """The results of runs, and of the data sets of studies; each has some."""
+    from ftft.errors import WorkspaceError
+    from ftft.report.study_parts import read_folders
+    from ftft.results.read import distinct_names
+
+    folders = distinct_names([folder for run in runs for folder in read_folders(run)])
+    for folder in folders:
+        if not folder.runs:
+            raise WorkspaceError(
+                f"{folder.folder}: nothing is finished here yet; give the command that fills it "
+                "again, then this one."
+            )
+    return folders
 
 
 def _maps(

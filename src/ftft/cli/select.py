@@ -89,6 +89,7 @@ def select_(
 ) -> None:
     """Select examples from a data map; writes their ids, best first: rank 0 is the best."""
     from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap, checked_fraction
+    from ftft.cartography.tables import check_kind
     from ftft.errors import ConfigError
     from ftft.selection.checks import check, check_exclusion, check_one_balance
     from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
@@ -96,7 +97,7 @@ def select_(
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
 
-    # What was asked for first: who has the strategy wrong need not free a name for it.
+    # What was asked for first: who has the strategy or the map wrong need not free a name for it.
     checked_fraction(fraction, "The selected fraction")
     shares = {"easy_share": easy_share, "other_end": other_end, "random_share": random_share}
     check(strategy, seed, shares)
@@ -105,6 +106,7 @@ def select_(
     if slices is not None and balance_by is None:
         raise ConfigError("--slices is the table of --balance-by COLUMN; give both.")
     output = parquet_file(output)
+    check_kind(datamap, "map")
     check_free(output, overwrite=overwrite)
     datamap = meant(datamap, "map")
     check_artifact(datamap)

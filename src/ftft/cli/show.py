@@ -245,27 +245,31 @@ def show_words(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_foresight(found: Foresight, examples: int) -> None:
     """The trainings that a run would do, and those it would reuse."""
-    from ftft.experiment.foreseen import beside_unknown, to_do_in_words
+    from ftft.experiment.foreseen import (
+        NO_SAVING,
+        beside_unknown,
+        share_in_words,
+        steps_in_cell,
+        to_do_in_words,
+    )
 
     drawn = table("trainings")
     for title in ("training", "state"):
         drawn.add_column(title)
-    for title in ("steps at most", "PFLOPs at most"):
+    for title in ("steps at most", "about PFLOPs"):
         drawn.add_column(title, justify="right")
     for one in found.trainings:
         state = "finished, reused" if one.reused else "to do"
-        add_row(drawn, one.name, state, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
+        steps = steps_in_cell(one.steps, spends=one.spends)
+        add_row(drawn, one.name, state, steps, f"{one.flops / 1e15:.3g}")
     console().print(drawn)
     tell(to_do_in_words(found.trainings, found.seconds, found.jobs))
     if found.jobs > 1 and found.seconds is None and not all(x.reused for x in found.trainings):
         tell(beside_unknown(found.jobs))
     if (share := found.share_of_erm) is not None:
-        tell(f"FTFT takes at most {share:.0%} of ERM's FLOPs, its reference counted in")
+        tell(share_in_words(share))
         if share >= 1:
-            tell(
-                "note: that is no saving: take a cheaper reference (fewer layers or epochs), or a "
-                "smaller main.budget"
-            )
+            tell(f"note: {NO_SAVING}")
     for model, count in found.cut.items():
         tell(f"texts cut for {model}: {count:,} of {examples:,} ({count / examples:.1%})")
 

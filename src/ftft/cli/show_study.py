@@ -15,6 +15,7 @@ from ftft.utils.plural import counted, duration
 from ftft.utils.terminal import shows_bars
 
 _MOST_ROWS = 100
+_MOST_DEAR = 10
 
 if TYPE_CHECKING:
     from ftft.study.grid import Task
@@ -52,6 +53,8 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
         seconds: About what is left; None where nobody knows.
         jobs: How many trainings at a time.
     """
+    from ftft.experiment.foreseen import amount_in_words, beside_unknown
+
     console().print(_each(planned) if len(planned) <= _MOST_ROWS else _by_method(planned))
     waiting = [one for one in planned if not one.finished]
     how = (
@@ -60,28 +63,50 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
         else f"{jobs} at a time, each with its share of the cores"
     )
     shared = sum(one.readers > 1 for one in planned)
+    steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
+    amount = amount_in_words(steps, flops, spends=any(one.spends for one in waiting))
     tell(
-        f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, at most "
-        f"{sum(one.steps for one in waiting):,} steps and "
-        f"{sum(one.flops for one in waiting) / 1e15:.3g} PFLOPs"
+        f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, {amount}"
         + (f", about {duration(seconds)} {how}" if seconds else "")
     )
     if jobs > 1 and seconds is None and waiting:
-        from ftft.experiment.foreseen import beside_unknown
-
         tell(beside_unknown(jobs))
+    _show_shares(planned)
+
+
+def _show_shares(planned: Sequence[Planned]) -> None:
+    """What the settings of FTFT cost over ERM, and which of them save nothing."""
+    from ftft.experiment.foreseen import NO_SAVING, share_in_words
+    from ftft.study.plan import shares_of_erm
+
+    shares = shares_of_erm(planned)
+    if not shares:
+        return
+    least, most = min(shares.values()), max(shares.values())
+    over = "" if len(shares) == 1 else f", in the dearest of {len(shares):,} settings"
+    cheapest = "" if len(shares) == 1 else f", and {least:.0%} in the cheapest"
+    tell(f"{share_in_words(most)}{over}{cheapest}")
+    dear = [f"{name} ({share:.0%})" for name, share in shares.items() if share >= 1]
+    if dear:
+        more = f" and {len(dear) - _MOST_DEAR:,} more" if len(dear) > _MOST_DEAR else ""
+        tell(f"note: {', '.join(dear[:_MOST_DEAR])}{more}: {NO_SAVING}")
 
 
 def _each(planned: Sequence[Planned]) -> Any:
+    from ftft.experiment.foreseen import steps_in_cell
+
     drawn = _plan_table("training", "state", "read by")
     for one in planned:
         state = "finished" if one.finished else "to do"
         readers = counted(one.readers, "cell") if one.readers else ""
-        add_row(drawn, one.task.id, state, readers, f"{one.steps:,}", f"{one.flops / 1e15:.3g}")
+        steps = steps_in_cell(one.steps, spends=one.spends)
+        add_row(drawn, one.task.id, state, readers, steps, f"{one.flops / 1e15:.3g}")
     return drawn
 
 
 def _by_method(planned: Sequence[Planned]) -> Any:
+    from ftft.experiment.foreseen import steps_in_cell
+
     drawn = _plan_table("trainings", "finished", "to do")
     groups: dict[str, list[Planned]] = {}
     for one in planned:
@@ -89,8 +114,8 @@ def _by_method(planned: Sequence[Planned]) -> Any:
     for name, ones in groups.items():
         done = sum(one.finished for one in ones)
         steps, flops = sum(one.steps for one in ones), sum(one.flops for one in ones)
-        cells = f"{done:,}", f"{len(ones) - done:,}", f"{steps:,}", f"{flops / 1e15:.3g}"
-        add_row(drawn, name, *cells)
+        shown = steps_in_cell(steps, spends=any(one.spends for one in ones))
+        add_row(drawn, name, f"{done:,}", f"{len(ones) - done:,}", shown, f"{flops / 1e15:.3g}")
     return drawn
 
 
@@ -98,7 +123,7 @@ def _plan_table(first: str, second: str, third: str) -> Any:
     drawn = table("trainings")
     drawn.add_column(first)
     drawn.add_column(second, justify="left" if second == "state" else "right")
-    for title in (third, "steps at most", "PFLOPs at most"):
+    for title in (third, "steps at most", "about PFLOPs"):
         drawn.add_column(title, justify="right")
     return drawn
 

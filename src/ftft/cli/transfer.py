@@ -60,7 +60,7 @@ def transfer(
     from ftft.data.slices import read_slices
     from ftft.errors import ConfigError
     from ftft.transfer.agreement import agreement
-    from ftft.transfer.reading import map_file, read_map
+    from ftft.transfer.reading import check_map, map_file, read_map
     from ftft.utils.atomic import check_free
     from ftft.utils.names import names_apart
     from ftft.workspace.stage_record import write_json
@@ -68,6 +68,9 @@ def transfer(
     if len(maps) < 2:
         raise ConfigError(f"ftft transfer: only {maps[0]} is given; give at least two maps.")
     points = burn_in_of(burn_in)
+    # Who has the wrong input need not free a name for the output.
+    for path in maps:
+        check_map(path)
     if output is not None:
         check_free(output, overwrite=overwrite)
     check_plot(plot, overwrite=overwrite)

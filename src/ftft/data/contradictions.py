@@ -30,8 +30,8 @@ def contradictions_in_words(data: LabelledDataset) -> str:
         f"{data.example_ids[row].as_py()!r} ({data.class_names[data.labels[row]]})"
         for row in (int(rows[0]), int(rows[other][0]))
     )
-    have = "is" if len(several) == 1 else "are"
+    occur = "occurs" if len(several) == 1 else "occur"
     return (
-        f"{counted(len(several), 'text')} {have} in the training data with different labels, in "
+        f"{counted(len(several), 'text')} {occur} with different labels in the training data, in "
         f"{counted(len(rows), 'row')}, such as the examples {first} and {second}"
     )

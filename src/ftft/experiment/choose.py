@@ -49,7 +49,7 @@ class Judged:
     Attributes:
         candidate: The candidate.
         reference_cost: Operations of the reference over those of ERM, computed before training.
-        total_cost: The same of the whole method with it: reference and main model, at most.
+        total_cost: About the same of the whole method with it: reference and main model.
         verdict: ``good``, ``doubtful`` or ``bad``; None where it was not trained, a cheaper one
             being good.
         reasons: Why it is not good, a sentence each.
@@ -104,7 +104,7 @@ def choose(
         if not every and any(before.verdict == GOOD for before in judged):
             judged.append(one)
             continue
-        say(f"{one.candidate.name}: at most {one.total_cost:.0%} of ERM's FLOPs in all")
+        say(f"{one.candidate.name}: about {one.total_cost:.0%} of ERM's FLOPs in all")
         judged.append(_judged(one, say, replacing=replacing))
     return tuple(judged)
 

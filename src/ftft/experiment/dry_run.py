@@ -11,7 +11,7 @@ from ftft.data.dataset import TaskData
 from ftft.data.lengths import Measured, texts_of, whole_lengths
 from ftft.experiment.chains import chains, makespan, threads_of
 from ftft.experiment.finished import is_finished
-from ftft.experiment.foreseen import Foreseen, recorded_speeds
+from ftft.experiment.foreseen import Foreseen, recorded_speeds, share_of_erm
 from ftft.experiment.plans import erm_plan, method_plan
 from ftft.experiment.stages import Say, Stages
 from ftft.tasks import TASKS
@@ -42,12 +42,8 @@ class Foresight:
 
     @property
     def share_of_erm(self) -> float | None:
-        """What FTFT costs at most over what ERM costs, the reference counted in, of the first seed.
-
-        None where ERM is not run.
-        """
-        flops = {one.name.partition("/")[0]: one.flops for one in reversed(self.trainings)}
-        return (flops["reference"] + flops["main"]) / flops["erm"] if "erm" in flops else None
+        """As :func:`ftft.experiment.foreseen.share_of_erm` has it."""
+        return share_of_erm(self.trainings)
 
 
 def foresee(

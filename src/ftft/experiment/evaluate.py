@@ -48,10 +48,10 @@ def evaluate_model(
     """
     if distributed.count() > 1:
         raise ConfigError("evaluate is one process: start it without torchrun or accelerate.")
+    model = model_folder(model)  # who has it wrong need not free a name first
     if output is not None:
         check_free(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
-    model = model_folder(model)
     check_artifact(model)
     task, trusted = TASKS[experiment.task], experiment.main.trust_remote_code
     base = experiment.main.model

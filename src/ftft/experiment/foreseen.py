@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftft.config.methods import REFERENCE
+from ftft.config.methods import COST, REFERENCE, TRAINED_BY
 from ftft.errors import WorkspaceError
 from ftft.evaluation.training import TrainingCost
 from ftft.utils.environment import environment
@@ -26,15 +26,21 @@ class Foreseen:
     Attributes:
         name: The stage, such as ``main/seed-0``.
         reused: Whether it is finished from the same settings, data and models.
-        steps: Steps at most.
-        flops: Operations at most, scoring of development sets included, as if what is selected
-            were as long as all examples are.
+        steps: Steps at most; where ``spends``, about how many.
+        flops: About its operations if it takes all steps, scoring of development sets included, as
+            if what is selected were as long as all examples are. Small subsets are padded more.
     """
 
     name: str
     reused: bool
     steps: int
     flops: float
+
+    @property
+    def spends(self) -> bool:
+        """Whether its steps follow from what FTFT turns out to have cost."""
+        method = TRAINED_BY.get(self.name.partition("/")[0])
+        return method is not None and method.trained_for == COST
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,42 @@ def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: i
     beside = f" {jobs} at a time, each with its share of the cores," if jobs > 1 else ""
     speed = f"{beside} by the speed of earlier ones"
     about = "" if seconds is None else f", about {duration(seconds)}{speed}"
-    return (
-        f"to do: {counted(len(waiting), 'training')}, at most {counted(steps, 'step')} and "
-        f"{flops / 1e15:.3g} PFLOPs{about}"
-    )
+    amount = amount_in_words(steps, flops, spends=any(one.spends for one in waiting))
+    return f"to do: {counted(len(waiting), 'training')}, {amount}{about}"
+
+
+def amount_in_words(steps: int, flops: float, *, spends: bool) -> str:
+    """Steps and operations of trainings, of which some may spend what FTFT turns out to cost."""
+    bound = "about" if spends else "at most"
+    return f"{bound} {counted(steps, 'step')} and about {flops / 1e15:.3g} PFLOPs"
+
+
+def steps_in_cell(steps: int, *, spends: bool) -> str:
+    """Steps for a table whose heading says that they are a bound."""
+    return f"about {steps:,}" if spends else f"{steps:,}"
+
+
+NO_SAVING = (
+    "that is no saving: take a cheaper reference (fewer layers or epochs), or a smaller main.budget"
+)
+"""What to say where FTFT takes as much as ERM or more."""
+
+
+def share_of_erm(trainings: Iterable[Foreseen]) -> float | None:
+    """About what FTFT costs over what ERM costs, the reference counted in, of the first seed.
+
+    None where ERM is not run, or one of the trainings is not counted.
+    """
+    flops: dict[str, float] = {}
+    for one in trainings:
+        flops.setdefault(one.name.partition("/")[0], one.flops)
+    reference, main, erm = (flops.get(kind, 0.0) for kind in (REFERENCE, "main", "erm"))
+    return (reference + main) / erm if reference and main and erm else None
+
+
+def share_in_words(share: float) -> str:
+    """What FTFT costs over what ERM costs."""
+    return f"FTFT takes about {share:.0%} of ERM's FLOPs, its reference counted in"
 
 
 def beside_unknown(jobs: int) -> str:

@@ -10,7 +10,15 @@ from typing import Any, Protocol
 from ftft.config.methods import COST, REFERENCE, TRAINED_BY, training_names
 from ftft.config.schema import Experiment
 from ftft.evaluation.training import Training
-from ftft.experiment.foreseen import Foreseen, Speeds, of_this_machine, to_do_in_words
+from ftft.experiment.foreseen import (
+    NO_SAVING,
+    Foreseen,
+    Speeds,
+    of_this_machine,
+    share_in_words,
+    share_of_erm,
+    to_do_in_words,
+)
 from ftft.experiment.plans import method_plan
 from ftft.training.progress import OfRun
 
@@ -99,7 +107,10 @@ class Overall:
             return {}
 
     def opening(self) -> str:
-        """How much the whole run is, said once, before its first training; empty afterwards."""
+        """How much the whole run is, said once, before its first training; empty afterwards.
+
+        A second line says so where the run saves nothing.
+        """
         if self._opened:
             return ""
         self._opened.append(True)
@@ -108,7 +119,10 @@ class Overall:
             return ""
         waiting = [one for one in trainings if not one.reused]
         left = self._left([one.name for one in waiting])
-        return to_do_in_words(trainings, left, self.jobs)
+        said = to_do_in_words(trainings, left, self.jobs)
+        if (share := share_of_erm(trainings)) is not None and share >= 1:
+            said += f"\nnote: {share_in_words(share)}; {NO_SAVING}"
+        return said
 
     def waiting(self, names: Collection[str]) -> list[str]:
         """Of some stages the trainings that were not finished before, in the order of the run."""

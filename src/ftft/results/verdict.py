@@ -206,9 +206,9 @@ def _of_the_main_model(run: Results, ftft: Row) -> Iterator[str]:
     if reference > of_erm + _CLEARLY:
         yield (
             f"ERM reached {percent(of_erm, 1)} on development data, and the reference "
-            f"{percent(reference, 1)}: unless that is the better model, the main model is not "
-            "trained well yet (more epochs, or another learning rate), and the comparison says "
-            "little."
+            f"{percent(reference, 1)}: unless the reference really is the better model, the "
+            "main model is not trained well yet (more epochs, or another learning rate), and the "
+            "comparison says little."
         )
 
 

@@ -29,9 +29,9 @@ class Planned:
     Attributes:
         task: The task.
         finished: Whether it is finished.
-        steps: Steps at most.
-        flops: Operations at most, training and scoring of development sets, as if its examples
-            were as long as all are.
+        steps: Steps at most; where ``spends``, about how many.
+        flops: About its operations if it takes all steps, training and scoring of development
+            sets, as if its examples were as long as all are.
         readers: How many tasks build on it.
     """
 
@@ -40,6 +40,11 @@ class Planned:
     steps: int
     flops: float
     readers: int
+
+    @property
+    def spends(self) -> bool:
+        """Whether its steps follow from what FTFT turns out to have cost."""
+        return self.task.paid is not None
 
 
 def plan(opened: OpenStudy) -> tuple[Planned, ...]:
@@ -58,6 +63,23 @@ def plan(opened: OpenStudy) -> tuple[Planned, ...]:
         steps, finished = costs.plan(task).steps, opened.finished(task) is not None
         planned.append(Planned(task, finished, steps, costs.flops(task), readers[task]))
     return tuple(planned)
+
+
+def shares_of_erm(planned: Sequence[Planned]) -> dict[str, float]:
+    """Setting of FTFT to about what it costs over ERM, its reference counted in, by one seed.
+
+    Args:
+        planned: The plan of a study; settings without ERM beside them are left out.
+    """
+    flops = {one.task: one.flops for one in planned}
+    erm = {(one.data, one.main): flops[one] for one in flops if one.method == "erm"}
+    found: dict[str, float] = {}
+    for task in (one for one in flops if one.method == "ftft"):
+        whole, needs = erm.get((task.data, task.main)), task.needs
+        if whole and needs in flops:
+            setting = task.id.rpartition("/")[0]
+            found.setdefault(setting, (flops[needs] + flops[task]) / whole)
+    return found
 
 
 def time_left(opened: OpenStudy, planned: Sequence[Planned], jobs: int = 1) -> float | None:
@@ -140,7 +162,7 @@ class _Costs:
         return method_plan(experiment, task.method, examples, seed=seed, share=share)
 
     def flops(self, task: Task) -> float:
-        """Operations of a task at most."""
+        """About the operations of a task that takes all its steps."""
         experiment = self._stages(task).experiment
         settings = experiment.reference if task.method == REFERENCE else experiment.main
         return self._of(task, settings, self.plan(task))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ftft.cartography.burn_in import AUTO, BurnIn
 from ftft.cartography.datamap import DataMap, checked_fraction
-from ftft.cartography.tables import MAP_NAME, SELECTION_NAME, file_in
-from ftft.dynamics.header import HEADER_NAME
+from ftft.cartography.tables import MAP_NAME, SELECTION_NAME, check_kind, file_in
+from ftft.dynamics.header import HEADER_NAME, read_header
 from ftft.dynamics.store import read_dynamics
 from ftft.dynamics.values import FIRST_MEASURE
 from ftft.errors import DynamicsError
@@ -39,6 +39,30 @@ def read_map(
     checked_fraction(fraction, "The selected fraction")
     dynamics = read_dynamics(dynamics_folder(path)).measured_by(measure)
     return DataMap.from_dynamics(dynamics, burn_in=burn_in, region_fraction=fraction)
+
+
+def check_map(path: Path) -> None:
+    """Check that :func:`read_map` finds a map or dynamics, without reading their rows.
+
+    Raises:
+        DynamicsError: It does not.
+    """
+    given = map_file(path)
+    if given is not None or not os.path.isdir(path):
+        check_kind(given or path, "map")
+    else:
+        check_dynamics_folder(path)
+
+
+def check_dynamics_folder(path: Path) -> Path:
+    """The dynamics folder that is meant, once its header has been read.
+
+    Raises:
+        DynamicsError: There is none.
+    """
+    folder = dynamics_folder(path)
+    read_header(folder)
+    return folder
 
 
 def map_file(path: Path) -> Path | None:
