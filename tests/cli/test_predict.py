@@ -82,7 +82,7 @@ def test_texts_that_reach_the_length_are_counted(ftft, model, rows):
         ((), ["--text", "not in a run folder"]),
         (("--text", "reviw"), ["no column 'reviw'", "Did you mean 'review'?"]),
         (("--text", "review", "--id", "nr"), ["no column 'nr'"]),
-        (("--text", "review", "-o", "out.xlsx"), [".csv, .parquet, .jsonl"]),
+        (("--text", "review", "-o", "out.xlsx"), [".csv, .parquet or .jsonl"]),
     ],
 )
 def test_bad_calls(ftft, model, rows, arguments, expected):

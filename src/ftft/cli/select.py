@@ -106,10 +106,10 @@ def select_(
     if slices is not None and balance_by is None:
         raise ConfigError("--slices is the table of --balance-by COLUMN; give both.")
     output = parquet_file(output)
-    check_kind(datamap, "map")
-    check_free(output, overwrite=overwrite)
     datamap = meant(datamap, "map")
     check_artifact(datamap)
+    check_kind(datamap, "map")
+    check_free(output, overwrite=overwrite)
     drawn = DataMap.read(datamap)
     if keep_label_proportions is None and not balance_labels and balance_by is None:
         of_run = _balance_of_run(datamap)
