@@ -13,8 +13,12 @@ maps' regions hold. Other data and settings than the demo's, for the pairs only:
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import csv
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
+
+import pyarrow as pa
 
 from ftft.cli.show import show_regions
 from ftft.cli.show_study import show_summary
@@ -30,25 +34,73 @@ from ftft.demo.prepare import (
     prepare_demo,
     region_truth,
 )
-from ftft.experiment.pipeline import run
+from ftft.experiment.pipeline import opened, run
+from ftft.experiment.scoring import score_tests
+from ftft.experiment.trainings import train_main_on
+from ftft.results import formatting
 from ftft.results.read import Results, read_run
+from ftft.selection.selection import Selection
 from ftft.study.summary import Summary
 
 
+@dataclass(frozen=True)
+class Data:
+    """Training pairs, and the shares of the shortcut and of flipped labels, in [0, 1]."""
+
+    pairs: int
+    shortcut: float
+    flipped: float
+
+
+DEFAULT = Data(SIZES["train"], SHORTCUT, FLIPPED)
+
+
+def prepared(place: Path, seed: int, task: DemoTask, data: Data) -> Path:
+    """The experiment file of the demo of one seed, beside its data."""
+    file = prepare_demo(place, task=task, seed=seed, overwrite=True)
+    if data != DEFAULT:
+        sizes = SIZES | {"train": data.pairs}
+        rates = {"shortcut_rate": data.shortcut, "flip_rate": data.flipped}
+        write_demo(place / "data", generate_demo(seed=seed, **sizes, **rates))
+    return file
+
+
 def run_seed(
-    folder: Path, seed: int, task: DemoTask, overrides: list[str], shares: dict[str, float]
+    folder: Path, seed: int, task: DemoTask, overrides: list[str], data: Data
 ) -> tuple[Results, list[RegionTruth]]:
     """The whole demo with one seed of data and training."""
     place = folder / f"seed-{seed}"
-    file = prepare_demo(place, task=task, seed=seed, overwrite=True)
-    if task == "classification":
-        sizes = SIZES | {"train": int(shares["pairs"])}
-        rates = {"shortcut_rate": shares["shortcut"], "flip_rate": shares["flipped"]}
-        write_demo(place / "data", generate_demo(seed=seed, **sizes, **rates))
+    file = prepared(place, seed, task, data)
     experiment = load_experiment(file, [*overrides, f"seeds=[{seed}]"])
     done = place / experiment.name
     run(experiment, str(done))
     return read_run(done), region_truth(done, place / "data", [seed], task)
+
+
+def best_third(folder: Path, seed: int, overrides: list[str]) -> float:
+    """OOD score, in [0, 1], of a main model trained on what only the generator can select.
+
+    As many pairs as FTFT's: every counter-example with a right label, and the rest at random from
+    the others.
+    """
+    place = folder / f"seed-{seed}"
+    experiment = load_experiment(place / "demo.yaml", [*overrides, f"seeds=[{seed}]"])
+    selected = Selection.read(
+        place / experiment.name / "selection" / f"seed-{seed}" / "selection.parquet"
+    )
+    with (place / "data" / "train.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    rare = [row for row in rows if row["counterexample"] == "true"]
+    best = [row["id"] for row in rare if row["flipped"] == "false"]
+    others = [row["id"] for row in rows if row["counterexample"] != "true"]
+    rng = Random(seed)
+    best += rng.sample(others, len(selected) - len(best))
+    rng.shuffle(best)
+    with opened(experiment, str(place / "best-third")) as stages:
+        ids = Selection.of_ids(pa.array(best), len(rows))
+        trained = train_main_on(stages, ids, seed)
+        scores = score_tests(stages, "best-third", trained, seed)
+    return scores["test_ood"].metrics[experiment.metric]
 
 
 def together(truths: list[list[RegionTruth]]) -> list[RegionTruth]:
@@ -70,19 +122,25 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--task", choices=list(DEMOS), default="classification")
-    parser.add_argument("--pairs", type=int, default=SIZES["train"])
-    parser.add_argument("--shortcut", type=float, default=SHORTCUT)
-    parser.add_argument("--flipped", type=float, default=FLIPPED)
+    parser.add_argument("--pairs", type=int, default=DEFAULT.pairs)
+    parser.add_argument("--shortcut", type=float, default=DEFAULT.shortcut)
+    parser.add_argument("--flipped", type=float, default=DEFAULT.flipped)
+    parser.add_argument("--best", action="store_true", help="also the best third there is")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     given = parser.parse_args()
-    shares = {name: getattr(given, name) for name in ("pairs", "shortcut", "flipped")}
+    data = Data(given.pairs, given.shortcut, given.flipped)
+    if given.task != "classification" and (given.best or data != DEFAULT):
+        parser.error("--pairs, --shortcut, --flipped and --best are for the pairs only")
     found = [
-        run_seed(given.folder, seed, given.task, given.overrides, shares) for seed in given.seeds
+        run_seed(given.folder, seed, given.task, given.overrides, data) for seed in given.seeds
     ]
     runs = [one for folder, _ in found for one in folder.runs]
     whole = replace(found[0][0], runs=tuple(runs))
     show_summary(Summary(given.folder, (whole,)))
     show_regions(together([truth for _, truth in found]), DEMOS[given.task].titles)
+    for seed in given.seeds if given.best else ():
+        score = best_third(given.folder, seed, given.overrides)
+        print(f"best third, seed {seed}: OOD {formatting.score(score)}")
 
 
 if __name__ == "__main__":

@@ -159,17 +159,17 @@ def test_stopped_it_names_what_all_processes_have_finished(grid, again, signalle
             self.finish()  # while the others write checkpoints
             saved, over = self.running
             words = "is saved at step 2 of at most 3"
-            told.extend([f"{saved.id} {words}", f"{over.id} starts over"])
+            others.extend([f"{saved.id} {words}", f"{over.id} starts over"])
             expected.extend(self.ended)
             problem = f"stopped; {saved.training} {words}"
             return [Outcome(saved, problem, 1.0), Outcome(over, "stopped; it starts over", 1.0)]
 
-    expected, told = [], []
+    expected, others = [], []
     with stoppable(), pytest.raises(Stopped) as stopped:
         again.run(engine=Others)
     assert len(expected) == 2
     assert stopped.value.finished == tuple(expected)
-    assert stopped.value.others == tuple(told)
+    assert stopped.value.others == tuple(others)
     assert stopped.value.stage is None
     assert stopped.value.resumes
 

@@ -88,11 +88,11 @@ def select_(
     overwrite: Overwrite = False,
 ) -> None:
     """Select examples from a data map; writes their ids, best first: rank 0 is the best."""
-    from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD, DataMap, checked_fraction
+    from ftft.cartography.datamap import DataMap, checked_fraction
     from ftft.cartography.tables import check_kind
     from ftft.errors import ConfigError
     from ftft.selection.checks import check, check_exclusion, check_one_balance
-    from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
+    from ftft.selection.names import CLUSTERS
     from ftft.selection.strategies import select
     from ftft.utils.atomic import check_free
     from ftft.workspace.workspace import check_artifact
@@ -133,17 +133,25 @@ def select_(
         trajectories=losses if strategy == CLUSTERS else None,
     )
     selection.write(output)
-    works = {
+    note_idle(context, f"with --strategy {strategy}", _works(strategy, random_share))
+    tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
+    note_bad_reference(datamap)
+    _tell_of(drawn, selection, balance_by)
+
+
+def _works(strategy: str, random_share: float) -> dict[str, bool]:
+    """Which of the options that belong to some strategies have an effect."""
+    from ftft.cartography.datamap import AMBIGUOUS, EASY, HARD
+    from ftft.selection.names import CLOSENESS, CLUSTERS, LATE, MIXED, RANDOM
+
+    ranked = (AMBIGUOUS, HARD, EASY, MIXED, CLOSENESS, LATE)
+    return {
         "easy_share": strategy == MIXED,
         "num_clusters": strategy == CLUSTERS,
         "dynamics": strategy == CLUSTERS,
         "random_share": strategy != RANDOM,
-        "seed": random_share > 0 or strategy not in (AMBIGUOUS, HARD, EASY, MIXED, CLOSENESS, LATE),
+        "seed": random_share > 0 or strategy not in ranked,
     }
-    note_idle(context, f"with --strategy {strategy}", works)
-    tell(f"{len(selection):,} of {selection.total:,} examples ({strategy}), written to {output}")
-    note_bad_reference(datamap)
-    _tell_of(drawn, selection, balance_by)
 
 
 def _tell_of(drawn: DataMap, selection: Selection, balance_by: str | None) -> None:

@@ -53,21 +53,16 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
         seconds: About what is left; None where nobody knows.
         jobs: How many trainings at a time.
     """
-    from ftft.experiment.foreseen import amount_in_words, beside_unknown
+    from ftft.experiment.foreseen import amount_in_words, at_a_time, beside_unknown
 
     console().print(_each(planned) if len(planned) <= _MOST_ROWS else _by_method(planned))
     waiting = [one for one in planned if not one.finished]
-    how = (
-        "one after the other"
-        if jobs == 1
-        else f"{jobs} at a time, each with its share of the cores"
-    )
     shared = sum(one.readers > 1 for one in planned)
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
     amount = amount_in_words(steps, flops, spends=any(one.spends for one in waiting))
     tell(
         f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, {amount}"
-        + (f", about {duration(seconds)} {how}" if seconds else "")
+        + (f", about {duration(seconds)} {at_a_time(jobs)}" if seconds else "")
     )
     if jobs > 1 and seconds is None and waiting:
         tell(beside_unknown(jobs))

@@ -119,11 +119,20 @@ def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: i
     """
     waiting = [one for one in trainings if not one.reused]
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
-    beside = f" {jobs} at a time, each with its share of the cores," if jobs > 1 else ""
+    beside = f" {at_a_time(jobs)}," if jobs > 1 else ""
     speed = f"{beside} by the speed of earlier ones"
     about = "" if seconds is None else f", about {duration(seconds)}{speed}"
     amount = amount_in_words(steps, flops, spends=any(one.spends for one in waiting))
     return f"to do: {counted(len(waiting), 'training')}, {amount}{about}"
+
+
+def at_a_time(jobs: int) -> str:
+    """How trainings follow each other."""
+    return (
+        "one after the other"
+        if jobs == 1
+        else f"{jobs} at a time, each with its share of the cores"
+    )
 
 
 def amount_in_words(steps: int, flops: float, *, spends: bool) -> str:
