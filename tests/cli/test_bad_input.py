@@ -79,7 +79,7 @@ SETTINGS = {
     "selection.fraction=1.5": ["selection.fraction", "less than or equal to 1 (found 1.5)"],
     "selection.fraction=.nan": ["selection.fraction", "finite"],
     "selection.strategy=best": ["selection.strategy", "'ambiguous'", "(found 'best')"],
-    "selection.fracton=0.3": ["selection.fracton: unknown key; did you mean fraction?"],
+    "selection.fracton=0.3": ["selection.fracton: unknown key; did you mean selection.fraction?"],
     "reference.model=/no/such/folder": ["model /no/such/folder: there is no such folder"],
     "main.model=owner/there-is-no-such-model": [
         "model owner/there-is-no-such-model: cannot be loaded",
@@ -88,7 +88,10 @@ SETTINGS = {
     "main.model=package:no_such_package/model": ["no_such_package is not installed"],
     "main.layers=3": ["layers is 3, but the network has 2 layers"],
     "main.max_length=100": ["max_length is 100", "64 tokens at most"],
-    "main.training_arguments.bf61=true": ["main.training_arguments.bf61", "did you mean bf16?"],
+    "main.training_arguments.bf61=true": [
+        "main.training_arguments.bf61",
+        "did you mean main.training_arguments.bf16?",
+    ],
     "main.training_arguments.seed=3": ["main.training_arguments.seed", "use seeds."],
     "main.training_arguments.optim=foo": ["training_arguments of model", "foo"],
     "main.training_arguments.gradient_accumulation_steps=3": ["batch_size 16", "does not divide"],

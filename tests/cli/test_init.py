@@ -80,7 +80,7 @@ class TestBeside:
         write("test.csv", "text\n" + "".join(f"words of row {i}\n" for i in range(9)))
         experiment, said = started("train.csv")
         assert not experiment.data.test
-        assert "note: test.csv beside it is left out." in said
+        assert "note: test.csv beside it is left out: " in said
 
     def test_so_is_one_with_other_labels(self, started, write):
         write("train.csv", body(20))
@@ -103,7 +103,7 @@ def test_one_label_alone_is_said_at_once(started, write, options):
     """The file is written: another column may be the label."""
     write("tickets.csv", body(20, labels=("spam",)))
     _, said = started("tickets.csv", *options)
-    assert "note: this experiment cannot run as it stands. All 20 rows have one label, " in said
+    assert "note: this experiment cannot run as it stands: all 20 rows have one label, " in said
     assert "'spam', in the column 'label'" in said
     assert "--label" in said
 

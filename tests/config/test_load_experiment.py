@@ -371,8 +371,22 @@ class TestOverrides:
         assert f"--set {key}=1: {key.rpartition('.')[0]} is not a mapping in the file" in message
 
     def test_unknown_keys_are_refused_with_the_nearest(self, problem):
-        message = problem(VALID, "selection.fracton=0.2")
+        message = problem(VALID, "selection={fracton: 0.2}")
         assert "selection.fracton: unknown key; did you mean fraction?" in message
+
+    @pytest.mark.parametrize(
+        ("misspelt", "meant"),
+        [
+            ("selection.fracton", "selection.fraction"),
+            ("data.train.lable", "data.train.label"),
+            ("main.training_arguments.bf61", "main.training_arguments.bf16"),
+            ("sedes", "seeds"),
+        ],
+    )
+    def test_what_is_written_with_dots_is_offered_so(self, problem, misspelt, meant):
+        assert f"did you mean {meant}?" in problem(
+            VALID, f"{misspelt}=1", checks=[check_training_arguments]
+        )
 
 
 def test_a_long_value_is_shown_short(problem):

@@ -171,3 +171,12 @@ def test_from_file_to_data_and_back(tmp_path, monkeypatch, name):
     assert len(data.train) + len(data.dev["id"]) == detected.rows
     assert set(data.class_names) == set(detected.label_values)
     assert data.num_texts == len(detected.text)
+
+
+def test_of_a_column_of_texts_only_the_beginnings_of_a_few_are_named():
+    texts = {f"{i} " + "words " * 60: 1 for i in range(2_000)}
+    text = starter_file(source(), texts, "a/b", "c/d")
+    (line,) = [line for line in text.split("\n") if "Found in the file" in line]
+    assert "# Found in the file: 0 words words" in line
+    assert line.endswith("… (1) and 1,990 more")
+    assert len(line) < 500

@@ -547,9 +547,14 @@ class TestLeftOut:
         assert data.left_out == {"train": {"where": 10, "drop_empty": 1, "limit": 8}}
         (note,) = [line for line in data_notes(data) if "left out" in line]
         assert note == (
-            "note: train: 19 rows left out: 10 do not meet 'where', 1 are empty (drop_empty), "
-            "8 are beyond the 'limit'"
+            "note: train: 19 rows left out: 10 not meeting 'where', 1 empty (drop_empty), "
+            "8 beyond the 'limit'"
         )
+
+    def test_of_one_reason_the_number_is_said_once(self, load):
+        data = load(self.CONTENT, drop_empty=True)
+        (note,) = [line for line in data_notes(data) if "left out" in line]
+        assert note == "note: train: 1 row left out: empty (drop_empty)"
 
     def test_of_evaluation_sets(self, write):
         names = {"text": "text", "label": "label", "drop_empty": True}

@@ -125,7 +125,7 @@ def test_the_time_of_several_at_a_time(ftft, finished, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads() + 1))
     said = ftft(*asked).out
     assert "by the speed" not in said
-    assert "how long that takes 2 at a time is not known" in said
+    assert "2 at a time, sharing the machine, is not known before one has finished here" in said
     assert "is not known" not in ftft(*line, "--set", ASKED[0]).out, "there is nothing to do"
 
 

@@ -210,6 +210,21 @@ def test_tables(capsys, tmp_path):
     assert until == ["FTFT", "4", "4 of 4", "5", "12%", "0.35"]
 
 
+def test_seeds_that_never_reach_the_score_of_erm_are_said_below_the_table(capsys, tmp_path):
+    runs = [result("erm", seed, final=0.5, curve=((40, 0.5),)) for seed in range(4)]
+    runs += [result(seed=seed, curve=((5, 0.6 if seed else 0.4),)) for seed in range(3)]
+    show_summary(summary(runs, tmp_path))
+    out = capsys.readouterr().out
+    note = "Not every training reached ERM's final score: FTFT in 2 of 3. Steps and FLOPs are means"
+    assert note in out
+    assert "learnt anything" not in out
+    weak = [replace(one, floor=0.5) if one.seed == 1 else one for one in runs]
+    show_summary(summary(weak, tmp_path))
+    out = capsys.readouterr().out
+    assert "FTFT in 1 of 2. " in out
+    assert "Seeds without an ERM that has learnt anything are not counted." in out
+
+
 def test_the_study_gives_the_verdict_of_its_report(capsys, tmp_path):
     """One setting alone by its sentence, several by their names."""
     erm = [result("erm", seed, ood=0.70 + seed / 50) for seed in range(4)]
@@ -261,7 +276,10 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
     show_plan(planned(4), 3600.0, 2)
     assert "about 60 min 2 at a time, each with its share" in capsys.readouterr().out
     show_plan(planned(4), None, 2)
-    assert "how long that takes 2 at a time is not known" in capsys.readouterr().out
+    assert (
+        "2 at a time, sharing the machine, is not known before one has finished here"
+        in capsys.readouterr().out
+    )
     show_plan(planned(1_000), None)
     said = capsys.readouterr().out
     rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "tickets/" in line]

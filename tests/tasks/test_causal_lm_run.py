@@ -287,7 +287,7 @@ def test_what_has_no_room_is_left_out_by_choice_and_counted(ftft, decoder, tmp_p
     recorded = read_dynamics(tmp_path / "run/reference/seed-0/dynamics")
     assert len(recorded) == 64
     assert "long" not in recorded.example_ids.to_pylist()
-    assert "train: 1 row left out: 1 leave no room" in (tmp_path / "run/report.html").read_text()
+    assert "train: 1 row left out: without room" in (tmp_path / "run/report.html").read_text()
     outcome = ftft("report", "run", "--output", "again.html")
     assert outcome.code == 0, outcome.err
     assert "shown without texts" not in outcome.out + outcome.err

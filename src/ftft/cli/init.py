@@ -110,11 +110,11 @@ def init(
     small, large = _MODELS.get("chats" if chats else found.task, _MODELS["classification"])
     reference, main = reference or small, main or large
     if found.problem:
-        say(f"note: this experiment cannot run as it stands. {found.problem}")
+        say(f"note: this experiment cannot run as it stands: {found.problem}")
     if found.task == "classification" and len(found.values) == 1:
         (only,) = found.values
         say(
-            f"note: this experiment cannot run as it stands. All {found.values[only]:,} rows have "
+            f"note: this experiment cannot run as it stands: all {found.values[only]:,} rows have "
             f"one label, {only!r}, in the column {found.source.label!r}; a classifier needs at "
             "least two. Name another column with --label, or add the rows of other classes."
         )
@@ -270,16 +270,16 @@ def _set(given: _Given, train: Found, *, asked: bool) -> Found | None:
     except FtftError as error:
         if asked:
             raise
-        say(f"note: {given.name} beside it is left out. {error}")
+        say(f"note: {given.name} beside it is left out: {error}")
         return None
     unknown = unknown_labels(found, train)
     if not unknown:
         return found
     advice = mapping_advice(given.place, unknown, train)
     if not asked:
-        say(f"note: {given.name} beside it is left out. {advice}.")
+        say(f"note: {given.name} beside it is left out: {advice}.")
         return None
-    say(f"note: this experiment cannot run as it stands. {advice}.")
+    say(f"note: this experiment cannot run as it stands: {advice}.")
     return found
 
 

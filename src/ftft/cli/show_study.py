@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def show_summary(summary: Summary) -> None:
     """Scores and cost, the verdicts, differences, and steps until ERM's score by data set."""
-    from ftft.results.tables import difference_table, several_seeds, time_table
+    from ftft.results.tables import difference_table, several_seeds, time_caption, time_table
 
     for run in summary.runs:
         show_verdicts(run)
@@ -39,6 +39,8 @@ def show_summary(summary: Summary) -> None:
             watched = ", ".join(sets["dev_ood"] or sets["dev"])
             title = f"{run.name}: until ERM's final score on development data ({watched})"
             show_table(title, time_table(run.rows))
+            if caption := time_caption(run.rows):
+                tell(caption)
     if not summary.runs:
         tell("nothing is finished yet")
 

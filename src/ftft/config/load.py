@@ -13,7 +13,7 @@ import shlex
 import stat
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ _NOT_OFFERED = dict.fromkeys(
     ("load_in_4bit", "load_in_8bit", "quantization_config"),
     "ftft has one key for it, beside adapter: quantization: 4bit (or 8bit); write that instead.",
 )
+
+_OFFER = re.compile("did you mean (?=\\w+\\?)")
 
 Check = Callable[[Mapping[str, Any]], Iterable[str]]
 """A further check of the raw mapping; returns problems as text."""
@@ -74,6 +76,7 @@ def load_experiment(
             f"expected; check it with `ftft study {shlex.quote(os.fspath(path))} --dry-run`, run "
             "it without --dry-run."
         )
+    overrides = list(overrides)
     for override in overrides:
         apply_override(raw, override)
     problems = [problem for check in checks for problem in check(raw)]
@@ -83,7 +86,7 @@ def load_experiment(
     except ValidationError as error:
         problems = describe_all(error) + problems
     if problems or experiment is None:
-        raise ConfigError(report(path, problems))
+        raise ConfigError(report(path, problems, overrides))
     return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
 
 
@@ -236,10 +239,30 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
     return f"{key}: {message}{shown}{'.' * bool(more)}{more}"
 
 
-def report(path: str | os.PathLike[str], problems: Sequence[str]) -> str:
-    """All problems of a file as one message."""
+def report(
+    path: str | os.PathLike[str], problems: Sequence[str], overrides: Sequence[str] = ()
+) -> str:
+    """All problems of a file as one message.
+
+    Args:
+        path: The file.
+        problems: A line each.
+        overrides: Texts ``key.path=value`` that were set in it.
+    """
     count = counted(len(problems), "problem")
-    return f"{path}: {count}:\n" + "\n".join(f"  - {problem}" for problem in problems)
+    written = {one.partition("=")[0].strip() for one in overrides}
+    lines = [f"  - {_offered_in_full(problem, written)}" for problem in problems]
+    return f"{path}: {count}:\n" + "\n".join(lines)
+
+
+def _offered_in_full(problem: str, written: Collection[str]) -> str:
+    """The problem; where its key was written with dots, so is the one that it offers."""
+    # A single training source is the first of a list, which who writes the key need not know.
+    key = re.sub(r"\.\d+(?=\.)", "", problem.partition(": ")[0])
+    section = key.rpartition(".")[0]
+    if not section or key not in written:
+        return problem
+    return _OFFER.sub(rf"\g<0>{section}.", problem)
 
 
 def _keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:

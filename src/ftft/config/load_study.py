@@ -70,6 +70,7 @@ def load_study(
             "`ftft run`, or name it as base of a study file."
         )
     _spell_out(raw)
+    overrides = list(overrides)
     for override in overrides:
         apply_override(raw, override)
     _spell_out(raw)
@@ -77,7 +78,7 @@ def load_study(
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
         problems = describe_all(error, StudyFile)
-        raise ConfigError(report(path, problems)) from None
+        raise ConfigError(report(path, problems, overrides)) from None
     folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:

@@ -14,7 +14,8 @@ from ftft.config.tasks import TASK_METRICS
 from ftft.config.yaml_core import flow
 from ftft.errors import ConfigError
 
-MAX_LABELS = 20
+_MOST_LABELS = 10
+_LONGEST_LABEL = 30
 
 _OF_LABELS = """\
   # A third of each label. false: of all together, as in the paper, which can all but leave one out.
@@ -132,9 +133,6 @@ def starter_file(
             f"{name!r} cannot name an experiment: use at most 100 letters, digits, '_', '-' and "
             "'.', the first a letter or digit."
         )
-    found = [f"{value or repr(value)} ({count:,})" for value, count in label_values.items()]
-    more = len(found) - MAX_LABELS
-    values = ", ".join(found[:MAX_LABELS]) + (f" and {more:,} more" if more > 0 else "")
     template = _TEMPLATE
     written = source.model_dump(exclude_defaults=True)
     if source.completion or source.messages:
@@ -151,7 +149,7 @@ def starter_file(
         task="" if task == next(iter(TASK_METRICS)) else f"task: {task}\n",
         metric=_metric_line(task),
         train=_indented(written),
-        labels=_one_line(values),
+        labels=_labels(label_values),
         sets="\n".join(_set_lines(source, task, sets or {})),
         reference=flow(reference),
         main=flow(main),
@@ -234,6 +232,17 @@ def _clean(name: str) -> str:
 
 def _indented(values: dict[str, Any]) -> str:
     return "\n".join(f"    {key}: {flow(value)}" for key, value in values.items())
+
+
+def _labels(counts: Mapping[str, int]) -> str:
+    """The first label values and how often each is there; a column of texts is cut short."""
+    found = [f"{_short(value) or repr(value)} ({count:,})" for value, count in counts.items()]
+    more = len(found) - _MOST_LABELS
+    return _one_line(", ".join(found[:_MOST_LABELS]) + (f" and {more:,} more" if more > 0 else ""))
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST_LABEL else value[:_LONGEST_LABEL] + "…"
 
 
 def _one_line(text: str) -> str:

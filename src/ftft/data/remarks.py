@@ -35,10 +35,10 @@ def label_remarks(parts: Sequence[Prepared], classes: Sequence[str]) -> tuple[st
 
 
 _LEFT_OUT = {
-    "where": "do not meet 'where'",
-    "drop_empty": "are empty (drop_empty)",
-    "limit": "are beyond the 'limit'",
-    "without_room": "leave no room for a completion (without_room)",
+    "where": "not meeting 'where'",
+    "drop_empty": "empty (drop_empty)",
+    "limit": "beyond the 'limit'",
+    "without_room": "without room for a completion (without_room)",
 }
 
 
@@ -48,8 +48,10 @@ def left_out_in_words(counts: Mapping[str, int]) -> str:
     Args:
         counts: Key of the experiment to how many rows it leaves out.
     """
-    why = ", ".join(f"{count:,} {_LEFT_OUT.get(key, key)}" for key, count in counts.items())
-    return f"{counted(sum(counts.values()), 'row')} left out: {why}"
+    why = [(_LEFT_OUT.get(key, key), count) for key, count in counts.items()]
+    # Of one reason the number has been said.
+    each = [reason if len(why) == 1 else f"{count:,} {reason}" for reason, count in why]
+    return f"{counted(sum(counts.values()), 'row')} left out: {', '.join(each)}"
 
 
 def named(values: Sequence[str]) -> str:

@@ -172,8 +172,8 @@ def share_in_words(share: float) -> str:
 def beside_unknown(jobs: int) -> str:
     """That nobody knows how long trainings take, several at a time."""
     return (
-        f"how long that takes {jobs} at a time is not known: they share the machine, and no "
-        "training in the folder has had as many threads here"
+        f"how long that takes {jobs} at a time, sharing the machine, is not known before one has "
+        "finished here with as many threads"
     )
 
 

@@ -202,6 +202,26 @@ def time_table(rows: Sequence[Row]) -> Table:
     return _filled(columns, [row for row in rows if row.time_to_target is not None])
 
 
+def time_caption(rows: Sequence[Row]) -> str:
+    """Which seeds :func:`time_table` tells of; empty where every seed reaches the score."""
+    found = [(row, row.time_to_target) for row in rows if row.time_to_target is not None]
+    counts: dict[str, tuple[int, int]] = {}
+    for row, until in found:
+        title = METHODS[row.cell.method].title
+        reached, seeds = counts.get(title, (0, 0))
+        counts[title] = (reached + until.reached, seeds + until.seeds)
+    short = [f"{title} in {n} of {of}" for title, (n, of) in counts.items() if n < of]
+    parts = []
+    if short:
+        parts.append(
+            f"Not every training reached ERM's final score: {', '.join(short)}. Steps and FLOPs "
+            "are means over those that did."
+        )
+    if any(until.seeds < len(row.seeds) for row, until in found):
+        parts.append("Seeds without an ERM that has learnt anything are not counted.")
+    return " ".join(parts)
+
+
 def table_caption(rows: Sequence[Row]) -> str:
     """What holds for all rows, and how the figures are to be read."""
     shared = [

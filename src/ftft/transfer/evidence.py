@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENOUGH_EXAMPLES = 10_000
-"""With fewer the ambiguous lost far more to ERM than with more; docs/results.md has the figures."""
+"""With fewer, FTFT was further below ERM than with more; docs/results.md has the figures."""
 
 
 def notes_on_size(examples: int) -> list[str]:
@@ -15,8 +15,9 @@ def notes_on_size(examples: int) -> list[str]:
     if examples >= ENOUGH_EXAMPLES:
         return []
     return [
-        f"note: on real data of fewer than {ENOUGH_EXAMPLES:,} training examples the ambiguous "
-        f"lost far more to ERM than on more (docs/results.md); here there are {examples:,}"
+        f"note: {examples:,} training examples are few: on real data a main model trained on the "
+        f"ambiguous third scored much further below ERM with fewer than {ENOUGH_EXAMPLES:,} examples "
+        "than with more (docs/results.md)"
     ]
 
 
