@@ -65,6 +65,11 @@ def test_gives_the_models_probabilities_in_the_files_order(ftft, tmp_path, model
     assert ftft(*line, "--overwrite").code == 0
 
 
+@pytest.mark.parametrize("name", ["out.json", "OUT.CSV"])
+def test_endings_that_export_takes_are_taken(ftft, name):
+    assert "nowhere does not exist" in ftft("predict", "nowhere", "rows.csv", "-o", name).err
+
+
 def test_without_an_output_the_first_rows_are_shown(ftft, model, rows):
     said = ftft("predict", model.parent, rows, "--text", "review")
     assert "the first 5 rows of 5" in said.out

@@ -327,6 +327,7 @@ OUTPUTS = [
     case("map train.csv", "train.csv is a file", "`ftft import`"),
     case("map nowhere", "nowhere/header.json", "Give the folder"),
     case("map done", "done is the folder of a run or a study", "give done/a/reference/seed-0"),
+    case("label-errors dynamics --by word -o a.xls", "a.xls", "End the name in .csv"),
     case("label-errors nowhere -o train.csv", "nowhere does not exist", "Give the file"),
     case("preflight nowhere -o notes.txt", "nowhere/header.json", "Give the folder"),
     case("transfer map.parquet nowhere -o notes.txt", "nowhere does not exist", "Give the file"),

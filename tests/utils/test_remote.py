@@ -347,7 +347,7 @@ def test_run_folders_are_paths():
 
 def test_a_local_file_is_named_as_it_was_given(ftft):
     """A short name would be found in the middle of words."""
-    said = "error: . is a folder, where a file was expected. Give a CSV, TSV, JSON-lines or Parquet"
+    said = "error: . is a folder, where a file was expected. Give a CSV, TSV, JSON lines or Parquet"
     assert ftft("init", "./").err.startswith(said)
 
 

@@ -18,15 +18,9 @@ from ftft.dynamics.examples import check_unique, to_ids
 from ftft.errors import DynamicsError
 from ftft.utils.atomic import atomic_path
 from ftft.utils.names import free_name
+from ftft.utils.table_files import ENDINGS, kind_written
 
 FORMATS = ("csv", "parquet", "jsonl", "datasets")
-_BY_SUFFIX = {
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".json": "jsonl",
-    "": "datasets",
-}
 # What a spreadsheet takes for a formula at the start of a cell, in full width too.
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
@@ -55,8 +49,8 @@ def export_table(
         DynamicsError: An unknown format, an id without or with several rows, or a path
             that cannot be written.
     """
-    path, named = Path(path), kind
-    kind = _BY_SUFFIX.get(path.suffix.lower()) if kind is None else kind
+    path = Path(path)
+    kind = format_written(path) if kind is None else kind
     writers: Mapping[str | None, Callable[[pa.Table, Path], None]] = {
         "csv": _write_csv,
         "parquet": _write_parquet,
@@ -65,14 +59,26 @@ def export_table(
     }
     if kind not in writers:
         raise DynamicsError(
-            f"{path}: the format to export to is not known. End the name in .csv, .parquet or "
-            ".jsonl; without an ending, a datasets folder is written."
-            if named is None
-            else f"There is no format {named!r} to export to. Use one of: {', '.join(FORMATS)}."
+            f"There is no format {kind!r} to export to. Use one of: {', '.join(FORMATS)}."
         )
     if rows is not None:
         table = _joined(table, rows, id_column)
     writers[kind](table.replace_schema_metadata(None), path)
+
+
+def format_written(path: Path) -> str:
+    """The one of ``FORMATS`` that the ending of a path says.
+
+    Raises:
+        DynamicsError: It says none.
+    """
+    kind = kind_written(path) if path.suffix else "datasets"
+    if kind is None:
+        raise DynamicsError(
+            f"{path}: the format to export to is not known. End the name in {ENDINGS}; without an "
+            "ending, a datasets folder is written."
+        )
+    return kind
 
 
 def _joined(table: pa.Table, rows: pa.Table, id_column: str) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ftft.cli.common import Overwrite, meant, meant_model, tell
+from ftft.utils.table_files import ENDINGS
 
 
 def export(
@@ -26,7 +27,7 @@ def export(
     output: Annotated[
         str,
         typer.Argument(
-            help="File ending in .csv, .parquet or .jsonl; a new folder for a `datasets` folder; "
+            help=f"File ending in {ENDINGS}; a new folder for a `datasets` folder; "
             "a folder for dynamics, as allenai/cartography's files; a new folder for a model. A "
             "path, or a URL such as s3://BUCKET/train.jsonl."
         ),

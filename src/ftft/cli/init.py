@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ftft.cli.common import Overwrite, say, tell
+from ftft.config.formats import TABLES
 
 if TYPE_CHECKING:
     from ftft.data.detect_sets import Found
@@ -46,7 +47,7 @@ def init(
     data: Annotated[
         str,
         typer.Argument(
-            help="The training data: CSV, TSV, JSON lines, Parquet, CoNLL; a path, or a URL such "
+            help=f"The training data: {TABLES}, or CoNLL; a path, or a URL such "
             "as s3://BUCKET/train.csv."
         ),
     ],

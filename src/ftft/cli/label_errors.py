@@ -11,6 +11,7 @@ import typer
 from ftft.cli.common import Overwrite, data_of, meant, note_bad_reference, say, tell
 from ftft.cli.of_run import experiment_for, recorded_for
 from ftft.utils.plural import counted
+from ftft.utils.table_files import ENDINGS
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -58,8 +59,8 @@ def label_errors(
         typer.Option(
             "--output",
             "-o",
-            help="Also write them (.csv, .parquet, .jsonl), rank 0 the likeliest error; of "
-            "cleanlab all examples, with flags.",
+            help=f"Also write them ({ENDINGS}; without an ending a `datasets` folder), rank 0 the "
+            "likeliest error; of cleanlab all examples, with flags.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -71,7 +72,7 @@ def label_errors(
     the experiment is: those of the map's own run, else of --rows.
     """
     from ftft.cartography.datamap import DataMap
-    from ftft.cartography.export import export_table
+    from ftft.cartography.export import export_table, format_written
     from ftft.cartography.label_errors import check_score, label_error_candidates
     from ftft.cli.show import show_candidates
     from ftft.cli.training_rows import training_rows
@@ -93,6 +94,7 @@ def label_errors(
     else:
         _check_map(datamap)
     if output is not None:
+        format_written(output)
         check_free(output, overwrite=overwrite)
     if of_dynamics:
         (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)

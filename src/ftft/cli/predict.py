@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from ftft.cli.common import MODEL_HELP, Overwrite, meant_model, say, tell
+from ftft.config.formats import TABLES
 from ftft.utils.plural import counted
+from ftft.utils.table_files import ENDINGS, kind_written
 
 _SHOWN = 10
-_TABLES = (".csv", ".parquet", ".jsonl")
 
 
 def predict(
@@ -19,7 +20,7 @@ def predict(
         Path,
         typer.Argument(help=MODEL_HELP),
     ],
-    data: Annotated[Path, typer.Argument(help="The rows: CSV, TSV, JSON lines, Parquet.")],
+    data: Annotated[Path, typer.Argument(help=f"The rows: {TABLES}.")],
     text: Annotated[
         list[str] | None,
         typer.Option(help="Text column; twice for pairs. As in the model's run if left out."),
@@ -41,7 +42,7 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .csv, .parquet or .jsonl; row counts the rows of DATA from 1.",
+            help=f"File to write: {ENDINGS}; row counts the rows of DATA from 1.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -53,10 +54,8 @@ def predict(
     from ftft.errors import ConfigError
     from ftft.utils.atomic import check_free
 
-    if output is not None and output.suffix not in _TABLES:
-        raise ConfigError(
-            f"--output {output}: end the name in {', '.join(_TABLES[:-1])} or {_TABLES[-1]}."
-        )
+    if output is not None and kind_written(output) is None:
+        raise ConfigError(f"--output {output}: end the name in {ENDINGS}.")
     model = meant_model(model)  # who has it wrong need not free a name first
     if output is not None:
         check_free(output, overwrite=overwrite)

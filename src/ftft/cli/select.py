@@ -19,6 +19,7 @@ from ftft.cli.common import (
     tell,
 )
 from ftft.cli.of_run import experiment_for, recorded_for
+from ftft.config.formats import TABLES
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -71,7 +72,7 @@ def select_(
     slices: Annotated[
         Path | None,
         typer.Option(
-            help="A table (CSV, Parquet, JSON lines) with a column example_id, for --balance-by; "
+            help=f"A table ({TABLES}) with a column example_id, for --balance-by; "
             "the slices of the map's own run if left out."
         ),
     ] = None,

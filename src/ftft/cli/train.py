@@ -19,6 +19,7 @@ from ftft.cli.common import (
     run_folder,
     say,
 )
+from ftft.config.formats import TABLES
 
 _UNREAD = ["reference", "map", "selection", "baselines", "dm"]
 
@@ -29,7 +30,7 @@ def train(
         Path | None,
         typer.Option(
             help="A selection.parquet that ftft wrote, of this training set, or a list of example "
-            "ids: CSV, JSON lines, a text file with an id a line, or Parquet. Without one, the "
+            f"ids: {TABLES}, or a text file with an id a line. Without one, the "
             "main model is trained on everything for ERM's full length."
         ),
     ] = None,

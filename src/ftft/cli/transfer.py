@@ -18,6 +18,7 @@ from ftft.cli.common import (
     note_idle,
     tell,
 )
+from ftft.config.formats import TABLES
 
 if TYPE_CHECKING:
     from ftft.cartography.datamap import DataMap
@@ -35,7 +36,7 @@ def transfer(
     slices: Annotated[
         Path | None,
         typer.Option(
-            help="A table (CSV, Parquet, JSON lines) with a column example_id; its other columns "
+            help=f"A table ({TABLES}) with a column example_id; its other columns "
             "are slices to compare within."
         ),
     ] = None,

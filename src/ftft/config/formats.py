@@ -21,6 +21,12 @@ SUFFIXES: dict[str, FileFormat] = {
     ".iob": "conll",
 }
 
+TABLES = "CSV, TSV, JSON lines or Parquet"
+"""What tables of examples are read from, in words."""
+
+ENDINGS = ".csv, .tsv, .jsonl or .parquet"
+"""The usual endings of these."""
+
 
 def format_by_name(path: str | Path) -> FileFormat | None:
     """The format that a file's suffix says, ``.gz`` left aside; None where it says none."""

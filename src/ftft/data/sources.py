@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataSource
-from ftft.config.formats import SUFFIXES, FileFormat, format_by_name
+from ftft.config.formats import ENDINGS, SUFFIXES, TABLES, FileFormat, format_by_name
 from ftft.data.columns import narrowed, text_chunks
 from ftft.data.messages import require_columns
 from ftft.data.readers.delimited import Dialect, read_delimited
@@ -110,7 +110,7 @@ def format_of(path: Path) -> FileFormat:
     found = format_by_name(path)
     if found is None:
         raise DataError(
-            f"{path}: its name does not say its format. End it in .csv, .tsv, .jsonl or .parquet, "
+            f"{path}: its name does not say its format. End it in {ENDINGS}, "
             "or give a source of an experiment file 'format': csv, tsv, jsonl, parquet or conll."
         )
     return found
@@ -154,10 +154,7 @@ def _folder_instead(folder: Path, *, in_source: bool) -> str:
     tables = [one for one in files if one.suffix.lower() != ".json" and one.name not in _OWN_FILES]
     hint = f", such as {one_of(tables)}" if tables else ""
     hub = " A folder that holds a data set goes under 'hub'." if in_source else ""
-    return (
-        f"{folder} is a folder, where a file was expected. Give a CSV, TSV, JSON-lines or Parquet "
-        f"file{hint}.{hub}"
-    )
+    return f"{folder} is a folder, where a file was expected. Give a {TABLES} file{hint}.{hub}"
 
 
 def _entries(folder: Path) -> list[Path]:

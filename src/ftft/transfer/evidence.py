@@ -16,8 +16,8 @@ def notes_on_size(examples: int) -> list[str]:
         return []
     return [
         f"note: {examples:,} training examples are few: on real data a main model trained on the "
-        f"ambiguous third scored much further below ERM with fewer than {ENOUGH_EXAMPLES:,} examples "
-        "than with more (docs/results.md)"
+        "ambiguous third scored much further below ERM with fewer than "
+        f"{ENOUGH_EXAMPLES:,} examples than with more (docs/results.md)"
     ]
 
 
