@@ -277,7 +277,7 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
     assert "about 60 min 2 at a time, each with its share" in capsys.readouterr().out
     show_plan(planned(4), None, 2)
     assert (
-        "2 at a time, sharing the machine, is not known before one has finished here"
+        "2 at a time, sharing the machine, is not known before a training has finished here"
         in capsys.readouterr().out
     )
     show_plan(planned(1_000), None)

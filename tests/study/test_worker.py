@@ -38,6 +38,12 @@ def test_a_process_that_dies_before_it_reads_its_task(job, python):
     assert outcome.problem == "its process ended with status 3; its last words: no room"
 
 
+def test_how_many_share_a_machine_that_ray_chose_is_not_known(job, python, monkeypatch):
+    monkeypatch.setenv("FTFT_JOBS", "4")  # of the process that Ray started
+    python('echo "jobs=<$FTFT_JOBS>" >&2; exit 3')
+    assert launch(job, print, 1).problem.endswith("its last words: jobs=<>")
+
+
 def test_a_process_that_cannot_be_started(job, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.executable", str(tmp_path / "nothing"))
     outcome = launch(job, print, 1)

@@ -14,7 +14,7 @@ def seen(tmp_path, monkeypatch):
     script = """#!/bin/sh
 read work
 printf '{"say": "%s gpu=%s threads=%s %s"}\\n' \
-  "$work" "$CUDA_VISIBLE_DEVICES" "$OMP_NUM_THREADS" "${FTFT_JOBS:-none}"
+  "$work" "$CUDA_VISIBLE_DEVICES" "$OMP_NUM_THREADS" "jobs=$FTFT_JOBS"
 echo '{"problem": null}'
 # As long as any other starts.
 left=400
@@ -67,15 +67,15 @@ def test_gpus_that_no_variable_names(seen, monkeypatch):
 
 def test_the_cores_are_shared(seen):
     threads = {line.partition(" ")[2] for line in seen()}
-    assert threads == {f"threads={max(1, cores() // 3)} 3"}
-    assert {line.partition(" ")[2] for line in seen(threads=5)} == {"threads=5 3"}
+    assert threads == {f"threads={max(1, cores() // 3)} jobs=3"}
+    assert {line.partition(" ")[2] for line in seen(threads=5)} == {"threads=5 jobs=3"}
 
 
 def test_another_machine_has_its_own_gpus(seen, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     found = seen(command=["/usr/bin/env", "HERE=1"])
     assert {line.partition(" ")[0] for line in found} == {"gpu=4,7"}
-    assert {line.rpartition(" ")[2] for line in found} == {"none"}, "how many is not known there"
+    assert {line.rpartition(" ")[2] for line in found} == {"jobs="}, "how many is not known there"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,7"
 
 

@@ -128,11 +128,10 @@ def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: i
 
 def at_a_time(jobs: int) -> str:
     """How trainings follow each other."""
-    return (
-        "one after the other"
-        if jobs == 1
-        else f"{jobs} at a time, each with its share of the cores"
-    )
+    if jobs == 1:
+        return "one after the other"
+    each = "each with its share of the cores"
+    return f"{jobs} at a time, {each}, the start of processes not counted"
 
 
 def amount_in_words(steps: int, flops: float, *, spends: bool) -> str:
@@ -172,8 +171,8 @@ def share_in_words(share: float) -> str:
 def beside_unknown(jobs: int) -> str:
     """That nobody knows how long trainings take, several at a time."""
     return (
-        f"how long that takes {jobs} at a time, sharing the machine, is not known before one has "
-        "finished here with as many threads"
+        f"how long that takes {jobs} at a time, sharing the machine, is not known before a "
+        "training has finished here with as many threads"
     )
 
 

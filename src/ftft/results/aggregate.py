@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ftft.config.methods import METHODS, place_of
 from ftft.results.intervals import AMOUNT, SHARE, Difference, Interval, paired
+from ftft.results.jobs import most_jobs
 from ftft.results.run import Cell, RunResult, cell_of
 from ftft.results.time_to_target import TimeToTarget, time_to_target
 from ftft.utils.names import names_apart
@@ -53,7 +54,7 @@ class Row:
         tokens: Mean tokens of the selected examples over those of all; 1 is as long. None where
             nothing was selected or lengths are not known.
         jobs: How many trainings at most shared the machine, each counted in; 1: its seconds are of
-            trainings that had it to themselves.
+            trainings that had it to themselves; None where it is not known of one of them.
         alone: Its reference's development score and its cost over ERM's, ``score``, ``flops`` and
             ``seconds``; None where that is not known for all seeds.
     """
@@ -71,7 +72,7 @@ class Row:
     steps: Interval | None = None
     time_to_target: TimeToTarget | None = None
     tokens: Interval | None = None
-    jobs: int = 1
+    jobs: int | None = 1
     alone: dict[str, Interval] | None = None
 
     @property
@@ -164,7 +165,7 @@ def _row(cell: Cell, cells: Cells) -> Row:
             {run.seed: run for run in runs}, {run.seed: run for run in erm}
         ),
         tokens=_tokens(runs),
-        jobs=max(run.jobs for run in runs),
+        jobs=most_jobs(run.jobs for run in runs),
         alone=_alone(runs),
     )
 

@@ -11,6 +11,7 @@ from ftft.cartography.left_out import LeftOut
 from ftft.config.methods import place_of
 from ftft.evaluation.metrics import SetScores
 from ftft.evaluation.training import Amount, Training, TrainingCost
+from ftft.results.jobs import most_jobs
 from ftft.results.read import RESULTS_SCHEMA, Results, results_of
 from ftft.results.run import Cell
 from ftft.utils import distributed
@@ -200,7 +201,7 @@ def collect(
         "metric": metric,
         "data": dict(data),
         # Each was trained in an environment that knew how many ran beside it; this process may not.
-        "environment": environment() | {"jobs": max(jobs, default=1)},
+        "environment": environment() | {"jobs": most_jobs(jobs)},
         "runs": sorted(records, key=lambda one: (place_of(one["method"]), one["seed"])),
     }
     if distributed.is_first():

@@ -100,7 +100,8 @@ class RunResult(Cell):
             the mean over the out-of-distribution development sets, where there are none over
             the in-distribution ones.
         final: That score of the weights that were kept.
-        jobs: How many trainings shared the machine with this one, itself counted in, at most.
+        jobs: How many trainings shared the machine with this one, itself counted in, at most; None
+            where that is not known, as on a cluster.
         floor: What always giving the same answer scores there; None where it is not known.
         alone: Its reference; None where there is none, or a file of an earlier version says nothing
             of it.
@@ -119,7 +120,7 @@ class RunResult(Cell):
     curve: tuple[tuple[int, float], ...] = ()
     final: float | None = None
     floor: float | None = None
-    jobs: int = 1
+    jobs: int | None = 1
     alone: Alone | None = None
 
     @property
@@ -195,7 +196,7 @@ def run_result(values: Mapping[str, Any], record: Mapping[str, Any], folder: Pat
         ),
         final=statistics.fmean(float(scores["dev"][name][metric]) for name in dev),
         floor=dev_floor(values),
-        jobs=int(record.get("environment", {}).get("jobs", 1)),
+        jobs=record.get("environment", {}).get("jobs", 1),
         alone=_alone(values, record),
     )
 

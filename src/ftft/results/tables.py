@@ -20,6 +20,7 @@ from ftft.results.formatting import (
     within,
 )
 from ftft.results.intervals import Difference, Interval
+from ftft.results.jobs import most_jobs, side_by_side
 
 _SPREAD = (
     "Scores in %: mean ± standard deviation over seeds, [95% interval of the mean] (Student's t). "
@@ -240,8 +241,8 @@ def table_caption(rows: Sequence[Row]) -> str:
 
 def shared_in_words(rows: Sequence[Row]) -> str:
     """That the seconds are of trainings side by side; empty where each had its machine alone."""
-    jobs = max(row.jobs for row in rows)
-    return f"Seconds are of trainings that ran side by side, up to {jobs}." if jobs > 1 else ""
+    kind = side_by_side(most_jobs(row.jobs for row in rows))
+    return f"Seconds are of {kind}." if kind else ""
 
 
 def full_caption(rows: Sequence[Row]) -> str:

@@ -15,6 +15,7 @@ from ftft.config.adapter import ADAPTER_FILE, Adapter
 from ftft.config.methods import METHODS
 from ftft.config.tasks import METRIC_NAMES
 from ftft.results.formatting import percent, ratio
+from ftft.results.jobs import side_by_side
 from ftft.sharing.manifest import Manifest
 from ftft.sharing.targets import FILE_PREFIX, Repository
 from ftft.tasks import TASKS
@@ -190,8 +191,8 @@ def _setting(value: object) -> str:
 def _cost(values: Mapping[str, Any]) -> Rows:
     estimated = bool(values["erm_estimated"])
     computed = " (ERM was not run: computed)" if estimated else ""
-    beside = f" (of trainings side by side, up to {values['jobs']})"
-    shared = beside if values.get("jobs", 1) > 1 else ""
+    kind = side_by_side(values.get("jobs", 1))
+    shared = f" (of {kind})" if kind else ""
     return [
         ("FLOPs over ERM's", f"{ratio(values['flops'])}{computed}"),
         (

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from ftft.experiment.stages import Say, Stages
 from ftft.study.job import Job, Outcome, do
+from ftft.utils.environment import JOBS
 from ftft.utils.process import Launch, Started, serve
 
 
 def launch(job: Job, say: Say, threads: int, started: Started = lambda process: None) -> Outcome:
-    """Do a task in a new process on this machine and wait for it.
+    """Do a task in a new process on this machine, which Ray chose, and wait for it.
 
     Args:
         job: The task.
@@ -21,7 +22,7 @@ def launch(job: Job, say: Say, threads: int, started: Started = lambda process: 
         started: Given the process, to stop it.
     """
     begun = time.perf_counter()
-    process = Launch("ftft.study.worker", threads, started=started)
+    process = Launch("ftft.study.worker", threads, variables={JOBS: ""}, started=started)
     problem = process.do(job.to_json(), lambda _, text: say(text))
     return Outcome(job.task, problem, time.perf_counter() - begun)
 

@@ -64,7 +64,7 @@ class ProcessPool(Generic[T]):
         self._processes: list[subprocess.Popen[str]] = []
         self._places: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
         for place in range(count):
-            self._places.put({} if command else {JOBS: str(count), **_gpu_of(place)})
+            self._places.put({JOBS: ""} if command else {JOBS: str(count), **_gpu_of(place)})
 
     def submit(self, key: T, work: str, hear: Callable[[str, str], None]) -> None:
         """Start some work; see :meth:`ftft.utils.process.Launch.do`."""
