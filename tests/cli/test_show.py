@@ -144,3 +144,19 @@ def test_in_80_columns_no_number_is_broken_or_cut(capsys, monkeypatch):
     monkeypatch.setattr("ftft.cli.show._PIPED_WIDTH", 200)
     show_methods(wide)
     assert capsys.readouterr().out.count("FTFT ") == 1
+
+
+@pytest.mark.parametrize(("width", "seeds"), [(110, (0, 1, 2, 3)), (80, (0,))])
+def test_the_usual_table_is_one_on_a_terminal_too(capsys, monkeypatch, width, seeds):
+    """Headings on several lines, and the longest method's name, are as narrow as that needs."""
+    usual = results((0.8,), seeds=seeds, erm=(0.7,), erm_budget=(0.7,), random=(0.6,))
+    monkeypatch.setattr("ftft.cli.show._PIPED_WIDTH", width)
+    show_methods(usual)
+    said = capsys.readouterr().out
+    drawn = [line for line in said.splitlines() if line[:1] in "┃│"]
+    assert max(map(len, drawn)) <= width
+    headings = summary_table(usual.rows, floor_of(usual.values)).headers
+    lines = [line.strip("┃").split("┃") for line in drawn if line.startswith("┃")]
+    joined = [" ".join(" ".join(parts).split()) for parts in zip(*lines, strict=True)]
+    assert joined == list(headings)
+    assert len(row_of(said, "FTFT")) == len(headings)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +16,8 @@ from ftft.config.tasks import METRIC_NAMES
 from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
     from ftft.cartography.datamap import DataMap
     from ftft.config.recipe import Recipe
     from ftft.data.dataset import TaskData
@@ -74,59 +74,21 @@ def show_methods(results: Results) -> None:
 
 def show_table(title: str, found: ResultsTable) -> None:
     """A table of results; columns that a narrow terminal has no room for follow below."""
+    from ftft.cli.fit_table import fitted
+
     out = console()
-    fits = _fits(found, out.width)
-    found = found if fits else _with_low_headers(found)
-    for part in [range(len(found.headers))] if fits else _parts(found, out.width):
+    found, parts = fitted(found, out.width)
+    for part in parts:
         drawn = table(title)
-        for place in part:
+        for place, most in part.items():
             is_number = found.numbers[place]
-            # A number broken in two cannot be read; words can.
-            drawn.add_column(
-                found.headers[place],
-                justify="right" if is_number else "left",
-                no_wrap=is_number,
-                max_width=None if fits or is_number else max(out.width // 3, 12),
-            )
+            side: JustifyMethod = "right" if is_number else "left"
+            header = found.headers[place]
+            drawn.add_column(header, justify=side, no_wrap=is_number, max_width=most)
         for line in found.lines:
             add_row(drawn, *(line[place] for place in part))
         out.print(drawn)
         title = ""
-
-
-def _widths(found: ResultsTable) -> list[int]:
-    columns = zip(found.headers, *found.lines, strict=True)
-    return [max(cell_len(x) for cell in one for x in cell.split("\n")) + 3 for one in columns]
-
-
-def _fits(found: ResultsTable, width: int) -> bool:
-    return 1 + sum(_widths(found)) <= width
-
-
-def _with_low_headers(found: ResultsTable) -> ResultsTable:
-    """The table with headings such as ``FLOPs / ERM`` on two lines."""
-    headers = (one.replace(" / ", "\n/ ").replace(" − ", "\n− ") for one in found.headers)
-    return replace(found, headers=tuple(headers))
-
-
-def _parts(found: ResultsTable, width: int) -> list[list[int]]:
-    """The columns by the tables that show them: the texts in each, beside as many numbers as fit.
-
-    Args:
-        found: The table.
-        width: Of the terminal.
-    """
-    wide = _widths(found)
-    texts = [place for place, is_number in enumerate(found.numbers) if not is_number]
-    of_texts = 1 + sum(min(wide[place], max(width // 3, 12) + 3) for place in texts)
-    parts: list[list[int]] = [[]]
-    for place, is_number in enumerate(found.numbers):
-        if not is_number:
-            continue
-        if parts[-1] and of_texts + sum(wide[one] for one in (*parts[-1], place)) > width:
-            parts.append([])
-        parts[-1].append(place)
-    return [sorted([*texts, *part]) for part in parts]
 
 
 def show_recipes(recipes: Sequence[Recipe]) -> None:
