@@ -23,8 +23,6 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_example(script, tmp_path, preloaded):
-    if "trl" in (EXAMPLES / script).read_text():
-        pytest.importorskip("trl", reason="TRL is not installed")
     examples, epochs, selected = SCRIPTS[script]
     done = subprocess.run(
         [preloaded, str(EXAMPLES / script), "dynamics"],

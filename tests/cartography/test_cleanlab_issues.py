@@ -28,11 +28,6 @@ WORDS = (
 )
 
 
-@pytest.fixture
-def cleanlab():
-    return pytest.importorskip("cleanlab", reason="cleanlab, an extra, is not installed")
-
-
 def texts(count):
     generator = np.random.default_rng(0)
     return [" ".join(generator.choice(WORDS, 9)) for _ in range(count)]
@@ -44,7 +39,7 @@ def test_without_cleanlab(monkeypatch):
         cleanlab_issues(noisy())
 
 
-def test_flipped_labels_are_flagged_and_counted(cleanlab):
+def test_flipped_labels_are_flagged_and_counted():
     dynamics = noisy()  # the first 40 of 400 are flipped, from x to y to z to x
     found = cleanlab_issues(dynamics)
     rows = found.table.to_pylist()
@@ -61,7 +56,7 @@ def test_flipped_labels_are_flagged_and_counted(cleanlab):
         assert row["suggested_label"] == "xyz"[label - 1]
 
 
-def test_a_class_without_examples(cleanlab):
+def test_a_class_without_examples():
     dynamics = noisy()
     wider = np.concatenate([dynamics.logits()[..., :1] + 50, dynamics.logits()], axis=2)
     padded = TrainingDynamics.from_arrays(
@@ -75,7 +70,7 @@ def test_a_class_without_examples(cleanlab):
         cleanlab_issues(only)
 
 
-def test_near_duplicates_and_outliers(cleanlab):
+def test_near_duplicates_and_outliers():
     written = texts(400)
     written[7] = written[3]
     written[11] = "0x4f 0x6c 0x9e ### 17;42;99"
@@ -89,14 +84,14 @@ def test_near_duplicates_and_outliers(cleanlab):
     assert min(found, key=lambda row: row["outlier_score"])["example_id"] == "11"
 
 
-def test_texts_of_others(cleanlab):
+def test_texts_of_others():
     with pytest.raises(DynamicsError, match="9 texts for 400 examples"):
         cleanlab_issues(noisy(), texts(9))
     with pytest.raises(DynamicsError, match="at least 11"):
         cleanlab_issues(noisy(examples=9, flipped=1), texts(9))
 
 
-def test_by_command(ftft, cleanlab, tmp_path):
+def test_by_command(ftft, tmp_path):
     write_dynamics(tmp_path / "dynamics", noisy())
     outcome = ftft(
         "label-errors", "dynamics", "--by", "cleanlab", "--count", 3, "-o", "issues.jsonl"
@@ -118,7 +113,7 @@ def test_without_it_by_command(ftft, monkeypatch, tmp_path):
     assert "ftft[cleanlab]" in outcome.err
 
 
-def test_the_texts_of_an_experiment(ftft, cleanlab, tmp_path, experiment_file):
+def test_the_texts_of_an_experiment(ftft, tmp_path, experiment_file):
     from ftft.config.load import load_experiment
     from ftft.data.load import load_data
 
@@ -145,7 +140,7 @@ def test_the_texts_of_an_experiment(ftft, cleanlab, tmp_path, experiment_file):
 
 
 @pytest.mark.parametrize("given", ["run", "run/reference/seed-0", "run/reference/seed-0/dynamics"])
-def test_texts_and_preferred_labels_of_a_run_are_shown(ftft, cleanlab, experiment_file, given):
+def test_texts_and_preferred_labels_of_a_run_are_shown(ftft, experiment_file, given):
     assert ftft("record", experiment_file, "--output", "run").code == 0
     outcome = ftft("label-errors", given, "--by", "cleanlab", "--count", 3)
     assert outcome.code == 0, outcome.err
@@ -154,7 +149,7 @@ def test_texts_and_preferred_labels_of_a_run_are_shown(ftft, cleanlab, experimen
     assert " text " in header
 
 
-def test_a_count_beyond_the_examples_shows_all(cleanlab, ftft, tmp_path):
+def test_a_count_beyond_the_examples_shows_all(ftft, tmp_path):
     write_dynamics(tmp_path / "dynamics", noisy())
     outcome = ftft("label-errors", "dynamics", "--by", "cleanlab", "--count", "9" * 20)
     assert outcome.code == 0, outcome.err

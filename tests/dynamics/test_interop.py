@@ -16,15 +16,14 @@ from ftft.dynamics import (
     write_cartography,
 )
 from ftft.errors import DynamicsError
+from published import needs, published
+
+SAMPLE = "cartography"
 
 
 @pytest.fixture
 def sample() -> Path:
-    root = os.environ.get("FTFT_DATA")
-    folder = Path(root or ".") / "cartography"
-    if not root or not folder.is_dir():
-        pytest.skip("FTFT_DATA does not name a folder with cartography/")
-    return folder
+    return published(SAMPLE)
 
 
 def dynamics(ids=None, epochs=3, examples=6, classes=3):
@@ -47,6 +46,7 @@ def row(guid: object, epoch: int = 0, gold: object = 0, logits: object = (0.5, -
     return {"guid": guid, f"logits_epoch_{epoch}": logits, "gold": gold}
 
 
+@needs(SAMPLE)
 @pytest.mark.parametrize("epoch", range(5))
 def test_the_published_sample_comes_back_and_is_written_the_same(sample, tmp_path, epoch):
     path = sample / f"dynamics_epoch_{epoch}.jsonl"
@@ -67,6 +67,7 @@ def test_the_published_sample_comes_back_and_is_written_the_same(sample, tmp_pat
         )
 
 
+@needs(SAMPLE)
 def test_the_published_sample_has_other_examples_in_each_epoch(sample):
     with pytest.raises(DynamicsError, match=r"10 ids are not"):
         read_cartography(sample)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
@@ -16,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ftft.dynamics import DynamicsRecorder, read_dynamics
 from ftft.dynamics.shards import list_flushes
 from ftft.errors import DynamicsError
+
+NO_JAX = "JAX, whose arrays are taken, is not installed: pip install jax"
 
 N, C = 12, 3
 IDS = [f"ex-{i}" for i in range(N)]
@@ -74,7 +77,7 @@ def test_numpy_arrays_and_lists(tmp_path, dtype):
 
 
 def test_jax_arrays(tmp_path):
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax = pytest.importorskip("jax", reason=NO_JAX)
     values = jax.numpy.asarray(logits(0), dtype=jax.numpy.bfloat16)
     with recorder(tmp_path) as target:
         target.record(0, jax.numpy.arange(N), values)
@@ -97,10 +100,8 @@ HOLDERS = {
     "unsigned": lambda ids: np.asarray(ids, dtype=np.uint64),
     "objects": lambda ids: np.array(list(ids), dtype=object),
     "torch": lambda ids: torch.tensor(list(map(int, ids))),
-    "jax": lambda ids: pytest.importorskip("jax.numpy", reason="JAX is not installed").asarray(ids),
-    "pandas": lambda ids: pytest.importorskip("pandas", reason="pandas is not installed").Series(
-        ids
-    ),
+    "jax": lambda ids: pytest.importorskip("jax.numpy", reason=NO_JAX).asarray(ids),
+    "pandas": pd.Series,
     "arrow": lambda ids: pa.array(ids),
 }
 PERMUTATION = np.random.default_rng(7).permutation(N)

@@ -74,7 +74,7 @@ def test_f1():
 
 
 def test_against_seqeval():
-    seqeval = pytest.importorskip("seqeval.metrics", reason="seqeval is not installed")
+    seqeval = pytest.importorskip("seqeval.metrics", reason="a peer: pip install seqeval")
     chance = random.Random(1)
     bio = [tag for tag in TAGS if tag[0] in "OBI"]
     gold, guessed = ([chance.choices(bio, k=8) for _ in range(50)] for _ in range(2))

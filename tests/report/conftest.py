@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
+from playwright import sync_api
 
 from fake_runs import EVIL, ODD_IDS, Made, write_run
 from ftft.report.html import write_report
@@ -21,7 +22,6 @@ ARGUMENTS = [
 @pytest.fixture(scope="session")
 def browser():
     """Chromium without a window."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip("no Chromium is installed (apt-get install chromium), so no page is opened")

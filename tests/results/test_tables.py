@@ -196,7 +196,7 @@ class TestLatex:
         assert expected in text
         assert r"x\_1 & y\&z" in text
 
-    @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+    @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
     def test_latex_takes_it(self, rows, tmp_path):
         table = table_text(rows(main=r"a\input{x}_%&#$^~|<>", sets=("x_1", "y&z")), "latex")
         document = r"\documentclass{article}\usepackage{booktabs}\begin{document}" + "\n"

@@ -1,5 +1,6 @@
 """Where selected examples are in the user's own data."""
 
+import datasets
 import pyarrow as pa
 import pytest
 
@@ -15,7 +16,6 @@ def test_they_are_best_first(ids):
 
 
 def test_they_select_the_rows():
-    datasets = pytest.importorskip("datasets")
     rows = datasets.Dataset.from_dict({"id": ["3", "5", "6", "7"]})
     assert rows.select(SELECTION.positions(rows["id"][:]))["id"][:] == ["7", "3", "5"]
 

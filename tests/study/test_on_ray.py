@@ -1,6 +1,5 @@
 """The same study on a Ray cluster of this machine."""
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -29,8 +28,6 @@ RAY_ENVIRONMENT = {
 @pytest.fixture
 def cluster(monkeypatch):
     """A cluster with two CPUs; skips where none can be started."""
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("ray is not installed")
     for name, value in RAY_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -60,7 +57,8 @@ def two_nodes(monkeypatch):
     """A cluster of two nodes with one CPU each; skips where none can be started."""
     for name, value in RAY_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="ray is not installed")
+    from ray import cluster_utils
+
     node = {"num_cpus": 1, "object_store_memory": 80_000_000}
     # That a node is lost is to be known after seconds, not half a minute.
     soon = {"health_check_period_ms": 1000, "health_check_failure_threshold": 5}

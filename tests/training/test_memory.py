@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from typing import Any
@@ -38,7 +39,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="sets options of glibc")
 def test_freed_memory_is_used_again():
     """80 MB are five times taken and freed: 20,000 pages, each time anew or not at all."""
 

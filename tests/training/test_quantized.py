@@ -30,7 +30,8 @@ from killing import KilledError, Killer, check_same
 from tiny_task import CLASSES, plan
 
 HERE = importlib.util.find_spec("bitsandbytes") is not None
-needed = pytest.mark.skipif(not HERE, reason="bitsandbytes, which holds the weights, is missing")
+MISSING = "bitsandbytes, which holds rounded weights: pip install 'ftft[quantized]'"
+needed = pytest.mark.skipif(not HERE, reason=MISSING)
 BITS = ("4bit", "8bit")
 LORA = {"r": 4, "lora_alpha": 8}
 
@@ -89,7 +90,7 @@ def finished(
     tmp_path_factory: Any,
 ) -> tuple[str, FineTuned]:
     """A finished training on rounded weights; nothing may change its files."""
-    pytest.importorskip("bitsandbytes", reason="bitsandbytes, which holds the weights, is missing")
+    pytest.importorskip("bitsandbytes", reason=MISSING)
     given = {"model": str(base), "max_length": 16, "batch_size": 16, "precision": "fp32"}
     chosen = FineTuning(**given, learning_rate=1e-2, adapter=LORA, quantization=request.param)
     folder = tmp_path_factory.mktemp("finished")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import peft
 import pytest
 import torch
+import trl
 from datasets import Dataset
 from transformers import (
     AutoModelForCausalLM,
@@ -19,8 +21,6 @@ from completions import commands, make_decoder
 from ftft import DataMap, DynamicsRecorder
 from ftft.errors import ConfigError, DynamicsError
 from ftft.training.trl_recording import RecordCompletions, RecordPreferences, completions_of
-
-trl = pytest.importorskip("trl", reason="TRL is not installed")
 
 ROWS = 20
 IDS = [f"command-{row}" for row in range(ROWS)]
@@ -169,7 +169,6 @@ def test_training_comes_out_the_same_with_it_and_without(decoder, tmp_path, prom
 def test_with_peft_the_adapter_alone_is_trained_and_all_is_recorded(
     decoder, tmp_path, prompts, recorder
 ):
-    peft = pytest.importorskip("peft", reason="PEFT is not installed")
     lora = peft.LoraConfig(r=2, target_modules="all-linear")
     trainer = sft(decoder, tmp_path, prompts, recorder, peft_config=lora)
     assert isinstance(trainer.model, peft.PeftModel)

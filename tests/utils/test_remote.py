@@ -143,7 +143,6 @@ class TestLocalCopy:
         assert local_copy(bucket("train.csv", ROWS + "new,1\n"), DataError) != first
 
     def test_from_a_web_server(self, tmp_path):
-        pytest.importorskip("aiohttp", reason="fsspec reads the web with aiohttp")
         (tmp_path / "train.csv").write_text(ROWS)
         with served(tmp_path) as (url, asked):
             first = local_copy(f"{url}/train.csv", DataError)
