@@ -85,12 +85,10 @@ def transfer(
     names = names_apart(maps)
     pairs = [
         (
-            (names[first], names[second]),
-            agreement(
-                drawn[first], drawn[second], fraction, slices=groups, differences=differences
-            ),
+            (name, other),
+            agreement(one, another, fraction, slices=groups, differences=differences),
         )
-        for first, second in combinations(range(len(maps)), 2)
+        for (name, one), (other, another) in combinations(zip(names, drawn, strict=True), 2)
     ]
     show_pairs(pairs)
     for name, datamap in zip(names, drawn, strict=True):
@@ -102,10 +100,7 @@ def transfer(
         write_json(output, {"fraction": fraction, "maps": _points(names, drawn), "pairs": entries})
         tell(f"written to {output}")
     if plot is not None:
-        from ftft.report.figures import draw_overlaps, overlap_matrix, write_figure
-
-        write_figure(draw_overlaps(names, *overlap_matrix(drawn, fraction)), plot)
-        tell(f"drawn to {plot}")
+        _draw(names, drawn, fraction, plot)
 
 
 def _check_slices(
@@ -119,6 +114,13 @@ def _check_slices(
             f"--slices {path}: none of its examples is in the maps; its column example_id must "
             f"hold their ids, such as {drawn[0].example_ids[0].as_py()!r}."
         )
+
+
+def _draw(names: Sequence[str], drawn: Sequence[DataMap], fraction: float, plot: Path) -> None:
+    from ftft.report.figures import draw_overlaps, overlap_matrix, write_figure
+
+    write_figure(draw_overlaps(names, *overlap_matrix(drawn, fraction)), plot)
+    tell(f"drawn to {plot}")
 
 
 def _points(names: Sequence[str], drawn: Sequence[DataMap]) -> list[dict[str, object]]:
