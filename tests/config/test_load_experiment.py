@@ -381,6 +381,7 @@ class TestOverrides:
             ("data.train.lable", "data.train.label"),
             ("main.training_arguments.bf61", "main.training_arguments.bf16"),
             ("sedes", "seeds"),
+            (r"data.test.\1.lable", r"data.test.\1.label"),
         ],
     )
     def test_what_is_written_with_dots_is_offered_so(self, problem, misspelt, meant):

@@ -262,7 +262,7 @@ def _offered_in_full(problem: str, written: Collection[str]) -> str:
     section = key.rpartition(".")[0]
     if not section or key not in written:
         return problem
-    return _OFFER.sub(rf"\g<0>{section}.", problem)
+    return _OFFER.sub(lambda found: f"{found[0]}{section}.", problem)
 
 
 def _keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
