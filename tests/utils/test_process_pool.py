@@ -73,6 +73,7 @@ def test_the_cores_are_shared(seen):
 
 def test_another_machine_has_its_own_gpus(seen, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setenv("FTFT_JOBS", "2")  # of this machine
     found = seen(command=["/usr/bin/env", "HERE=1"])
     assert {line.partition(" ")[0] for line in found} == {"gpu=4,7"}
     assert {line.rpartition(" ")[2] for line in found} == {"jobs="}, "how many is not known there"
