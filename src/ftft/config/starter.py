@@ -15,6 +15,7 @@ from ftft.config.yaml_core import flow
 from ftft.errors import ConfigError
 
 _MOST_LABELS = 10
+_MOST_TEXTS = 3
 _LONGEST_LABEL = 30
 
 _OF_LABELS = """\
@@ -237,8 +238,9 @@ def _indented(values: dict[str, Any]) -> str:
 def _labels(counts: Mapping[str, int]) -> str:
     """The first label values and how often each is there; a column of texts is cut short."""
     found = [f"{_short(value) or repr(value)} ({count:,})" for value, count in counts.items()]
-    more = len(found) - _MOST_LABELS
-    return _one_line(", ".join(found[:_MOST_LABELS]) + (f" and {more:,} more" if more > 0 else ""))
+    most = _MOST_TEXTS if any(len(value) > _LONGEST_LABEL for value in counts) else _MOST_LABELS
+    more = len(found) - most
+    return _one_line(", ".join(found[:most]) + (f" and {more:,} more" if more > 0 else ""))
 
 
 def _short(value: str) -> str:
