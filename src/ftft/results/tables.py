@@ -204,7 +204,7 @@ def time_table(rows: Sequence[Row]) -> Table:
 
 
 def time_caption(rows: Sequence[Row]) -> str:
-    """Which seeds :func:`time_table` tells of; empty where every seed reaches the score."""
+    """Which seeds :func:`time_table` counts; empty where every seed reaches the score."""
     found = [(row, row.time_to_target) for row in rows if row.time_to_target is not None]
     counts: dict[str, tuple[int, int]] = {}
     for row, until in found:
