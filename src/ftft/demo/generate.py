@@ -1,24 +1,21 @@
-"""The demo's data: natural-language inference in plain English, with a known truth.
+"""The demo's data: messages to a shop, to be sorted by topic, with a known truth.
 
-``generate_demo`` makes pairs with ``ftft.demo.pairs``. In the training and
-in-distribution sets the words of a pair give its label away nine times in ten:
-a hypothesis in the premise's own words is entailed, one with a new word is
-neutral, and one that says "not" is contradicted. The others are
-counter-examples, and marked. The out-of-distribution set has no "not", and in
-it the label is independent of the words. A few training labels are wrong, and
-marked. ``write_demo`` writes the sets as CSV files.
+``generate_demo`` makes messages with ``ftft.demo.tickets``. In the training, development and
+in-distribution test sets nearly every message has the subject of its topic, or none: who sorts by
+the subject is right. The few others are *counter-examples*, and marked. In the out-of-distribution
+set every message has a subject, and it says nothing about the topic. A few training labels are
+wrong, and marked. ``write_demo`` writes the sets as CSV files.
 """
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from random import Random
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from ftft.demo.grammar import LABELS, Label
-from ftft.demo.pairs import SHORTCUT, SURFACES, Pair, Surface, make_pair
+from ftft.demo.tickets import TOPICS, Message, Topic, make_message, with_subject
 from ftft.errors import DataError
 from ftft.utils.atomic import atomic_path
 
@@ -30,36 +27,34 @@ FILES = {
     "test_ood": "test_ood.csv",
 }
 
-# A set this many times harder to fill than its size has run out of sentences.
+# A set this many times harder to fill than its size has run out of messages.
 _PATIENCE = 50
 
+Label = TypeVar("Label", bound=str)
 
-Cell: TypeAlias = tuple[Surface, Label]
+Cell: TypeAlias = tuple[Topic, Topic | None]
+"""A topic and the subject that goes with it."""
 
 
 @dataclass(frozen=True)
 class DemoRow:
-    """One pair and what is known about it.
+    """One message and what is known about it.
 
     Attributes:
         id: Unique over all sets.
-        premise: One or two sentences.
-        hypothesis: One sentence.
-        label: The label to train or score on.
-        true_label: What follows from the premise; differs from ``label`` where flipped.
-        construction: The pattern of English that decides the true label.
-        surface: What the hypothesis adds to the premise's words.
-        counterexample: Whether the shortcut gives the wrong answer.
+        text: The message, after its subject where it has one.
+        label: The topic to train or score on.
+        true_label: What the message asks for; differs from ``label`` where flipped.
+        mentions: ``one topic`` or ``two topics``.
+        counterexample: Whether its subject is that of another topic.
         flipped: Whether ``label`` was made wrong on purpose.
     """
 
     id: str
-    premise: str
-    hypothesis: str
-    label: Label
-    true_label: Label
-    construction: str
-    surface: Surface
+    text: str
+    label: Topic
+    true_label: Topic
+    mentions: str
     counterexample: bool
     flipped: bool
 
@@ -77,13 +72,12 @@ class DemoData:
 def generate_demo(
     *,
     seed: int = 0,
-    train: int = 1200,
+    train: int = 3000,
     dev: int = 200,
     test: int = 600,
-    shortcut_rate: float = 0.9,
-    ood_shortcut_rate: float = 1 / 3,
+    shortcut_rate: float = 0.99,
+    no_subject_rate: float = 0.25,
     flip_rate: float = 0.05,
-    second_sentence_rate: float = 0.0,
 ) -> DemoData:
     """Make the demo's data, the same for the same arguments on every machine.
 
@@ -91,44 +85,45 @@ def generate_demo(
 
     Args:
         seed: Any integer.
-        train: Training pairs.
-        dev: Development pairs, in distribution.
-        test: Pairs in each of the two test sets.
-        shortcut_rate: Share of in-distribution pairs whose words give the label away.
-        ood_shortcut_rate: The same out of distribution; 1/3 makes words and label independent.
+        train: Training messages.
+        dev: Development messages, in distribution.
+        test: Messages in each of the two test sets.
+        shortcut_rate: Share of in-distribution messages whose subject is not that of another topic.
+        no_subject_rate: Share without a subject of those, in expectation.
         flip_rate: Share of training labels made wrong.
-        second_sentence_rate: Share of premises with a second sentence.
 
     Returns:
-        Four sets in which no pair of texts occurs twice.
+        Four sets in which no message occurs twice, whatever its subject.
 
     Raises:
-        DataError: If a size or a rate makes no sense, or there are not enough sentences.
+        DataError: If a size or a rate makes no sense, or there are not enough messages.
     """
     rates = {
         "shortcut_rate": shortcut_rate,
-        "ood_shortcut_rate": ood_shortcut_rate,
+        "no_subject_rate": no_subject_rate,
         "flip_rate": flip_rate,
-        "second_sentence_rate": second_sentence_rate,
     }
     check_sizes({"train": train, "dev": dev, "test": test}, rates)
-    if shortcut_rate < 1 / 3:
-        raise DataError(
-            "demo data: shortcut_rate is below 1/3, the share of the denials, "
-            "for which the shortcut always holds"
-        )
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
 
-    def draw(name: str, size: int, rate: float) -> tuple[DemoRow, ...]:
+    def draw(name: str, size: int) -> tuple[DemoRow, ...]:
         rng = Random(f"ftft-demo/{seed}/{name}")
-        return _draw(name, size, rate, second_sentence_rate, rng, seen)
+        ood = name == "test_ood"
+        cells = _ood_cells(size) if ood else _cells(size, shortcut_rate, no_subject_rate, rng)
+        rng.shuffle(cells)
+        return _draw(name, cells, rng, seen)
 
-    test_ood = draw("test_ood", test, ood_shortcut_rate)
-    test_id = draw("test_id", test, shortcut_rate)
-    dev_rows = draw("dev", dev, shortcut_rate)
-    train_rows = draw("train", train, shortcut_rate)
+    test_ood = draw("test_ood", test)
+    test_id = draw("test_id", test)
+    dev_rows = draw("dev", dev)
+    train_rows = draw("train", train)
     flips = Random(f"ftft-demo/{seed}/flips")
-    return DemoData(_flip(train_rows, flip_rate, flips), dev_rows, test_id, test_ood)
+    wrong = wrong_labels([row.true_label for row in train_rows], flip_rate, TOPICS, flips)
+    flipped = (
+        replace(row, label=wrong[place], flipped=True) if place in wrong else row
+        for place, row in enumerate(train_rows)
+    )
+    return DemoData(tuple(flipped), dev_rows, test_id, test_ood)
 
 
 def write_demo(folder: str | os.PathLike[str], data: DemoData | None = None) -> dict[str, Path]:
@@ -144,11 +139,28 @@ def write_demo(folder: str | os.PathLike[str], data: DemoData | None = None) -> 
     Raises:
         DataError: A file cannot be written.
     """
-    target = Path(folder)
     data = data or generate_demo()
-    paths = {name: target / file for name, file in FILES.items()}
+    return write_sets(folder, {name: getattr(data, name) for name in FILES})
+
+
+def write_sets(
+    folder: str | os.PathLike[str], sets: Mapping[str, Sequence[Any]]
+) -> dict[str, Path]:
+    """Write sets of rows as CSV files, a column for each of a row's fields.
+
+    Args:
+        folder: Made if it does not exist; files of the same names are replaced.
+        sets: Dataclasses of one kind by the name of a set, one of ``FILES``; none of them empty.
+
+    Returns:
+        The file of each set, by its name.
+
+    Raises:
+        DataError: A file cannot be written.
+    """
+    paths = {name: Path(folder) / FILES[name] for name in sets}
     for name, path in paths.items():
-        _write_rows(path, getattr(data, name))
+        _write_rows(path, sets[name])
     return paths
 
 
@@ -166,81 +178,75 @@ def check_sizes(sizes: dict[str, int], rates: dict[str, float]) -> None:
             raise DataError(f"demo data: {name} is {rate}, it must lie between 0 and 1")
 
 
-def _draw(
-    name: str,
-    size: int,
-    shortcut_rate: float,
-    second_sentence_rate: float,
-    rng: Random,
-    seen: set[tuple[str, str]],
-) -> tuple[DemoRow, ...]:
-    """Draw a set of pairs that are not in ``seen``, and add them to it."""
-    rows: list[DemoRow] = []
-    cells = _cells(size, shortcut_rate, name != "test_ood", rng)
-    for _ in range(_PATIENCE * size):
-        if len(rows) == size:
-            return tuple(rows)
-        surface, label = cells[len(rows)]
-        pair = make_pair(rng, surface, label, second_sentence_rate)
-        if (pair.premise, pair.hypothesis) not in seen:
-            seen.add((pair.premise, pair.hypothesis))
-            rows.append(_row(f"{name}-{len(rows):05d}", pair))
-    raise DataError(f"demo data: the grammar has not enough sentences for {size} in {name}")
-
-
-def _cells(size: int, shortcut_rate: float, denials: bool, rng: Random) -> list[Cell]:
-    """Which surface goes with which label, in random order; surfaces in equal shares."""
-    surfaces = SURFACES if denials else SURFACES[:2]
-    chosen: list[Surface] = [surfaces[i % len(surfaces)] for i in range(size)]
+def _cells(size: int, shortcut_rate: float, no_subject_rate: float, rng: Random) -> list[Cell]:
+    """Topics in equal shares, with the subjects that go with them in distribution."""
     wrong = round(size * (1 - shortcut_rate))
     cells: list[Cell] = []
-    for i, surface in enumerate(chosen):
-        others = [label for label in LABELS if label != SHORTCUT[surface]]
-        fails = surface != "denial" and wrong > 0
-        wrong -= fails
-        cells.append((surface, others[i // len(surfaces) % 2] if fails else SHORTCUT[surface]))
-    rng.shuffle(cells)
+    for i in range(size):
+        topic = TOPICS[i % len(TOPICS)]
+        if i < wrong:
+            cells.append((topic, rng.choice([one for one in TOPICS if one != topic])))
+        else:
+            cells.append((topic, None if rng.random() < no_subject_rate else topic))
     return cells
 
 
-def _row(row_id: str, pair: Pair) -> DemoRow:
-    """A pair as a row, its label true."""
+def _ood_cells(size: int) -> list[Cell]:
+    """Each topic with each subject equally often."""
+    count = len(TOPICS)
+    return [(TOPICS[i % count], TOPICS[i // count % count]) for i in range(size)]
+
+
+def _draw(name: str, cells: Sequence[Cell], rng: Random, seen: set[str]) -> tuple[DemoRow, ...]:
+    """Draw a set of messages that are not in ``seen``, and add them to it."""
+    rows: list[DemoRow] = []
+    for _ in range(_PATIENCE * len(cells)):
+        if len(rows) == len(cells):
+            return tuple(rows)
+        topic, subject = cells[len(rows)]
+        message = make_message(rng, topic)
+        if message.text not in seen:
+            seen.add(message.text)
+            rows.append(_row(f"{name}-{len(rows):05d}", message, subject))
+    raise DataError(f"demo data: there are not enough messages for {len(cells)} in {name}")
+
+
+def _row(row_id: str, message: Message, subject: Topic | None) -> DemoRow:
+    """A message as a row, its label true."""
     return DemoRow(
         id=row_id,
-        premise=pair.premise,
-        hypothesis=pair.hypothesis,
-        label=pair.label,
-        true_label=pair.label,
-        construction=pair.construction,
-        surface=pair.surface,
-        counterexample=pair.label != SHORTCUT[pair.surface],
+        text=with_subject(message.text, subject),
+        label=message.topic,
+        true_label=message.topic,
+        mentions=message.mentions,
+        counterexample=subject not in (None, message.topic),
         flipped=False,
     )
 
 
-def _flip(rows: Sequence[DemoRow], rate: float, rng: Random) -> tuple[DemoRow, ...]:
-    """Give a share of the rows, chosen at random, another label."""
-    chosen = set(rng.sample(range(len(rows)), round(rate * len(rows))))
-    flipped = []
-    for position, row in enumerate(rows):
-        if position in chosen:
-            wrong = rng.choice([label for label in LABELS if label != row.true_label])
-            row = replace(row, label=wrong, flipped=True)
-        flipped.append(row)
-    return tuple(flipped)
+def wrong_labels(
+    true_labels: Sequence[Label], rate: float, labels: Sequence[Label], rng: Random
+) -> dict[int, Label]:
+    """Other labels for a share of the rows, chosen at random, by the places of these rows."""
+    chosen = set(rng.sample(range(len(true_labels)), round(rate * len(true_labels))))
+    return {
+        place: rng.choice([label for label in labels if label != true])
+        for place, true in enumerate(true_labels)
+        if place in chosen
+    }
 
 
-def _write_rows(path: Path, rows: Sequence[DemoRow]) -> None:
+def _write_rows(path: Path, rows: Sequence[Any]) -> None:
     """Write one set, whole or not at all."""
     with (
         atomic_path(path, DataError) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(DemoRow))
+        writer.writerow(field.name for field in fields(rows[0]))
         writer.writerows(map(_texts, rows))
 
 
-def _texts(row: DemoRow) -> list[str]:
+def _texts(row: Any) -> list[str]:
     """The cells of a row; booleans as ``true`` and ``false``."""
     return [str(cell).lower() if isinstance(cell, bool) else str(cell) for cell in astuple(row)]

@@ -22,10 +22,10 @@ from ftft.selection.selection import Selection
 from ftft.utils.atomic import atomic_path, check_free
 from ftft.workspace.layout import check_writable
 
-# Enough training pairs for the method to have something to choose from, few enough for ERM to take
-# minutes on two cores.
-SIZES = {"train": 3500, "dev": 200, "test": 800}
-SHORTCUT, FLIPPED = 0.96, 0.02
+# Enough training messages for the method to have something to choose from, few enough for ERM to
+# take minutes on two cores.
+SIZES = {"train": 3000, "dev": 200, "test": 600}
+SHORTCUT, FLIPPED = 0.99, 0.05
 
 # As large as minutes on two cores allow; of fewer commands or by fewer layers less is learnt.
 COMMANDS = {"train": 6000, "dev": 200, "test": 500}
@@ -60,7 +60,7 @@ DEMOS: dict[DemoTask, Demo] = {
     "classification": Demo(
         "demo",
         "train.csv",
-        ("counterexample", "shortcut counter-examples"),
+        ("counterexample", "wrong subjects"),
         ("flipped", "flipped labels"),
     ),
     "causal-lm": Demo(
@@ -79,8 +79,8 @@ class RegionTruth:
     Attributes:
         region: Its name; also ``selected``, what FTFT's main model trained on, and ``all``.
         examples: Training examples in it, over all seeds.
-        rare: Of these, those that show what few training examples show: pairs for which the
-            word-overlap shortcut gives the wrong answer, or commands with "after".
+        rare: Of these, those that show what few training examples show: messages with the
+            subject of another topic, or commands with "after".
         wrong: Of these, those whose label or completion the generator made wrong on purpose.
     """
 
@@ -102,7 +102,7 @@ def prepare_demo(
 
     Args:
         folder: Where ``data/`` and the experiment file go.
-        task: ``classification`` of sentence pairs, or ``causal-lm``: commands and their actions.
+        task: ``classification`` of messages, or ``causal-lm``: commands and their actions.
         failing: Take the experiment whose reference is too weak.
         overwrite: Replace files of these names that hold something else; otherwise they
             are refused.
@@ -143,8 +143,8 @@ def prepare_demo(
 def _generate(folder: Path, task: DemoTask, seed: int) -> None:
     """Write all that the experiment reads."""
     if task == "classification":
-        pairs = generate_demo(seed=seed, **SIZES, shortcut_rate=SHORTCUT, flip_rate=FLIPPED)
-        write_demo(folder / "data", pairs)
+        messages = generate_demo(seed=seed, **SIZES, shortcut_rate=SHORTCUT, flip_rate=FLIPPED)
+        write_demo(folder / "data", messages)
         return
     write_commands(folder / "data", generate_commands(seed=seed, **COMMANDS))
     words = [*WORDS, *ACTIONS]

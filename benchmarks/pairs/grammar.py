@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-from ftft.demo.lexicon import (
+from pairs.lexicon import (
     GIVEN_DETAILS,
     INTRANSITIVE,
     KINDS,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-from ftft.demo.grammar import Cast, Claim, Label, Status, clauses, denied, voiced
-from ftft.demo.lexicon import ADDED_DETAILS, KIND_OF, LEMMA, SIZES
+from pairs.grammar import Cast, Claim, Label, Status, clauses, denied, voiced
+from pairs.lexicon import ADDED_DETAILS, KIND_OF, LEMMA, SIZES
 
 Surface = Literal["overlap", "new_words", "denial"]
 
