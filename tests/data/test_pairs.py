@@ -1,6 +1,5 @@
 """The benchmarks' pairs: the rates it promises, and its labels against an independent reading."""
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -11,7 +10,6 @@ import pytest
 from pairs.generate import PairData, PairRow, generate_pairs, write_pairs
 from pairs.lexicon import ADDED_DETAILS
 
-from ftft.demo.generate import FILES
 from ftft.errors import DataError
 
 FALSE_SIGNALS = {"not", "never", "failed", "refused", "forgot"}
@@ -190,22 +188,6 @@ def test_role_swaps_keep_the_verb_and_exchange_the_people(data: PairData) -> Non
         (a, _, b), (c, _, d) = premise.groups(), hypothesis.groups()
         assert (c, d) == ((b, a) if row.construction == "role_swap" else (a, b))
     assert checked >= 5
-
-
-def test_written_files_read_back(tmp_path: Path, data: PairData) -> None:
-    paths = write_pairs(tmp_path / "new" / "folder", data)
-    assert {name: path.name for name, path in paths.items()} == FILES
-    assert sorted(path.name for path in paths["dev"].parent.iterdir()) == sorted(FILES.values())
-    with paths["train"].open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len(data.train)
-    for read, row in zip(rows, data.train, strict=True):
-        assert read["id"] == row.id
-        assert (read["premise"], read["hypothesis"]) == (row.premise, row.hypothesis)
-        assert (read["label"], read["true_label"]) == (row.label, row.true_label)
-        assert read["construction"] == row.construction
-        assert read["counterexample"] == ("true" if row.counterexample else "false")
-        assert read["flipped"] == ("true" if row.flipped else "false")
 
 
 @pytest.mark.parametrize(
