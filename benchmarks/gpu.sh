@@ -15,7 +15,7 @@ fi
 mkdir -p "$out"
 failed=0
 step() { echo "== $*"; "$@" || { echo "failed: $*" >&2; failed=1; }; }
-step "$python" -m pytest -q -p no:cacheprovider "$here/../tests/training/test_on_gpu.py"
+step "$python" -m pytest -q -p no:cacheprovider "$here/../tests/training/test_on_gpu.py" "$here/../tests/training/test_sharding.py"
 step "$python" "$here/gpu.py" --model "$MODEL" --table "$out/gpu.md"
 step "$python" "$here/completions.py" --json "$out/completions.json"
 step "$here/evidence/large.sh" "$out/studies"

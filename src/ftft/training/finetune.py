@@ -37,6 +37,7 @@ from ftft.training.loggers import OwnFigures, Tracked, name_run, open_tensorboar
 from ftft.training.models import load_model, quiet
 from ftft.training.progress import OfRun, progress
 from ftft.training.saved_adapters import write_about
+from ftft.training.sharding import loaded_whole, name_units, save_whole, switches_kept
 from ftft.training.sparse_embedding_grad import reuse_embedding_gradient
 from ftft.training.trainer import FineTuner
 from ftft.training.weights import check_weight_values
@@ -71,6 +72,7 @@ class FineTuned(Training):
     dynamics_folder: Path | None
 
 
+@switches_kept()
 def finetune(
     settings: FineTuning,
     plan: Plan,
@@ -124,12 +126,15 @@ def finetune(
     best = plan.keep == "best"
     resume = distributed.from_first(lambda: resume_point(checkpoints, dynamics, best=best, say=say))
     task = TASKS[train.labelled.task]
-    model = load_model(settings, train.labelled.model_classes, seed=plan.seed, task=task, say=say)
+    classes = train.labelled.model_classes
+    with loaded_whole(arguments):
+        model = load_model(settings, classes, seed=plan.seed, task=task, say=say)
+    name_units(model)
     if settings.quantization is None:
         flops = flop_counter(model, recomputing=recomputes(settings), as_inputs=task.as_inputs)
     else:
         # Rounded weights cannot be counted, and cost the same products as whole ones.
-        flops = planned_counter(settings, len(train.labelled.model_classes), task)
+        flops = planned_counter(settings, len(classes), task)
     parameters = parameter_counts(model)
     _spare_memory(model, arguments)
     recorder = None
@@ -153,6 +158,7 @@ def finetune(
             recorder=None if recording is None or recording.mode != "training" else recorder,
             callbacks=_callbacks(plan, dev, say, of_run),
         )
+    save_whole(trainer)
     for callback in _at_points(trainer, train, recorder, recording, settled, tracked, flops):
         trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)

@@ -16,6 +16,7 @@ from ftft.config.schema import FineTuning
 from ftft.errors import ConfigError, first_line
 from ftft.training.arguments import REPORTING, Plan, training_arguments
 from ftft.training.models import quiet
+from ftft.training.sharding import unsharded
 from ftft.utils import distributed
 
 _PLAN = Plan(steps=1, horizon=1_000, evaluate_every=1, patience=None, keep="last", seed=0)
@@ -73,7 +74,12 @@ def _rehearse(settings: FineTuning) -> Exception | None:
         tried["optim_target_modules"] = "all-linear"  # the real model's names are not here
     chosen = settings.model_copy(update={"training_arguments": tried})
     try:
-        with tempfile.TemporaryDirectory() as folder, quiet(), warnings.catch_warnings():
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            quiet(),
+            unsharded(),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             _make_left_out(given)
             _step(training_arguments(chosen, _PLAN, Path(folder)))

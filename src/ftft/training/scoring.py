@@ -22,6 +22,7 @@ from ftft.training.cost import CostMeter
 from ftft.training.precision import resolve_precision
 from ftft.training.progress import progress
 from ftft.training.saved import load_finetuned
+from ftft.training.sharding import unsharded
 from ftft.training.trainer import FineTuner
 
 # How a forward pass computes; the rest of training_arguments is about training.
@@ -107,7 +108,7 @@ def _scorer(
     )
     for dataset in sets:
         task.check_model(model, dataset.labelled, model_folder)
-    with tempfile.TemporaryDirectory() as folder:
+    with unsharded(), tempfile.TemporaryDirectory() as folder:
         trainer = FineTuner(
             model=model,
             task=task,

@@ -1,15 +1,22 @@
-"""Sharding a training over processes, by FSDP or DeepSpeed: what this machine lacks for it."""
+"""Sharding a training over processes, by FSDP or DeepSpeed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
 
 import torch
+from transformers import Trainer, TrainingArguments
+from transformers.integrations import deepspeed
 
 from ftft.config.schema import Experiment
 from ftft.errors import ConfigError
+
+# What Accelerate reads, and sets where a training's own arguments ask for it.
+_SWITCHES = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 def check_sharding(given: Mapping[str, Any], model: str) -> None:
@@ -25,7 +32,7 @@ def check_sharding(given: Mapping[str, Any], model: str) -> None:
     if given.get("deepspeed") and find_spec("deepspeed") is None:
         raise ConfigError(
             f"training_arguments of model {model}: deepspeed needs a package that is not "
-            "installed: give `pip install deepspeed` (it needs a GPU), or leave deepspeed out."
+            "installed: give `pip install deepspeed`, or leave deepspeed out."
         )
 
 
@@ -39,3 +46,78 @@ def sharding_notes(experiments: Iterable[Experiment]) -> list[str]:
         for section in ("reference", "main")
         if any(getattr(one, section).training_arguments.get("fsdp") for one in experiments)
     ]
+
+
+@contextlib.contextmanager
+def switches_kept() -> Iterator[None]:
+    """What a training in this block switches on ends with it.
+
+    Accelerate sets environment variables and transformers a global one, which would shard the
+    models that come after as well.
+    """
+    before = {name: os.environ[name] for name in _SWITCHES if name in os.environ}
+    try:
+        yield
+    finally:
+        for name in _SWITCHES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+        deepspeed.unset_hf_deepspeed_config()
+
+
+@contextlib.contextmanager
+def unsharded() -> Iterator[None]:
+    """Every process has whole models in this block, also where a launcher asks for shards.
+
+    FSDP and DeepSpeed shard a model together with its optimiser, which scoring has none of.
+    """
+    with switches_kept():
+        for name in _SWITCHES:
+            os.environ.pop(name, None)
+        yield
+
+
+@contextlib.contextmanager
+def loaded_whole(arguments: TrainingArguments) -> Iterator[None]:
+    """Load models whole in this block, also where ZeRO's third stage would load parts.
+
+    A new head, frozen parts and the counted operations need the weights in their sizes; DeepSpeed
+    shards them when the training starts, and gathers them when it saves the model.
+    """
+    plugin = getattr(arguments, "deepspeed_plugin", None)
+    if plugin is None:
+        yield
+        return
+    config = plugin.hf_ds_config
+    if config.is_zero3():
+        # Without it nothing is saved but the shards, which only DeepSpeed reads.
+        config.config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] = True
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        deepspeed.set_hf_deepspeed_config(config)
+
+
+def name_units(model: Any) -> None:
+    """Name the modules that FSDP shards one by one, if nobody says: layers, not embeddings.
+
+    Accelerate takes all that may not be split over devices. It ends with an error where one of
+    them holds the input embeddings, as BERT's do, which it shards by themselves too, and where one
+    does not occur in the model.
+    """
+    network = model.get_base_model() if hasattr(model, "get_base_model") else model
+    embeddings = network.get_input_embeddings()
+    found: dict[str, bool] = {}
+    for module in network.modules():
+        holds = any(part is embeddings for part in module.modules())
+        found[type(module).__name__] = found.get(type(module).__name__, False) or holds
+    units = network._no_split_modules or ()
+    network._no_split_modules = [name for name in units if found.get(name) is False]
+
+
+def save_whole(trainer: Trainer) -> None:
+    """Have FSDP save whole weights: shards are no model that others can load."""
+    plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
+    if plugin is not None:
+        plugin.set_state_dict_type("FULL_STATE_DICT")
