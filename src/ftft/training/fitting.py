@@ -98,8 +98,9 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
     with quiet():
         network = _Network(settings, tokenizer, texts, task)
         network.check_padding()
-        network.check_tokens()
-        network.check_length(settings.max_length)
+        if not network.takes_all(settings.max_length):
+            network.check_tokens()
+            network.check_length(settings.max_length)
         if settings.adapter is not None:
             add_adapter(network.model, settings.adapter, task, settings.model)
     _fitting.add(key)
@@ -134,6 +135,7 @@ class _Network:
         self.columns = [name for name in MODEL_INPUTS if name in example and name in taken]
         self.example = {name: list(example[name]) for name in MODEL_INPUTS if name in example}
         self.batch: dict[str, torch.Tensor] = {}
+        self.known: set[int] = {*tokenizer.get_vocab().values(), *tokenizer.all_special_ids}
 
     def run(self, ids: Sequence[int], length: int) -> Exception | None:
         """What becomes of a batch of a text with these tokens and a short one.
@@ -161,12 +163,33 @@ class _Network:
             return error
         return None
 
+    def takes_all(self, length: int) -> bool:
+        """Whether one batch that has all there is to refuse is taken.
+
+        It has the least and the largest token id, and the full length. Where it is refused, or
+        could hide something, the checks one by one find out what.
+        """
+        extremes = [min(self.known), max(self.known)]
+        if length < len(self.example["input_ids"]) + len(extremes):
+            return False
+        # Padding takes no position there, and the longest text would seem shorter.
+        if self._counted_from() and self.tokenizer.pad_token_id in extremes:
+            return False
+        return self.run(extremes, length) is None
+
+    def _counted_from(self) -> list[int]:
+        """The padding tokens from which the network counts positions; none where it does not."""
+        tables = (
+            (place, getattr(table, "padding_idx", None))
+            for place, table in self.model.named_modules()
+        )
+        return [own for place, own in tables if "position" in place and own is not None]
+
     def check_padding(self) -> None:
         """Refuse another padding token than the one from which the network counts positions."""
         pad = self.tokenizer.pad_token_id
-        for place, table in self.model.named_modules():
-            own = getattr(table, "padding_idx", None)
-            if "position" in place and own is not None and own != pad:
+        for own in self._counted_from():
+            if own != pad:
                 raise ModelError(
                     f"model {self.name}: its tokenizer pads with id {pad}, but the network counts "
                     f"positions by the padding id {own}; save the tokenizer that belongs to the "
@@ -175,11 +198,10 @@ class _Network:
 
     def check_tokens(self) -> None:
         """Refuse token ids, type ids and short texts that the network has no rows for."""
-        known = {*self.tokenizer.get_vocab().values(), *self.tokenizer.all_special_ids}
-        ids = sorted({min(known), max(known), self.tokenizer.pad_token_id})
+        ids = sorted({min(self.known), max(self.known), self.tokenizer.pad_token_id})
         problem = self.run(ids, len(self.example["input_ids"]) + len(ids))
         if isinstance(problem, NoRowError):
-            raise ModelError(f"model {self.name}: {self._unfitting(problem, known)}") from problem
+            raise ModelError(f"model {self.name}: {self._unfitting(problem)}") from problem
 
     def check_length(self, length: int) -> None:
         """Refuse batches that the network refuses, and more tokens than it has positions for."""
@@ -205,7 +227,7 @@ class _Network:
                 fits = middle
         raise _too_long(self.settings, fits, "its network has positions for")
 
-    def _unfitting(self, problem: NoRowError, known: set[int]) -> str:
+    def _unfitting(self, problem: NoRowError) -> str:
         row, rows = problem.row, problem.rows
         start = "its tokenizer and its network do not fit: "
         types = self.batch.get("token_type_ids")
@@ -217,7 +239,7 @@ class _Network:
                 "model_input_names, or name another model."
             )
         if bool((self.batch["input_ids"] == row).any()):
-            lost = sum(not 0 <= one < rows for one in known)
+            lost = sum(not 0 <= one < rows for one in self.known)
             token = self.tokenizer.convert_ids_to_tokens(row)
             what = "the padding token" if row == self.tokenizer.pad_token_id else "a token"
             return (
