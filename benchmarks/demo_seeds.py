@@ -23,17 +23,8 @@ import pyarrow as pa
 from ftft.cli.show import show_regions
 from ftft.cli.show_study import show_summary
 from ftft.config.load import load_experiment
-from ftft.demo.generate import generate_demo, write_demo
-from ftft.demo.prepare import (
-    DEMOS,
-    FLIPPED,
-    SHORTCUT,
-    SIZES,
-    DemoTask,
-    RegionTruth,
-    prepare_demo,
-    region_truth,
-)
+from ftft.demo.generate import FLIPPED, SHORTCUT, TRAIN, generate_demo, write_demo
+from ftft.demo.prepare import DEMOS, DemoTask, RegionTruth, prepare_demo, region_truth
 from ftft.experiment.pipeline import opened, run
 from ftft.experiment.scoring import score_tests
 from ftft.experiment.trainings import train_main_on
@@ -52,16 +43,15 @@ class Data:
     flipped: float
 
 
-DEFAULT = Data(SIZES["train"], SHORTCUT, FLIPPED)
+DEFAULT = Data(TRAIN, SHORTCUT, FLIPPED)
 
 
 def prepared(place: Path, seed: int, task: DemoTask, data: Data) -> Path:
     """The experiment file of the demo of one seed, beside its data."""
     file = prepare_demo(place, task=task, seed=seed, overwrite=True)
     if data != DEFAULT:
-        sizes = SIZES | {"train": data.messages}
         rates = {"shortcut_rate": data.shortcut, "flip_rate": data.flipped}
-        write_demo(place / "data", generate_demo(seed=seed, **sizes, **rates))
+        write_demo(place / "data", generate_demo(seed=seed, train=data.messages, **rates))
     return file
 
 

@@ -5,7 +5,8 @@
     python benchmarks/label_errors.py demo/demo-run demo/data/train.csv
 
 The figures are areas under the ROC curve (1 finds all errors first, 0.5 is chance) for telling
-the labels that the demo's generator flipped from the rest, one row a seed and their mean.
+the labels that the demo's generator flipped from the rest, one row a seed and their mean. The
+published ones (docs/results.md) are of the demo's data before today's, sentence pairs.
 """
 
 from __future__ import annotations

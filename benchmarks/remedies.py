@@ -12,6 +12,7 @@ copies                   the steps of ERM at FTFT's cost on all the data and eac
 
 A warm-up is a training of its own. The next starts from its weights and goes down from the learning
 rate that it ended with, without a rise; its AdamW starts anew. What is finished is not run again.
+The published figures (docs/results.md) are of the demo's data before today's, sentence pairs.
 Prints the scores and the differences paired by seed.
 """
 

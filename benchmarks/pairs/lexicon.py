@@ -1,4 +1,4 @@
-"""The words of the demo's grammar: people, verbs with a synonym each, and details."""
+"""The words of the pairs' grammar: people, verbs with a synonym each, and details."""
 
 from dataclasses import dataclass
 

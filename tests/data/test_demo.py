@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ftft.demo.generate import FILES, DemoData, DemoRow, generate_demo, write_demo
+from ftft.demo.prepare import prepare_demo
 from ftft.demo.tickets import Message
 from ftft.errors import DataError
 
@@ -60,8 +61,9 @@ def test_same_seed_same_data_other_seed_other_data() -> None:
     assert generate_demo(seed=6, train=60, dev=10, test=20) != first
 
 
-def test_the_default_data_are_the_same_everywhere(tmp_path: Path) -> None:
-    paths = write_demo(tmp_path)
+def test_the_data_of_the_demo_are_the_same_everywhere(tmp_path: Path) -> None:
+    prepare_demo(tmp_path)
+    paths = {name: tmp_path / "data" / file for name, file in FILES.items()}
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
     assert {name: digest[:12] for name, digest in digests.items()} == PINNED
 

@@ -21,7 +21,7 @@ def test_the_readme_names_the_same_size():
 
 
 def test_validate_dry_runs_and_preflight_say_so(ftft, make_experiment, tmp_path):
-    said = "{} training examples are few: on real data a main model trained on the ambiguous third"
+    said = "{} training examples are few: on tweets and on phrases of reviews a main model"
     file = make_experiment(tmp_path)
     for command in (("validate", file), ("run", file, "--dry-run")):
         outcome = ftft(*command)

@@ -22,11 +22,6 @@ from ftft.selection.selection import Selection
 from ftft.utils.atomic import atomic_path, check_free
 from ftft.workspace.layout import check_writable
 
-# Enough training messages for the method to have something to choose from, few enough for ERM to
-# take minutes on two cores.
-SIZES = {"train": 3000, "dev": 200, "test": 600}
-SHORTCUT, FLIPPED = 0.99, 0.05
-
 # As large as minutes on two cores allow; of fewer commands or by fewer layers less is learnt.
 COMMANDS = {"train": 6000, "dev": 200, "test": 500}
 LAYERS, WIDTH = 6, 64
@@ -143,8 +138,7 @@ def prepare_demo(
 def _generate(folder: Path, task: DemoTask, seed: int) -> None:
     """Write all that the experiment reads."""
     if task == "classification":
-        messages = generate_demo(seed=seed, **SIZES, shortcut_rate=SHORTCUT, flip_rate=FLIPPED)
-        write_demo(folder / "data", messages)
+        write_demo(folder / "data", generate_demo(seed=seed))
         return
     write_commands(folder / "data", generate_commands(seed=seed, **COMMANDS))
     words = [*WORDS, *ACTIONS]

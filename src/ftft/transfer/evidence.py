@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENOUGH_EXAMPLES = 10_000
-"""With fewer, FTFT was further below ERM than with more; docs/results.md has the figures."""
+"""With fewer tweets or phrases FTFT was further below ERM than with more (docs/results.md)."""
 
 
 def notes_on_size(examples: int) -> list[str]:
@@ -15,8 +15,8 @@ def notes_on_size(examples: int) -> list[str]:
     if examples >= ENOUGH_EXAMPLES:
         return []
     return [
-        f"note: {examples:,} training examples are few: on real data a main model trained on the "
-        "ambiguous third scored much further below ERM with fewer than "
+        f"note: {examples:,} training examples are few: on tweets and on phrases of reviews a main "
+        "model trained on the ambiguous third scored much further below ERM with fewer than "
         f"{ENOUGH_EXAMPLES:,} examples than with more (docs/results.md)"
     ]
 
