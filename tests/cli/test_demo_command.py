@@ -46,6 +46,7 @@ def test_the_whole_of_it(ftft, tmp_path, tiny_model):
     arguments = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     outcome = ftft("demo", "-o", "here", *arguments)
     assert outcome.code == 0, outcome.err
+    assert "out of distribution the subjects say nothing" in outcome.err.splitlines()[0]
     assert "what the map's regions hold" in outcome.out
     assert "wrong subjects" in outcome.out
     assert "│ FTFT " in outcome.out

@@ -35,6 +35,7 @@ def demo(
     from ftft.demo.prepare import DEMOS, prepare_demo, region_truth
 
     file = prepare_demo(output, task=task, failing=failing, overwrite=overwrite)
+    say(DEMOS[task].about)
 
     from ftft.cli.common import open_experiment
     from ftft.cli.show import show_regions, show_results

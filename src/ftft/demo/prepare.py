@@ -16,7 +16,7 @@ from ftft.config.recipe import find_recipe
 from ftft.demo.commands import ACTIONS, WORDS
 from ftft.demo.decoder import write_decoder
 from ftft.demo.generate import generate_demo, write_demo
-from ftft.demo.generate_commands import generate_commands, write_commands
+from ftft.demo.generate_commands import RARE, generate_commands, write_commands
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.selection.selection import Selection
 from ftft.utils.atomic import atomic_path, check_free
@@ -35,12 +35,14 @@ class Demo:
 
     Attributes:
         recipe: Its experiment.
+        about: What its data are, a sentence for people.
         train: File of its training set.
         rare: Column that marks what few training examples show, and what it marks, for people.
         wrong: Column that marks what was made wrong on purpose, and what it marks.
     """
 
     recipe: str
+    about: str
     train: str
     rare: tuple[str, str]
     wrong: tuple[str, str]
@@ -54,12 +56,16 @@ class Demo:
 DEMOS: dict[DemoTask, Demo] = {
     "classification": Demo(
         "demo",
+        "generated messages to a shop, to be sorted by topic: in distribution nearly every subject "
+        "gives the topic away, out of distribution the subjects say nothing",
         "train.csv",
         ("counterexample", "wrong subjects"),
         ("flipped", "flipped labels"),
     ),
     "causal-lm": Demo(
         "demo-causal-lm",
+        f"generated commands, to be turned into actions: in distribution few of them say {RARE!r}, "
+        "which turns their order round, out of distribution all do",
         "train.jsonl",
         ("rare", "commands with 'after'"),
         ("corrupted", "wrong completions"),
