@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -89,6 +89,23 @@ def show_table(title: str, found: ResultsTable) -> None:
             add_row(drawn, *(line[place] for place in part))
         out.print(drawn)
         title = ""
+
+
+def show_lines(
+    title: str, texts: Sequence[str], numbers: Sequence[str], lines: Iterable[Sequence[str]]
+) -> None:
+    """As :func:`show_table`, of lines whose first columns are texts, and the others numbers.
+
+    Args:
+        title: Of the table.
+        texts: Headings of the columns of texts.
+        numbers: Headings of those of numbers.
+        lines: The cells, line by line.
+    """
+    from ftft.results.tables import Table as ResultsTable
+
+    kinds = (*(False for _ in texts), *(True for _ in numbers))
+    show_table(title, ResultsTable((*texts, *numbers), kinds, tuple(map(tuple, lines))))
 
 
 def show_recipes(recipes: Sequence[Recipe]) -> None:
@@ -300,9 +317,16 @@ def add_row(table: Table, *cells: str) -> None:
     table.add_row(*map(inert, cells))
 
 
+class _Whole(Table):
+    """A table whose texts go on in the next line where there is no room, and are not shortened."""
+
+    def add_column(self, *args: Any, **options: Any) -> None:
+        super().add_column(*args, **{"overflow": "fold", **options})
+
+
 def table(title: str) -> Table:
     """An empty table with a title."""
-    return Table(title=title, title_justify="left")
+    return _Whole(title=title, title_justify="left")
 
 
 def console() -> Console:
