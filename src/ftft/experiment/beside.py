@@ -16,7 +16,7 @@ from ftft.errors import FtftError, WorkspaceError
 from ftft.evaluation.training import Training
 from ftft.experiment.chain_worker import MODULE, request
 from ftft.experiment.chains import Chain
-from ftft.experiment.overall import Overall
+from ftft.experiment.overall import Overall, UnderWay
 from ftft.experiment.stages import Stages
 from ftft.utils.line import Line, figures_of, prefixed
 from ftft.utils.plural import duration
@@ -64,7 +64,7 @@ class _Beside:
     overall: Overall
     pool: ProcessPool[Chain]
     ended: list[str] = field(default_factory=list)
-    begun: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, UnderWay] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -118,9 +118,8 @@ class _Beside:
         elif text in self.said:
             return  # each process says it of the same data or model
         self.said.add(text)
-        figures = figures_of(text)
-        if "step" in figures:
-            self.begun[voice.stage] = figures["step"] / figures["steps"]
+        if under_way := UnderWay.of(figures_of(text)):
+            self.begun[voice.stage] = under_way
         self.stages.say(text)
 
     def _note(self, name: str) -> None:
