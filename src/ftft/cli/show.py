@@ -166,14 +166,16 @@ def show_map(datamap: DataMap) -> None:
     tell(datamap.drawn_from)
 
 
-def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str]) -> None:
+def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str], seeds: int) -> None:
     """What each region of the demo's map holds, which the generator knows.
 
     Args:
         truth: A row a region, all examples last.
         titles: What is rare, and what is wrong.
+        seeds: Of how many seeds.
     """
-    drawn = table("what the map's regions hold (the generator knows; all seeds together)")
+    together = f"; {seeds} seeds together" if seeds > 1 else ""
+    drawn = table(f"what the map's regions hold (the generator knows{together})")
     drawn.add_column("region")
     for title in ("examples", *titles):
         drawn.add_column(title, justify="right")
@@ -188,6 +190,10 @@ def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str]) -> None:
         ]
         add_row(drawn, row.region, f"{row.examples:,}", *cells)
     console().print(drawn)
+    tell(
+        "In brackets: their share of the region's examples, and how many times their share of all "
+        "examples that is."
+    )
 
 
 def _times(count: int, row: RegionTruth, whole: int, every: RegionTruth) -> str:
