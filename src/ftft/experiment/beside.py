@@ -20,8 +20,9 @@ from ftft.experiment.overall import Overall, UnderWay
 from ftft.experiment.stages import Stages
 from ftft.utils.line import Line, figures_of, prefixed
 from ftft.utils.plural import duration
+from ftft.utils.process import HowStopped
 from ftft.utils.process_pool import ProcessPool
-from ftft.utils.signals import OVER, Stopped
+from ftft.utils.signals import Stopped
 from ftft.workspace.stage_record import read_record
 
 
@@ -99,7 +100,8 @@ class _Beside:
         for one in self.pool.wait():
             if one.problem is not None:
                 self.stages.say(f"{_title(one.key, self.stages)}: {one.problem}")
-                saved = saved or ("" if one.problem.endswith(OVER) else one.problem)
+                over = isinstance(one.problem, HowStopped) and not one.problem.saved
+                saved = saved or ("" if over else one.problem)
         return saved
 
     def hear(self, voice: _Voice, key: str, text: str) -> None:
