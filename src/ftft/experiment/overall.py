@@ -174,7 +174,8 @@ class Overall:
         """
         left = [name for name in self.waiting(self._names) if name not in ended]
         every = len(self._names)
-        return every - len(left), every, self._left_beside(left, begun)
+        at_work = {name: one for name, one in begun.items() if name in left}
+        return every - len(left), every, self._left_beside(left, at_work)
 
     def _left_beside(self, names: list[str], begun: Mapping[str, UnderWay]) -> float | None:
         mains = [one.per_step for name, one in begun.items() if _kind(name) != REFERENCE]
