@@ -411,3 +411,19 @@ def test_every_error_is_a_child_of_one():
     children = [getattr(ftft, name) for name in ftft.__all__ if name.endswith("Error")]
     assert len(children) == 7
     assert all(issubclass(child, FtftError) for child in children)
+
+
+@pytest.mark.parametrize(
+    ("asked", "output", "meant"),
+    [
+        ("markdown", "both.html", "html"),
+        ("html", "table.md", "markdown"),
+        ("csv", "a.TEX", "latex"),
+    ],
+)
+def test_a_report_is_written_as_its_name_says(ftft, asked, output, meant):
+    outcome = ftft("report", "nowhere", "--format", asked, "-o", output)
+    assert outcome.code == 2
+    assert f"--output {output}: --format {asked} is written; give --format {meant}" in outcome.err
+    other = ftft("report", "nowhere", "--format", asked, "-o", "table.txt")
+    assert "--output" not in other.err, "such a name says nothing"

@@ -88,8 +88,14 @@ def test_all_are_trained_on_request(ftft, judged, experiment_file):
 @pytest.mark.parametrize(
     ("candidates", "expected"),
     [
-        (["-c", "layers=1"], "at least two references"),
-        (["-c", "layers=1", "-c", "layer=2"], "layer"),
+        (["-c", "layers=1"], "give at least two different references to choose from, each by -c."),
+        (["-c", "layers=1"] * 2, "by -c; -c layers=1 was given 2 times."),
+        (
+            ["-c", "layrs=1", "-c", "layers=x,nothing"],
+            "error: ftft choose: 2 problems:\n"
+            "  - -c layrs=1: reference.layrs: unknown key; did you mean layers?\n"
+            "  - -c layers=x,nothing: expected KEY=VALUE, such as layers=1.\n",
+        ),
         (["-c", "layers=1", "-c", "model=nowhere/at-all"], "nowhere/at-all"),
         (["-c", "layers=1", "-c", "layers=/1"], "layers"),
     ],

@@ -113,12 +113,16 @@ def test_what_was_not_run_is_not_compared(capsys, method):
     assert "equal cost" not in out
 
 
-def test_regions(capsys):
+@pytest.mark.parametrize(("seeds", "together"), [(1, "knows)"), (3, "knows; 3 seeds together)")])
+def test_regions(capsys, seeds, together):
     show_regions(
         [RegionTruth("ambiguous", 40, 10, 2), RegionTruth("all", 1200, 120, 48)],
         ("rare ones", "wrong ones"),
+        seeds,
     )
     out = capsys.readouterr().out
+    assert f"(the generator {together}" in out
+    assert "how many times their share of all examples that is" in out
     assert "rare ones" in out
     assert "wrong ones" in out
     assert "10 (25.0%, 2.5 times)" in out

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from ftft.cli import _stopped_in_words
 from ftft.utils.signals import Stopped
 
 
@@ -41,6 +42,12 @@ def test_stopped(failing, signum, status):
         "interrupted: nothing that was finished is lost; reference/seed-0 starts over; start "
         "again with: ftft run experiment.yaml --set 'seeds=[0, 1]'"
     )
+
+
+def test_what_was_finished_is_named_whole():
+    stop = Stopped(signal.SIGINT)
+    stop.finished = ("reviews/main/main/reference/hard-to-learn-0.33-0.25/seed-0",)
+    assert f"finished are {stop.finished[0]}; " in _stopped_in_words(stop, ["study"])
 
 
 def test_stopped_with_a_checkpoint(ftft, experiment_file, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from ftft.dynamics import TrainingDynamics, write_dynamics
 
@@ -43,6 +44,18 @@ def test_two_references_side_by_side(ftft, recorded, tmp_path):
     assert pair["maps"] == ["one", "other"]
     assert 0.5 < pair["overlaps"]["ambiguous"]["shared"] <= 1
     assert set(pair["groups"]) == {"label", "kind"}
+
+
+def test_a_narrow_terminal_shows_names_and_headings_whole(ftft, recorded, monkeypatch):
+    monkeypatch.setattr("ftft.cli.show.console", lambda: Console(width=80, highlight=False))
+    names = [recorded(f"runs-of-many-customer-reviews/{name}", rise=3.0) for name in ("a", "b")]
+    names[1] = recorded("runs-of-many-customer-reviews-again/and/again", seed=1)
+    out = ftft("transfer", *names).out
+    assert "…" not in out
+    for heading in ("confidence", "variability", "hard-to-learn", "the first"):
+        assert heading in out
+    rows = [line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│")]
+    assert " and".join(names) in "".join(rows)
 
 
 def test_three_references_make_three_pairs(ftft, recorded):

@@ -8,6 +8,7 @@ import yaml
 from ftft.config import load
 from ftft.config.load import load_experiment
 from ftft.config.load_study import load_study
+from ftft.config.problems import Problem
 from ftft.errors import ConfigError
 from ftft.training.arguments import check_training_arguments
 
@@ -138,8 +139,8 @@ seeds: []
         [
             "name: Input should be a valid string (found 7)",
             "dat: unknown key; did you mean data?",
-            "data.train.0.label: missing; it has to be given.",
-            "data.train.0.lable: unknown key; did you mean label?",
+            "data.train.label: missing; it has to be given.",
+            "data.train.lable: unknown key; did you mean label?",
             "data.test.t.quotign: unknown key; did you mean quoting?",
             "reference.learning_rat: unknown key; did you mean learning_rate?",
             "reference.epochs: Input should be a valid number",
@@ -203,7 +204,7 @@ class TestRefused:
     def test_a_variable_that_is_not_set(self, problem, monkeypatch):
         monkeypatch.delenv("FTFT_SOMEWHERE", raising=False)
         message = problem(VALID.replace("train.csv", "'${FTFT_SOMEWHERE}/train.csv'"))
-        assert "data.train.0.path: the environment variable FTFT_SOMEWHERE" in message
+        assert "data.train.path: the environment variable FTFT_SOMEWHERE" in message
 
     def test_recording_points_within_an_epoch_need_passes(self, problem):
         message = problem(VALID, "reference.recording.points_per_epoch=2")
@@ -310,6 +311,11 @@ class TestOverrides:
         assert experiment.data.test_ood["far"].limit == 5
         assert experiment.main.training_arguments == {"report_to": "none"}
 
+    def test_all_bad_ones_are_reported_with_the_rest(self, problem):
+        message = problem(VALID, "nothing", "seeds.x=1", "selection.fracton=1", "main.budget=7")
+        assert "experiment.yaml: 4 problems:" in message
+        assert "  - --set nothing: expected key=value" in message
+
     def test_the_last_one_wins(self, write):
         experiment = load_experiment(write(), ["map.burn_in=1", "map.burn_in=2"])
         assert experiment.map.burn_in == 2
@@ -397,7 +403,7 @@ def test_a_long_value_is_shown_short(problem):
 
 def test_checks_see_the_overridden_mapping(problem):
     def check(raw):
-        yield f"budget is {raw['main']['budget']}"
+        yield Problem(f"budget is {raw['main']['budget']}")
 
     assert "  - budget is 0.5" in problem(VALID, "main.budget=0.5", checks=[check])
 

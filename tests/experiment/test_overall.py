@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import time
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +16,7 @@ from ftft.evaluation.training import Amount, Training, TrainingCost
 from ftft.experiment.dry_run import foresee
 from ftft.experiment.finished import finished_before
 from ftft.experiment.foreseen import Foreseen, Speeds, recorded_speeds
-from ftft.experiment.overall import Overall
+from ftft.experiment.overall import Overall, UnderWay
 from ftft.experiment.validate import check
 from ftft.tasks.token_classification import TokenClassification
 from ftft.utils.environment import environment
@@ -30,8 +32,10 @@ NOTE = (
 )
 
 
-def took(seconds, steps):
-    cost = TrainingCost(Amount(seconds=seconds - 1), Amount(seconds=0.5), overhead_seconds=0.5)
+def took(seconds, steps, flops=0.0):
+    cost = TrainingCost(
+        Amount(flops, seconds=seconds - 1), Amount(seconds=0.5), overhead_seconds=0.5
+    )
     return Training(steps, steps, "fp32", cost, {}, [])
 
 
@@ -71,6 +75,43 @@ def test_the_time_left_is_said_once_it_is_known(experiment):
     assert later.left(4.0, 99.0) == pytest.approx(4 + 12 + others)
 
 
+def foreseeing(experiment, **others):
+    steps = {"reference": 12, "main": 6, "erm": 12, "erm_budget": 9, "random": 6}
+    trainings = {
+        name: Foreseen(name, False, steps[kind := name.partition("/")[0]], steps[kind] * 1e9)
+        for name in training_names(experiment.baselines, experiment.seeds)
+    }
+    return Overall(experiment, EXAMPLES, tuple, lambda reused: trainings, **others)
+
+
+def under_way(step, steps, seconds_left):
+    return UnderWay.of({"step": step, "steps": steps, "seconds_left": seconds_left})
+
+
+def test_side_by_side_nothing_is_said_before_a_main_model_is_timed(experiment):
+    overall = foreseeing(experiment)
+    overall.note("reference/seed-0", took(60.0, 12, flops=12e9))
+    assert overall.after(["reference/seed-0"], {}) == (1, 10, None)
+
+
+def test_side_by_side_the_time_follows_from_the_trainings_under_way(experiment):
+    overall = foreseeing(experiment)
+    overall.note("reference/seed-0", took(10.0, 12))
+    begun = {"erm/seed-0": under_way(2, 12, 20.0)}
+    # 2 s a step, of ERM 10 of the 12 steps left; the second seed has all to do.
+    left = (12 + 22 + 20 + 12) + (10 + 12 + 22 + 24 + 12)
+    found = overall.after(["reference/seed-0"], begun)
+    assert (found[:2], found[2]) == ((1, 10), pytest.approx(left, abs=0.5))
+    later = {"erm/seed-0": replace(begun["erm/seed-0"], ends=time.monotonic() - 1)}
+    assert overall.after(["reference/seed-0"], later)[2] == pytest.approx(left - 20, abs=0.5)
+
+
+def test_a_line_without_time_measures_nothing():
+    assert under_way(12, 12, 0.0) is None
+    assert UnderWay.of({"training": 1, "of": 5, "seconds_left": 7.0}) is None
+    assert under_way(2, 12, 20.0).per_step == 2
+
+
 def test_what_another_machine_took_says_nothing(experiment):
     overall = Overall(experiment, EXAMPLES)
     overall.ended("reference/seed-0", took(10.0, 12), environment() | {"device": "another"})
@@ -108,13 +149,7 @@ def test_what_will_not_be_run_again_takes_no_time(experiment):
 
 
 def test_before_it_is_known_the_time_follows_from_operations(experiment):
-    names = training_names(experiment.baselines, experiment.seeds)
-    steps = {"reference": 12, "main": 6, "erm": 12, "erm_budget": 9, "random": 6}
-    trainings = {
-        name: Foreseen(name, False, steps[kind := name.partition("/")[0]], steps[kind] * 1e9)
-        for name in names
-    }
-    overall = Overall(experiment, EXAMPLES, tuple, lambda reused: trainings)
+    overall = foreseeing(experiment)
     first = overall.place("reference/seed-0")
     assert first.left_before is None, "no speed is known"
     # 12 steps of 2 s for 12e9 operations; of the 90e9 in all 78e9 are left.
@@ -122,7 +157,7 @@ def test_before_it_is_known_the_time_follows_from_operations(experiment):
     assert overall.place("reference/seed-0").left_before is None, "it is not noted"
     speeds = Speeds()
     speeds.note("main/seed-0", 1e9, 5.0)
-    known = Overall(experiment, EXAMPLES, tuple, lambda reused: trainings, lambda: speeds)
+    known = foreseeing(experiment, recorded=lambda: speeds)
     assert known.place("reference/seed-0").left_before == pytest.approx(5 * 90)
     assert known.opening() == (
         "to do: 10 trainings, about 90 steps and about 9e-05 PFLOPs, about 8 min by the speed of "

@@ -141,7 +141,9 @@ FILES = [
     case("map map.parquet -o a.parquet", "map.parquet is a map", "Give the dynamics folder"),
     case("map map.parquet --burn-in 1", "map.parquet is a map", "Give the dynamics folder"),
     case("map selection.parquet", "selection.parquet", "not a map"),
-    case("report map.parquet -o train.csv", "train.csv is there already", "--overwrite"),
+    case(
+        "report map.parquet -o experiment.yaml", "experiment.yaml is there already", "--overwrite"
+    ),
     case("report selection.parquet -o a.html", "selection.parquet", "not a map"),
     case("report map.parquet results -o a.html", "runs or data maps", "one kind"),
     case("report map.parquet --format latex", "--format latex is for runs", "--plot"),

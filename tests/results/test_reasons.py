@@ -156,6 +156,53 @@ class TestTheMostFrequentClass:
         assert "is no better than" not in " ".join(second.remarks)
 
 
+class TestChance:
+    def remarks(self, *strategies, baseline=False):
+        runs = [record("erm", seed, ood={"far": 0.8}) for seed in range(2)]
+        if baseline:
+            runs += [record("random", seed, ood={"far": 0.7}) for seed in range(2)]
+        gains = {"ambiguous": 0.05, "random": 0.02}
+        runs += [
+            record(seed=seed, strategy=one, ood={"far": 0.8 + gains[one] * (1 + seed)})
+            for one in strategies
+            for seed in range(2)
+        ]
+        found = verdicts(results_of(values_of(runs), Path("run")))
+        return [" ".join(one.remarks) for one in found]
+
+    def test_nobody_knows_without_a_random_subset(self):
+        (alone,) = self.remarks("ambiguous")
+        assert "what the selection itself adds is not known: the baseline random says" in alone
+
+    def test_a_random_setting_says_it(self):
+        ambiguous, by_chance = self.remarks("ambiguous", "random")
+        assert "Against the same with strategy random: +4.5 points (95% interval" in ambiguous
+        assert "is not known" not in ambiguous + by_chance
+        assert "Against the same" not in by_chance
+
+    def test_a_baseline_says_it_once(self):
+        ambiguous, by_chance = self.remarks("ambiguous", "random", baseline=True)
+        for found in (ambiguous, by_chance):
+            assert "Against a random subset of the same size" in found
+            assert "Against the same with" not in found
+
+
+class TestSeedsThatAreAllTheSame:
+    def found(self, ftft):
+        runs = [record("erm", seed, ood={"far": 0.52}) for seed in range(2)]
+        runs += [record("ftft", seed, ood={"far": ftft}) for seed in range(2)]
+        return results_of(values_of(runs), Path("run"))
+
+    def test_level_is_called_so(self):
+        assert "FTFT and ERM are level out of dist" in verdict(self.found(0.52)).sentence
+        assert "differ by the same +1.0 points out" in verdict(self.found(0.53)).sentence
+
+    def test_scores_are_written_alike_in_and_out_of_distribution(self):
+        table = summary_table(self.found(0.52).rows)
+        line = dict(zip(table.headers, table.lines[-1], strict=True))
+        assert (line["ID"], line["OOD (far)"]) == ("80.0 ± 0.0", "52.0 ± 0.0")
+
+
 class TestWhatErmHadByThen:
     def test_is_said(self):
         assert "ERM reached FTFT's score at 50% of its own FLOPs." in said(made(dev=0.7))

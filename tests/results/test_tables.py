@@ -149,7 +149,7 @@ class TestCells:
     def test_so_are_those_of_which_nobody_knows(self, rows):
         here = record("ftft", 0)["environment"]
         found = table_caption(rows(environment={**here, "jobs": None}))
-        assert "Seconds are of trainings on a cluster, where others may have shared" in found
+        assert "Seconds are of trainings of which it is not known whether others shared" in found
 
     def test_seconds_of_one_after_the_other_need_no_word(self, rows):
         assert "side by side" not in table_caption(rows())

@@ -173,6 +173,48 @@ def test_the_sets_that_are_not_taken_over(files, text, dropped):
     assert files(f"name: s\n{text}\n").dropped == dropped
 
 
+@pytest.mark.parametrize("inline", [False, True])
+def test_single_keys_of_the_training_data(files, tmp_path, inline):
+    base = yaml.safe_load(EXPERIMENT) if inline else {"experiment": "experiments/nli.yaml"}
+    grid = {"data": {"all": {}, "few": {"data": {"train": {"limit": 10}}}}}
+    text = yaml.safe_dump({"name": "s", "base": base, "grid": grid})
+    study = files(text, "base.data.train.label=gold")
+    few = study.experiment("few").data
+    assert (few.train[0].limit, study.experiment("all").data.train[0].limit) == (10, None)
+    assert few.train[0].path == str(tmp_path / ("" if inline else "experiments") / "data/train.csv")
+    # A set that names no label takes the new one, as it does for `ftft run --set`.
+    assert [few.train[0].label, few.test_ood["far"].label] == ["gold", "gold"]
+    assert study.dropped == {}
+
+
+def test_single_keys_of_prompts_and_completions(files, tmp_path):
+    sources = EXPERIMENT.replace("text: text, label: label", "prompt: ask, completion: answer")
+    sources = sources.replace("metric: macro_f1", "task: causal-lm").replace(", dm", "")
+    (tmp_path / "experiments/chat.yaml").write_text(sources)
+    study = files("name: s\nbase: experiments/chat.yaml\n", "base.data.train.completion=reply")
+    data = study.experiment("nli").data
+    assert [data.train[0].label, data.test_ood["far"].completion] == ["reply", "reply"]
+    assert (data.train[0].text, data.train[0].prompt) == (["ask"], "ask")
+
+
+def test_single_keys_of_several_sources(files, tmp_path):
+    two = EXPERIMENT.replace("train: {", "train: [{path: more.csv, text: a, label: b}, {")
+    (tmp_path / "experiments/nli.yaml").write_text(two.replace("label: label}", "label: label}]"))
+    with pytest.raises(ConfigError, match="the base has 2 sources, and single keys can be changed"):
+        files("name: s\nbase: experiments/nli.yaml\n", "base.data.train.limit=1")
+
+
+@pytest.mark.parametrize("key", ["data.train.lable", "data.test_ood.far.lable", "main.budgt"])
+def test_a_misspelt_key_of_the_base_is_offered_in_full(files, key):
+    with pytest.raises(ConfigError) as caught:
+        files("name: s\nbase: experiments/nli.yaml\n", f"base.{key}=1", "nothing")
+    first, wrong, misspelt = str(caught.value).splitlines()
+    assert first.endswith("study.yaml: 2 problems:")
+    assert wrong.startswith("  - --set nothing: expected key=value")
+    whole = f"base.{key}".replace("lable", "label").replace("budgt", "budget")
+    assert misspelt.endswith(f": {key}: unknown key; did you mean {whole}?")
+
+
 def test_overrides(files):
     text = "name: s\nbase: experiments/nli.yaml\ngrid: {references: {a: owner/a}}\n"
     study = files(text, "grid.seeds=[7]", "base.main.epochs=1", "grid.references.a.layers=2")

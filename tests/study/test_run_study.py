@@ -22,6 +22,7 @@ from ftft.study.plan import makespan, plan, time_left
 from ftft.study.prepare import open_study
 from ftft.study.run import seconds_left
 from ftft.study.summary import missing, read_summary
+from ftft.utils.process import HowStopped
 from ftft.utils.signals import Stopped, stoppable
 from ftft.workspace.lock import held
 from ftft.workspace.workspace import Workspace
@@ -161,8 +162,8 @@ def test_stopped_it_names_what_all_processes_have_finished(grid, again, signalle
             words = "is saved at step 2 of at most 3"
             others.extend([f"{saved.id} {words}", f"{over.id} starts over"])
             expected.extend(self.ended)
-            problem = f"stopped; {saved.training} {words}"
-            return [Outcome(saved, problem, 1.0), Outcome(over, "stopped; it starts over", 1.0)]
+            problem = HowStopped(saved.training, words)
+            return [Outcome(saved, problem, 1.0), Outcome(over, HowStopped(), 1.0)]
 
     expected, others = [], []
     with stoppable(), pytest.raises(Stopped) as stopped:

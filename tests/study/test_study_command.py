@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from fake_runs import result, results
 from ftft.cli.show_study import duration, progress_line, show_plan, show_summary
@@ -272,7 +273,8 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
     show_plan(planned(4), 7200.0)
     each = capsys.readouterr().out
     assert each.rstrip().endswith("about 2 h 0 min one after the other")
-    assert each.count("tickets/erm/big/seed-") == 4
+    assert "trainings on tickets" in each
+    assert each.count("│ erm/big/seed-") == 4
     show_plan(planned(4), 3600.0, 2)
     assert "about 60 min 2 at a time, each with its share" in capsys.readouterr().out
     show_plan(planned(4), None, 2)
@@ -282,9 +284,24 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
     )
     show_plan(planned(1_000), None)
     said = capsys.readouterr().out
-    rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "tickets/" in line]
-    assert rows == ["tickets/reference│1│1│2,000│0.004", "tickets/erm│1│999│1,000,000│2"]
+    rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "│" in line]
+    assert rows == ["reference│1│1│2,000│0.004", "erm│1│999│1,000,000│2"]
     assert said.splitlines()[-1].startswith("1002 trainings")
+
+
+@pytest.mark.parametrize("data", [("my-customer-reviews",), ("my-customer-reviews", "tickets")])
+def test_a_plan_tells_trainings_apart_on_a_narrow_terminal(capsys, monkeypatch, data):
+    monkeypatch.setattr("ftft.cli.show.console", lambda: Console(width=80, highlight=False))
+    tasks = [
+        Task("ftft", name, 0, "reference", "main", strategy, fraction, 0.25)
+        for name in data
+        for strategy in ("ambiguous", "hard-to-learn")
+        for fraction in (0.25, 0.33)
+    ]
+    show_plan([Planned(task, False, 1_000, 2e12, 3) for task in tasks], None)
+    lines = capsys.readouterr().out.splitlines()
+    names = "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+    assert names == "".join(task.training if len(data) == 1 else task.id for task in tasks)
 
 
 def test_progress_in_a_log():

@@ -24,7 +24,8 @@ from tiny_task import plan
 
 
 def check(section: str = "main", **given: object) -> list[str]:
-    return check_training_arguments({section: {"training_arguments": given}})
+    found = check_training_arguments({section: {"training_arguments": given}})
+    return [problem.in_words() for problem in found]
 
 
 def test_settings_of_the_paper(settings, tmp_path):

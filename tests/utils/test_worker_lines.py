@@ -1,7 +1,9 @@
 """Work in a process of its own: what it says arrives with its figures."""
 
+import pickle
+
 from ftft.utils.line import Line, figures_of, prefixed
-from ftft.utils.process import Launch, problem_of
+from ftft.utils.process import HowStopped, Launch, problem_of, saved_of
 
 WORKER = """
 import sys
@@ -27,6 +29,32 @@ def test_lines_with_figures(tmp_path, monkeypatch):
     assert problem == "no room"
     assert heard == [("say", "half of it"), ("say", "all of it")]
     assert [figures_of(text) for _, text in heard] == [{"step": 3, "seconds_left": 1.5}, {}]
+
+
+STOPPED = """
+import sys
+from ftft.utils.process import serve
+from ftft.utils.signals import Stopped
+
+def do(work, tell):
+    stop = Stopped(15)
+    stop.stage, stop.saved = work.split()
+    raise stop
+
+sys.exit(serve(do))
+"""
+
+
+def test_what_a_stopped_process_has_saved_arrives_as_data(tmp_path, monkeypatch):
+    (tmp_path / "stopped_worker.py").write_text(STOPPED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    problem = Launch("stopped_worker", 1).do("erm/seed-0 saved", lambda key, text: None)
+    assert problem == "stopped; erm/seed-0 saved"
+    for one in (problem, pickle.loads(pickle.dumps(problem))):
+        assert saved_of("erm/seed-0", one) == "saved"
+        assert saved_of("erm/seed-1", one) == ""
+    assert saved_of("erm/seed-0", "stopped; erm/seed-0 saved") == "", "words say nothing"
+    assert HowStopped() == "stopped; it starts over"
 
 
 def test_something_before_a_line():

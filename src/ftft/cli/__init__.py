@@ -164,7 +164,7 @@ def _stopped_in_words(stop: Stopped, arguments: Sequence[str]) -> str:
 
     parts = ["interrupted: nothing that was finished is lost"]
     if stop.finished:
-        parts.append(f"finished are {named(stop.finished)}")
+        parts.append(f"finished are {named(stop.finished, longest=None)}")
     if stop.stage:
         parts.append(f"{stop.stage} {stop.saved or OVER}")
     parts.extend(stop.others[:_MOST_NAMED])

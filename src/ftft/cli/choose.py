@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,11 +16,15 @@ from ftft.cli.common import (
     OutputFolder,
     Overrides,
     Replace,
+    check_trainer,
     open_experiment,
     run_folder,
     say,
     tell,
 )
+
+if TYPE_CHECKING:
+    from ftft.config.schema import Experiment
 
 CHOICE_NAME = "choice.json"
 
@@ -57,16 +63,16 @@ def choose(
 
     texts = list(dict.fromkeys(candidates))
     if len(texts) < 2:
-        raise ConfigError("ftft choose: give at least two references to choose from, each by -c.")
+        twice = f"; -c {texts[0]} was given {len(candidates)} times"
+        raise ConfigError(
+            "ftft choose: give at least two different references to choose from, each by "
+            f"-c{twice if len(candidates) > 1 else ''}."
+        )
     given = {text: [f"reference.{part.strip()}" for part in text.split(",")] for text in texts}
     folder = Path(run_folder(open_experiment(file, overrides), output))
     tried = [
-        Candidate(
-            text,
-            open_experiment(file, [*(overrides or ()), *changes]),
-            folder / re.sub(r"[^A-Za-z0-9_.=-]+", "-", text).strip("-."),
-        )
-        for text, changes in given.items()
+        Candidate(text, experiment, folder / re.sub(r"[^A-Za-z0-9_.=-]+", "-", text).strip("-."))
+        for text, experiment in _experiments(file, overrides or [], given).items()
     ]
     if len({one.folder for one in tried}) < len(tried):
         raise ConfigError(
@@ -87,3 +93,26 @@ def choose(
     sets = " ".join(f"--set {shlex.quote(change)}" for change in changes)
     place = shlex.quote(str(best.candidate.folder))
     tell(f"written to {choice}\nrun it: ftft run {shlex.quote(str(file))} {sets} --output {place}")
+
+
+def _experiments(
+    file: Path, overrides: list[str], given: Mapping[str, list[str]]
+) -> dict[str, Experiment]:
+    """The experiment of each candidate; what is wrong with any is said together."""
+    from ftft.config.load import checked_experiment
+    from ftft.config.problems import Problem, report
+    from ftft.errors import ConfigError
+
+    experiments, problems = {}, []
+    for text, changes in given.items():
+        found: list[Problem]
+        if all("=" in change for change in changes):
+            experiment, found = checked_experiment(file, [*overrides, *changes], [check_trainer])
+        else:
+            experiment, found = None, [Problem("expected KEY=VALUE, such as layers=1.")]
+        if experiment is not None:
+            experiments[text] = experiment
+        problems += [replace(one, place=f"-c {text}") for one in found]
+    if problems:
+        raise ConfigError(report("ftft choose", problems))
+    return experiments

@@ -15,6 +15,7 @@ from ftft.cli.voice import write_line
 from ftft.utils.paths import from_here
 
 if TYPE_CHECKING:
+    from ftft.config.problems import Problem
     from ftft.config.schema import Experiment
     from ftft.data.dataset import TaskData
 
@@ -94,7 +95,7 @@ def open_experiment(file: Path, overrides: list[str] | None) -> Experiment:
     return experiment
 
 
-def check_trainer(raw: Mapping[str, Any]) -> list[str]:
+def check_trainer(raw: Mapping[str, Any]) -> list[Problem]:
     """Problems of ``training_arguments``; the libraries are loaded only where any are given."""
     sections = (raw.get(name) for name in ("reference", "main"))
     if not any(isinstance(one, Mapping) and one.get("training_arguments") for one in sections):

@@ -49,5 +49,5 @@ def demo(
     jobs = 1 if distributed.count() > 1 else min(2, cores())
     results = run(experiment, str(folder), say, force_stage or (), replacing=replace, jobs=jobs)
     truth = region_truth(folder, output / "data", experiment.seeds, task)
-    show_regions(truth, DEMOS[task].titles)
+    show_regions(truth, DEMOS[task].titles, len(experiment.seeds))
     show_results(results)

@@ -39,15 +39,20 @@ def fitted(found: Table, width: int) -> tuple[Table, list[Part]]:
         spare = width - _taken([*least.values(), *(wide[place] for place in figures)])
         if spare >= 0:
             usual, groups = _widened(least, usual, spare), [figures]
+    else:
+        figures = [wide[place] for place in groups[0]]
+        usual = _widened(
+            usual, {one: wide[one] for one in texts}, width - _taken([*usual.values(), *figures])
+        )
     parts = ({**usual, **dict.fromkeys(group)} for group in groups)
     return found, [dict(sorted(one.items())) for one in parts]
 
 
-def _widened(least: dict[int, int], usual: dict[int, int], spare: int) -> dict[int, int]:
-    """The columns of texts, the first of them as wide as usual as far as the room goes."""
+def _widened(least: dict[int, int], most: dict[int, int], spare: int) -> dict[int, int]:
+    """The columns of texts, the first of them as wide as they may be, as far as the room goes."""
     widened = {}
     for place, cells in least.items():
-        widened[place] = min(usual[place], cells + spare)
+        widened[place] = min(most[place], cells + max(spare, 0))
         spare -= widened[place] - cells
     return widened
 

@@ -185,15 +185,15 @@ def _described(given: _Given) -> Iterator[None]:
     """Say of a file what cannot be named in an experiment, and name it as it was named."""
     from pydantic import ValidationError
 
-    from ftft.config.load import describe_all
+    from ftft.config.problems import describe_all
     from ftft.errors import ConfigError, FtftError
     from ftft.utils.remote import is_remote
 
     try:
         yield
     except ValidationError as error:
-        problems = [problem.removeprefix("experiment: ") for problem in describe_all(error)]
-        raise ConfigError(f"{given.place}: {'; '.join(problems)}") from error
+        problems = "; ".join(problem.in_words() for problem in describe_all(error))
+        raise ConfigError(f"{given.place}: {problems}") from error
     except FtftError as error:
         if not is_remote(given.place):
             raise

@@ -26,6 +26,15 @@ class Format(StrEnum):
     FIGURES = "figures"
 
 
+# By which an output is meant for another format than it gets.
+_ENDINGS = {
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".md": Format.MARKDOWN,
+    ".tex": Format.LATEX,
+    ".csv": Format.CSV,
+}
+
 _STYLES: dict[Format, Literal["markdown", "latex", "csv"]] = {
     Format.MARKDOWN: "markdown",
     Format.LATEX: "latex",
@@ -83,8 +92,10 @@ def report(
 
     if no_texts and kind is not Format.HTML:
         raise ConfigError(f"--no-texts is for the page; --format {kind.value} holds no texts.")
-    if kind is Format.HTML:
-        output = output or Path("report.html")
+    if output is not None:
+        _check_ending(output, kind)
+    elif kind is Format.HTML:
+        output = Path("report.html")
     maps = [path for path in runs if is_map(path)]
     if maps and len(maps) < len(runs):
         raise ConfigError("ftft report shows runs or data maps; give only one kind.")
@@ -114,6 +125,17 @@ def report(
             tell(str(path))
     else:
         _table(folders, kind, output)
+
+
+def _check_ending(output: Path, kind: Format) -> None:
+    from ftft.errors import ConfigError
+
+    meant = _ENDINGS.get(output.suffix.lower(), kind)
+    if meant is not kind:
+        raise ConfigError(
+            f"--output {output}: --format {kind.value} is written; give --format {meant.value}, or "
+            "a name with another ending."
+        )
 
 
 def _finished(runs: Sequence[Path]) -> list[Results]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -91,6 +91,23 @@ def show_table(title: str, found: ResultsTable) -> None:
         title = ""
 
 
+def show_lines(
+    title: str, texts: Sequence[str], numbers: Sequence[str], lines: Iterable[Sequence[str]]
+) -> None:
+    """As :func:`show_table`, of lines whose first columns are texts, and the others numbers.
+
+    Args:
+        title: Of the table.
+        texts: Headings of the columns of texts.
+        numbers: Headings of those of numbers.
+        lines: The cells, line by line.
+    """
+    from ftft.results.tables import Table as ResultsTable
+
+    kinds = (*(False for _ in texts), *(True for _ in numbers))
+    show_table(title, ResultsTable((*texts, *numbers), kinds, tuple(map(tuple, lines))))
+
+
 def show_recipes(recipes: Sequence[Recipe]) -> None:
     """Recipes by task: what each is, its models, and the data it needs."""
     by_title: dict[str, list[Recipe]] = {}
@@ -149,14 +166,16 @@ def show_map(datamap: DataMap) -> None:
     tell(datamap.drawn_from)
 
 
-def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str]) -> None:
+def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str], seeds: int) -> None:
     """What each region of the demo's map holds, which the generator knows.
 
     Args:
         truth: A row a region, all examples last.
         titles: What is rare, and what is wrong.
+        seeds: Of how many seeds.
     """
-    drawn = table("what the map's regions hold (the generator knows; all seeds together)")
+    together = f"; {seeds} seeds together" if seeds > 1 else ""
+    drawn = table(f"what the map's regions hold (the generator knows{together})")
     drawn.add_column("region")
     for title in ("examples", *titles):
         drawn.add_column(title, justify="right")
@@ -171,6 +190,10 @@ def show_regions(truth: Sequence[RegionTruth], titles: tuple[str, str]) -> None:
         ]
         add_row(drawn, row.region, f"{row.examples:,}", *cells)
     console().print(drawn)
+    tell(
+        "In brackets: their share of the region's examples, and how many times their share of all "
+        "examples that is."
+    )
 
 
 def _times(count: int, row: RegionTruth, whole: int, every: RegionTruth) -> str:
@@ -300,9 +323,16 @@ def add_row(table: Table, *cells: str) -> None:
     table.add_row(*map(inert, cells))
 
 
+class _Whole(Table):
+    """A table whose texts go on in the next line where there is no room, and are not shortened."""
+
+    def add_column(self, *args: Any, **options: Any) -> None:
+        super().add_column(*args, **{"overflow": "fold", **options})
+
+
 def table(title: str) -> Table:
     """An empty table with a title."""
-    return Table(title=title, title_justify="left")
+    return _Whole(title=title, title_justify="left")
 
 
 def console() -> Console:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftft.cli.common import say, tell
 from ftft.cli.escape_control import inert
-from ftft.cli.show import add_row, console, show_table, show_verdicts, table
+from ftft.cli.show import show_lines, show_table, show_verdicts
 from ftft.utils.line import Line
 from ftft.utils.paths import from_here
 from ftft.utils.plural import counted, duration
@@ -57,7 +57,7 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
     """
     from ftft.experiment.foreseen import amount_in_words, at_a_time, beside_unknown
 
-    console().print(_each(planned) if len(planned) <= _MOST_ROWS else _by_method(planned))
+    _show_trainings(planned)
     waiting = [one for one in planned if not one.finished]
     shared = sum(one.readers > 1 for one in planned)
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
@@ -89,40 +89,40 @@ def _show_shares(planned: Sequence[Planned]) -> None:
         tell(f"note: {', '.join(dear[:_MOST_DEAR])}{more}: {NO_SAVING}")
 
 
-def _each(planned: Sequence[Planned]) -> Any:
-    from ftft.experiment.foreseen import steps_in_cell
-
-    drawn = _plan_table("training", "state", "read by")
-    for one in planned:
-        state = "finished" if one.finished else "to do"
-        readers = counted(one.readers, "cell") if one.readers else ""
-        steps = steps_in_cell(one.steps, spends=one.spends)
-        add_row(drawn, one.task.id, state, readers, steps, f"{one.flops / 1e15:.3g}")
-    return drawn
-
-
-def _by_method(planned: Sequence[Planned]) -> Any:
-    from ftft.experiment.foreseen import steps_in_cell
-
-    drawn = _plan_table("trainings", "finished", "to do")
+def _show_trainings(planned: Sequence[Planned]) -> None:
+    """Each training, or of many those of a data set and a method together."""
+    several = len({one.task.data for one in planned}) > 1
+    title = "trainings" if several or not planned else f"trainings on {planned[0].task.data}"
+    amounts = ("steps at most", "about PFLOPs")
+    if len(planned) <= _MOST_ROWS:
+        lines = [_each(one, several=several) for one in planned]
+        show_lines(title, ("training", "state"), ("read by", *amounts), lines)
+        return
     groups: dict[str, list[Planned]] = {}
     for one in planned:
-        groups.setdefault(f"{one.task.data}/{one.task.method}", []).append(one)
-    for name, ones in groups.items():
-        done = sum(one.finished for one in ones)
-        steps, flops = sum(one.steps for one in ones), sum(one.flops for one in ones)
-        shown = steps_in_cell(steps, spends=any(one.spends for one in ones))
-        add_row(drawn, name, f"{done:,}", f"{len(ones) - done:,}", shown, f"{flops / 1e15:.3g}")
-    return drawn
+        name = f"{one.task.data}/{one.task.method}" if several else one.task.method
+        groups.setdefault(name, []).append(one)
+    lines = [_together(name, ones) for name, ones in groups.items()]
+    show_lines(title, ("trainings",), ("finished", "to do", *amounts), lines)
 
 
-def _plan_table(first: str, second: str, third: str) -> Any:
-    drawn = table("trainings")
-    drawn.add_column(first)
-    drawn.add_column(second, justify="left" if second == "state" else "right")
-    for title in (third, "steps at most", "about PFLOPs"):
-        drawn.add_column(title, justify="right")
-    return drawn
+def _each(one: Planned, *, several: bool) -> list[str]:
+    from ftft.experiment.foreseen import steps_in_cell
+
+    name = one.task.id if several else one.task.training
+    state = "finished" if one.finished else "to do"
+    readers = counted(one.readers, "cell") if one.readers else ""
+    steps = steps_in_cell(one.steps, spends=one.spends)
+    return [name, state, readers, steps, f"{one.flops / 1e15:.3g}"]
+
+
+def _together(name: str, ones: Sequence[Planned]) -> list[str]:
+    from ftft.experiment.foreseen import steps_in_cell
+
+    done = sum(one.finished for one in ones)
+    steps, flops = sum(one.steps for one in ones), sum(one.flops for one in ones)
+    shown = steps_in_cell(steps, spends=any(one.spends for one in ones))
+    return [name, f"{done:,}", f"{len(ones) - done:,}", shown, f"{flops / 1e15:.3g}"]
 
 
 def show_failures(failures: Mapping[Task, str]) -> None:

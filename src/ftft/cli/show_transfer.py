@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ftft.cli.common import say, tell
-from ftft.cli.show import add_row, console, table
+from ftft.cli.show import show_lines
 
 if TYPE_CHECKING:
     from ftft.experiment.choose import Judged
@@ -15,21 +15,24 @@ if TYPE_CHECKING:
     from ftft.transfer.preflight import Preflight
 
 Pair = tuple[str, str]
+_LONGEST_HEADING = 16
 
 
 def show_pairs(pairs: Sequence[tuple[Pair, Agreement]]) -> None:
     """One line a pair of maps: overlaps against chance, and rank correlations."""
     first = pairs[0][1]
     chance = first.overlaps["ambiguous"].chance
-    drawn = table(f"the {first.fraction:.0%} selected: share in common (by chance {chance:.0%})")
-    drawn.add_column("maps")
-    for title in ("examples", *first.overlaps, "rank confidence", "rank variability"):
-        drawn.add_column(title, justify="right")
+    lines = []
     for pair, found in pairs:
         overlaps = [f"{overlap.shared:.0%}" for overlap in found.overlaps.values()]
         ranks = [_number(found.confidence), _number(found.variability)]
-        add_row(drawn, " and ".join(pair), f"{found.examples:,}", *overlaps, *ranks)
-    console().print(drawn)
+        lines.append([" and ".join(pair), f"{found.examples:,}", *overlaps, *ranks])
+    show_lines(
+        f"the {first.fraction:.0%} selected: share in common (by chance {chance:.0%})",
+        ("maps",),
+        ("examples", *first.overlaps, "rank confidence", "rank variability"),
+        lines,
+    )
     for pair, found in pairs:
         if any(found.only_in):
             one, other = found.only_in
@@ -41,37 +44,47 @@ def show_pairs(pairs: Sequence[tuple[Pair, Agreement]]) -> None:
 
 def show_agreement(pair: Pair, found: Agreement) -> None:
     """Two maps by label and slice, and where they differ most."""
-    groups = table(f"{pair[0]} and {pair[1]}: ambiguous, by label and slice")
-    for title in ("of", "value"):
-        groups.add_column(title)
-    for title in ("examples", f"in {pair[0]}", f"in {pair[1]}", "shared (chance)", "rank"):
-        groups.add_column(title, justify="right")
-    for column, values in found.groups.items():
-        for value, group in values.items():
-            shares = [f"{share:.0%}" for share in group.selected]
-            add_row(
-                groups,
-                column,
-                value,
-                f"{group.examples:,}",
-                *shares,
-                _against_chance(group.ambiguous),
-                _number(group.variability),
-            )
-    console().print(groups)
+    groups = [
+        [
+            column,
+            value,
+            f"{group.examples:,}",
+            *(f"{share:.0%}" for share in group.selected),
+            _against_chance(group.ambiguous),
+            _number(group.variability),
+        ]
+        for column, values in found.groups.items()
+        for value, group in values.items()
+    ]
+    show_lines(
+        f"{pair[0]} and {pair[1]}: ambiguous, by label and slice",
+        ("of", "value"),
+        ("examples", *(f"in {name}" for name in _in_headings(pair)), "shared (chance)", "rank"),
+        groups,
+    )
     if not found.differences:
         return
-    examples = table("on these they differ most (rank: share of the examples that vary less)")
-    for title in ("example id", "label"):
-        examples.add_column(title)
-    for name in pair:
-        for title in ("confidence", "variability", "rank"):
-            examples.add_column(f"{title} {name}", justify="right")
+    examples = []
     for one in found.differences:
         both = zip(one.confidence, one.variability, one.ranks, strict=True)
         cells = [_number(value) for values in both for value in values]
-        add_row(examples, one.example_id, one.label, *cells)
-    console().print(examples)
+        examples.append([one.example_id, one.label, *cells])
+    show_lines(
+        "on these they differ most (rank: share of the examples that vary less)",
+        ("example id", "label"),
+        [
+            f"{title} {name}"
+            for name in _in_headings(pair)
+            for title in ("confidence", "variability", "rank")
+        ],
+        examples,
+    )
+
+
+def _in_headings(pair: Pair) -> Pair:
+    """Two maps in the headings of a table whose title, or the one before, names them."""
+    short = all(len(name) <= _LONGEST_HEADING for name in pair)
+    return pair if short else ("the first", "the second")
 
 
 def show_preflight(result: Preflight) -> None:
@@ -101,19 +114,20 @@ def show_preflight(result: Preflight) -> None:
 
 def show_choice(judged: Sequence[Judged], best: Judged) -> None:
     """The candidates from cheap to dear: what they cost, and what was found."""
-    drawn = table("references, the cheapest first")
-    for title in ("reference", "verdict"):
-        drawn.add_column(title)
-    for title in ("its FLOPs / ERM", "FTFT's in all", "right at the end", "ambiguous: confidence"):
-        drawn.add_column(title, justify="right")
-    drawn.add_column("unlearnt", justify="right")
+    lines = []
     for one in judged:
         found = one.signals or {}
         shown = ("train_accuracy", "ambiguous_confidence", "ambiguous_unlearnt")
         cells = [f"{found[name]:.0%}" if name in found else "" for name in shown]
         cost = [f"{one.reference_cost:.2f}", f"{one.total_cost:.2f}"]
-        add_row(drawn, one.candidate.name, one.verdict or "not trained", *cost, *cells)
-    console().print(drawn)
+        lines.append([one.candidate.name, one.verdict or "not trained", *cost, *cells])
+    costs = ("its FLOPs / ERM", "FTFT's in all")
+    show_lines(
+        "references, the cheapest first",
+        ("reference", "verdict"),
+        (*costs, "right at the end", "ambiguous: confidence", "unlearnt"),
+        lines,
+    )
     if best.verdict == "good":
         tell(f"chosen: {best.candidate.name}, the cheapest that is judged good")
         return

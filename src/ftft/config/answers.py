@@ -28,3 +28,13 @@ def text_and_label(values: Any) -> Any:
             raise ValueError(f"{name!r} and {stands_for!r} say the same; give one of them")
         filled[stands_for] = usual
     return filled
+
+
+def without_doubles(source: dict[str, Any]) -> dict[str, Any]:
+    """A source without the ``text`` and ``label`` that other keys of it stand for."""
+    doubles = {"text": ("prompt", "messages"), "label": ("completion", "messages")}
+    return {
+        key: value
+        for key, value in source.items()
+        if all(source.get(one) is None for one in doubles.get(key, ()))
+    }

@@ -249,7 +249,9 @@ class EvaluationSet(DataSource):
             update["messages"] = train.messages
         if "labels" not in given:
             update |= {name: getattr(train, name) for name in ("labels", "label_separator")}
-        return self.model_copy(update=update)
+        copy = self.model_copy(update=update)
+        copy.model_fields_set.difference_update(update)  # the set itself still does not give them
+        return copy
 
 
 def _as_sources(value: object) -> object:

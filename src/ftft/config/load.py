@@ -6,26 +6,21 @@ was expected and, for a misspelt key, the nearest name there is.
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import shlex
 import stat
-import types
-import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from ftft.config.problems import Problem, describe_all, report
 from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
-from ftft.config.yaml_core import parse, shorten
+from ftft.config.yaml_core import parse
 from ftft.errors import ConfigError
 from ftft.utils.below import one_of
-from ftft.utils.nearest import nearest
-from ftft.utils.plural import as_share, counted
 
 MAX_BYTES = 1_000_000
 
@@ -33,16 +28,8 @@ MAX_BYTES = 1_000_000
 _KEYS = "name, data, reference and main"
 _HINT = "`ftft init DATA_FILE` writes one, `ftft recipes` lists those that come with ftft"
 
-# Keys of other tools, which would otherwise be taken for misspelt ones.
-_NOT_OFFERED = dict.fromkeys(
-    ("load_in_4bit", "load_in_8bit", "quantization_config"),
-    "ftft has one key for it, beside adapter: quantization: 4bit (or 8bit); write that instead.",
-)
-
-_OFFER = re.compile("did you mean (?=\\w+\\?)")
-
-Check = Callable[[Mapping[str, Any]], Iterable[str]]
-"""A further check of the raw mapping; returns problems as text."""
+Check = Callable[[Mapping[str, Any]], Iterable[Problem]]
+"""A further check of the raw mapping."""
 
 
 def load_experiment(
@@ -68,6 +55,21 @@ def load_experiment(
         ConfigError: The file cannot be read or is not a valid experiment. The message
             lists every problem.
     """
+    overrides = list(overrides)
+    experiment, problems = checked_experiment(path, overrides, checks)
+    if experiment is None:
+        raise ConfigError(report(path, problems, overrides))
+    return experiment
+
+
+def checked_experiment(
+    path: str | os.PathLike[str], overrides: Iterable[str], checks: Iterable[Check]
+) -> tuple[Experiment | None, list[Problem]]:
+    """As :func:`load_experiment`; the experiment, or None and what is wrong with it.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
     recipe = None if _is_there(path) else find_recipe(os.fspath(path))
     raw = read_yaml(path) if recipe is None else _mapping(path, recipe.text)
     if "grid" in raw and "data" not in raw:
@@ -76,18 +78,16 @@ def load_experiment(
             f"expected; check it with `ftft study {shlex.quote(os.fspath(path))} --dry-run`, run "
             "it without --dry-run."
         )
-    overrides = list(overrides)
-    for override in overrides:
-        apply_override(raw, override)
-    problems = [problem for check in checks for problem in check(raw)]
-    experiment: Experiment | None = None
+    problems = apply_overrides(raw, overrides)
+    found = [problem for check in checks for problem in check(raw)]
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
-        problems = describe_all(error) + problems
-    if problems or experiment is None:
-        raise ConfigError(report(path, problems, overrides))
-    return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
+        return None, [*problems, *describe_all(error, raw), *found]
+    if problems := [*problems, *found]:
+        return None, problems
+    folder = Path(path).absolute().parent if recipe is None else Path.cwd()
+    return experiment.resolved(folder), []
 
 
 def _is_there(path: str | os.PathLike[str]) -> bool:
@@ -171,115 +171,40 @@ def _mapping(
     return raw
 
 
-def apply_override(raw: dict[str, Any], override: str) -> None:
-    """Set one ``key.path=value`` in the raw mapping, in place.
+def apply_overrides(raw: dict[str, Any], overrides: Iterable[str]) -> list[Problem]:
+    """Set each ``key.path=value`` in the raw mapping, in place, and return what is wrong.
 
-    Raises:
-        ConfigError: The text has no ``=``, the value is not YAML, or the path runs through
-            something that is not a mapping.
+    That is a text without ``=``, a value that is not YAML, or a path through something that is not
+    a mapping.
     """
-    shown = override if len(override) <= 100 else override[:100] + "…"
+    problems = []
+    for override in overrides:
+        if problem := _apply(raw, override):
+            shown = override if len(override) <= 100 else override[:100] + "…"
+            problems.append(Problem(problem, place=f"--set {shown}"))
+    return problems
+
+
+def _apply(raw: dict[str, Any], override: str) -> str:
+    """Set one, and say what is wrong with it; empty where nothing is."""
     key, sign, value = override.partition("=")
     parts = key.strip().split(".")
     if not sign or not all(parts):
-        raise ConfigError(
-            f"--set {shown}: expected key=value with dots between the levels, as in "
-            "--set selection.fraction=0.25."
+        return (
+            "expected key=value with dots between the levels, as in --set selection.fraction=0.25."
         )
     try:
         parsed = parse(value)
     except ValueError as error:
-        raise ConfigError(f"--set {shown}: the value is not valid YAML: {error}.") from None
+        return f"the value is not valid YAML: {error}."
     node = raw
     for depth, part in enumerate(parts[:-1]):
         child = node.setdefault(part, {})
         if not isinstance(child, dict):
-            raise ConfigError(
-                f"--set {shown}: {'.'.join(parts[: depth + 1])} is not a mapping in the file, "
-                "so nothing can be set below it."
+            return (
+                f"{'.'.join(parts[: depth + 1])} is not a mapping in the file, so nothing can be "
+                "set below it."
             )
         node = child
     node[parts[-1]] = parsed
-
-
-def describe_all(error: ValidationError, root: type[BaseModel] = Experiment) -> list[str]:
-    """All problems of a model, a line each; a list with wrong items is not said to lack them."""
-    found = error.errors()
-    above = {problem["loc"][:-1] for problem in found}
-    return [
-        describe(problem, root)
-        for problem in found
-        if problem["type"] != "too_short" or problem["loc"] not in above
-    ]
-
-
-def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> str:
-    """One pydantic problem of a model as one line: key, what is wrong, what to do."""
-    location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location) or root.__name__.lower()
-    kind = problem["type"]
-    if kind == "extra_forbidden":
-        if location[-1] in _NOT_OFFERED:
-            return f"{key}: {_NOT_OFFERED[location[-1]]}"
-        known = _keys_at(location[:-1], root)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}."
-        return f"{key}: unknown key; {hint}"
-    if kind == "missing":
-        return f"{key}: missing; it has to be given."
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    shown = "" if kind == "value_error" else f" (found {shorten(problem.get('input'))})"
-    # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
-    most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
-    is_share = most == 1 or (kind == "float_parsing" and str(problem.get("input")).endswith("%"))
-    more = as_share(problem.get("input")) if is_share else ""
-    if kind == "literal_error":
-        names = re.findall("'([^']*)'", problem["ctx"]["expected"])
-        more = nearest(str(problem["input"]), names)
-    return f"{key}: {message}{shown}{'.' * bool(more)}{more}"
-
-
-def report(
-    path: str | os.PathLike[str], problems: Sequence[str], overrides: Sequence[str] = ()
-) -> str:
-    """All problems of a file as one message.
-
-    Args:
-        path: The file.
-        problems: A line each.
-        overrides: Texts ``key.path=value`` that were set in it.
-    """
-    count = counted(len(problems), "problem")
-    written = {one.partition("=")[0].strip() for one in overrides}
-    lines = [f"  - {_offered_in_full(problem, written)}" for problem in problems]
-    return f"{path}: {count}:\n" + "\n".join(lines)
-
-
-def _offered_in_full(problem: str, written: Collection[str]) -> str:
-    """The problem; where its key was written with dots, so is the one that it offers."""
-    # A single training source is the first of a list, which who writes the key need not know.
-    key = re.sub(r"\.\d+(?=\.)", "", problem.partition(": ")[0])
-    section = key.rpartition(".")[0]
-    if not section or key not in written:
-        return problem
-    return _OFFER.sub(lambda found: f"{found[0]}{section}.", problem)
-
-
-def _keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
-    """The keys that the schema knows at a location; empty where it is free."""
-    models: list[type[BaseModel]] = [root]
-    for part in location:
-        below: list[type[BaseModel]] = []
-        for model in models:
-            field = model.model_fields.get(str(part))
-            if field is not None:
-                below += _models_in(field.annotation)
-        # A dictionary of named sets or a list index: the name itself is free.
-        models = below or models
-    return sorted({key for model in models for key in model.model_fields})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return [annotation] if issubclass(annotation, BaseModel) else []
-    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]
+    return ""

@@ -9,13 +9,16 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ftft.config.data import EVALUATION_ROLES
-from ftft.config.load import Check, apply_override, describe_all, load_experiment, read_yaml, report
+from ftft.config.answers import without_doubles
+from ftft.config.data import EVALUATION_ROLES, DataSource
+from ftft.config.load import Check, apply_overrides, load_experiment, read_yaml
+from ftft.config.problems import Problem, describe_all, report
 from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
 from ftft.config.study import (
@@ -71,23 +74,22 @@ def load_study(
         )
     _spell_out(raw)
     overrides = list(overrides)
-    for override in overrides:
-        apply_override(raw, override)
+    problems = apply_overrides(raw, overrides)
     _spell_out(raw)
     try:
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
-        problems = describe_all(error, StudyFile)
+        problems += describe_all(error, raw, StudyFile)
         raise ConfigError(report(path, problems, overrides)) from None
     folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:
         merged, dropped = _merged(file, folder)
     except ConfigError as error:
-        raise ConfigError(report(path, [str(error)])) from None
-    problems = _problems(merged, list(checks))
+        raise ConfigError(report(path, [*problems, Problem(str(error))])) from None
+    problems += _problems(merged, list(checks))
     if problems:
-        raise ConfigError(report(path, problems))
+        raise ConfigError(report(path, problems, overrides))
     experiments = {
         names_of: Experiment.model_validate(values).resolved(folder)
         for names_of, values in merged.items()
@@ -213,11 +215,11 @@ def _merged(
 
 
 def _gone(values: Mapping[str, Any], changes: DataSet) -> list[str]:
-    """The evaluation sets that are left behind where changes name training data of their own.
+    """The evaluation sets that are left behind where changes name other training data.
 
     Those of a role that the changes name, too, are replaced as was asked.
     """
-    if "train" not in changes.data:
+    if not _has_own_training(changes.data):
         return []
     return [one for one in _sets(values) if one.partition(".")[0] not in changes.data]
 
@@ -236,9 +238,20 @@ def _read(name: str, folder: Path, place: str) -> dict[str, Any]:
         file = folder / expand(name)
         # A recipe of that name, where there is no such file.
         known = not os.path.exists(file) and find_recipe(name) is not None
-        return load_experiment(name if known else file).model_dump(mode="json")
+        experiment = load_experiment(name if known else file)
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from None
+    values = experiment.model_dump(mode="json")
+    # What sets took over from the training data they take from changed training data again.
+    for role in EVALUATION_ROLES:
+        sets = getattr(experiment.data, role)
+        values["data"][role] = {name: _as_given(one) for name, one in sets.items()}
+    values["data"]["train"] = [_as_given(one) for one in experiment.data.train]
+    return values
+
+
+def _as_given(source: DataSource) -> dict[str, Any]:
+    return without_doubles(source.model_dump(mode="json", exclude_unset=True))
 
 
 def _changed(values: Mapping[str, Any], changes: DataSet) -> dict[str, Any]:
@@ -249,7 +262,8 @@ def _changed(values: Mapping[str, Any], changes: DataSet) -> dict[str, Any]:
             new[name] = _joined(new.get(name, {}), given)
     if changes.data:
         # Sets of another task would be left over beside the new training data.
-        before = {} if "train" in changes.data else new.get("data", {})
+        before = {} if _has_own_training(changes.data) else new.get("data", {})
+        before = _of_one_source(before) if "train" in changes.data else before
         new["data"] = _joined(before, changes.data)
     if changes.task is not None and changes.task != new.get("task", _TASK):
         # Another task's metrics are others.
@@ -260,6 +274,25 @@ def _changed(values: Mapping[str, Any], changes: DataSet) -> dict[str, Any]:
     return new
 
 
+def _has_own_training(data: Mapping[str, Any]) -> bool:
+    """Whether changes of a data section name other training data, not keys of the base's only."""
+    train = data.get("train")
+    return "train" in data and not (isinstance(train, dict) and not {"path", "hub"} & train.keys())
+
+
+def _of_one_source(data: Any) -> Any:
+    """A data section whose training source, where it has one, is a mapping instead of a list."""
+    train = data.get("train") if isinstance(data, dict) else None
+    if not isinstance(train, list):
+        return data
+    if len(train) != 1:
+        raise ConfigError(
+            f"data.train: the base has {len(train)} sources, and single keys can be changed of one "
+            "only; give the list of sources as it is to be."
+        )
+    return {**data, "train": train[0]}
+
+
 def _joined(values: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     """A mapping with keys replaced; where both have a mapping, keys of that are."""
     new = dict(values) if isinstance(values, dict) else {}
@@ -268,18 +301,18 @@ def _joined(values: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def _problems(merged: Mapping[Names, Mapping[str, Any]], checks: list[Check]) -> list[str]:
-    """What is wrong with the experiments of a grid, each problem once."""
-    found: dict[str, None] = {}
+def _problems(merged: Mapping[Names, Mapping[str, Any]], checks: list[Check]) -> list[Problem]:
+    """What is wrong with the experiments of a grid; a name's problem stands for every cell."""
+    found: dict[Problem, None] = {}
     for names, values in merged.items():
         problems = [problem for check in checks for problem in check(values)]
         try:
             Experiment.model_validate(values)
         except ValidationError as error:
-            problems += describe_all(error)
+            problems += describe_all(error, values)
         for problem in problems:
-            owner = _OWNER.get(problem.partition(":")[0].partition(".")[0], 0)
+            owner = _OWNER.get(problem.section, 0)
             owner = owner if names[owner] else 0
             kind = ("data set", "reference", "main model", "selection")[owner]
-            found[f"{kind} {names[owner]}: {problem}"] = None
+            found[replace(problem, place=f"{kind} {names[owner]}")] = None
     return list(found)

@@ -40,7 +40,8 @@ class DataSet(Section):
     task: TaskName | None = None
     data: Changes = Field(
         {},
-        description="Replaces the data section where it names train; changes keys of it otherwise.",
+        description="Replaces the data section where it names other training data, by path or hub; "
+        "changes keys of it otherwise.",
     )
     metric: Metric | None = None
     reference: Changes = Field({}, description="Changes every reference on this data set.")

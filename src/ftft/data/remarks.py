@@ -54,11 +54,19 @@ def left_out_in_words(counts: Mapping[str, int]) -> str:
     return f"{counted(sum(counts.values()), 'row')} left out: {', '.join(each)}"
 
 
-def named(values: Sequence[str]) -> str:
-    """Name the first values, and say how many more there are."""
-    shown = [value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in values]
+def named(values: Sequence[str], *, longest: int | None = LONGEST) -> str:
+    """Name the first values, and say how many more there are.
+
+    Args:
+        values: The values.
+        longest: How much of a value is shown; None: all of it.
+    """
+    shown = [
+        value if longest is None or len(value) <= longest else value[:longest] + "…"
+        for value in values[:_MOST]
+    ]
     more = len(values) - _MOST
-    return ", ".join(shown[:_MOST]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _unlabelled(part: Prepared, classes: Sequence[str]) -> Iterator[str]:

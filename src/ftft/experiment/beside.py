@@ -16,12 +16,13 @@ from ftft.errors import FtftError, WorkspaceError
 from ftft.evaluation.training import Training
 from ftft.experiment.chain_worker import MODULE, request
 from ftft.experiment.chains import Chain
-from ftft.experiment.overall import Overall
+from ftft.experiment.overall import Overall, UnderWay
 from ftft.experiment.stages import Stages
 from ftft.utils.line import Line, figures_of, prefixed
 from ftft.utils.plural import duration
+from ftft.utils.process import HowStopped
 from ftft.utils.process_pool import ProcessPool
-from ftft.utils.signals import OVER, Stopped
+from ftft.utils.signals import Stopped
 from ftft.workspace.stage_record import read_record
 
 
@@ -64,7 +65,7 @@ class _Beside:
     overall: Overall
     pool: ProcessPool[Chain]
     ended: list[str] = field(default_factory=list)
-    begun: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, UnderWay] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -99,7 +100,8 @@ class _Beside:
         for one in self.pool.wait():
             if one.problem is not None:
                 self.stages.say(f"{_title(one.key, self.stages)}: {one.problem}")
-                saved = saved or ("" if one.problem.endswith(OVER) else one.problem)
+                over = isinstance(one.problem, HowStopped) and not one.problem.saved
+                saved = saved or ("" if over else one.problem)
         return saved
 
     def hear(self, voice: _Voice, key: str, text: str) -> None:
@@ -118,9 +120,8 @@ class _Beside:
         elif text in self.said:
             return  # each process says it of the same data or model
         self.said.add(text)
-        figures = figures_of(text)
-        if "step" in figures:
-            self.begun[voice.stage] = figures["step"] / figures["steps"]
+        if under_way := UnderWay.of(figures_of(text)):
+            self.begun[voice.stage] = under_way
         self.stages.say(text)
 
     def _note(self, name: str) -> None:

@@ -57,10 +57,10 @@ class Speeds:
         if flops > 0 and seconds > 0:
             self._known[_is_reference(name)] = flops / seconds
 
-    def seconds(self, name: str, flops: float) -> float | None:
-        """About what a training takes; None where no speed is known."""
-        own = _is_reference(name)
-        speed = self._known.get(own, self._known.get(not own))
+    def seconds(self, name: str, flops: float, *, own: bool = False) -> float | None:
+        """About what a training takes; None where no speed, or with ``own`` not its, is known."""
+        kind = _is_reference(name)
+        speed = self._known.get(kind, None if own else self._known.get(not kind))
         return None if speed is None else flops / speed
 
     def with_one(self, name: str, flops: float, seconds: float) -> Speeds:

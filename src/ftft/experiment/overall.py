@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
 from typing import Any, Protocol
 
 from ftft.config.methods import COST, REFERENCE, TRAINED_BY, training_names
@@ -37,13 +39,37 @@ class Follows(Protocol):
 
 
 @dataclass(frozen=True)
+class UnderWay:
+    """A training that is under way, as it was measured last.
+
+    Attributes:
+        steps: All its steps at most.
+        per_step: Seconds that a step took.
+        ends: When it ends at the latest, by :func:`time.monotonic`.
+    """
+
+    steps: float
+    per_step: float
+    ends: float
+
+    @classmethod
+    def of(cls, figures: Mapping[str, float]) -> UnderWay | None:
+        """From the figures of a line of progress; None where they do not say what a step takes."""
+        left, steps = figures.get("seconds_left", 0.0), figures.get("steps", 0.0)
+        if not left or not steps:
+            return None
+        return cls(steps, left / (steps - figures["step"]), time.monotonic() + left)
+
+
+@dataclass(frozen=True)
 class Overall:
     """The trainings of a run, those of all seeds and baselines, and the time each kind took.
 
     The time of what is left follows from the seconds a step of the main model and the seconds of
     a reference, of this run or as a finished stage has them. Before they are known it follows from
-    operations: at the speed of the training that is under way, or of those in the run folder. It is
-    what trainings take that use all their steps; no more than that is known before.
+    operations: at the speed of the training that is under way, or of those in the run folder; side
+    by side, at that of its own kind only. It is what trainings take that use all their steps; no
+    more than that is known before.
 
     Attributes:
         experiment: What is run.
@@ -134,21 +160,42 @@ class Overall:
         return sum(one.flops for one in found if one is not None)
 
     def after(
-        self, ended: Collection[str], begun: Mapping[str, float]
+        self, ended: Collection[str], begun: Mapping[str, UnderWay]
     ) -> tuple[int, int, float | None]:
         """How far the run is once some of those that were to be done have ended.
 
         Args:
             ended: Their names.
-            begun: Of those that are under way, the share of their steps that is done.
+            begun: Those that are under way, as far as they have been measured.
 
         Returns:
             How many trainings are done, those that were finished before counted in, how many there
-            are, and the seconds that are left; None where they are not known.
+            are, and the seconds that are left; None where a kind of training is not measured yet.
         """
         left = [name for name in self.waiting(self._names) if name not in ended]
         every = len(self._names)
-        return every - len(left), every, self._left(left, begun=begun)
+        at_work = {name: one for name, one in begun.items() if name in left}
+        return every - len(left), every, self._left_beside(left, at_work)
+
+    def _left_beside(self, names: list[str], begun: Mapping[str, UnderWay]) -> float | None:
+        mains = [one.per_step for name, one in begun.items() if _kind(name) != REFERENCE]
+        per_step = self._per_step[-1] if self._per_step else fmean(mains) if mains else None
+        speeds, trainings = self._speeds, self._trainings
+        for name, one in begun.items():
+            if name in trainings:
+                speeds = speeds.with_one(name, trainings[name].flops, one.per_step * one.steps)
+        known: dict[str, float] = {}
+        for name in names:
+            found = self._seconds(_kind(name), per_step)
+            if name in begun:
+                found = max(0.0, begun[name].ends - time.monotonic())
+            elif found is None and name in trainings:
+                # References are slower than main models: the speed of one says little of the other.
+                found = speeds.seconds(name, trainings[name].flops, own=True)
+            if found is None:
+                return None
+            known[name] = found
+        return self.together(known)
 
     def place(self, name: str) -> OfRun:
         """Where a training stands, such as ``main/seed-0``."""
@@ -170,7 +217,6 @@ class Overall:
         current: str = "",
         here: float = 0.0,
         per_step: float | None = None,
-        begun: Mapping[str, float] | None = None,
     ) -> float | None:
         """Seconds of these trainings, and those of the current one that are known by its steps."""
         measured = per_step if per_step is not None and _kind(current) != REFERENCE else None
@@ -188,10 +234,7 @@ class Overall:
             return found
 
         each = {name: seconds(name) for name in names}
-        begun = begun or {}
-        known = {
-            name: one * (1 - begun.get(name, 0.0)) for name, one in each.items() if one is not None
-        }
+        known = {name: one for name, one in each.items() if one is not None}
         return here + self.together(known) if len(known) == len(each) else None
 
     def _seconds(self, kind: str, per_step: float | None) -> float | None:

@@ -201,7 +201,7 @@ def check_arguments(experiment: Experiment) -> None:
     """Refuse Trainer arguments that ftft governs, also where no file was read."""
     problems = check_training_arguments(experiment.model_dump(include={"reference", "main"}))
     if problems:
-        raise ConfigError("; ".join(problems))
+        raise ConfigError("; ".join(one.in_words() for one in problems))
 
 
 def check_selection(experiment: Experiment, examples: int) -> None:

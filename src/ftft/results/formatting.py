@@ -51,11 +51,9 @@ def spread(figure: Interval | None) -> str:
 
 
 def within(figure: Interval | None) -> str:
-    """A score in %, with its 95% interval where there are several seeds."""
-    if figure is None:
-        return NONE
-    if figure.low is None or figure.high is None:
-        return score(figure.mean)
+    """A score in %, with its 95% interval where there are several seeds that differ."""
+    if figure is None or figure.low is None or figure.high is None:
+        return spread(figure)
     return f"{score(figure.mean)} [{score(figure.low)}, {score(figure.high)}]"
 
 

@@ -18,5 +18,5 @@ def most_jobs(found: Iterable[int | None]) -> int | None:
 def side_by_side(jobs: int | None) -> str:
     """What kind of trainings seconds are of; empty where each had its machine to itself."""
     if jobs is None:
-        return "trainings on a cluster, where others may have shared their machine"
+        return "trainings of which it is not known whether others shared their machine"
     return f"trainings that ran side by side, up to {jobs}" if jobs > 1 else ""

@@ -11,7 +11,7 @@ from ftft.config.methods import METHODS
 from ftft.results.aggregate import Row, Versus, setting_names
 from ftft.results.floor import SAME_ANSWER, floor_of
 from ftft.results.formatting import NONE, interval_in_words, percent, points, score
-from ftft.results.intervals import Difference, Interval
+from ftft.results.intervals import Difference, Interval, paired
 from ftft.results.run import RunResult, cell_of
 from ftft.results.selected import of_the_selection
 from ftft.results.time_to_target import erm_until
@@ -28,7 +28,8 @@ _MOST_REASONS = 2
 # By how much a reference has to beat ERM on development data before it is said.
 _CLEARLY = 0.02
 
-# They say what the selection itself adds.
+# They say what the selection itself adds; the strategy of this name, run as a setting, does too.
+_RANDOM = "random"
 _SUBSETS = {key for key, method in METHODS.items() if method.selects and not method.records}
 
 
@@ -145,9 +146,10 @@ def _judged(ftft: Row, compared: Difference | None, where: str) -> tuple[str, st
         )
     seeds = f"{compared.interval.count} seeds"
     if compared.interval.low is None:
+        same = f"differ by the same {points(compared.interval.mean)} points"
         return OPEN, (
-            f"FTFT and ERM differ by the same {points(compared.interval.mean)} points {where} in "
-            f"each of {seeds}, at {cost}: that says nothing about how other seeds would differ."
+            f"FTFT and ERM {'are level' if by == '0.0 points' else same} {where} in each of "
+            f"{seeds}, at {cost}: that says nothing about how other seeds would differ."
         )
     if not compared.is_clear:
         return OPEN, (
@@ -184,11 +186,32 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
         for baseline, found in ftft.versus.items()
         if METHODS[baseline].rival
     ]
-    if "erm" in ftft.versus and not ftft.versus.keys() & _SUBSETS:
-        remarks.append(
-            "No random subset was run beside it, so what the selection itself adds is not known."
+    return [*remarks, *_of_random(run, ftft)]
+
+
+def _of_random(run: Results, ftft: Row) -> Iterator[str]:
+    """What the selection adds over chance, where no baseline has said it."""
+    if ftft.cell.strategy == _RANDOM or ftft.versus.keys() & _SUBSETS:
+        return
+    by_chance = replace(ftft.cell, strategy=_RANDOM)
+    other = next((row for row in run.rows if row.cell == by_chance), None)
+    found = None if other is None else paired(_scores(run, ftft), _scores(run, other))
+    if found is not None:
+        yield f"Against the same with strategy {_RANDOM}: {_how_far(found.interval)}."
+    elif "erm" in ftft.versus:
+        yield (
+            "No random subset was run beside it, so what the selection itself adds is not known: "
+            f"the baseline {_RANDOM} says it."
         )
-    return remarks
+
+
+def _scores(run: Results, row: Row) -> dict[int, float]:
+    """The scores by seed that verdicts compare."""
+    found = {
+        one.seed: one.id_score if row.ood_score is None else one.ood_score
+        for one in _runs(run, row)
+    }
+    return {seed: score for seed, score in found.items() if score is not None}
 
 
 def _of_the_main_model(run: Results, ftft: Row) -> Iterator[str]:

@@ -22,7 +22,7 @@ from ftft.study.job import Job, Outcome
 from ftft.study.prepare import OpenStudy, open_study
 from ftft.utils import distributed, signals
 from ftft.utils.atomic import write_text
-from ftft.utils.process import saved_of, was_stopped
+from ftft.utils.process import HowStopped, saved_of
 from ftft.utils.signals import OVER, RESUMES, Stopped
 from ftft.workspace.layout import STUDY_NAME, STUDY_TITLE
 from ftft.workspace.stage_record import has_checkpoints
@@ -190,7 +190,7 @@ class _Run:
                 stop.finished += (task.id,)
                 continue
             problem = problems.get(task, "")
-            if problem and not was_stopped(problem):
+            if problem and not isinstance(problem, HowStopped):
                 self.say(f"{task.id}: {problem}")
             words = saved if stage == task.training else saved_of(task.training, problem)
             if not words and has_checkpoints(self.opened.folder / task.id):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
+from ftft.config.problems import Problem
 from ftft.config.schema import FineTuning, Main
 from ftft.errors import ConfigError, first_line
 from ftft.training.logger_checks import check_services
@@ -182,8 +183,8 @@ def equal_cost_plan(settings: Main, examples: int, *, share: float, seed: int) -
     return replace(whole, steps=steps, horizon=steps, evaluate_every=every)
 
 
-def check_training_arguments(raw: Mapping[str, Any]) -> list[str]:
-    """Problems of the ``training_arguments`` of reference and main, as text; none is good."""
+def check_training_arguments(raw: Mapping[str, Any]) -> list[Problem]:
+    """Problems of the ``training_arguments`` of reference and main; none is good."""
     known = {
         field.name: field.type for field in dataclasses.fields(TrainingArguments) if field.init
     }
@@ -192,28 +193,29 @@ def check_training_arguments(raw: Mapping[str, Any]) -> list[str]:
         settings = raw.get(section)
         given = settings.get("training_arguments") if isinstance(settings, dict) else None
         for name, value in given.items() if isinstance(given, dict) else ():
-            problem = _problem(str(name), value, known, section)
-            if problem:
-                problems.append(f"{section}.training_arguments.{name}: {problem}")
+            key = f"{section}.training_arguments.{name}"
+            if problem := _problem(str(name), value, known, section):
+                problems.append(replace(problem, key=key))
     return problems
 
 
-def _problem(name: str, value: Any, known: Mapping[str, Any], section: str) -> str | None:
+def _problem(name: str, value: Any, known: Mapping[str, Any], section: str) -> Problem | None:
     if name in OWN_KEYS:
         key = OWN_KEYS[name]
         own = key if "." in key or key in ("seeds", "output") else f"{section}.{key}"
-        return f"ftft sets this itself; use {own}."
+        return Problem(f"ftft sets this itself; use {own}.")
     if name in OUTSIDE:
-        return OUTSIDE[name]
+        return Problem(OUTSIDE[name])
     if name in GOVERNED:
-        return "ftft needs its own value here, for recording, stopping and resuming; leave it out."
+        text = "ftft needs its own value here, for recording, stopping and resuming; leave it out."
+        return Problem(text)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        return f"transformers.TrainingArguments has no such field{hint}"
+        text = "transformers.TrainingArguments has no such field"
+        return Problem(text, offer=near[0]) if near else Problem(f"{text}.")
     if known[name] in (bool, bool | None) and isinstance(value, str):
         # Any text, `off` too, would be true to the Trainer.
-        return f"must be true or false (found {value!r})"
+        return Problem(f"must be true or false (found {value!r})")
     return None
 
 

@@ -30,7 +30,28 @@ HEARD = ("say", "ended")
 """What a process may tell: a line for people, and the name of what has ended."""
 Started = Callable[[subprocess.Popen[str]], Any]
 _LAST = 2_000
-_STOPPED = "stopped; "
+
+
+class HowStopped(str):
+    """What went wrong with a process that was asked to stop, in words and as data.
+
+    Attributes:
+        stage: The stage that it was at; empty where there was none.
+        saved: What of that is saved, in words; empty where nothing is.
+    """
+
+    stage: str
+    saved: str
+
+    def __new__(cls, stage: str = "", saved: str = "") -> HowStopped:
+        """Put it in words."""
+        problem = super().__new__(cls, f"stopped; {stage or 'it'} {saved or OVER}")
+        problem.stage, problem.saved = stage, saved
+        return problem
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """What makes it anew where another process sent it."""
+        return self.stage, self.saved
 
 
 @dataclass(frozen=True)
@@ -115,6 +136,8 @@ def _followed(
             message = _parsed(line)
             if "problem" in message:
                 problem = message["problem"]
+            if {"stage", "saved"} <= message.keys():
+                problem = HowStopped(message["stage"], message["saved"])
             for key in HEARD:
                 if isinstance(text := message.get(key), str):
                     hear(key, Line(text, **message.get("figures", {})))
@@ -135,7 +158,7 @@ def _died(status: int, errors: IO[str]) -> str:
     lines = [line for line in errors.read()[-_LAST:].splitlines() if line.strip()]
     last = f"; its last words: {lines[-1].strip()}" if lines else ""
     if status == -signal.SIGTERM:  # before it was ready to stop with a checkpoint
-        return f"{_STOPPED}it {OVER}"
+        return HowStopped()
     if status == -9:  # SIGKILL, which Windows does not have
         return f"its process was killed, perhaps for want of memory{last}"
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
@@ -164,21 +187,15 @@ def serve(do: Callable[[str, Callable[..., None]], str | None]) -> int:
             threading.Thread(target=_stop_when_alone, daemon=True).start()
             problem = do(work, tell)
     except Stopped as stop:
-        tell(problem=f"{_STOPPED}{stop.stage or 'it'} {stop.saved or OVER}")
+        tell(stage=stop.stage or "", saved=stop.saved)
         return 128 + stop.signum
     tell(problem=problem)
     return 0
 
 
-def was_stopped(problem: str) -> bool:
-    """Whether what went wrong with a process is that it was asked to stop."""
-    return problem.startswith(_STOPPED)
-
-
 def saved_of(stage: str, problem: str) -> str:
     """What a process that was stopped says to be saved of a stage; empty for nothing."""
-    saved = problem.removeprefix(f"{_STOPPED}{stage} ")
-    return "" if saved in (problem, OVER) else saved
+    return problem.saved if isinstance(problem, HowStopped) and problem.stage == stage else ""
 
 
 def _stop_when_alone() -> None:
