@@ -67,7 +67,7 @@ CASES = [
     text_case(
         "a base that is wrong",
         VALID,
-        *(FILE, "base.experiment", "experiment.yaml: 1 problem", "main: missing"),
+        *(FILE, "base.experiment", "experiment.yaml: main: missing"),
         base=BASE.replace("main: {model: owner/large}\n", ""),
     ),
     text_case(

@@ -25,7 +25,7 @@ from ftft.config.yaml_core import parse, shorten
 from ftft.errors import ConfigError
 from ftft.utils.below import one_of
 from ftft.utils.nearest import nearest
-from ftft.utils.plural import as_share, counted
+from ftft.utils.plural import as_share
 
 MAX_BYTES = 1_000_000
 
@@ -86,7 +86,7 @@ def load_experiment(
     except ValidationError as error:
         problems = describe_all(error) + problems
     if problems or experiment is None:
-        raise ConfigError(report(path, problems, overrides))
+        raise refusal(path, problems, overrides)
     return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
 
 
@@ -239,20 +239,18 @@ def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> 
     return f"{key}: {message}{shown}{'.' * bool(more)}{more}"
 
 
-def report(
+def refusal(
     path: str | os.PathLike[str], problems: Sequence[str], overrides: Sequence[str] = ()
-) -> str:
-    """All problems of a file as one message.
+) -> ConfigError:
+    """All problems of a file as one error.
 
     Args:
         path: The file.
         problems: A line each.
         overrides: Texts ``key.path=value`` that were set in it.
     """
-    count = counted(len(problems), "problem")
     written = {one.partition("=")[0].strip() for one in overrides}
-    lines = [f"  - {_offered_in_full(problem, written)}" for problem in problems]
-    return f"{path}: {count}:\n" + "\n".join(lines)
+    return ConfigError.of([_offered_in_full(one, written) for one in problems], str(path))
 
 
 def _offered_in_full(problem: str, written: Collection[str]) -> str:

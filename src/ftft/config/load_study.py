@@ -15,7 +15,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from ftft.config.data import EVALUATION_ROLES
-from ftft.config.load import Check, apply_override, describe_all, load_experiment, read_yaml, report
+from ftft.config.load import (
+    Check,
+    apply_override,
+    describe_all,
+    load_experiment,
+    read_yaml,
+    refusal,
+)
 from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
 from ftft.config.study import (
@@ -78,16 +85,16 @@ def load_study(
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
         problems = describe_all(error, StudyFile)
-        raise ConfigError(report(path, problems, overrides)) from None
+        raise refusal(path, problems, overrides) from None
     folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:
         merged, dropped = _merged(file, folder)
     except ConfigError as error:
-        raise ConfigError(report(path, [str(error)])) from None
+        raise refusal(path, error.problems) from None
     problems = _problems(merged, list(checks))
     if problems:
-        raise ConfigError(report(path, problems))
+        raise refusal(path, problems)
     experiments = {
         names_of: Experiment.model_validate(values).resolved(folder)
         for names_of, values in merged.items()
@@ -237,7 +244,11 @@ def _read(name: str, folder: Path, place: str) -> dict[str, Any]:
         # A recipe of that name, where there is no such file.
         known = not os.path.exists(file) and find_recipe(name) is not None
         return load_experiment(name if known else file).model_dump(mode="json")
-    except (ConfigError, ValueError) as error:
+    except ConfigError as error:
+        # Problems that are listed below the file's name do not name it themselves.
+        of = f"{place}: " if error.problems == (str(error),) else f"{place}: {name}: "
+        raise ConfigError.of([f"{of}{problem}" for problem in error.problems]) from None
+    except ValueError as error:
         raise ConfigError(f"{place}: {error}") from None
 
 

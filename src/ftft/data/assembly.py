@@ -21,6 +21,7 @@ HOLDOUT_SEED = 0
 """Which training rows are held out is the same for all seeds of an experiment."""
 
 Texts = Callable[[LabelledDataset], pa.ChunkedArray]
+Look = Callable[[EvaluationSet], object]
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def named(what: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"{what}: {error}") from error
+        raise DataError.of([f"{what}: {problem}" for problem in error.problems]) from error
 
 
 def joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
@@ -66,6 +67,10 @@ class _Part(Protocol):
     def __len__(self) -> int: ...
 
 
+Evaluation = Callable[[str, EvaluationSet], ReadSet]
+"""Reads a development or test set, given its name and source."""
+
+
 def read_set(
     dataset: LabelledDataset,
     parts: Sequence[_Part],
@@ -91,19 +96,20 @@ def read_set(
 
 def assemble(
     config: DataConfig,
-    read: ReadSet,
-    evaluation: Callable[[str, EvaluationSet], ReadSet],
+    training: Callable[[], tuple[ReadSet, Evaluation]],
+    look: Look,
     *,
     seed: int = HOLDOUT_SEED,
     alike: Texts = joined_texts,
     copied: Texts = joined_texts,
 ) -> TaskData:
-    """Read the development and test sets, or hold a development set out where none is named.
+    """Read all sets, and hold a development set out where none is named.
 
     Args:
         config: What to read.
-        read: The training data, nothing held out yet.
-        evaluation: Reads a set, given its name and source.
+        training: Reads the training data, nothing held out yet; also returns what then reads a
+            set, given its name and source.
+        look: Checks of a set what does not depend on the training data.
         seed: Decides which training rows are held out.
         alike: What two training examples must share to stay on one side when some are held out.
         copied: What two examples must share for one to count as a copy of the other.
@@ -111,9 +117,15 @@ def assemble(
     Raises:
         DataError: Sets cannot be read or do not fit, or none can be held out; names each set.
     """
+    try:
+        with named("training data"):
+            read, evaluation = training()
+    except DataError as error:
+        raise DataError.of([*error.problems, *_problems(config, look)]) from error
     roles: dict[str, dict[str, LabelledDataset]] = {}
     train, said = read.dataset, [*read.remarks]
-    left_out, problems = {train.name: read.left_out}, []
+    left_out = {train.name: read.left_out}
+    problems: list[str] = []
     for role, sets in config.evaluation_sets.items():
         roles[role] = {}
         for name, source in sets.items():
@@ -122,15 +134,12 @@ def assemble(
                 with named(what):
                     found = evaluation(name, source)
             except DataError as error:
-                problems.append(str(error))
+                problems += error.problems
                 continue
             roles[role][name], left_out[name] = found.dataset, found.left_out
             said += [f"{what}: {remark}" for remark in found.remarks]
-    if len(problems) == 1:
-        raise DataError(problems[0])
     if problems:
-        listed = "".join(f"\n  - {problem}" for problem in problems)
-        raise DataError(f"{len(problems)} data sets have problems:{listed}")
+        raise DataError.of(problems)
     if not config.dev:
         with named("training data"):
             train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed, alike)
@@ -152,6 +161,19 @@ def assemble(
         remarks=tuple(said),
         left_out={name: lost for name, lost in left_out.items() if lost},
     )
+
+
+def _problems(config: DataConfig, look: Look) -> list[str]:
+    """What is wrong with the development and test sets, whatever the training data are."""
+    problems: list[str] = []
+    for role, sets in config.evaluation_sets.items():
+        for name, source in sets.items():
+            try:
+                with named(f"{role} set {name!r}"):
+                    look(source)
+            except DataError as error:
+                problems += error.problems
+    return problems
 
 
 def hold_out(
