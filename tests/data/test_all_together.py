@@ -10,6 +10,7 @@ from ftft.data.load import load_data
 from ftft.data.load_choices import load_choices
 from ftft.data.messages import require_columns
 from ftft.data.tagged import load_tagged
+from ftft.data.unlabelled import read_unlabelled
 from ftft.errors import DataError
 
 TASKS = {
@@ -48,3 +49,14 @@ def test_all_columns_of_a_file_in_one_message():
         "header names 2 columns 'id'; rename one of them, because it is not clear which one is "
         "meant."
     )
+
+
+@pytest.mark.parametrize("content", ["title,review\na,b\n", "review\ngood film\n"])
+def test_rows_to_predict_say_what_names_their_columns(write, content):
+    path = write("new.csv", content)
+    with pytest.raises(DataError, match=r"'text', which the model's run names\..* with --text"):
+        read_unlabelled(path, ["text"], None, ["neg", "pos"], as_in_run=True)
+    with pytest.raises(DataError) as caught:
+        read_unlabelled(path, ["text"], "key", ["neg", "pos"])
+    for words in ("no column 'key', which --id names", "column 'text', which --text names"):
+        assert words in str(caught.value)

@@ -61,9 +61,12 @@ def test_one_column_of_several(tmp_path):
     """Others may hold what no slice can."""
     path = tmp_path / "slices.jsonl"
     path.write_text('{"example_id": "a", "kind": "x", "tokens": [1, 2]}\n')
-    assert read_slices(path, ["kind"]) == {"kind": {"a": "x"}}
-    with pytest.raises(DataError, match=r"there is no column 'kinds'\. Did you mean 'kind'\?"):
-        read_slices(path, ["kinds"])
+    assert read_slices(path, {"kind": "--balance-by"}) == {"kind": {"a": "x"}}
+    with pytest.raises(
+        DataError,
+        match=r"there is no column 'kinds', which --balance-by names\. Did you mean 'kind'\?",
+    ):
+        read_slices(path, {"kinds": "--balance-by"})
 
 
 @pytest.mark.parametrize(

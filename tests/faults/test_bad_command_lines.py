@@ -281,7 +281,7 @@ VALUES = [
     case("select map.parquet --slices labels.csv", "--balance-by", "--slices"),
     case(
         "select map.parquet -o a.parquet --slices sources.csv --balance-by colour",
-        *("sources.csv: there is no column 'colour'", "The columns are"),
+        *("sources.csv: there is no column 'colour', which --balance-by names", "The columns are"),
     ),
     case(
         "select map.parquet -o a.parquet --slices elsewhere.csv --balance-by source",
