@@ -73,7 +73,7 @@ def test_one_column_of_several(tmp_path):
     ("name", "content", "message"),
     [
         ("cut.csv", b'example_id,kind\n1,"a', "never closed"),
-        ("short.csv", b"example_id,kind\n1,a\n2\n", "line 3: 1 columns where the header has 2"),
+        ("short.csv", b"example_id,kind\n1,a\n2\n", "line 3: 1 column where the header has 2"),
         ("wide.csv", "example_id,kind\n1,a\n".encode("utf-16"), "UTF-16.*iconv -f UTF-16"),
         ("latin.csv", "example_id,kind\n1,é\n".encode("cp1252"), "line 2.*iconv -f WINDOWS-1252"),
         ("two.csv", b"example_id,kind,kind\n1,a,b\n", "names 2 columns 'kind'"),
