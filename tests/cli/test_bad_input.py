@@ -240,7 +240,7 @@ class TestMapAndSelect:
         assert not (tmp_path / "map.parquet").exists()
 
     def test_no_dynamics(self, ftft, tmp_path):
-        check_refusal(ftft("map", "nowhere"), ["nowhere/header.json does not exist"])
+        check_refusal(ftft("map", "nowhere"), ["nowhere does not exist. Give"])
         check_refusal(ftft("map", tmp_path), ["is not a dynamics folder"])
         (tmp_path / "train.csv").write_text("id,text,label\n")
         check_refusal(
