@@ -76,7 +76,7 @@ DATA = {
 # Overrides -> what the message must name
 SETTINGS = {
     "selection.fraction=0": ["selection.fraction", "greater than 0 (found 0)"],
-    "selection.fraction=1.5": ["selection.fraction", "less than or equal to 1 (found 1.5)"],
+    "selection.fraction=1.5": ["selection.fraction", "at most 1 (found 1.5)"],
     "selection.fraction=.nan": ["selection.fraction", "finite"],
     "selection.strategy=best": ["selection.strategy", "'ambiguous'", "(found 'best')"],
     "selection.fracton=0.3": ["selection.fracton: unknown key; did you mean selection.fraction?"],

@@ -185,7 +185,7 @@ def _described(given: _Given) -> Iterator[None]:
     """Say of a file what cannot be named in an experiment, and name it as it was named."""
     from pydantic import ValidationError
 
-    from ftft.config.load import describe_all
+    from ftft.config.wording import describe_all
     from ftft.errors import ConfigError, FtftError
     from ftft.utils.remote import is_remote
 

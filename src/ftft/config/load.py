@@ -6,38 +6,28 @@ was expected and, for a misspelt key, the nearest name there is.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
 import stat
-import types
-import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
-from ftft.config.yaml_core import parse, shorten
+from ftft.config.wording import describe_all
+from ftft.config.yaml_core import parse
 from ftft.errors import ConfigError
 from ftft.utils.below import one_of
-from ftft.utils.nearest import nearest
-from ftft.utils.plural import as_share
 
 MAX_BYTES = 1_000_000
 
 # What messages about an experiment file say of one.
 _KEYS = "name, data, reference and main"
 _HINT = "`ftft init DATA_FILE` writes one, `ftft recipes` lists those that come with ftft"
-
-# Keys of other tools, which would otherwise be taken for misspelt ones.
-_NOT_OFFERED = dict.fromkeys(
-    ("load_in_4bit", "load_in_8bit", "quantization_config"),
-    "ftft has one key for it, beside adapter: quantization: 4bit (or 8bit); write that instead.",
-)
 
 _OFFER = re.compile("did you mean (?=\\w+\\?)")
 
@@ -202,43 +192,6 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
     node[parts[-1]] = parsed
 
 
-def describe_all(error: ValidationError, root: type[BaseModel] = Experiment) -> list[str]:
-    """All problems of a model, a line each; a list with wrong items is not said to lack them."""
-    found = error.errors()
-    above = {problem["loc"][:-1] for problem in found}
-    return [
-        describe(problem, root)
-        for problem in found
-        if problem["type"] != "too_short" or problem["loc"] not in above
-    ]
-
-
-def describe(problem: Mapping[str, Any], root: type[BaseModel] = Experiment) -> str:
-    """One pydantic problem of a model as one line: key, what is wrong, what to do."""
-    location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location) or root.__name__.lower()
-    kind = problem["type"]
-    if kind == "extra_forbidden":
-        if location[-1] in _NOT_OFFERED:
-            return f"{key}: {_NOT_OFFERED[location[-1]]}"
-        known = _keys_at(location[:-1], root)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}."
-        return f"{key}: unknown key; {hint}"
-    if kind == "missing":
-        return f"{key}: missing; it has to be given."
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    shown = "" if kind == "value_error" else f" (found {shorten(problem.get('input'))})"
-    # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
-    most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
-    is_share = most == 1 or (kind == "float_parsing" and str(problem.get("input")).endswith("%"))
-    more = as_share(problem.get("input")) if is_share else ""
-    if kind == "literal_error":
-        names = re.findall("'([^']*)'", problem["ctx"]["expected"])
-        more = nearest(str(problem["input"]), names)
-    return f"{key}: {message}{shown}{'.' * bool(more)}{more}"
-
-
 def refusal(
     path: str | os.PathLike[str], problems: Sequence[str], overrides: Sequence[str] = ()
 ) -> ConfigError:
@@ -261,23 +214,3 @@ def _offered_in_full(problem: str, written: Collection[str]) -> str:
     if not section or key not in written:
         return problem
     return _OFFER.sub(lambda found: f"{found[0]}{section}.", problem)
-
-
-def _keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
-    """The keys that the schema knows at a location; empty where it is free."""
-    models: list[type[BaseModel]] = [root]
-    for part in location:
-        below: list[type[BaseModel]] = []
-        for model in models:
-            field = model.model_fields.get(str(part))
-            if field is not None:
-                below += _models_in(field.annotation)
-        # A dictionary of named sets or a list index: the name itself is free.
-        models = below or models
-    return sorted({key for model in models for key in model.model_fields})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return [annotation] if issubclass(annotation, BaseModel) else []
-    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]

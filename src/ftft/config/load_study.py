@@ -18,7 +18,6 @@ from ftft.config.data import EVALUATION_ROLES
 from ftft.config.load import (
     Check,
     apply_override,
-    describe_all,
     load_experiment,
     read_yaml,
     refusal,
@@ -34,6 +33,7 @@ from ftft.config.study import (
     StudyFile,
 )
 from ftft.config.values import expand
+from ftft.config.wording import describe_all
 from ftft.errors import ConfigError, reason
 
 # Of an experiment that does not say.
