@@ -430,3 +430,20 @@ def test_what_was_expected_is_said_in_plain_words(problem, override, expected):
     message = problem(VALID, override)
     assert f"  - {expected}" in message
     assert not re.search("Input should|Value error|valid |tuple|parse|pattern", message)
+
+
+OTHER_SITE = VALID.replace("reference:", "  test_ood: {other-site: {path: far.csv}}\nreference:", 1)
+
+
+def test_a_set_that_is_much_like_one_of_the_file_is_offered(problem):
+    message = problem(OTHER_SITE, "data.test_ood.othersite.limit=10")
+    assert "data.test_ood.othersite: give exactly one of 'path'" in message
+    assert (
+        "; the file has no data.test_ood.othersite: did you mean data.test_ood.other-site?"
+        in message
+    )
+    # Nothing is offered for what is wrong elsewhere, or for a set that is like no other.
+    message = problem(OTHER_SITE, "data.test_ood.othersite=x.csv", "main.epochs=x")
+    assert "did you mean" not in message
+    message = problem(OTHER_SITE, "data.test_ood.chat.limit=10")
+    assert "did you mean" not in message

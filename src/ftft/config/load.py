@@ -6,6 +6,7 @@ was expected and, for a misspelt key, the nearest name there is.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
@@ -67,8 +68,7 @@ def load_experiment(
             "it without --dry-run."
         )
     overrides = list(overrides)
-    for override in overrides:
-        apply_override(raw, override)
+    offers = apply_overrides(raw, overrides)
     problems = [problem for check in checks for problem in check(raw)]
     experiment: Experiment | None = None
     try:
@@ -76,7 +76,7 @@ def load_experiment(
     except ValidationError as error:
         problems = describe_all(error) + problems
     if problems or experiment is None:
-        raise refusal(path, problems, overrides)
+        raise refusal(path, problems, overrides, offers)
     return experiment.resolved(Path(path).absolute().parent if recipe is None else Path.cwd())
 
 
@@ -161,6 +161,35 @@ def _mapping(
     return raw
 
 
+def apply_overrides(raw: dict[str, Any], overrides: Iterable[str]) -> dict[str, str]:
+    """Set several ``key.path=value`` in the raw mapping, in place.
+
+    Returns:
+        Each key that was new where the mapping had one much like it, and that one: right or a slip.
+
+    Raises:
+        ConfigError: As for :func:`apply_override`.
+    """
+    offers: dict[str, str] = {}
+    for override in overrides:
+        offers |= _much_like(raw, override.partition("=")[0].strip().split("."))
+        apply_override(raw, override)
+    return offers
+
+
+def _much_like(raw: Mapping[str, Any], parts: Sequence[str]) -> dict[str, str]:
+    node: Any = raw
+    for depth, part in enumerate(parts):
+        if not isinstance(node, Mapping):
+            break
+        if part not in node:
+            near = difflib.get_close_matches(part, map(str, node), n=1)
+            above = parts[:depth]
+            return {".".join((*above, part)): ".".join((*above, one)) for one in near}
+        node = node[part]
+    return {}
+
+
 def apply_override(raw: dict[str, Any], override: str) -> None:
     """Set one ``key.path=value`` in the raw mapping, in place.
 
@@ -193,7 +222,10 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
 
 
 def refusal(
-    path: str | os.PathLike[str], problems: Sequence[str], overrides: Sequence[str] = ()
+    path: str | os.PathLike[str],
+    problems: Sequence[str],
+    overrides: Sequence[str] = (),
+    offers: Mapping[str, str] | None = None,
 ) -> ConfigError:
     """All problems of a file as one error.
 
@@ -201,9 +233,20 @@ def refusal(
         path: The file.
         problems: A line each.
         overrides: Texts ``key.path=value`` that were set in it.
+        offers: What :func:`apply_overrides` says of them.
     """
     written = {one.partition("=")[0].strip() for one in overrides}
-    return ConfigError.of([_offered_in_full(one, written) for one in problems], str(path))
+    shown = [_with_offer(_offered_in_full(one, written), offers or {}) for one in problems]
+    return ConfigError.of(shown, str(path))
+
+
+def _with_offer(problem: str, offers: Mapping[str, str]) -> str:
+    """The problem; where its key, or one above it, is new and like another, that is offered."""
+    key = problem.partition(": ")[0]
+    for new, near in offers.items():
+        if f"{key}.".startswith(f"{new}.") and "id you mean " not in problem:
+            return f"{problem.rstrip('.')}; the file has no {new}: did you mean {near}?"
+    return problem
 
 
 def _offered_in_full(problem: str, written: Collection[str]) -> str:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ftft.config.data import EVALUATION_ROLES
 from ftft.config.load import (
     Check,
-    apply_override,
+    apply_overrides,
     load_experiment,
     read_yaml,
     refusal,
@@ -78,14 +78,13 @@ def load_study(
         )
     _spell_out(raw)
     overrides = list(overrides)
-    for override in overrides:
-        apply_override(raw, override)
+    offers = apply_overrides(raw, overrides)
     _spell_out(raw)
     try:
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
         problems = describe_all(error, StudyFile)
-        raise refusal(path, problems, overrides) from None
+        raise refusal(path, problems, overrides, offers) from None
     folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:
