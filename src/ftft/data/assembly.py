@@ -20,6 +20,9 @@ from ftft.errors import DataError
 HOLDOUT_SEED = 0
 """Which training rows are held out is the same for all seeds of an experiment."""
 
+# From this difference on, as a share of what was asked for, a held-out share is remarked on.
+_FAR = 0.5
+
 Texts = Callable[[LabelledDataset], pa.ChunkedArray]
 Look = Callable[[EvaluationSet], object]
 
@@ -142,7 +145,9 @@ def assemble(
         raise DataError.of(problems)
     if not config.dev:
         with named("training data"):
-            train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed, alike)
+            train, held = hold_out(train, config.holdout, seed, alike)
+        roles["dev"][HOLDOUT_NAME] = held
+        said += _share_in_words(len(held), len(train) + len(held), config.holdout)
     known = copied(train)
     overlaps = {
         name: count_shared(copied(one), known)
@@ -198,6 +203,19 @@ def hold_out(
         )
     left, development = (train.table.filter(pa.array(rows)) for rows in (~held, held))
     return train.of_rows("train", left), train.of_rows(HOLDOUT_NAME, development)
+
+
+def _share_in_words(held: int, examples: int, share: float) -> list[str]:
+    """That many more or fewer examples were held out than was asked for, if that is so."""
+    wanted = max(1, round(share * examples))
+    if abs(held - wanted) <= max(1, _FAR * wanted):
+        return []
+    return [
+        f"{held:,} of {examples:,} training examples are held out as the development set "
+        f"{HOLDOUT_NAME}, a share of {held / examples:.2g} where data.holdout asks for {share:g}: "
+        "equal texts stay together, and labels in proportion. For another share, name a "
+        "development set of your own under data.dev"
+    ]
 
 
 def data_fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:
