@@ -80,8 +80,8 @@ class Attempts:
 
         Args:
             step: What may find a problem.
-            of: Whose problem it is, such as ``reference``. Reference and main may have the same,
-                as a model that is missing, which is then said once.
+            of: Whose problem it is, such as ``reference``. Where several have the same, as a model
+                that is missing, it is said once.
         """
         try:
             return step()
