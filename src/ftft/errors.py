@@ -15,9 +15,34 @@ and exits with status 2; a traceback appears only with ``--debug``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 
 class FtftError(Exception):
-    """Base class of all errors that ftft raises on purpose."""
+    """Base class of all errors that ftft raises on purpose.
+
+    Attributes:
+        problems: What is wrong, a paragraph each. Where it is one thing, that is the message.
+    """
+
+    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)
+
+    @classmethod
+    def of(cls, problems: Sequence[str], what: str = "") -> Self:
+        """One error of several problems, whose message counts and lists them.
+
+        Args:
+            problems: At least one; a single one is the message where nothing names a place.
+            what: The file or the like that has them, which the message begins with.
+        """
+        if len(problems) == 1 and not what:
+            return cls(problems[0])
+        count = f"{len(problems):,} problem{'s' * (len(problems) > 1)}"
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        return cls(f"{what}{': ' * bool(what)}{count}:{listed}", problems)
 
 
 def reason(error: BaseException | str) -> str:

@@ -76,7 +76,7 @@ DATA = {
 # Overrides -> what the message must name
 SETTINGS = {
     "selection.fraction=0": ["selection.fraction", "greater than 0 (found 0)"],
-    "selection.fraction=1.5": ["selection.fraction", "less than or equal to 1 (found 1.5)"],
+    "selection.fraction=1.5": ["selection.fraction", "at most 1 (found 1.5)"],
     "selection.fraction=.nan": ["selection.fraction", "finite"],
     "selection.strategy=best": ["selection.strategy", "'ambiguous'", "(found 'best')"],
     "selection.fracton=0.3": ["selection.fracton: unknown key; did you mean selection.fraction?"],
@@ -240,7 +240,7 @@ class TestMapAndSelect:
         assert not (tmp_path / "map.parquet").exists()
 
     def test_no_dynamics(self, ftft, tmp_path):
-        check_refusal(ftft("map", "nowhere"), ["nowhere/header.json does not exist"])
+        check_refusal(ftft("map", "nowhere"), ["nowhere does not exist. Give"])
         check_refusal(ftft("map", tmp_path), ["is not a dynamics folder"])
         (tmp_path / "train.csv").write_text("id,text,label\n")
         check_refusal(

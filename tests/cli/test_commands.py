@@ -234,6 +234,10 @@ class TestPieces:
         said = ftft("predict", "out", "plain.csv", "-o", "plain.parquet")
         assert said.code == 0
         assert "the run's ids" not in said.err
+        (tmp_path / "other.csv").write_text("title,body\na,good film\nb,bad film\n")
+        said = ftft("predict", "out", "other.csv")
+        assert "'text', which the model's run names. " in said.err
+        assert "Name the text column of this file with --text" in said.err
 
     def test_train_without_a_selection_is_erm(self, ftft):
         trained = ftft("train", "experiment.yaml", "-o", "out")

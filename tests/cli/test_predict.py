@@ -85,8 +85,8 @@ def test_texts_that_reach_the_length_are_counted(ftft, model, rows):
     ("arguments", "expected"),
     [
         ((), ["--text", "not in a run folder"]),
-        (("--text", "reviw"), ["no column 'reviw'", "Did you mean 'review'?"]),
-        (("--text", "review", "--id", "nr"), ["no column 'nr'"]),
+        (("--text", "reviw"), ["no column 'reviw', which --text names", "Did you mean 'review'?"]),
+        (("--text", "review", "--id", "nr"), ["no column 'nr', which --id names"]),
         (("--text", "review", "-o", "out.xlsx"), [".csv, .parquet or .jsonl"]),
     ],
 )

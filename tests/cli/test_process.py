@@ -81,7 +81,7 @@ def test_bad_usage(tmp_path):
         command("map", "nowhere"), cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stdout) == (2, "")
-    assert process.stderr.startswith("error: nowhere/header.json does not exist")
+    assert process.stderr.startswith("error: nowhere does not exist.")
     assert "Traceback" not in process.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -52,10 +52,15 @@ def test_preflight_takes_the_run_and_the_development_sets_own_floor(ftft, home, 
 
 
 def test_sets_with_problems_are_named_together(ftft, home):
+    file = home / "experiment.yaml"
     broken = ("--set", "data.test_ood.ood.path=absent.csv", "--set", "data.test.test.id=absent")
-    said = ftft("validate", home / "experiment.yaml", *broken)
+    said = ftft("validate", file, *broken)
     assert said.code == 2
-    assert "2 data sets have problems:" in said.err
-    assert "\n  - test set 'test': " in said.err
+    assert f"error: {file}: 2 problems:\n  - test set 'test': " in said.err
     assert "\n  - test_ood set 'ood': " in said.err
     assert "absent.csv does not exist" in said.err
+
+    # The same beside a problem of a model: none is counted as several, and none is a list.
+    said = ftft("validate", file, *broken, "--set", "main.model=./none")
+    assert f"error: {file}: 3 problems:\n  - main: " in said.err
+    assert said.err.count("\n  - ") == 3

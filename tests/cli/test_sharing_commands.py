@@ -70,7 +70,7 @@ def test_other_data_are_told_before_anything_is_there(ftft, finished, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["push", "nowhere", "./shared"], "nothing by this name"),
+        (["push", "nowhere", "./shared"], "nowhere does not exist. Give"),
         (["push", "nowhere", "shared"], "OWNER/NAME"),
         (["pull", "./nowhere", "pulled"], "no such folder"),
         (["pull", "./nowhere", "."], "never replaced"),

@@ -1,5 +1,6 @@
 """From a file and ``--set`` to an experiment: what is refused, where, and all at once."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -137,19 +138,18 @@ seeds: []
     @pytest.mark.parametrize(
         "expected",
         [
-            "name: Input should be a valid string (found 7)",
+            "name: must be a text (found 7)",
             "dat: unknown key; did you mean data?",
             "data.train.label: missing; it has to be given.",
             "data.train.lable: unknown key; did you mean label?",
             "data.test.t.quotign: unknown key; did you mean quoting?",
             "reference.learning_rat: unknown key; did you mean learning_rate?",
-            "reference.epochs: Input should be a valid number",
-            "(found 'three')",
-            "main.budget: Input should be greater than 0 (found 0)",
-            "selection.fraction: Input should be less than or equal to 1 (found 1.5)",
-            "selection.strategy: Input should be 'ambiguous'",
-            "map.region_fraction: Input should be a finite number (found nan)",
-            "seeds: ",
+            "reference.epochs: must be a number (found 'three')",
+            "main.budget: must be greater than 0 (found 0)",
+            "selection.fraction: must be at most 1 (found 1.5)",
+            "selection.strategy: must be 'ambiguous', 'hard-to-learn'",
+            "map.region_fraction: must be a finite number (found nan)",
+            "seeds: must have at least 1 entry (found [])",
             "main.training_arguments.bf61: transformers.TrainingArguments has no such field; "
             "did you mean bf16?",
             "main.training_arguments.learning_rate: ftft sets this itself; use main.learning_rate.",
@@ -217,8 +217,8 @@ class TestRefused:
             ("{gradient_accumulation_steps: abc}", "whole number from 1"),
             ("{gradient_accumulation_steps: true}", "whole number from 1"),
             ("{weight_decay: .nan}", "weight_decay is nan; it must be a finite number"),
-            ("[bf16]", "valid dictionary"),
-            ("{1: 2}", "valid string"),
+            ("[bf16]", "a mapping of keys"),
+            ("{1: 2}", "training_arguments.1: the key must be a text"),
         ],
     )
     def test_training_arguments(self, problem, arguments, expected):
@@ -413,3 +413,43 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     path.write_text("name: a\ndata: {}\nname: b\n")
     with pytest.raises(ConfigError, match="'name' stands twice in the mapping at line 1"):
         load_experiment(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("task=causal", "task: must be 'classification', 'causal-lm', 'multiple-choice' or "
+         "'token-classification' (found 'causal'). Did you mean 'causal-lm'?"),
+        ("name=a b", "name: must begin with a letter or a digit"),
+        ("main=3", "main: must be a mapping of keys (found 3)"),
+        ("seeds=x", "seeds: must be a list (found 'x')"),
+        ("main.epochs=", "main.epochs: must be a number (found nothing)"),
+        ("data.train.limit=1.5", "data.train.limit: must be a whole number (found 1.5)"),
+        ("data.train.quoting=7", "data.train.quoting: must be true or false (found 7)"),
+        ("data.train.label=''", "data.train.label: must have at least 1 character (found '')"),
+        ("data.train.text=[a, b, c]", "data.train.text: must have at most 2 entries"),
+        ("main.adapter={target_modules: 3}",
+         "main.adapter.target_modules: must be a text or a list (found 3)"),
+    ],
+)  # fmt: skip
+def test_what_was_expected_is_said_in_plain_words(problem, override, expected):
+    message = problem(VALID, override)
+    assert f"  - {expected}" in message
+    assert not re.search("Input should|Value error|valid |tuple|parse|pattern", message)
+
+
+OTHER_SITE = VALID.replace("reference:", "  test_ood: {other-site: {path: far.csv}}\nreference:", 1)
+
+
+def test_a_set_that_is_much_like_one_of_the_file_is_offered(problem):
+    message = problem(OTHER_SITE, "data.test_ood.othersite.limit=10")
+    assert "data.test_ood.othersite: give exactly one of 'path'" in message
+    assert (
+        "; the file has no data.test_ood.othersite: did you mean data.test_ood.other-site?"
+        in message
+    )
+    # Nothing is offered for what is wrong elsewhere, or for a set that is like no other.
+    message = problem(OTHER_SITE, "data.test_ood.othersite=x.csv", "main.epochs=x")
+    assert "did you mean" not in message
+    message = problem(OTHER_SITE, "data.test_ood.chat.limit=10")
+    assert "did you mean" not in message

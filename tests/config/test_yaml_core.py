@@ -63,3 +63,28 @@ def test_what_is_written_reads_the_same_in_both_versions(value):
     written = dump({"key": value, "list": [value], str(value): 1})
     expected = {"key": value, "list": [value], str(value): 1}
     assert parse(written) == yaml.safe_load(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: {path: a?, text: b}\n",
+         "line 2, column 12: expected ',' or '}', but got '?'; put a text that holds ?, : or # in "
+         "quotes"),
+        ("a: b: c\n",
+         "line 1, column 5: a key and its ':' cannot stand here; put a text that holds ?, : or # "
+         "in quotes"),
+        ("a:\n\t- b\n", "line 2, column 1: a tab, where blanks are expected"),
+        ("a:\n  b: 1\n c: 2\n",
+         "line 3, column 2: this does not go on with what stands above it; check the indentation "
+         "(while parsing a block mapping, which begins in line 1)"),
+        ("a: 'b\n",
+         "line 2, column 1: found unexpected end of the text (while scanning a quoted scalar, "
+         "which begins in line 1)"),
+        ("a: 1\nb: \0\n", "line 2: the character #x0000 cannot stand in YAML"),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_is_said_in_one_sentence(text, expected):
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        parse(text)
+    assert str(caught.value) == expected

@@ -122,10 +122,10 @@ def test_header_alone_gives_no_rows(write, content):
     assert read(write("x.csv", content)) == {"a": [], "b": []}
 
 
-@pytest.mark.parametrize(("row", "found"), [("1", 1), ("1,2,3", 3)])
+@pytest.mark.parametrize(("row", "found"), [("1", "1 column"), ("1,2,3", "3 columns")])
 def test_ragged_row_names_its_line(write, row, found):
     message = problem(write("x.csv", f'a,b\n"x\ny",2\n\n{row}\n5,6\n'))
-    assert f"line 5: {found} columns where the header has 2" in message
+    assert f"line 5: {found} where the header has 2" in message
     assert "quoting: false" in message
 
 

@@ -276,3 +276,22 @@ class TestSameValues:
         found = load(content, where={"label": ["1", 2]})
         assert found.class_names == ("1", "2")
         assert load(content, where={"label": ["1e0", 2]}).class_names == ("1", "1.0", "2")
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (
+            [40, 40, 40],
+            ["40 of 120 training examples are held out", "share of 0.33", "asks for 0.1"],
+        ),
+        ([12] * 10, []),
+        ([1] * 120, []),
+    ],
+)
+def test_a_held_out_share_far_from_what_was_asked_for(load, counts, said):
+    texts = [f"text {n}" for n, count in enumerate(counts) for _ in range(count)]
+    content = "text,label\n" + "".join(f"{one},{'ab'[n % 2]}\n" for n, one in enumerate(texts))
+    remarks = load(content).remarks
+    assert len(remarks) == bool(said)
+    assert all(words in remarks[0] for words in said)

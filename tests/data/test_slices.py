@@ -61,16 +61,19 @@ def test_one_column_of_several(tmp_path):
     """Others may hold what no slice can."""
     path = tmp_path / "slices.jsonl"
     path.write_text('{"example_id": "a", "kind": "x", "tokens": [1, 2]}\n')
-    assert read_slices(path, ["kind"]) == {"kind": {"a": "x"}}
-    with pytest.raises(DataError, match=r"there is no column 'kinds'\. Did you mean 'kind'\?"):
-        read_slices(path, ["kinds"])
+    assert read_slices(path, {"kind": "--balance-by"}) == {"kind": {"a": "x"}}
+    with pytest.raises(
+        DataError,
+        match=r"there is no column 'kinds', which --balance-by names\. Did you mean 'kind'\?",
+    ):
+        read_slices(path, {"kinds": "--balance-by"})
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("cut.csv", b'example_id,kind\n1,"a', "never closed"),
-        ("short.csv", b"example_id,kind\n1,a\n2\n", "line 3: 1 columns where the header has 2"),
+        ("short.csv", b"example_id,kind\n1,a\n2\n", "line 3: 1 column where the header has 2"),
         ("wide.csv", "example_id,kind\n1,a\n".encode("utf-16"), "UTF-16.*iconv -f UTF-16"),
         ("latin.csv", "example_id,kind\n1,é\n".encode("cp1252"), "line 2.*iconv -f WINDOWS-1252"),
         ("two.csv", b"example_id,kind,kind\n1,a,b\n", "names 2 columns 'kind'"),

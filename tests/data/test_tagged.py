@@ -139,7 +139,7 @@ def test_what_is_refused(tmp_path, name):
         load({"path": path})
     assert words in str(caught.value)
     assert path in str(caught.value)
-    assert str(caught.value).startswith("training data: ")
+    assert caught.value.problems[0].startswith("training data: ")
 
 
 def test_empty_sentences_are_left_out_by_choice(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -37,7 +38,7 @@ def edit_header(folder, **changes):
 
 
 def test_a_missing_folder_header_or_table(folder, tmp_path):
-    with pytest.raises(DynamicsError, match=r"nowhere.header\.json does not exist"):
+    with pytest.raises(DynamicsError, match=r"nowhere does not exist\."):
         read_dynamics(tmp_path / "nowhere")
     (folder / "examples.parquet").unlink()
     with pytest.raises(DynamicsError, match=r"examples\.parquet does not exist"):
@@ -214,3 +215,12 @@ def test_an_unreadable_folder(tmp_path):
     (tmp_path / "header.json").mkdir()
     with pytest.raises(DynamicsError, match="cannot be read"):
         read_dynamics(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named_as_it_was_given(folder, tmp_path):
+    (tmp_path / "recorded").mkdir()
+    said = re.escape(f"{tmp_path / 'recoded'} does not exist. Did you mean 'recorded'? Give")
+    with pytest.raises(DynamicsError, match=said):
+        read_dynamics(tmp_path / "recoded")
+    with pytest.raises(DynamicsError, match="is not a dynamics folder, since there is no header"):
+        read_dynamics(tmp_path / "recorded")

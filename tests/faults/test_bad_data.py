@@ -84,7 +84,7 @@ DELIMITED = [
     file_case("a long row", rows("r99,a,b,c"), "line 7", "4 columns where the header has 3"),
     file_case("semicolons", CSV.replace(",", ";"), "train.csv", "is the 'delimiter' right"),
     file_case("tabs", CSV.replace(",", "\t"), "train.csv", "is the 'delimiter' right"),
-    file_case("mixed delimiters", rows("r99;words;a"), "line 7", "1 columns where"),
+    file_case("mixed delimiters", rows("r99;words;a"), "line 7", "1 column where"),
     file_case("an open quote", rows('r99,"never closed,a'), "line 7", "never closed", "quoting"),
     file_case("an open quote, last", CSV + 'r99,x,"a\n', "line 14", "never closed", "Close it"),
     file_case("an open quote in the header", CSV.replace("text", '"text', 1), "line 1", "Close it"),

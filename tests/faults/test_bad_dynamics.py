@@ -161,7 +161,7 @@ HEADERS = [
     ),
 ]  # fmt: skip
 FOLDERS = [
-    folder("no folder", lambda at: shutil.rmtree(at / "dynamics"), "header.json does not exist",
+    folder("no folder", lambda at: shutil.rmtree(at / "dynamics"), "dynamics does not exist",
            "Give the folder"),
     folder("an empty folder", lambda at: [p.unlink() for p in (at / "dynamics").iterdir()],
            "is not a dynamics folder", "import dynamics"),

@@ -242,8 +242,8 @@ grid:
         files(text)
     lines = str(caught.value).splitlines()
     assert lines[0].endswith("study.yaml: 3 problems:")
-    assert lines[1].startswith("  - reference bad: reference.layers: Input should be greater")
-    assert lines[2].startswith("  - main model odd: main.budget: Input should be less")
+    assert lines[1].startswith("  - reference bad: reference.layers: must be at least 1")
+    assert lines[2].startswith("  - main model odd: main.budget: must be at most 1")
     assert lines[3] == "  - reference worse: reference.layrs: unknown key; did you mean layers?"
 
 

@@ -390,7 +390,12 @@ class TestChecks:
             open_study(study, tmp_path / "new", lambda line: None)
         message = str(caught.value)
         assert message.startswith("study grid: 4 problems:")
-        for word in ("gone", "max_length is 5000", "selects none", "lost.csv"):
+        for word in (
+            "gone",
+            "max_length is 5000",
+            "selects none",
+            "  - data set lost: test_ood set",
+        ):
             assert word in message
         assert not (tmp_path / "new").exists()
 

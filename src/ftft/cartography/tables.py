@@ -20,6 +20,7 @@ from ftft.dynamics.header import HEADER_NAME
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import atomic_path
 from ftft.utils.below import files_below, one_of
+from ftft.utils.nearest import nearest_beside
 
 MAP_NAME, SELECTION_NAME = "map.parquet", "selection.parquet"
 
@@ -123,7 +124,9 @@ def _opened(path: Path, kind: str) -> Iterator[tuple[pq.ParquetFile, dict[str, A
                 )
             yield file, settings
     except FileNotFoundError as error:
-        raise DynamicsError(f"{path} does not exist. {_give(kind)}") from error
+        raise DynamicsError(
+            f"{path} does not exist.{nearest_beside(path)} {_give(kind)}"
+        ) from error
     except _READ_ERRORS as error:
         if os.path.isdir(path):
             raise DynamicsError(_folder_instead(path, kind)) from error

@@ -100,8 +100,7 @@ def _experiments(
 ) -> dict[str, Experiment]:
     """The experiment of each candidate; what is wrong with any is said together."""
     from ftft.config.load import checked_experiment
-    from ftft.config.problems import Problem, report
-    from ftft.errors import ConfigError
+    from ftft.config.problems import Problem, refusal
 
     experiments, problems = {}, []
     for text, changes in given.items():
@@ -114,5 +113,5 @@ def _experiments(
             experiments[text] = experiment
         problems += [replace(one, place=f"-c {text}") for one in found]
     if problems:
-        raise ConfigError(report("ftft choose", problems))
+        raise refusal("ftft choose", problems)
     return experiments

@@ -10,6 +10,7 @@ import typer
 
 from ftft.cli.common import Overwrite, data_of, meant, note_bad_reference, say, tell
 from ftft.cli.of_run import experiment_for, recorded_for
+from ftft.utils.nearest import nearest_beside
 from ftft.utils.plural import counted
 from ftft.utils.table_files import ENDINGS
 
@@ -129,9 +130,9 @@ def _check_map(given: Path) -> None:
 
     if not os.path.lexists(given):
         raise DynamicsError(
-            f"{given} does not exist. Give the file of a map, a dynamics folder, the folder of a "
-            "stage that wrote one, such as runs/NAME/map/seed-0, or a run of one seed, such as "
-            "runs/NAME."
+            f"{given} does not exist.{nearest_beside(given)} Give the file of a map, a dynamics "
+            "folder, the folder of a stage that wrote one, such as runs/NAME/map/seed-0, or a run "
+            "of one seed, such as runs/NAME."
         )
     check_kind(given, "map")
 

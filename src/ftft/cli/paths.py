@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ _WRITTEN = {"output", "plot", "folder"}
 
 
 def reading_here(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command refuse URLs where it reads paths, before anything else."""
+    """Let a command refuse URLs where it reads paths, and name its file above several problems."""
 
     @functools.wraps(command)
     def checked(**given: Any) -> None:
@@ -20,9 +21,23 @@ def reading_here(command: Callable[..., None]) -> Callable[..., None]:
             for one in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(one, Path) and name not in _WRITTEN:
                     _check(one)
-        command(**given)
+        with _named(given.get("file")):
+            command(**given)
 
     return checked
+
+
+@contextmanager
+def _named(file: object) -> Iterator[None]:
+    """Begin a list of problems with the file that a command was given, whatever found them."""
+    from ftft.errors import FtftError
+
+    try:
+        yield
+    except FtftError as error:
+        if len(error.problems) == 1 or file is None:
+            raise
+        raise type(error).of(error.problems, str(file)) from error
 
 
 def _check(path: Path) -> None:

@@ -201,7 +201,7 @@ def _groups(given: Path, drawn: DataMap, slices: Path | None, column: str) -> li
 
     if slices is None:
         return _slice_of_run(given, drawn, column)
-    values = read_slices(slices, [column])[column]
+    values = read_slices(slices, {column: "--balance-by"})[column]
     groups = [values.get(one, "") for one in drawn.example_ids.to_pylist()]
     if not any(groups):
         raise ConfigError(

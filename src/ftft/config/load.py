@@ -6,16 +6,17 @@ was expected and, for a misspelt key, the nearest name there is.
 
 from __future__ import annotations
 
+import difflib
 import os
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ftft.config.problems import Problem, describe_all, report
+from ftft.config.problems import Problem, describe_all, refusal
 from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import parse
@@ -58,7 +59,7 @@ def load_experiment(
     overrides = list(overrides)
     experiment, problems = checked_experiment(path, overrides, checks)
     if experiment is None:
-        raise ConfigError(report(path, problems, overrides))
+        raise refusal(path, problems, overrides)
     return experiment
 
 
@@ -78,14 +79,15 @@ def checked_experiment(
             f"expected; check it with `ftft study {shlex.quote(os.fspath(path))} --dry-run`, run "
             "it without --dry-run."
         )
-    problems = apply_overrides(raw, overrides)
+    overrides = list(overrides)
+    problems, offers = apply_overrides(raw, overrides)
     found = [problem for check in checks for problem in check(raw)]
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
-        return None, [*problems, *describe_all(error, raw), *found]
+        problems += describe_all(error, raw)
     if problems := [*problems, *found]:
-        return None, problems
+        return None, [problem.offering(offers) for problem in problems]
     folder = Path(path).absolute().parent if recipe is None else Path.cwd()
     return experiment.resolved(folder), []
 
@@ -171,18 +173,37 @@ def _mapping(
     return raw
 
 
-def apply_overrides(raw: dict[str, Any], overrides: Iterable[str]) -> list[Problem]:
-    """Set each ``key.path=value`` in the raw mapping, in place, and return what is wrong.
+def apply_overrides(
+    raw: dict[str, Any], overrides: Iterable[str]
+) -> tuple[list[Problem], dict[str, str]]:
+    """Set each ``key.path=value`` in the raw mapping, in place.
 
-    That is a text without ``=``, a value that is not YAML, or a path through something that is not
-    a mapping.
+    Returns:
+        What is wrong: a text without ``=``, a value that is not YAML, or a path through something
+        that is not a mapping; and each key that was new where the mapping had one much like it,
+        with that one: right or a slip.
     """
-    problems = []
+    problems: list[Problem] = []
+    offers: dict[str, str] = {}
     for override in overrides:
+        offers |= _much_like(raw, override.partition("=")[0].strip().split("."))
         if problem := _apply(raw, override):
             shown = override if len(override) <= 100 else override[:100] + "…"
             problems.append(Problem(problem, place=f"--set {shown}"))
-    return problems
+    return problems, offers
+
+
+def _much_like(raw: Mapping[str, Any], parts: Sequence[str]) -> dict[str, str]:
+    node: Any = raw
+    for depth, part in enumerate(parts):
+        if not isinstance(node, Mapping):
+            break
+        if part not in node:
+            near = difflib.get_close_matches(part, map(str, node), n=1)
+            above = parts[:depth]
+            return {".".join((*above, part)): ".".join((*above, one)) for one in near}
+        node = node[part]
+    return {}
 
 
 def _apply(raw: dict[str, Any], override: str) -> str:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ftft.config.answers import without_doubles
 from ftft.config.data import EVALUATION_ROLES, DataSource
 from ftft.config.load import Check, apply_overrides, load_experiment, read_yaml
-from ftft.config.problems import Problem, describe_all, report
+from ftft.config.problems import Problem, describe_all, refusal
 from ftft.config.recipe import find_recipe
 from ftft.config.schema import Experiment
 from ftft.config.study import (
@@ -74,22 +74,22 @@ def load_study(
         )
     _spell_out(raw)
     overrides = list(overrides)
-    problems = apply_overrides(raw, overrides)
+    problems, offers = apply_overrides(raw, overrides)
     _spell_out(raw)
     try:
         file = StudyFile.model_validate(raw)
     except ValidationError as error:
-        problems += describe_all(error, raw, StudyFile)
-        raise ConfigError(report(path, problems, overrides)) from None
+        found = [*problems, *describe_all(error, raw, StudyFile)]
+        raise refusal(path, [one.offering(offers) for one in found], overrides) from None
     folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:
         merged, dropped = _merged(file, folder)
     except ConfigError as error:
-        raise ConfigError(report(path, [*problems, Problem(str(error))])) from None
+        raise refusal(path, [*problems, *map(Problem, error.problems)], overrides) from None
     problems += _problems(merged, list(checks))
     if problems:
-        raise ConfigError(report(path, problems, overrides))
+        raise refusal(path, problems, overrides)
     experiments = {
         names_of: Experiment.model_validate(values).resolved(folder)
         for names_of, values in merged.items()
@@ -239,7 +239,11 @@ def _read(name: str, folder: Path, place: str) -> dict[str, Any]:
         # A recipe of that name, where there is no such file.
         known = not os.path.exists(file) and find_recipe(name) is not None
         experiment = load_experiment(name if known else file)
-    except (ConfigError, ValueError) as error:
+    except ConfigError as error:
+        # Problems that are listed below the file's name do not name it themselves.
+        of = f"{place}: " if error.problems == (str(error),) else f"{place}: {name}: "
+        raise ConfigError.of([f"{of}{problem}" for problem in error.problems]) from None
+    except ValueError as error:
         raise ConfigError(f"{place}: {error}") from None
     values = experiment.model_dump(mode="json")
     # What sets took over from the training data they take from changed training data again.

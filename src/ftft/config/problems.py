@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import types
 import typing
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
 from ftft.config.schema import Experiment
-from ftft.config.yaml_core import shorten
-from ftft.utils.nearest import nearest
-from ftft.utils.plural import as_share, counted
+from ftft.config.wording import KEY, all_in_words, place_of
+from ftft.errors import ConfigError
 
 # Keys of other tools, which would otherwise be taken for misspelt ones.
 _NOT_OFFERED = dict.fromkeys(
@@ -35,17 +33,33 @@ class Problem:
         offer: What the last part of a misspelt key probably stands for; empty where nothing is
             like it.
         place: What is said before the key, such as the data set of a study.
+        advised: Whether the text itself names something that may have been meant.
     """
 
     text: str
     key: str = ""
     offer: str = ""
     place: str = ""
+    advised: bool = False
 
     @property
     def section(self) -> str:
         """The first part of the key."""
         return self.key.partition(".")[0]
+
+    def offering(self, offers: Mapping[str, str]) -> Self:
+        """The problem; where its key, or one above it, is new and like another, with that one.
+
+        Args:
+            offers: New keys, and what each is like.
+        """
+        if self.offer or self.advised:
+            return self
+        for new, near in offers.items():
+            if f"{self.key}.".startswith(f"{new}."):
+                text = f"{self.text.rstrip('.')}; the file has no {new}: did you mean {near}?"
+                return replace(self, text=text, advised=True)
+        return self
 
     def in_words(self, written: Collection[str] = ()) -> str:
         """The problem as a line.
@@ -62,10 +76,10 @@ class Problem:
         return f"{words}; did you mean {above}{self.offer}?"
 
 
-def report(
+def refusal(
     path: str | os.PathLike[str], problems: Sequence[Problem], overrides: Sequence[str] = ()
-) -> str:
-    """All problems of a file as one message.
+) -> ConfigError:
+    """All problems of a file as one error.
 
     Args:
         path: The file.
@@ -73,8 +87,7 @@ def report(
         overrides: Texts ``key.path=value`` that were set in it.
     """
     written = [one.partition("=")[0].strip() for one in overrides]
-    lines = [f"  - {problem.in_words(written)}" for problem in problems]
-    return f"{path}: {counted(len(lines), 'problem')}:\n" + "\n".join(lines)
+    return ConfigError.of([problem.in_words(written) for problem in problems], str(path))
 
 
 def describe_all(
@@ -89,17 +102,19 @@ def describe_all(
     """
     found = error.errors()
     above = {problem["loc"][:-1] for problem in found}
-    return [
-        _describe(problem, raw, root)
-        for problem in found
-        if problem["type"] != "too_short" or problem["loc"] not in above
-    ]
+    by_place: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for problem in found:
+        if problem["type"] != "too_short" or problem["loc"] not in above:
+            by_place.setdefault(place_of(problem), []).append(problem)
+    return [_describe(place, problems, raw, root) for place, problems in by_place.items()]
 
 
-def _describe(problem: Mapping[str, Any], raw: Any, root: type[BaseModel]) -> Problem:
-    location = tuple(problem["loc"])
+def _describe(
+    place: tuple[Any, ...], problems: list[Mapping[str, Any]], raw: Any, root: type[BaseModel]
+) -> Problem:
+    location = place[:-1] if place[-1:] == (KEY,) else place
     key = ".".join(_as_written(location, raw))
-    kind = problem["type"]
+    kind = problems[0]["type"]
     if kind == "extra_forbidden":
         if location[-1] in _NOT_OFFERED:
             return Problem(_NOT_OFFERED[location[-1]], key)
@@ -110,16 +125,8 @@ def _describe(problem: Mapping[str, Any], raw: Any, root: type[BaseModel]) -> Pr
         return Problem(f"unknown key; known here: {', '.join(sorted(known))}.", key)
     if kind == "missing":
         return Problem("missing; it has to be given.", key)
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    shown = "" if kind == "value_error" else f" (found {shorten(problem.get('input'))})"
-    # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
-    most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
-    is_share = most == 1 or (kind == "float_parsing" and str(problem.get("input")).endswith("%"))
-    more = as_share(problem.get("input")) if is_share else ""
-    if kind == "literal_error":
-        names = re.findall("'([^']*)'", problem["ctx"]["expected"])
-        more = nearest(str(problem["input"]), names)
-    return Problem(f"{message}{shown}{'.' * bool(more)}{more}", key)
+    said, more = all_in_words(*problems)
+    return Problem(f"{said}{'.' * bool(more)}{more}", key, advised=bool(more))
 
 
 def _as_written(location: tuple[Any, ...], raw: Any) -> list[str]:

@@ -32,6 +32,10 @@ Head = Literal["new", "keep"]
 Quantization = Literal["4bit", "8bit"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+NAME_IN_WORDS = (
+    "must begin with a letter or a digit and hold letters, digits, '_', '.' and '-' only, 100 at "
+    "most"
+)
 
 # Each worker is a process with a copy of what it reads.
 _FEWER = {"dataloader_num_workers": 1_000}

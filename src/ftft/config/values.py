@@ -70,9 +70,7 @@ def known_burn_in(value: object) -> object:
     """Refuse what is neither ``auto`` nor a number of points, as one problem and not two."""
     whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     if value != "auto" and not whole:
-        raise ValueError(
-            "must be auto or a whole number greater than or equal to 0 and below 2147483648"
-        )
+        raise ValueError("must be auto or a whole number that is at least 0 and below 2147483648")
     return value
 
 

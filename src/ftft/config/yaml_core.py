@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
+from yaml.reader import ReaderError
 
 MAX_VALUES = 100_000
 MAX_DEPTH = 50
@@ -32,6 +33,15 @@ _CORE = {
         list("-+.0123456789"),
     ),
     "merge": (r"<<", ["<"]),
+}
+
+
+# Problems of PyYAML that a text without quotes is likely behind, and its names of what is no text.
+_SIGN = re.compile(r"but got '|not allowed here|cannot start any token")
+_NAMES = {
+    "'<stream end>'": "the end of the text",
+    "end of stream": "end of the text",
+    "mapping values are not allowed here": "a key and its ':' cannot stand here",
 }
 
 
@@ -130,8 +140,33 @@ def parse(text: str) -> Any:
         return _plain(yaml.load(text, _Loader), itertools.count(1), ())
     except OverflowError:  # of PyYAML, at "\\UFFFFFFFF"
         raise ValueError("an escape in a quoted text stands for no character") from None
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_in_words(error)) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ValueError(
+            f"line {line:,}: the character #x{error.character:04x} cannot stand in YAML"
+        ) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def _in_words(error: yaml.MarkedYAMLError) -> str:
+    """Where a text stops being YAML, and why, as a part of a sentence."""
+    problem = " ".join((error.problem or "it cannot be read").split()).removeprefix("but ")
+    hint = "; put a text that holds ?, : or # in quotes" if _SIGN.search(problem) else ""
+    if "<block end>" in problem:
+        problem = "this does not go on with what stands above it; check the indentation"
+    if r"'\t'" in problem:
+        problem, hint = "a tab, where blanks are expected", ""
+    for name, meant in _NAMES.items():
+        problem = problem.replace(name, meant)
+    start, mark = error.context_mark, error.problem_mark or error.context_mark
+    of = ""
+    if start is not None and mark is not None and start.line < mark.line:
+        of = f" ({error.context}, which begins in line {start.line + 1:,})"
+    place = "" if mark is None else f"line {mark.line + 1:,}, column {mark.column + 1:,}: "
+    return f"{place}{problem}{of}{hint}"
 
 
 def _plain(value: Any, counter: Iterator[int], path: tuple[str, ...]) -> Any:

@@ -20,7 +20,11 @@ from ftft.errors import DataError
 HOLDOUT_SEED = 0
 """Which training rows are held out is the same for all seeds of an experiment."""
 
+# From this difference on, as a share of what was asked for, a held-out share is remarked on.
+_FAR = 0.5
+
 Texts = Callable[[LabelledDataset], pa.ChunkedArray]
+Look = Callable[[EvaluationSet], object]
 
 
 @contextlib.contextmanager
@@ -29,7 +33,7 @@ def named(what: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"{what}: {error}") from error
+        raise DataError.of([f"{what}: {problem}" for problem in error.problems]) from error
 
 
 def joined_texts(data: LabelledDataset) -> pa.ChunkedArray:
@@ -66,6 +70,10 @@ class _Part(Protocol):
     def __len__(self) -> int: ...
 
 
+Evaluation = Callable[[str, EvaluationSet], ReadSet]
+"""Reads a development or test set, given its name and source."""
+
+
 def read_set(
     dataset: LabelledDataset,
     parts: Sequence[_Part],
@@ -91,19 +99,20 @@ def read_set(
 
 def assemble(
     config: DataConfig,
-    read: ReadSet,
-    evaluation: Callable[[str, EvaluationSet], ReadSet],
+    training: Callable[[], tuple[ReadSet, Evaluation]],
+    look: Look,
     *,
     seed: int = HOLDOUT_SEED,
     alike: Texts = joined_texts,
     copied: Texts = joined_texts,
 ) -> TaskData:
-    """Read the development and test sets, or hold a development set out where none is named.
+    """Read all sets, and hold a development set out where none is named.
 
     Args:
         config: What to read.
-        read: The training data, nothing held out yet.
-        evaluation: Reads a set, given its name and source.
+        training: Reads the training data, nothing held out yet; also returns what then reads a
+            set, given its name and source.
+        look: Checks of a set what does not depend on the training data.
         seed: Decides which training rows are held out.
         alike: What two training examples must share to stay on one side when some are held out.
         copied: What two examples must share for one to count as a copy of the other.
@@ -111,9 +120,15 @@ def assemble(
     Raises:
         DataError: Sets cannot be read or do not fit, or none can be held out; names each set.
     """
+    try:
+        with named("training data"):
+            read, evaluation = training()
+    except DataError as error:
+        raise DataError.of([*error.problems, *_problems(config, look)]) from error
     roles: dict[str, dict[str, LabelledDataset]] = {}
     train, said = read.dataset, [*read.remarks]
-    left_out, problems = {train.name: read.left_out}, []
+    left_out = {train.name: read.left_out}
+    problems: list[str] = []
     for role, sets in config.evaluation_sets.items():
         roles[role] = {}
         for name, source in sets.items():
@@ -122,18 +137,17 @@ def assemble(
                 with named(what):
                     found = evaluation(name, source)
             except DataError as error:
-                problems.append(str(error))
+                problems += error.problems
                 continue
             roles[role][name], left_out[name] = found.dataset, found.left_out
             said += [f"{what}: {remark}" for remark in found.remarks]
-    if len(problems) == 1:
-        raise DataError(problems[0])
     if problems:
-        listed = "".join(f"\n  - {problem}" for problem in problems)
-        raise DataError(f"{len(problems)} data sets have problems:{listed}")
+        raise DataError.of(problems)
     if not config.dev:
         with named("training data"):
-            train, roles["dev"][HOLDOUT_NAME] = hold_out(train, config.holdout, seed, alike)
+            train, held = hold_out(train, config.holdout, seed, alike)
+        roles["dev"][HOLDOUT_NAME] = held
+        said += _share_in_words(len(held), len(train) + len(held), config.holdout)
     known = copied(train)
     overlaps = {
         name: count_shared(copied(one), known)
@@ -152,6 +166,19 @@ def assemble(
         remarks=tuple(said),
         left_out={name: lost for name, lost in left_out.items() if lost},
     )
+
+
+def _problems(config: DataConfig, look: Look) -> list[str]:
+    """What is wrong with the development and test sets, whatever the training data are."""
+    problems: list[str] = []
+    for role, sets in config.evaluation_sets.items():
+        for name, source in sets.items():
+            try:
+                with named(f"{role} set {name!r}"):
+                    look(source)
+            except DataError as error:
+                problems += error.problems
+    return problems
 
 
 def hold_out(
@@ -176,6 +203,19 @@ def hold_out(
         )
     left, development = (train.table.filter(pa.array(rows)) for rows in (~held, held))
     return train.of_rows("train", left), train.of_rows(HOLDOUT_NAME, development)
+
+
+def _share_in_words(held: int, examples: int, share: float) -> list[str]:
+    """That many more or fewer examples were held out than was asked for, if that is so."""
+    wanted = max(1, round(share * examples))
+    if abs(held - wanted) <= max(1, _FAR * wanted):
+        return []
+    return [
+        f"{held:,} of {examples:,} training examples are held out as the development set "
+        f"{HOLDOUT_NAME}, a share of {held / examples:.2g} where data.holdout asks for {share:g}: "
+        "equal texts stay together, and labels in proportion. For another share, name a "
+        "development set of your own under data.dev"
+    ]
 
 
 def data_fingerprint(train: LabelledDataset, roles: dict[str, dict[str, LabelledDataset]]) -> str:

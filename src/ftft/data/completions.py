@@ -11,7 +11,15 @@ import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
 from ftft.data.answers import prepare_answers
-from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
+from ftft.data.assembly import (
+    HOLDOUT_SEED,
+    TRAINING,
+    Evaluation,
+    ReadSet,
+    assemble,
+    named,
+    read_set,
+)
 from ftft.data.chats import MESSAGES
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.faults import Faults
@@ -43,14 +51,10 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
     Raises:
         DataError: Something cannot be read, or a prompt or completion is missing or empty.
     """
-    with named("training data"):
-        faults = Faults(config.train[0].place if len(config.train) == 1 else "")
-        read = [faults(partial(prepare_answers, source, faults), None) for source in config.train]
-        parts = [part for part in read if part is not None]
-        if faults and any(map(len, parts)):
-            faults(lambda: assign_ids(parts), None)
-        faults.raise_found()
-        train = read_set(_dataset("train", parts), parts, what=TRAINING)
+
+    def training() -> tuple[ReadSet, Evaluation]:
+        parts = _read_training(config)
+        return read_set(_dataset("train", parts), parts, what=TRAINING), evaluation
 
     def evaluation(name: str, source: EvaluationSet) -> ReadSet:
         part = prepare_answers(source)
@@ -59,7 +63,18 @@ def load_completions(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskDat
     def prompts(data: LabelledDataset) -> pa.ChunkedArray:
         return data.table.column(PROMPT)
 
-    return assemble(config, train, evaluation, seed=seed, alike=prompts)
+    return assemble(config, training, prepare_answers, seed=seed, alike=prompts)
+
+
+def _read_training(config: DataConfig) -> list[Prepared]:
+    """The sources of the training data; all problems are reported together."""
+    faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+    read = [faults(partial(prepare_answers, source, faults), None) for source in config.train]
+    parts = [part for part in read if part is not None]
+    if faults and any(map(len, parts)):
+        faults(lambda: assign_ids(parts), None)
+    faults.raise_found()
+    return parts
 
 
 def places(sources: Sequence[DataSource], example_ids: Sequence[str]) -> list[str]:

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, Evaluation, ReadSet, assemble, read_set
 from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.ids import choose_by_hash, content_ids, first_repeat, number_repeats, repeat_message
 from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.lines import rows_in
-from ftft.data.normalize import Prepared, prepare
+from ftft.data.normalize import Prepared, check_ids, prepare, read_rows
 from ftft.data.remarks import label_remarks
 from ftft.data.slips import refusal, slips_in
 from ftft.data.sources import RawTable
@@ -40,14 +40,12 @@ def load_data(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         DataError: Something cannot be read or does not fit; names the data set, the file and
             the column, row or value, and says what to do.
     """
-    with named("training data"):
+
+    def training() -> tuple[ReadSet, Evaluation]:
         train = _load_training(config)
-    classes = train.dataset.class_names
+        return train, partial(_load_evaluation, classes=train.dataset.class_names)
 
-    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
-        return _load_evaluation(name, source, classes)
-
-    return assemble(config, train, evaluation, seed=seed)
+    return assemble(config, training, _look, seed=seed)
 
 
 def _load_training(config: DataConfig) -> ReadSet:
@@ -109,6 +107,13 @@ def _load_evaluation(name: str, source: EvaluationSet, classes: Sequence[str]) -
         class_of_model_class=class_of_model_class,
     )
     return read_set(dataset, [part])
+
+
+def _look(source: EvaluationSet) -> None:
+    """Check all of a set but its labels, which depend on the classes of the training data."""
+    faults = Faults(source.place)
+    check_ids(read_rows(source, faults).table, source, faults)
+    faults.raise_found()
 
 
 def join(parts: Sequence[Prepared], classes: Sequence[str]) -> pa.Table:

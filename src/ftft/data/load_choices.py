@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, DataSource, EvaluationSet
-from ftft.data.assembly import HOLDOUT_SEED, TRAINING, ReadSet, assemble, named, read_set
+from ftft.data.assembly import HOLDOUT_SEED, TRAINING, Evaluation, ReadSet, assemble, read_set
 from ftft.data.choices import (
     LETTERS,
     MOST_CHOICES,
@@ -52,26 +52,37 @@ def load_choices(config: DataConfig, *, seed: int = HOLDOUT_SEED) -> TaskData:
         DataError: As for :func:`ftft.data.load.load_data`; a row has too few or too many choices,
             or its answer is none of them.
     """
-    with named("training data"):
-        faults = Faults(config.train[0].place if len(config.train) == 1 else "")
-        tried = [faults(partial(_read, source, faults), None) for source in config.train]
-        read = [one for one in tried if one is not None]
-        known = [one.answers.first for one in read if one.answers.first is not None]
-        first = known[0] if known else None
-        made = [faults(partial(_prepare, one, first), None) for one in read]
-        faults.raise_found()
-        parts = [part for part in made if part is not None]
-        train = read_set(_dataset("train", parts), parts, what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
-        faults = Faults(source.place)
-        read = _read(source, faults)
-        faults.raise_found()
-        assert read is not None, "else it was raised"
-        part = _prepare(read, first)
-        return read_set(_dataset(name, [part]), [part])
+    def training() -> tuple[ReadSet, Evaluation]:
+        parts, first = _read_training(config)
 
-    return assemble(config, train, evaluation, seed=seed)
+        def evaluation(name: str, source: EvaluationSet) -> ReadSet:
+            part = _prepare(_read_evaluation(source), first)
+            return read_set(_dataset(name, [part]), [part])
+
+        return read_set(_dataset("train", parts), parts, what=TRAINING), evaluation
+
+    return assemble(config, training, _read_evaluation, seed=seed)
+
+
+def _read_training(config: DataConfig) -> tuple[list[Prepared], int | None]:
+    """The sources of the training data, and the position that stands for the first choice."""
+    faults = Faults(config.train[0].place if len(config.train) == 1 else "")
+    tried = [faults(partial(_read, source, faults), None) for source in config.train]
+    read = [one for one in tried if one is not None]
+    known = [one.answers.first for one in read if one.answers.first is not None]
+    first = known[0] if known else None
+    made = [faults(partial(_prepare, one, first), None) for one in read]
+    faults.raise_found()
+    return [part for part in made if part is not None], first
+
+
+def _read_evaluation(source: EvaluationSet) -> _Read:
+    faults = Faults(source.place)
+    read = _read(source, faults)
+    faults.raise_found()
+    assert read is not None, "else it was raised"
+    return read
 
 
 def _read(source: DataSource, faults: Faults) -> _Read | None:

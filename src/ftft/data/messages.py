@@ -62,26 +62,37 @@ def _one_column(there: Sequence[str]) -> str:
     return " That is one column only: is the 'delimiter' right?" if joined else ""
 
 
-def require_columns(wanted: Iterable[str], there: Sequence[str], place: str) -> None:
-    """Check that every wanted column is there exactly once.
+def require_columns(
+    wanted: Iterable[str], there: Sequence[str], place: str, advice: str = ""
+) -> None:
+    """Check that every wanted column is there exactly once; all that are not are named together.
 
     Args:
         wanted: The columns; a mapping also says what names each, a key or an option.
         there: Those that there are.
         place: The file.
+        advice: What to do where one is missing, if more can be said than which there are.
 
     Raises:
         DataError: Naming the column, the columns there are and the nearest name.
     """
-    for name in wanted:
-        if name not in there:
-            asks = f", which {wanted[name]} names" if isinstance(wanted, Mapping) else ""
-            raise DataError(
-                f"{place}: there is no column {name!r}{asks}.{nearest(name, there)} "
-                f"The columns are: {listed(there)}.{_one_column(there)}"
-            )
-        if there.count(name) > 1:
-            raise DataError(
-                f"{place}: the header names {there.count(name)} columns {name!r}; "
-                "rename one of them, because it is not clear which one is meant."
-            )
+    asked = wanted if isinstance(wanted, Mapping) else dict.fromkeys(wanted, "")
+    missing = [
+        f"a column {name!r}{f', which {by} names' if by else ''}.{nearest(name, there)}"
+        for name, by in asked.items()
+        if name not in there
+    ]
+    found = []
+    if missing:
+        first = missing[0].removeprefix("a ")
+        others = "".join(f" Nor is there {one}" for one in missing[1:])
+        there_are = f"The columns are: {listed(there)}.{_one_column(there)}{advice}"
+        found.append(f"there is no {first}{others} {there_are}")
+    found += [
+        f"the header names {there.count(name)} columns {name!r}; rename one of them, because it "
+        "is not clear which one is meant."
+        for name in asked
+        if there.count(name) > 1
+    ]
+    if found:
+        raise DataError(f"{place}: {' Also: '.join(found)}")

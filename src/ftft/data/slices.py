@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,19 +15,19 @@ from ftft.errors import DataError
 _ID = "example_id"
 
 
-def read_slices(path: Path, columns: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
+def read_slices(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
     """Read a table of slices: column to example id to value; empty cells are left out.
 
     Args:
         path: A CSV, TSV, JSON-lines or Parquet file with a column ``example_id``.
-        columns: The other columns to read; None: all.
+        columns: The other columns to read, each with the option that names it; None: all.
 
     Raises:
         DataError: The file cannot be read, has no column ``example_id`` or no other one, or an
             id is missing or there twice.
     """
     try:
-        table = read_table(path, None if columns is None else [_ID, *columns])
+        table = read_table(path, None if columns is None else {_ID: "", **columns})
     except DataError as error:
         others = "at least one more" if columns is None else ", ".join(columns)
         raise DataError(f"{error} A table of slices has a column {_ID} and {others}.") from error

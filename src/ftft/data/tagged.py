@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftft.config.data import DataConfig, EvaluationSet
-from ftft.data.assembly import TRAINING, ReadSet, assemble, named, read_set
+from ftft.data.assembly import TRAINING, Evaluation, ReadSet, assemble, read_set
 from ftft.data.dataset import SLICE_PREFIX, LabelledDataset, TaskData
 from ftft.data.faults import Faults
 from ftft.data.load import assign_ids, limited
@@ -43,21 +43,27 @@ def load_tagged(config: DataConfig) -> TaskData:
     Raises:
         DataError: Something cannot be read or does not fit; names the set, the file and the line.
     """
-    with named("training data"):
+
+    def training() -> tuple[ReadSet, Evaluation]:
         parts, tags = _read_training(config)
         dataset = _dataset("train", parts, tags)
-        train = read_set(dataset, parts, _remarks(dataset), what=TRAINING)
 
-    def evaluation(name: str, source: EvaluationSet) -> ReadSet:
-        if source.merge:
-            raise DataError(
-                f"{source.place}: 'merge' is for classification; give the tags the training data's "
-                "names with 'labels'."
-            )
-        part = read_tagged(source)
-        return read_set(_dataset(name, [part], tags), [part])
+        def evaluation(name: str, source: EvaluationSet) -> ReadSet:
+            part = _read_evaluation(source)
+            return read_set(_dataset(name, [part], tags), [part])
 
-    return assemble(config, train, evaluation, alike=_words, copied=_words)
+        return read_set(dataset, parts, _remarks(dataset), what=TRAINING), evaluation
+
+    return assemble(config, training, _read_evaluation, alike=_words, copied=_words)
+
+
+def _read_evaluation(source: EvaluationSet) -> TaggedRows:
+    if source.merge:
+        raise DataError(
+            f"{source.place}: 'merge' is for classification; give the tags the training data's "
+            "names with 'labels'."
+        )
+    return read_tagged(source)
 
 
 def _read_training(config: DataConfig) -> tuple[list[TaggedRows], list[str]]:

@@ -23,6 +23,8 @@ from ftft.errors import DataError
 
 ROW_NUMBER, PREDICTION, PROBABILITY = "row", "prediction", "probability"
 
+_OTHERS = " Name the text column of this file with --text, twice for pairs."
+
 
 @dataclass(frozen=True)
 class Unlabelled:
@@ -40,7 +42,12 @@ class Unlabelled:
 
 
 def read_unlabelled(
-    path: Path, text: Sequence[str], example_id: str | None, classes: Sequence[str]
+    path: Path,
+    text: Sequence[str],
+    example_id: str | None,
+    classes: Sequence[str],
+    *,
+    as_in_run: bool = False,
 ) -> Unlabelled:
     """Read the texts of a file, however it is written; other columns do not matter.
 
@@ -49,6 +56,7 @@ def read_unlabelled(
         text: One or two columns.
         example_id: A column to write beside the predictions.
         classes: The model's classes.
+        as_in_run: Whether the text columns are those of the model's run, not named for this file.
 
     Raises:
         DataError: It cannot be read, lacks a column, or no row has a text.
@@ -57,8 +65,9 @@ def read_unlabelled(
         raise DataError(
             f"{path} has a column {ROW_NUMBER!r}, as the predictions do; rename it in the file."
         )
-    wanted = list(dict.fromkeys([*text, *([] if example_id is None else [example_id])]))
-    raw = _columns(path, wanted)
+    ids = {} if example_id is None else {example_id: "--id"}
+    named_by, advice = ("the model's run", _OTHERS) if as_in_run else ("--text", "")
+    raw = _columns(path, ids | dict.fromkeys(text, named_by), advice)
     if not len(raw):
         raise DataError(f"{path} has no rows; at least one text was expected.")
     table = raw.append_column(ROW, pa.array(np.arange(1, len(raw) + 1)))
@@ -83,7 +92,7 @@ def has_column(path: Path, name: str) -> bool:
         return False  # of texts alone, or said where it is read
 
 
-def _columns(path: Path, wanted: list[str]) -> pa.Table:
+def _columns(path: Path, wanted: dict[str, str], advice: str) -> pa.Table:
     named = format_by_name(path)
     try:
         head = read_head(path)
@@ -91,8 +100,10 @@ def _columns(path: Path, wanted: list[str]) -> pa.Table:
         if named not in ("csv", "tsv"):
             raise
         # Texts alone: a file of one column has no delimiter that could be found.
-        return read_as(named, path, Dialect("\t" if named == "tsv" else ","), wanted).columns
-    require_columns(wanted, list(head.columns), str(path))
+        table = read_as(named, path, Dialect("\t" if named == "tsv" else ","), None).columns
+        require_columns(wanted, table.column_names, str(path), advice)
+        return table.select(list(wanted))
+    require_columns(wanted, list(head.columns), str(path), advice)
     columns = None if head.header else tuple(head.columns)
     delimiter = head.delimiter or ("\t" if head.format == "tsv" else ",")
     dialect = Dialect(delimiter, head.quoting, columns, head.escape)

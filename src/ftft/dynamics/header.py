@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from ftft.dynamics.container import point_positions
 from ftft.dynamics.values import COLUMNS, Encoding
 from ftft.errors import DynamicsError, reason
 from ftft.utils.atomic import write_text
+from ftft.utils.nearest import nearest_beside
 
 HEADER_NAME = "header.json"
 FORMAT = "ftft-dynamics"
@@ -193,9 +195,15 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
+        folder = path.parent
+        what = (
+            f"{folder} is not a dynamics folder, since there is no {HEADER_NAME} in it."
+            if os.path.exists(folder)
+            else f"{folder} does not exist.{nearest_beside(folder)}"
+        )
         raise DynamicsError(
-            f"{path} does not exist, so {path.parent} is not a dynamics folder. Give the folder "
-            "that a recorder wrote to, or import dynamics of another format first."
+            f"{what} Give the folder that a recorder wrote to, or that of a training, such as "
+            "reference/seed-0 of a run, or import dynamics of another format first."
         ) from error
     except OSError as error:
         raise DynamicsError(

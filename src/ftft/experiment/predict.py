@@ -88,7 +88,7 @@ def predict(
     base = settings.model
     loaded, tokenizer = load_finetuned(folder, task=task, trust_remote_code=trusted, base=base)
     classes = [str(loaded.config.id2label[place]) for place in range(loaded.config.num_labels)]
-    rows = read_unlabelled(data, columns, example_id, classes)
+    rows = read_unlabelled(data, columns, example_id, classes, as_in_run=not text)
     with_predictions(rows.columns.slice(0, 0), classes, np.zeros((0, len(classes))))  # names fit
     length = min(settings.max_length, tokenizer.model_max_length)
     encoded = task.tokenize(rows.dataset, tokenizer, length)

@@ -80,33 +80,30 @@ class Attempts:
 
         Args:
             step: What may find a problem.
-            of: Whose problem it is, such as ``reference``. Reference and main may have the same,
-                as a model that is missing, which is then said once.
+            of: Whose problem it is, such as ``reference``. Where several have the same, as a model
+                that is missing, it is said once.
         """
         try:
             return step()
         except FtftError as error:
-            _, names = self._problems.setdefault(str(error), (error, []))
-            names += [of] if of and of not in names else []
+            for problem in error.problems:
+                _, names = self._problems.setdefault(problem, (error, []))
+                names += [of] if of and of not in names else []
             return None
 
     def raise_problems(self, what: str) -> None:
         """Raise what was noted, if anything.
 
         Raises:
-            FtftError: The one problem, or a :class:`ConfigError` that lists them.
+            FtftError: The one problem, or all of them; they are counted and listed once.
         """
         if not self._problems:
             return
         of = {said: " and ".join(names) for said, (_, names) in self._problems.items()}
         lines = [f"{of[said]}: {said}" if of[said] else said for said in self._problems]
-        if len(lines) > 1:
-            listed = "\n".join(f"  - {line}" for line in lines)
-            raise ConfigError(f"{what}: {len(lines)} problems:\n{listed}")
-        ((error, names),) = self._problems.values()
-        if not names:
-            raise error
-        raise type(error)(*lines) from error
+        errors = [error for error, _ in self._problems.values()]
+        kind = type(errors[0]) if len({*map(type, errors)}) == 1 else ConfigError
+        raise kind.of(lines, what if len(lines) > 1 else "") from errors[0]
 
 
 def try_models(attempt: Attempts, experiment: Experiment, checked: list[Any] | None = None) -> None:

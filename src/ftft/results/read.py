@@ -18,6 +18,7 @@ from ftft.results.run import RunResult, run_result
 from ftft.results.tables import several_seeds, summary_table
 from ftft.results.verdict import verdicts
 from ftft.utils.names import names_apart
+from ftft.utils.nearest import nearest_beside
 from ftft.utils.notebook import html_table
 from ftft.workspace.layout import RESULTS_NAME, SUMMARY_NAME
 
@@ -110,7 +111,8 @@ def read_run(folder: str | Path) -> Results:
             ) from error
         if not os.path.exists(folder):
             raise WorkspaceError(
-                f"{folder} does not exist; give the folder of a finished run."
+                f"{folder} does not exist.{nearest_beside(folder)} Give the folder of a finished "
+                "run."
             ) from error
         raise WorkspaceError(
             f"{path}: there are no results here; give the folder of a finished run, or finish it "

@@ -20,6 +20,7 @@ from ftft.sharing.manifest import FileEntry, Kind, Manifest, is_shared
 from ftft.sharing.provenance import provenance, public_name
 from ftft.utils.atomic import sha256_of
 from ftft.utils.below import files_below, one_of
+from ftft.utils.nearest import nearest_beside
 from ftft.workspace.layout import run_folder_of
 from ftft.workspace.workspace import check_artifact
 
@@ -56,8 +57,8 @@ def bundle(path: Path, selection: Path | None = None) -> Bundle:
     """
     if not path.exists():
         raise SharingError(
-            f"{path}: there is nothing by this name; give a dynamics folder, a map.parquet, a "
-            "selection.parquet or a model folder, such as runs/NAME/map/seed-0/map.parquet."
+            f"{path} does not exist.{nearest_beside(path)} Give a dynamics folder, a map.parquet, "
+            "a selection.parquet or a model folder, such as runs/NAME/map/seed-0/map.parquet."
         )
     check_artifact(path)
     kind, found = _recognised(path)

@@ -111,7 +111,8 @@ def open_study(study: Study, folder: Path, say: Callable[[str], None]) -> OpenSt
         try_models(attempt, experiment, checked)
     data = {}
     for name in study.data:
-        loaded = attempt(partial(load_data, study.experiment(name)))
+        of = f"data set {name}" if len(study.data) > 1 else ""
+        loaded = attempt(partial(load_data, study.experiment(name)), of)
         if loaded is not None:
             data[name] = loaded
     found = tasks(study)

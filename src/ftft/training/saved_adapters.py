@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from ftft.config.adapter import ADAPTER_FILE, Adapter, Names
 from ftft.config.schema import FineTuning
+from ftft.config.wording import in_words
 from ftft.errors import ModelError
 from ftft.tasks.base import Task
 from ftft.training.adapters import DEFAULT, TASK_TYPES, targets
@@ -152,8 +153,7 @@ def _read(path: Path, schema: Any) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        problem = f"{key}: {first['msg']}" if key else str(first["msg"])
-        problem = problem.replace("Value error, ", "")
+        problem = f"{key}: {in_words(first)}" if key else in_words(first)
     except (OSError, ValueError, RecursionError) as error:
         problem = str(error)
     raise ModelError(

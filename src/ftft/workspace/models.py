@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ftft.errors import ModelError
 from ftft.utils.below import CONFIG_NAME, models_below, models_instead
-from ftft.utils.nearest import nearest
+from ftft.utils.nearest import nearest_beside
 from ftft.workspace.layout import STUDY_NAME, run_folder_of
 
 
@@ -23,9 +23,8 @@ def model_folder(given: Path) -> Path:
         if (inside / CONFIG_NAME).is_file():
             return inside
     if not given.exists():
-        beside = [one.name for one in given.parent.iterdir()] if given.parent.is_dir() else []
         raise ModelError(
-            f"{given} does not exist.{nearest(given.name, beside)} Give the folder of a "
+            f"{given} does not exist.{nearest_beside(given)} Give the folder of a "
             "run, of a training (runs/NAME/main/seed-0) or of a model (model in it)."
         )
     found = models_below(given)

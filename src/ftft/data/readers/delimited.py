@@ -76,6 +76,16 @@ def read_delimited(path: Path, dialect: Dialect, wanted: Collection[str] | None 
     return pa.table(dict(zip(wanted, columns, strict=True)))
 
 
+def check_even(path: Path, dialect: Dialect) -> None:
+    """Read a file to its end.
+
+    Raises:
+        DataError: As for :func:`read_delimited`.
+    """
+    for _ in _rows(path, dialect):
+        pass
+
+
 def _rows(path: Path, dialect: Dialect) -> Generator[list[str], None, None]:
     """Yield the names of the columns, then every row that is not blank, all of one length."""
     names: list[str] = []
@@ -137,7 +147,7 @@ def _ragged(path: Path, dialect: Dialect, line: int, found: int, expected: int) 
     else:
         hint = "if the file encloses texts in double quotes, set quoting: true"
     return (
-        f"{path}, line {line:,}: {found} columns where the "
+        f"{path}, line {line:,}: {counted(found, 'column')} where the "
         f"{'header' if dialect.columns is None else 'list of columns'} has {expected}; {hint}."
     )
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ftft.config.formats import FileFormat, format_by_name
-from ftft.data.readers.delimited import Dialect, iterate_rows, open_bytes
+from ftft.data.readers.delimited import (
+    Dialect,
+    check_even,
+    iterate_rows,
+    open_bytes,
+    open_text,
+)
 from ftft.data.readers.json_lines import iterate_records
 from ftft.data.sources import check_file, reading
 from ftft.errors import DataError
@@ -120,14 +126,34 @@ def _find_dialect(path: Path, chosen: FileFormat) -> tuple[Dialect, list[list[st
             if not quoted and _nearly_all_enclosed(plain):
                 _even_rows(path, Dialect(delimiter, quoting=True), refuse=True)
             return Dialect(delimiter, quoting=False), plain[:_SAMPLE]
-    with open_bytes(path) as stream:
-        if not stream.read(4096).strip():
-            raise DataError(f"{path} is empty; a header and at least one row were expected.")
+    _refuse(path, chosen)
     raise DataError(
         f"{path}: no delimiter gives all rows the same number of columns (at least two). Check "
         "the file, or write the experiment file by hand with 'delimiter', 'quoting', 'escape' and "
         "'header'."
     )
+
+
+def _refuse(path: Path, chosen: FileFormat) -> None:
+    """Say where a file stops being as it is usually written, with the delimiter of its header.
+
+    Raises:
+        DataError: Naming the line.
+    """
+    with open_text(path) as lines:
+        header = next((line for line in lines if line.strip()), "")
+    if not header:
+        raise DataError(f"{path} is empty; a header and at least one row were expected.")
+    delimiter = max(_DELIMITERS[chosen], key=header.count)
+    if delimiter not in header:
+        return
+    try:
+        check_even(path, Dialect(delimiter))
+    except DataError as error:
+        raise DataError(
+            f"{error} No other delimiter, nor quoting: false, nor escape gives all rows the same "
+            "number of columns, so repair the file."
+        ) from error
 
 
 def _even_rows(path: Path, dialect: Dialect, *, refuse: bool = False) -> list[list[str]]:
