@@ -348,7 +348,7 @@ def test_one_layer_cannot_be_cut(started, write, six_layers):
     ("rows", "expected"),
     [
         (300, "300 rows are too few for FTFT: with these settings ERM takes about 27 steps"),
-        (2_000, "note: 2,000 training examples are few: on real data"),
+        (2_000, "note: 2,000 training examples are few: on tweets"),
     ],
 )
 def test_small_data_are_told_what_to_expect(started, write, tmp_path, rows, expected):

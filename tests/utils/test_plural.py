@@ -62,4 +62,4 @@ def test_a_command_names_the_range_of_a_share(ftft, option, value):
 
 def test_a_key_of_an_experiment_too(ftft, experiment_file):
     outcome = ftft("validate", experiment_file, "--set", "selection.fraction=33")
-    assert "less than or equal to 1 (found 33). If 33 percent is meant, write 0.33." in outcome.err
+    assert "must be at most 1 (found 33). If 33 percent is meant, write 0.33." in outcome.err

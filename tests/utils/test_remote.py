@@ -245,7 +245,7 @@ class TestData:
         file = self.experiment(tmp_path, tiny_model, path=f"ftp://{login}@host/train.csv")
         said = ftft("validate", file)
         assert said.code == 2
-        assert "data.train.0.path" in said.err
+        assert "data.train.path" in said.err
         assert "holds a password" in said.err
         assert "pw@" not in said.err
 
