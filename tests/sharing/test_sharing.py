@@ -208,7 +208,7 @@ class TestWhatGoesOut:
 
     @pytest.mark.parametrize("path", ["reference/seed-0", "nothing", "."])
     def test_what_is_not_clear_is_refused(self, run, path):
-        with pytest.raises(SharingError, match="[Gg]ive "):
+        with pytest.raises(SharingError, match=r"[Gg]ive "):
             bundle(run / path)
 
     def test_an_existing_folder_is_refused(self, run, tmp_path):
