@@ -24,7 +24,10 @@ class FtftError(Exception):
 
     Attributes:
         problems: What is wrong, a paragraph each. Where it is one thing, that is the message.
+        placed: Whether the message begins with the file or command that people gave.
     """
+
+    placed = False
 
     def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -424,6 +424,6 @@ def test_every_error_is_a_child_of_one():
 def test_a_report_is_written_as_its_name_says(ftft, asked, output, meant):
     outcome = ftft("report", "nowhere", "--format", asked, "-o", output)
     assert outcome.code == 2
-    assert f"--output {output}: --format {asked} is written; give --format {meant}" in outcome.err
+    assert f"--output {output}: the format is {asked}; give --format {meant}" in outcome.err
     other = ftft("report", "nowhere", "--format", asked, "-o", "table.txt")
     assert "--output" not in other.err, "such a name says nothing"

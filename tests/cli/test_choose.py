@@ -92,7 +92,7 @@ def test_all_are_trained_on_request(ftft, judged, experiment_file):
         (["-c", "layers=1"] * 2, "by -c; -c layers=1 was given 2 times."),
         (
             ["-c", "layrs=1", "-c", "layers=x,nothing"],
-            "error: experiment.yaml: 2 problems:\n"
+            "error: ftft choose: 2 problems:\n"
             "  - -c layrs=1: reference.layrs: unknown key; did you mean layers?\n"
             "  - -c layers=x,nothing: expected KEY=VALUE, such as layers=1.\n",
         ),

@@ -453,3 +453,15 @@ def test_a_set_that_is_much_like_one_of_the_file_is_offered(problem):
     assert "did you mean" not in message
     message = problem(OTHER_SITE, "data.test_ood.chat.limit=10")
     assert "did you mean" not in message
+
+
+def test_a_key_that_there_is_is_no_slip(problem):
+    """Also where the file has one like it, and not this one."""
+    message = problem(VALID, "main.eval_batch_size=0")
+    assert "main.eval_batch_size: must be" in message
+    assert "did you mean" not in message
+
+
+def test_a_misspelt_key_is_offered_whole_also_with_keys_below_it(problem):
+    message = problem(VALID, "data.test_od.x.path=3")
+    assert "data.test_od: unknown key; did you mean data.test_o" in message

@@ -269,3 +269,19 @@ def test_the_study_of_the_documentation(monkeypatch, tmp_path):
     study = load_study(tmp_path / "study.yaml")
     assert study.references == ("one-layer", "three-layers", "electra")
     assert study.experiment("nli").main.model == "microsoft/deberta-v3-large"
+
+
+def test_what_is_wrong_on_some_data_sets_only_is_of_those(files):
+    base = "name: s\nbase: experiments/nli.yaml\n"
+    with pytest.raises(ConfigError) as found:
+        files(f"{base}grid: {{data: {{one: {{}}, two: {{main: {{epochs: 0}}}}}}}}\n")
+    assert str(found.value).splitlines()[1].startswith("  - data set two: main.epochs")
+    with pytest.raises(ConfigError) as found:
+        files(base, "base.main.epochs=0")
+    assert str(found.value).splitlines()[1].startswith("  - main model main: main.epochs")
+
+
+def test_a_set_like_one_that_the_base_has_in_the_study_is_offered(files):
+    text = yaml.safe_dump({"name": "s", "base": yaml.safe_load(EXPERIMENT)})
+    with pytest.raises(ConfigError, match=r"no base\.data\.test_ood\.fr: did you mean .*\.far\?"):
+        files(text, "base.data.test_ood.fr.limit=3")

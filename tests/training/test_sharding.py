@@ -32,11 +32,22 @@ BATCHES = dict.fromkeys(
 needs_deepspeed = pytest.mark.skipif(
     find_spec("deepspeed") is None, reason="DeepSpeed is not installed"
 )
+# What `accelerate launch` sets for FSDP, as it does by itself: weights in the first process only,
+# checkpoints in shards.
+LAUNCHED = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
+    "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+}
 KINDS = [
-    pytest.param({"fsdp": True}, id="fsdp"),
+    pytest.param({"fsdp": True}, {}, id="fsdp"),
+    pytest.param({}, LAUNCHED, id="launched"),
     *(
         pytest.param(
             {"deepspeed": {"zero_optimization": {"stage": stage}, **BATCHES}},
+            {},
             id=f"zero-{stage}",
             marks=needs_deepspeed,
         )
@@ -65,9 +76,11 @@ def experiment(tiny_model: Path, make_experiment: Any, tmp_path_factory: Any) ->
 def run(experiment: Path, preloaded: str) -> Run:
     """Run the experiment in so many processes, which are killed after a step where one is named."""
 
-    def start(name: str, count: int, *options: str, killed: int = 0, status: int = 0) -> Path:
+    def start(
+        name: str, count: int, *options: str, killed: int = 0, status: int = 0, **launcher: str
+    ) -> Path:
         path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        surroundings = {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1"}
+        surroundings = {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": "1", **launcher}
         if not torch.cuda.is_available():
             surroundings["DS_ACCELERATOR"] = "cpu"
         folder = experiment.parent / name
@@ -104,19 +117,19 @@ def _runs(folder: Path) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", KINDS)
-def test_killed_and_resumed_it_is_the_run_of_one_process(run, alone, request, arguments):
+@pytest.mark.parametrize(("arguments", "launcher"), KINDS)
+def test_killed_and_resumed_it_is_the_run_of_one_process(run, alone, request, arguments, launcher):
     """The reference is killed, and the models that come after it are scored and trained."""
     count = 1 if torch.cuda.is_available() else 2
     name, given = request.node.callspec.id, json.dumps(arguments)
     options = [f"--set={part}.training_arguments={given}" for part in ("reference", "main")]
-    folder = run(name, count, *options, killed=5, status=137)
+    folder = run(name, count, *options, killed=5, status=137, **launcher)
     (checkpoint,) = (folder / "reference" / "seed-0" / "checkpoints").iterdir()
     assert checkpoint.name == "checkpoint-4"
-    shards = "pytorch_model_fsdp.bin" if "fsdp" in arguments else "global_step4"
+    shards = "global_step4" if "deepspeed" in arguments else "pytorch_model_fsdp.bin"
     assert (checkpoint / shards).exists()
 
-    run(name, count, *options)
+    run(name, count, *options, **launcher)
     np.testing.assert_allclose(_map(folder), _map(alone), atol=1e-3)
     for one, other in zip(_runs(folder), _runs(alone), strict=True):
         assert one["method"] == other["method"]
@@ -142,6 +155,16 @@ def test_units_leave_the_embeddings_apart(model_maker, tmp_path, kind, units):
     model = AutoModel.from_pretrained(model_maker(tmp_path, kind=kind))
     name_units(model)
     assert model._no_split_modules == units
+
+
+def test_networks_without_single_embeddings_have_no_units():
+    network = SimpleNamespace(modules=list, get_input_embeddings=_none, _no_split_modules=["A"])
+    name_units(network)
+    assert network._no_split_modules == []
+
+
+def _none() -> None:
+    raise NotImplementedError
 
 
 def test_what_a_training_switches_on_ends_with_it(monkeypatch):

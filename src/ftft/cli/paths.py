@@ -35,7 +35,7 @@ def _named(file: object) -> Iterator[None]:
     try:
         yield
     except FtftError as error:
-        if len(error.problems) == 1 or file is None:
+        if len(error.problems) == 1 or error.placed or file is None:
             raise
         raise type(error).of(error.problems, str(file)) from error
 

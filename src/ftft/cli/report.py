@@ -133,7 +133,7 @@ def _check_ending(output: Path, kind: Format) -> None:
     meant = _ENDINGS.get(output.suffix.lower(), kind)
     if meant is not kind:
         raise ConfigError(
-            f"--output {output}: --format {kind.value} is written; give --format {meant.value}, or "
+            f"--output {output}: the format is {kind.value}; give --format {meant.value}, or "
             "a name with another ending."
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ftft.config.problems import Problem, describe_all, refusal
+from ftft.config.problems import Problem, describe_all, keys_at, refusal
 from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import parse
@@ -199,8 +199,10 @@ def _much_like(raw: Mapping[str, Any], parts: Sequence[str]) -> dict[str, str]:
         if not isinstance(node, Mapping):
             break
         if part not in node:
-            near = difflib.get_close_matches(part, map(str, node), n=1)
             above = parts[:depth]
+            if part in keys_at(tuple(above[above[:1] == ["base"] :]), Experiment):
+                break
+            near = difflib.get_close_matches(part, map(str, node), n=1)
             return {".".join((*above, part)): ".".join((*above, one)) for one in near}
         node = node[part]
     return {}

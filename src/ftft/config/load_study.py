@@ -87,7 +87,7 @@ def load_study(
         merged, dropped = _merged(file, folder)
     except ConfigError as error:
         raise refusal(path, [*problems, *map(Problem, error.problems)], overrides) from None
-    problems += _problems(merged, list(checks))
+    problems += [one.offering(offers) for one in _problems(merged, list(checks))]
     if problems:
         raise refusal(path, problems, overrides)
     experiments = {
@@ -306,9 +306,15 @@ def _joined(values: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problems(merged: Mapping[Names, Mapping[str, Any]], checks: list[Check]) -> list[Problem]:
-    """What is wrong with the experiments of a grid; a name's problem stands for every cell."""
-    found: dict[Problem, None] = {}
+    """What is wrong with the experiments of a grid; a name's problem stands for every cell.
+
+    What is wrong with a reference, say, on some data sets only is of those data sets.
+    """
+    found: dict[tuple[Problem, int, str], set[str]] = {}
+    every: dict[tuple[int, str], set[str]] = {}
     for names, values in merged.items():
+        for owner, name in enumerate(names):
+            every.setdefault((owner, name), set()).add(names[0])
         problems = [problem for check in checks for problem in check(values)]
         try:
             Experiment.model_validate(values)
@@ -317,6 +323,11 @@ def _problems(merged: Mapping[Names, Mapping[str, Any]], checks: list[Check]) ->
         for problem in problems:
             owner = _OWNER.get(problem.section, 0)
             owner = owner if names[owner] else 0
-            kind = ("data set", "reference", "main model", "selection")[owner]
-            found[replace(problem, place=f"{kind} {names[owner]}")] = None
-    return list(found)
+            found.setdefault((problem, owner, names[owner]), set()).add(names[0])
+    placed: dict[Problem, None] = {}
+    for (problem, owner, name), sets in found.items():
+        whole = sets == every[owner, name]
+        for one in (name,) if whole else sorted(sets):
+            kind = ("data set", "reference", "main model", "selection")[owner if whole else 0]
+            placed[replace(problem, place=f"{kind} {one}")] = None
+    return list(placed)

@@ -56,7 +56,8 @@ class Problem:
         if self.offer or self.advised:
             return self
         for new, near in offers.items():
-            if f"{self.key}.".startswith(f"{new}."):
+            # Problems of a study's experiments do not say that they are of its base.
+            if f"{self.key}.".startswith(f"{new.removeprefix('base.')}."):
                 text = f"{self.text.rstrip('.')}; the file has no {new}: did you mean {near}?"
                 return replace(self, text=text, advised=True)
         return self
@@ -70,8 +71,10 @@ class Problem:
         words = ": ".join(one for one in (self.place, self.key, self.text) if one)
         if not self.offer:
             return words
-        # A key of a study's base has more before it than the experiment's own.
-        whole = next((one for one in written if f".{one}".endswith(f".{self.key}")), "")
+        # A key of a study's base has more before it than the experiment's own, and one that is
+        # written may go on below it.
+        places = ((one, f".{one}.".find(f".{self.key}.")) for one in written)
+        whole = next((one[: at + len(self.key)] for one, at in places if at >= 0), "")
         above = "".join(whole.rpartition(".")[:2])
         return f"{words}; did you mean {above}{self.offer}?"
 
@@ -87,7 +90,9 @@ def refusal(
         overrides: Texts ``key.path=value`` that were set in it.
     """
     written = [one.partition("=")[0].strip() for one in overrides]
-    return ConfigError.of([problem.in_words(written) for problem in problems], str(path))
+    error = ConfigError.of([problem.in_words(written) for problem in problems], str(path))
+    error.placed = True
+    return error
 
 
 def describe_all(
@@ -118,7 +123,7 @@ def _describe(
     if kind == "extra_forbidden":
         if location[-1] in _NOT_OFFERED:
             return Problem(_NOT_OFFERED[location[-1]], key)
-        known = _keys_at(location[:-1], root)
+        known = keys_at(location[:-1], root)
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
         if near:
             return Problem("unknown key", key, near[0])
@@ -156,7 +161,7 @@ def _is_single(node: Any) -> bool:
     return isinstance(node, list) and len(node) == 1 and isinstance(node[0], dict)
 
 
-def _keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
+def keys_at(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
     """The keys that the schema knows at a location; empty where it is free."""
     models: list[type[BaseModel]] = [root]
     for part in location:

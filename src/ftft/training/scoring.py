@@ -103,9 +103,10 @@ def _scorer(
 ) -> Iterator[FineTuner]:
     task = TASKS[next(iter(sets)).labelled.task]
     trusted = settings.trust_remote_code
-    model, tokenizer = load_finetuned(
-        model_folder, trust_remote_code=trusted, task=task, base=settings.model
-    )
+    with unsharded():
+        model, tokenizer = load_finetuned(
+            model_folder, trust_remote_code=trusted, task=task, base=settings.model
+        )
     for dataset in sets:
         task.check_model(model, dataset.labelled, model_folder)
     with unsharded(), tempfile.TemporaryDirectory() as folder:

@@ -74,40 +74,40 @@ def unsharded() -> Iterator[None]:
     with switches_kept():
         for name in _SWITCHES:
             os.environ.pop(name, None)
+        deepspeed.unset_hf_deepspeed_config()
         yield
 
 
 @contextlib.contextmanager
 def loaded_whole(arguments: TrainingArguments) -> Iterator[None]:
-    """Load models whole in this block, also where ZeRO's third stage would load parts.
+    """Load models whole in this block, also where a part or nothing would be loaded.
 
-    A new head, frozen parts and the counted operations need the weights in their sizes; DeepSpeed
-    shards them when the training starts, and gathers them when it saves the model.
+    ZeRO's third stage loads parts, and FSDP as launchers set it up the first process only. A new
+    head, frozen parts and the counted operations need all weights; they are sharded when the
+    training starts, and DeepSpeed gathers them when it saves the model.
     """
     plugin = getattr(arguments, "deepspeed_plugin", None)
-    if plugin is None:
-        yield
-        return
-    config = plugin.hf_ds_config
-    if config.is_zero3():
+    config = None if plugin is None else plugin.hf_ds_config
+    if config is not None and config.is_zero3():
         # Without it nothing is saved but the shards, which only DeepSpeed reads.
         config.config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] = True
-    deepspeed.unset_hf_deepspeed_config()
     try:
-        yield
+        with unsharded():
+            yield
     finally:
-        deepspeed.set_hf_deepspeed_config(config)
+        if config is not None:
+            deepspeed.set_hf_deepspeed_config(config)
 
 
 def name_units(model: Any) -> None:
-    """Name the modules that FSDP shards one by one, if nobody says: layers, not embeddings.
+    """Name the modules that FSDP shards one by one, if nobody else does: layers, not embeddings.
 
     Accelerate takes all that may not be split over devices. It ends with an error where one of
     them holds the input embeddings, as BERT's do, which it shards by themselves too, and where one
     does not occur in the model.
     """
     network = model.get_base_model() if hasattr(model, "get_base_model") else model
-    embeddings = network.get_input_embeddings()
+    embeddings = input_embeddings(network)
     found: dict[str, bool] = {}
     for module in network.modules():
         holds = any(part is embeddings for part in module.modules())
@@ -116,8 +116,18 @@ def name_units(model: Any) -> None:
     network._no_split_modules = [name for name in units if found.get(name) is False]
 
 
+def input_embeddings(network: Any) -> Any:
+    """The module of the input embeddings; None where there is no single one (CANINE)."""
+    try:
+        return network.get_input_embeddings()
+    except NotImplementedError:
+        return None
+
+
 def save_whole(trainer: Trainer) -> None:
     """Have FSDP save whole weights: shards are no model that others can load."""
     plugin = getattr(trainer.accelerator.state, "fsdp_plugin", None)
     if plugin is not None:
+        # Those of shards would stay as they are, and do not fit whole weights.
+        plugin.state_dict_config = plugin.optim_state_dict_config = None
         plugin.set_state_dict_type("FULL_STATE_DICT")

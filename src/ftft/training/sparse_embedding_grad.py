@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ftft.errors import ModelError
+from ftft.training.sharding import input_embeddings
 
 
 def freeze_embeddings(model: Any) -> None:
@@ -38,7 +39,7 @@ def reuse_embedding_gradient(model: Any) -> bool:
     Returns:
         False where there is nothing to do: the embeddings are frozen, or are no plain table.
     """
-    table = model.get_input_embeddings()
+    table = input_embeddings(model)
     if type(table) is not torch.nn.Embedding or not table.weight.requires_grad:
         return False
     table.sparse = True
