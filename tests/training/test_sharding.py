@@ -18,10 +18,17 @@ import numpy as np
 import pytest
 import torch
 from transformers import AutoModel
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from ftft.cartography.datamap import DataMap
 from ftft.dynamics.store import read_dynamics
-from ftft.training.sharding import name_units, save_whole, switches_kept, unsharded
+from ftft.training.sharding import (
+    loaded_whole,
+    name_units,
+    save_whole,
+    switches_kept,
+    unsharded,
+)
 from tiny_task import weights
 
 HERE = Path(__file__).parents[1] / "support"
@@ -178,6 +185,27 @@ def test_what_a_training_switches_on_ends_with_it(monkeypatch):
     with switches_kept():
         os.environ["ACCELERATE_USE_FSDP"] = "false"
     assert os.environ["ACCELERATE_USE_FSDP"] == "true"
+
+
+class _ThirdStage:
+    """What transformers keeps of a DeepSpeed configuration."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, dict[str, Any]] = {"zero_optimization": {"stage": 3}}
+
+    def is_zero3(self) -> bool:
+        return True
+
+
+def test_models_are_loaded_whole_and_those_after_a_training_too():
+    third = _ThirdStage()
+    arguments: Any = SimpleNamespace(deepspeed_plugin=SimpleNamespace(hf_ds_config=third))
+    with switches_kept():
+        with loaded_whole(arguments):
+            assert not is_deepspeed_zero3_enabled()
+        assert is_deepspeed_zero3_enabled()
+        assert third.config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"]
+    assert not is_deepspeed_zero3_enabled()
 
 
 def test_whole_weights_are_saved_whatever_a_launcher_asks_for():
