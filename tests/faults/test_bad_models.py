@@ -329,6 +329,18 @@ BESIDE = [
     case("a kernel", config(attn_implementation="me/k"), "has attn_implementation", "code"),
     case("a hidden kernel", config(_attn_implementation="me/k"), "_attn_implementation", "code"),
     case(
+        "flash attention that is not installed",
+        config(attn_implementation="flash_attention_2"),
+        "has attn_implementation: 'flash_attention_2'",
+        "Remove the key",
+    ),
+    case(
+        "that of a part",
+        config(attn_implementation={"text_config": "flash_attention_3"}),
+        "has attn_implementation: {'text_config'",
+        "Remove the key",
+    ),
+    case(
         "a kernel of a part",
         config(text_config={"experts_implementation": {"": "me/k:x"}}),
         "text_config.experts_implementation",

@@ -140,6 +140,7 @@ def test_planned_seconds_without_a_measurement_are_none(settings):
     [
         {},
         {"freeze_embeddings": True, "layers": 1},
+        {"attn_implementation": "eager"},
         {"training_arguments": {"gradient_accumulation_steps": 4}},
         {"training_arguments": {"activation_checkpointing": True}, "batching": "shuffled"},
     ],

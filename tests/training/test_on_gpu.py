@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
+from transformers.utils import is_flash_attn_2_available
 
 from ftft.cartography.datamap import DataMap
 from ftft.config.load import load_experiment
@@ -57,6 +58,18 @@ def test_the_map_is_that_of_the_processor(tune, settings, without_dropout, monke
     )
     difference = np.abs(_map(on_gpu.dynamics_folder) - _map(on_cpu.dynamics_folder))
     assert difference.max() < 1e-3
+
+
+def test_flash_attention_has_the_map_of_pytorchs(tune, settings, without_dropout):
+    if not is_flash_attn_2_available():
+        pytest.skip("needs the package flash-attn, and a GPU that it works on")
+    maps = []
+    for name in ("sdpa", "flash_attention_2"):
+        given = {"model": str(without_dropout), "attn_implementation": name, "precision": "bf16"}
+        tuned = tune(name, plan(8, 2), settings=settings(**given), recording=Recording())
+        maps.append(_map(tuned.dynamics_folder))
+    # Of bf16 a step is 0.004 around 1.
+    assert np.abs(maps[0] - maps[1]).max() < 0.02
 
 
 @pytest.mark.parametrize("step", [5, 7])

@@ -40,6 +40,16 @@ def test_killed_three_times(tune, whole):
     check_same(again, whole(plan(8, 2, keep="best"), Recording()))
 
 
+def test_killed_while_workers_prepare_batches(tune, settings):
+    """They read ahead of the steps, and past the end of an epoch where they last."""
+    loading = {"dataloader_num_workers": 1, "dataloader_persistent_workers": True}
+    chosen, schedule = settings(training_arguments=loading), plan(8, 2)
+    whole = tune("whole", schedule, settings=chosen, recording=Recording())
+    with pytest.raises(KilledError):
+        tune("again", schedule, settings=chosen, recording=Recording(), spies=(Killer(5),))
+    check_same(tune("again", schedule, settings=chosen, recording=Recording()), whole)
+
+
 def test_killed_with_gradient_accumulation_and_a_frozen_part(tune, settings):
     chosen = settings(
         freeze_embeddings=True, layers=1, training_arguments={"gradient_accumulation_steps": 2}

@@ -30,6 +30,7 @@ Batching = Literal["like-length", "shuffled"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Head = Literal["new", "keep"]
 Quantization = Literal["4bit", "8bit"]
+Attention = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 NAME_IN_WORDS = (
@@ -107,6 +108,12 @@ class FineTuning(Section):
         "auto",
         description="Mixed precision of matrix products. auto: bf16 where the machine has "
         "instructions for it, else fp32.",
+    )
+    attn_implementation: Attention | None = Field(
+        None,
+        description="What computes attention, by transformers' name; null: what transformers "
+        "chooses. Flash attention needs a GPU, a package of its own and 16 bits, and computes no "
+        "padding.",
     )
     training_arguments: dict[str, Any] = Field(
         default_factory=dict,

@@ -223,10 +223,10 @@ def decisive(settings: FineTuning) -> dict[str, Any]:
     """All settings of a fine-tuning that its outcome depends on, as plain values."""
     values = settings.model_dump(include=set(FineTuning.model_fields))
     given = values["training_arguments"]
-    if settings.adapter is None:
-        del values["adapter"]  # stages of before there were adapters stay what they are
-    if settings.quantization is None:
-        del values["quantization"]  # likewise
+    # Stages of before these keys existed stay what they are.
+    for key in ("adapter", "quantization", "attn_implementation"):
+        if values[key] is None:
+            del values[key]
     return values | {
         "training_arguments": {name: given[name] for name in given if name not in REPORTING}
     }

@@ -14,6 +14,7 @@ from transformers.utils.hub import extract_commit_hash
 
 from ftft.config.adapter import ADAPTER_FILE
 from ftft.errors import ModelError
+from ftft.training.attention import lacks_flash
 
 TOKENIZER = "tokenizer_config.json"
 
@@ -108,7 +109,14 @@ def _check_entry(name: str, where: str, key: str, value: Any, *, trusted: bool) 
             f"{at}, which names other weights ({value!r}) than model.safetensors; those would be "
             "loaded unchecked. Remove the key from a copy, with the weights as model.safetensors."
         )
-    if key.removeprefix("_") in _KERNELS and not trusted and "/" in str(value):
+    kernels = key.removeprefix("_") in _KERNELS and not trusted
+    if kernels and lacks_flash(value):
+        raise ModelError(
+            f"{at}: {value!r}, whose package or GPU is missing here, so that code from the hub "
+            "could be fetched and run in its place. Remove the key from a copy, or install the "
+            "package on a machine with a GPU."
+        )
+    if kernels and "/" in str(value):
         raise ModelError(
             f"{at}: {value!r}, a repository whose code would be fetched and run. Remove the key "
             "from a copy; or read that code and, if you trust it, set trust_remote_code: true."

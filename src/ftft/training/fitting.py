@@ -22,6 +22,7 @@ from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.completions import end_token
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter, require_peft
+from ftft.training.attention import check_attention
 from ftft.training.decoders import check_decoder
 from ftft.training.head import head_weights, output_order, refuse_lost
 from ftft.training.indices import EnoughError, NoRowError, RealIndices
@@ -74,7 +75,8 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
     # too: a hub model may have no commit that distinguishes it.
     chosen = (settings.model, settings.layers, settings.max_length, texts, task.name)
     further = (settings.trust_remote_code, repr(settings.adapter), settings.quantization)
-    key = (*model_fingerprint(settings).items(), *chosen, *further)
+    attention = (settings.attn_implementation, settings.precision)
+    key = (*model_fingerprint(settings).items(), *chosen, *further, *attention)
     if key in _fitting:
         return
     if settings.adapter is not None:
@@ -101,6 +103,7 @@ def check_model(settings: FineTuning, *, texts: int = 2, task: Task = CLASSIFICA
         if not network.takes_all(settings.max_length):
             network.check_tokens()
             network.check_length(settings.max_length)
+        check_attention(settings, network.model)
         if settings.adapter is not None:
             add_adapter(network.model, settings.adapter, task, settings.model)
     _fitting.add(key)

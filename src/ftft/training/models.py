@@ -19,6 +19,7 @@ from ftft.tasks.causal_lm import CAUSAL_LM
 from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import DEFAULT, add_adapter, refuse_lost_beside
+from ftft.training.attention import attention_arguments
 from ftft.training.beside import check_beside, commit_of
 from ftft.training.decoders import check_decoder
 from ftft.training.head import output_order, settle_head
@@ -249,6 +250,7 @@ def load_model(
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **attention_arguments(settings),
             **rounded,
         )
     refuse_whole(model, rounding, name)

@@ -143,6 +143,16 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             words = (one[real] for one in self._words)
             recorder.record_words(self._epoch(), indices[real], *words)
 
+    def get_train_dataloader(self) -> Any:
+        """The Trainer's; reading it takes no random numbers that a resumed training would not."""
+        loader = super().get_train_dataloader()
+        if loader.persistent_workers:
+            # Lasting workers are given a seed once in a training, and once more after a resume.
+            # Drawn from the generator of dropout, it would change the masks.
+            # Accelerate's loader hands on what it does not have itself, but takes what is set.
+            getattr(loader, "base_dataloader", loader).generator = torch.Generator()
+        return loader
+
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         lengths = self.train_lengths
         assert lengths is not None, "a trainer that only scores has no order of training"
