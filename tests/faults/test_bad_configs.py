@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from corpus import Case, check_corpus, check_refused, parametrised, read_or_refuse
 from ftft.config.load import MAX_BYTES, load_experiment
@@ -44,6 +45,9 @@ MERGES = "a: &a {x0: 1, y0: 2}\n" + "".join(
     f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 9)}], x{new}: 1}}\n"
     for old, new in zip("abcdefghijkl", "bcdefghijklm", strict=True)
 )
+# From 6.0.4 on PyYAML merges a key once only.
+DEFUSED = Version(yaml.__version__) >= Version("6.0.4")
+BOMB = "13 problems" if DEFUSED else "merges stand for more than 100,000"
 DEEP = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 2000))
 
 TEXTS = [
@@ -109,7 +113,7 @@ TEXTS = [
     text_case("a list as key", VALID + "? [a, b]\n: 1\n", FILE, "unhashable", "line 7"),
     text_case("a number as key", VALID + "1: 2\n", FILE, "1", "a text"),
     text_case("aliases for millions", VALID + LAUGHS, FILE, "aliases stand for more than 100,000"),
-    text_case("merges for millions", VALID + MERGES, FILE, "merges stand for more than 100,000"),
+    text_case("merges for millions", VALID + MERGES, FILE, BOMB),
     text_case("an alias in itself", VALID + "map: &m {burn_in: *m}\n", FILE, "nested", "50 levels"),
     text_case("a merge of itself", VALID + "map: &m {<<: *m}\n", FILE, "not valid YAML"),
     text_case("nested by aliases", VALID + DEEP, FILE, "nested more than 50 levels deep"),

@@ -8,11 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 from safetensors.torch import load_file
+from transformers import TrainingArguments
 
 from ftft.data.dataset import LabelledDataset
 from ftft.training.arguments import Plan
 
 CLASSES = ("neg", "pos")
+# By its name in later and in earlier versions of transformers.
+_RECOMPUTING = ("activation_checkpointing", "gradient_checkpointing")
+CHECKPOINTING = next(name for name in _RECOMPUTING if name in TrainingArguments.__annotations__)
 FILLERS = ("the", "a", "film", "book", "was", "is", "it", "and")
 
 

@@ -20,7 +20,7 @@ from ftft.training.arguments import (
 )
 from ftft.training.rehearsal import check_training
 from ftft.training.sharding import sharding_notes
-from tiny_task import plan
+from tiny_task import CHECKPOINTING, plan
 
 
 def check(section: str = "main", **given: object) -> list[str]:
@@ -217,7 +217,7 @@ def test_full_steps(settings, epochs, examples, expected):
 REHEARSED = [
     {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"num_decay_steps": 3}},
     {"lr_scheduler_type": "reduce_lr_on_plateau"},
-    {"optim": "adafactor", "activation_checkpointing": True},
+    {"optim": "adafactor", CHECKPOINTING: True},
     {"gradient_accumulation_steps": 4, "label_smoothing_factor": 0.1, "dataloader_num_workers": 2},
     {"fsdp": True, "torch_compile": True},
     {"torch_compile_backend": "aot_eager"},

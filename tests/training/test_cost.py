@@ -20,7 +20,7 @@ from ftft.training.finetune import DevSets
 from ftft.training.flops import FlopCounter, flop_counter, token_count
 from ftft.training.models import load_model
 from ftft.training.trainer import FineTuner
-from tiny_task import plan, reviews
+from tiny_task import CHECKPOINTING, plan, reviews
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_planned_seconds_without_a_measurement_are_none(settings):
         {"freeze_embeddings": True, "layers": 1},
         {"attn_implementation": "eager"},
         {"training_arguments": {"gradient_accumulation_steps": 4}},
-        {"training_arguments": {"activation_checkpointing": True}, "batching": "shuffled"},
+        {"training_arguments": {CHECKPOINTING: True}, "batching": "shuffled"},
     ],
 )
 def test_computed_cost_of_erm_is_what_erm_costs(tune, settings, tokenizer, changes):
@@ -176,7 +176,7 @@ def test_counter_of_a_loaded_model_is_that_of_its_config(settings):
 
 def test_recomputed_activations_are_part_of_a_trainings_cost(tune, settings):
     plain = tune("plain", plan(2))
-    arguments = {"activation_checkpointing": True}
+    arguments = {CHECKPOINTING: True}
     recomputing = tune("again", plan(2), settings=settings(training_arguments=arguments))
     assert recomputing.cost.training.tokens == plain.cost.training.tokens
     ratio = recomputing.cost.training.flops / plain.cost.training.flops
