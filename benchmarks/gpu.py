@@ -39,6 +39,12 @@ ARMS = {
     "ftft, not recording": (throughput.run_ftft, "auto", {"records": False}),
 }
 COMPILED = {"ftft, compiled": (throughput.run_ftft, "auto", {"compiled": True})}
+# Name: title, batch size, steps, arms.
+ROWS = {
+    "minilm": ("MiniLM", 32, 150, FLOAT32 | ARMS),
+    "large": ("BERT-large", 32, 40, ARMS),
+    "large-128": ("BERT-large", 128, 40, ARMS),
+}
 PEERS = ("plain Trainer, float32", "plain Trainer, bf16")
 
 
@@ -132,6 +138,7 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("FTFT_DATA"))
     parser.add_argument("--model", default=throughput.MODEL, help="in MiniLM's place")
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="of the table")
     parser.add_argument("--compile", action="store_true", help="MiniLM compiled, too: minutes more")
     parser.add_argument("--table", type=Path, help="write the table to this Markdown file")
     chosen = parser.parse_args()
@@ -154,22 +161,20 @@ def main() -> None:
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     with tempfile.TemporaryDirectory() as scratch:
-        large = str(bert_large(Path(scratch) / "bert-large"))
-        for title, model, batch, steps, arms in (
-            ("MiniLM", chosen.model, 32, 150, FLOAT32 | ARMS),
-            ("BERT-large", large, 32, 40, ARMS),
-            ("BERT-large", large, 128, 40, ARMS),
-        ):
+        for row in chosen.rows:
+            title, batch, steps, arms = ROWS[row]
+            small = title == "MiniLM"
+            model = chosen.model if small else str(bert_large(Path(scratch) / "bert-large"))
             options = argparse.Namespace(**given, model=model, batch_size=batch, steps=steps)
-            arms = arms | (COMPILED if chosen.compile and title == "MiniLM" else {})
+            arms = arms | (COMPILED if chosen.compile and small else {})
             found = compare(options, arms, chosen.pairs)
-            table += lines(f"{title}, {batch}, {steps}", found)
-            print("\n".join(table[-len(arms) :]), flush=True)
             cost = ratios(found, "ftft, not recording", "ftft")
-            table.append(f"| | recording | | | | time: {throughput.spread(cost)} | |")
-            print(table[-1], flush=True)
-    if chosen.table:
-        chosen.table.write_text("\n".join(table) + "\n", encoding="utf-8")
+            new = lines(f"{title}, {batch}, {steps}", found)
+            new.append(f"| | recording | | | | time: {throughput.spread(cost)} | |")
+            print("\n".join(new), flush=True)
+            table += new
+            if chosen.table:  # what is measured stays, whatever becomes of the next row
+                chosen.table.write_text("\n".join(table) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
