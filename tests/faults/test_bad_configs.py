@@ -113,6 +113,13 @@ TEXTS = [
     text_case("a list as key", VALID + "? [a, b]\n: 1\n", FILE, "unhashable", "line 7"),
     text_case("a number as key", VALID + "1: 2\n", FILE, "1", "a text"),
     text_case("aliases for millions", VALID + LAUGHS, FILE, "aliases stand for more than 100,000"),
+    text_case(
+        "a set without a name",
+        instead("{other: {path: other.csv}}", "{path: other.csv, label: y}"),
+        "data.test_ood",
+        "keys of a single set (path, label)",
+        "NAME: {path: ...}",
+    ),
     text_case("merges for millions", VALID + MERGES, FILE, BOMB),
     text_case("an alias in itself", VALID + "map: &m {burn_in: *m}\n", FILE, "nested", "50 levels"),
     text_case("a merge of itself", VALID + "map: &m {<<: *m}\n", FILE, "not valid YAML"),

@@ -265,6 +265,12 @@ def _as_sets(value: object) -> object:
     if not isinstance(value, dict):
         return value
     chosen = {name: one for name, one in value.items() if one is not None}
+    own = [name for name in chosen if name in EvaluationSet.model_fields]
+    if any(isinstance(chosen.get(name), str) for name in ("path", "hub")):
+        raise ValueError(
+            f"expected sets by name, found the keys of a single set ({', '.join(own)}). Give the "
+            "set a name and put its keys below it: NAME: {path: ...}"
+        )
     return {name: {"path": one} if isinstance(one, str) else one for name, one in chosen.items()}
 
 
