@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainerCallback
 
 from ftft.data.dataset import LabelledDataset
 from ftft.data.encode import encode
@@ -282,6 +282,13 @@ def test_logits_are_in_the_order_of_the_data_set(trainer, train):
     found = trainer.predict_all(train)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, by_hand(trainer.model, train), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 4, 7)])
+def test_the_estimate_of_operations_is_the_trainers(trainer, shape):
+    batch = {"input_ids": torch.ones(shape, dtype=torch.long)}
+    estimate = trainer.floating_point_ops(batch)
+    assert estimate == Trainer.floating_point_ops(trainer, batch) > 0
 
 
 def test_scoring_pads_like_with_like(trainer, train):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -126,6 +127,14 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
         self.meter.count_training(_shape(inputs))
         with quick_dropout(model, compiled=self.args.torch_compile):
             return super().training_step(model, inputs, num_items_in_batch)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """The Trainer's estimate for its log; it counts the network's weights in every step."""
+        return 6 * math.prod(_shape(inputs)) * self._counted_weights
+
+    @cached_property
+    def _counted_weights(self) -> int:
+        return int(self.model.num_parameters(exclude_embeddings=True))
 
     def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Score one batch, its shape counted; of all outputs what was asked for only."""
