@@ -329,15 +329,27 @@ BESIDE = [
     case("a kernel", config(attn_implementation="me/k"), "has attn_implementation", "code"),
     case("a hidden kernel", config(_attn_implementation="me/k"), "_attn_implementation", "code"),
     case(
-        "flash attention that is not installed",
-        config(attn_implementation="flash_attention_2"),
-        "has attn_implementation: 'flash_attention_2'",
+        "flash attention",
+        config(attn_implementation="flash_attention_4"),
+        "has attn_implementation: 'flash_attention_4'",
         "Remove the key",
     ),
     case(
-        "that of a part",
-        config(attn_implementation={"text_config": "flash_attention_3"}),
-        "has attn_implementation: {'text_config'",
+        "flash attention of a part",
+        config(_attn_implementation={"text_config": "flash_attention_3"}),
+        "has _attn_implementation: {'text_config'",
+        "Remove the key",
+    ),
+    case(
+        "a kernel of experts without a repository",
+        config(parts=[{"experts_implementation": "sonicmoe"}]),
+        "has parts.experts_implementation: 'sonicmoe'",
+        "batched_mm",
+    ),
+    case(
+        "a kernel under another name",
+        config(attribute_map={"mine": "_attn_implementation"}, mine="me/k"),
+        "has attribute_map",
         "Remove the key",
     ),
     case(

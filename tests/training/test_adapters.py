@@ -331,7 +331,7 @@ class TestAFolderFromElsewhere:
         folder = shutil.copytree(finished.model_folder, tmp_path / "model")
         path = folder / "config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"attn_implementation": "me/k"}))
-        with pytest.raises(ModelError, match="whose code would be fetched"):
+        with pytest.raises(ModelError, match="may fetch code from the hub"):
             load_finetuned(folder)
 
     def test_its_model_is_elsewhere(self, finished, tmp_path, tiny_model, model_maker):

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from transformers import BertPreTrainedModel
 
 from ftft.cartography.datamap import DataMap
 from ftft.config.schema import Recording
@@ -15,8 +16,6 @@ from ftft.dynamics.store import read_dynamics
 from ftft.errors import ModelError
 from ftft.training import attention
 from ftft.training.arguments import Plan, decisive
-from ftft.training.attention import lacks_flash
-from ftft.training.erm_cost import planned_counter
 from ftft.training.fitting import check_model
 from ftft.training.models import load_model
 
@@ -25,10 +24,10 @@ CLASSES = ("bad", "good")
 STEPS = Plan(steps=6, horizon=6, evaluate_every=3, patience=None, keep="last", seed=0)
 
 
-def model_with(monkeypatch, *, package=True, usable=True):
-    """Whether the packages and a GPU seem to be there."""
+def pretend(monkeypatch, *, package=True, gpu=True, usable=True):
+    """That the packages and a GPU are there, and work together, or not."""
     monkeypatch.setattr(attention, "find_spec", lambda name: object() if package else None)
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: usable)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: gpu)
     found = {name: (*row[:2], lambda: usable) for name, row in attention._FLASH.items()}
     monkeypatch.setattr(attention, "_FLASH", found)
 
@@ -61,20 +60,16 @@ class TestWhatIsAskedFor:
             found = [getattr(one, statistic) for one in maps.values()]
             assert np.abs(found[0] - found[1]).max() < 1e-3
 
-    def test_flash_attention_is_planned_as_the_products_it_does(self, settings):
-        counts = [
-            planned_counter(settings(attn_implementation=name), 2).batch((4, 16))
-            for name in ("eager", *FLASH)
-        ]
-        assert counts[0] == counts[1] == counts[2]
-
 
 class TestRefused:
-    def test_before_anything_is_trained(self, ftft, make_experiment, tmp_path):
+    def test_before_anything_is_trained(self, ftft, make_experiment, tmp_path, monkeypatch):
+        pretend(monkeypatch, package=False, gpu=False)
         path = make_experiment(tmp_path / "task")
-        called = ftft("validate", path, "--set", "main.attn_implementation=flash_attention_2")
+        asked = ("--set", "main.attn_implementation=flash_attention_2")
+        called = ftft("validate", path, *asked, "--set", "main.precision=fp32")
         assert called.code == 2
         assert "attn_implementation: flash_attention_2 needs the package flash-attn" in called.err
+        assert "a GPU, and there is none here, precision: bf16 or fp16" in called.err
 
     def test_of_the_hub(self, settings):
         with pytest.raises(ValueError, match="'eager', 'sdpa', 'flash_attention_2'"):
@@ -82,25 +77,35 @@ class TestRefused:
 
     @pytest.mark.parametrize("name", FLASH)
     def test_without_a_gpu(self, settings, monkeypatch, name):
-        model_with(monkeypatch, usable=False)
-        with pytest.raises(ModelError, match=f"{name} needs a GPU that .* leave attn"):
+        pretend(monkeypatch, gpu=False, usable=False)
+        with pytest.raises(ModelError, match=f"{name} needs a GPU, and there is none here.*; or l"):
             check_model(settings(attn_implementation=name))
-        assert lacks_flash(name)
+
+    @pytest.mark.parametrize("name", FLASH)
+    def test_of_a_version_that_does_not_work(self, settings, monkeypatch, name):
+        pretend(monkeypatch, usable=False)
+        with pytest.raises(ModelError, match=r"needs a version of flash-attn.* and a GPU that"):
+            check_model(settings(attn_implementation=name, precision="bf16"))
 
     @pytest.mark.parametrize("name", FLASH)
     def test_in_32_bits(self, settings, monkeypatch, name):
-        model_with(monkeypatch)
-        with pytest.raises(ModelError, match=r"the precision is fp32; set precision: bf16"):
+        pretend(monkeypatch)
+        with pytest.raises(ModelError, match=f"{name} needs precision: bf16 or fp16"):
             check_model(settings(attn_implementation=name))
         check_model(settings(attn_implementation=name, precision="bf16"))
-        assert not lacks_flash(name)
 
     @pytest.mark.parametrize(
-        ("name", "support"), [("sdpa", "_supports_sdpa"), (FLASH[0], "_supports_flash_attn")]
+        ("name", "support", "value"),
+        [
+            ("sdpa", "_supports_sdpa", False),
+            (FLASH[0], "_supports_flash_attn", False),
+            # transformers would fetch the one that the network takes.
+            (FLASH[0], "_compatible_flash_implementations", ["kernels-community/some"]),
+        ],
     )
-    def test_of_a_network_without_it(self, settings, monkeypatch, name, support):
-        from transformers import BertPreTrainedModel
-
-        monkeypatch.setattr(BertPreTrainedModel, support, False)
+    def test_of_a_network_without_it(self, settings, monkeypatch, name, support, value):
+        pretend(monkeypatch)
+        monkeypatch.setattr(BertPreTrainedModel, support, value)
         with pytest.raises(ModelError, match=r"BertForSequenceClassification does not support it"):
-            check_model(settings(attn_implementation=name, max_length=15))
+            # What is found to fit is looked at once only.
+            check_model(settings(attn_implementation=name, precision="bf16", max_length=15))

@@ -260,16 +260,14 @@ def _as_sources(value: object) -> object:
 
 def _as_sets(value: object) -> object:
     """Take a text for a path, and leave out what is null: so ``--set`` takes a set or all away."""
-    if value is None:
-        return {}
     if not isinstance(value, dict):
-        return value
+        return {} if value is None else value
     chosen = {name: one for name, one in value.items() if one is not None}
-    own = [name for name in chosen if name in EvaluationSet.model_fields]
-    if any(isinstance(chosen.get(name), str) for name in ("path", "hub")):
+    unnamed = set(EvaluationSet.model_fields).issuperset(chosen)
+    if unnamed and any(isinstance(chosen.get(name), str) for name in ("path", "hub")):
         raise ValueError(
-            f"expected sets by name, found the keys of a single set ({', '.join(own)}). Give the "
-            "set a name and put its keys below it: NAME: {path: ...}"
+            f"expected sets by name, found the keys of a single set ({', '.join(chosen)}). Give "
+            "the set a name and put its keys below it: NAME: {path: ...}"
         )
     return {name: {"path": one} if isinstance(one, str) else one for name, one in chosen.items()}
 
@@ -289,10 +287,8 @@ class DataConfig(Section):
             where ``dev`` is empty; without effect otherwise.
         without_room: With task causal-lm, what becomes of an example whose prompt leaves no
             room for its completion within ``max_length``.
-        dev: In-distribution development sets.
-        dev_ood: Out-of-distribution development sets.
-        test: In-distribution test sets.
-        test_ood: Out-of-distribution test sets.
+        dev, dev_ood: Development sets, in distribution and out of it.
+        test, test_ood: Test sets, likewise.
     """
 
     train: Sources

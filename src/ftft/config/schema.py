@@ -112,8 +112,7 @@ class FineTuning(Section):
     attn_implementation: Attention | None = Field(
         None,
         description="What computes attention, by transformers' name; null: what transformers "
-        "chooses. Flash attention needs a GPU, a package of its own and 16 bits, and computes no "
-        "padding.",
+        "chooses. Flash attention needs a GPU, a package of its own and 16 bits; it skips padding.",
     )
     training_arguments: dict[str, Any] = Field(
         default_factory=dict,

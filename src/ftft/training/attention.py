@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,27 +26,6 @@ def attention_arguments(settings: FineTuning) -> dict[str, Any]:
     return {} if asked is None else {"attn_implementation": asked}
 
 
-def meta_attention_arguments(settings: FineTuning) -> dict[str, Any]:
-    """The same of ``from_config``, for a network on the ``meta`` device.
-
-    Flash kernels do not run there. They do eager attention's products, and are counted as those.
-    """
-    asked = settings.attn_implementation
-    return {"attn_implementation": "eager"} if asked == "eager" or asked in _FLASH else {}
-
-
-def lacks_flash(asked: object) -> bool:
-    """Whether this asks for a flash attention whose own package or GPU is missing.
-
-    ``transformers`` would then fetch a kernel from the hub and run it, where ``kernels`` is
-    installed.
-
-    Args:
-        asked: A name, or names of a model's parts.
-    """
-    return any(name in str(asked) and not usable() for name, (*_, usable) in _FLASH.items())
-
-
 def check_attention(settings: FineTuning, model: Any) -> None:
     """Check that the implementation that was asked for can be used.
 
@@ -60,27 +40,26 @@ def check_attention(settings: FineTuning, model: Any) -> None:
     asked = settings.attn_implementation
     if asked is None or asked == "eager":
         return
-    flash = asked in _FLASH
     at, leave = f"model {settings.model}: attn_implementation: {asked}", "leave attn_implementation"
-    if not getattr(model, "_supports_flash_attn" if flash else "_supports_sdpa", False):
+    flash = asked in _FLASH
+    # For some networks transformers fetches a kernel of its own choice in the place of others.
+    others = getattr(model, "_compatible_flash_implementations", None)
+    supported = getattr(model, "_supports_flash_attn" if flash else "_supports_sdpa", False)
+    if not supported or (flash and others and asked not in others):
         raise ModelError(
             f"{at}: {type(model).__name__} does not support it; {leave} out, or give eager."
         )
-    if not flash:
-        return
+    if flash and (needs := list(_missing(asked, settings))):
+        raise ModelError(f"{at} needs {', '.join(needs)}; or {leave} out.")
+
+
+def _missing(asked: str, settings: FineTuning) -> Iterator[str]:
     module, package, usable = _FLASH[asked]
     if find_spec(module) is None:
-        raise ModelError(
-            f"{at} needs the package {package}, which is not installed; install it as its own "
-            f"documentation says, or {leave} out."
-        )
-    if not torch.accelerator.is_available() or not usable():
-        raise ModelError(
-            f"{at} needs a GPU that {package} works on, and there is none here; run where there is "
-            f"one, or {leave} out."
-        )
+        yield f"the package {package}, which is not installed"
+    if not torch.accelerator.is_available():
+        yield "a GPU, and there is none here"
+    elif find_spec(module) is not None and not usable():
+        yield f"a version of {package} and a GPU that transformers takes, which these are not"
     if resolve_precision(settings.precision) == "fp32":
-        raise ModelError(
-            f"{at} computes in 16 bits only, and the precision is fp32; set precision: bf16 (or "
-            f"fp16), or {leave} out."
-        )
+        yield "precision: bf16 or fp16, where fp32 is what would be used"

@@ -14,12 +14,15 @@ from transformers.utils.hub import extract_commit_hash
 
 from ftft.config.adapter import ADAPTER_FILE
 from ftft.errors import ModelError
-from ftft.training.attention import lacks_flash
 
 TOKENIZER = "tokenizer_config.json"
 
-# Values with a slash name a repository of kernels, whose code is fetched and run.
-_KERNELS = ("attn_implementation", "experts_implementation")
+# What a network may be computed with. All else is a kernel that is fetched and run, or one that
+# transformers fetches where its package is missing.
+_IMPLEMENTATIONS = {
+    "attn_implementation": {"eager", "sdpa", "flex_attention"},
+    "experts_implementation": {"eager", "batched_mm", "grouped_mm"},
+}
 
 
 def check_beside(
@@ -93,8 +96,10 @@ def _entries(values: Any, where: str = "") -> Iterator[tuple[str, str, Any]]:
     """Every key of nested JSON objects: its path, the key itself and its value."""
     for key, value in values.items():
         yield f"{where}{key}", key, value
-        if isinstance(value, dict):
-            yield from _entries(value, f"{where}{key}.")
+        parts = value if isinstance(value, list) else [value]
+        for part in parts:
+            if isinstance(part, dict):
+                yield from _entries(part, f"{where}{key}.")
 
 
 def _check_entry(name: str, where: str, key: str, value: Any, *, trusted: bool) -> None:
@@ -109,18 +114,25 @@ def _check_entry(name: str, where: str, key: str, value: Any, *, trusted: bool) 
             f"{at}, which names other weights ({value!r}) than model.safetensors; those would be "
             "loaded unchecked. Remove the key from a copy, with the weights as model.safetensors."
         )
-    kernels = key.removeprefix("_") in _KERNELS and not trusted
-    if kernels and lacks_flash(value):
+    if key == "attribute_map":
         raise ModelError(
-            f"{at}: {value!r}, whose package or GPU is missing here, so that code from the hub "
-            "could be fetched and run in its place. Remove the key from a copy, or install the "
-            "package on a machine with a GPU."
+            f"{at}, which would give other keys a new meaning, unseen. Remove the key from a copy."
         )
-    if kernels and "/" in str(value):
+    allowed = _IMPLEMENTATIONS.get(key.removeprefix("_"))
+    if allowed is not None and not trusted and not allowed.issuperset(_names(value)):
         raise ModelError(
-            f"{at}: {value!r}, a repository whose code would be fetched and run. Remove the key "
-            "from a copy; or read that code and, if you trust it, set trust_remote_code: true."
+            f"{at}: {value!r}, for which transformers may fetch code from the hub and run it; "
+            f"expected {', '.join(sorted(allowed))} or nothing. Remove the key from a copy; flash "
+            "attention you can ask for yourself, with attn_implementation in the experiment. Or "
+            "read that code and, if you trust it, set trust_remote_code: true."
         )
+
+
+def _names(value: Any) -> list[str]:
+    """The implementations that a value names: one, or one of each part of the model."""
+    if isinstance(value, dict):
+        return [name for one in value.values() for name in _names(one)]
+    return [] if value is None else [str(value)]
 
 
 def _check_tokenizer_class(name: str, file: str, declared: object) -> None:

@@ -16,7 +16,6 @@ from ftft.tasks.classification import CLASSIFICATION
 from ftft.tasks.outputs import auto_model
 from ftft.training.adapters import add_adapter
 from ftft.training.arguments import Plan, per_device_batch, recomputes
-from ftft.training.attention import meta_attention_arguments
 from ftft.training.cost import planned_cost
 from ftft.training.flops import FlopCounter, batch_shapes, flop_counter, planned_shapes
 from ftft.training.models import load_config
@@ -28,11 +27,7 @@ def planned_counter(settings: FineTuning, outputs: int, task: Task = CLASSIFICAT
     config = load_config(settings)
     task.configure(config, [str(output) for output in range(outputs)])
     with torch.device("meta"):
-        model = auto_model(task).from_config(
-            config,
-            trust_remote_code=settings.trust_remote_code,
-            **meta_attention_arguments(settings),
-        )
+        model = auto_model(task).from_config(config, trust_remote_code=settings.trust_remote_code)
     if settings.freeze_embeddings:
         freeze_embeddings(model)
     if settings.adapter is not None:

@@ -120,7 +120,12 @@ def _empty_model(settings: FineTuning, task: Task) -> Any:
     """A model whose weights are on the ``meta`` device; its buffers are real."""
     config = load_config(settings)
     with explained(settings.model), no_init_weights(), init_empty_weights(include_buffers=False):
-        made = auto_model(task).from_config(config, trust_remote_code=settings.trust_remote_code)
+        made = auto_model(task).from_config(
+            config,
+            trust_remote_code=settings.trust_remote_code,
+            # The only one that any network has and that runs without weights.
+            attn_implementation="eager",
+        )
         return made.eval()
 
 

@@ -129,7 +129,7 @@ class FineTuner(SealedCheckpoints, RecordDynamics, Trainer):
             return super().training_step(model, inputs, num_items_in_batch)
 
     def floating_point_ops(self, inputs: Any) -> int:
-        """The Trainer's estimate for its log; it counts the network's weights in every step."""
+        """The Trainer's own estimate, with the weights counted once instead of in every step."""
         return 6 * math.prod(_shape(inputs)) * self._counted_weights
 
     @cached_property
