@@ -232,6 +232,16 @@ class TestFile:
         with pytest.raises(ConfigError, match=r"none\.yaml: there is no such experiment file"):
             load_experiment(tmp_path / "none.yaml")
 
+    def test_named_otherwise(self, tmp_path):
+        (tmp_path / "mine.yaml").write_text(VALID)
+        with pytest.raises(ConfigError, match=r"Did you mean .*mine\.yaml\?"):
+            load_experiment(tmp_path / "mine.yml")
+
+    def test_data(self, tmp_path):
+        (tmp_path / "my train.csv").write_text("text,label\na,b\n")
+        with pytest.raises(ConfigError, match=r"a data file, by its name.*ftft init '.*train.csv'"):
+            load_experiment(tmp_path / "my train.csv")
+
     def test_folder(self, tmp_path):
         with pytest.raises(ConfigError, match="cannot be read: it is not a file"):
             load_experiment(tmp_path)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ftft.config.formats import format_by_name
 from ftft.config.problems import Problem, describe_all, keys_at, refusal
 from ftft.config.recipe import find_recipe, near_recipes
 from ftft.config.schema import Experiment
@@ -123,6 +124,11 @@ def read_yaml(
                 f"{file}: cannot be read: it is not a file. Give the {what}, a YAML file that you "
                 f"may read{_yaml_in(file)}."
             )
+        if format_by_name(file) is not None:
+            raise ConfigError(
+                f"{file}: a data file, by its name, where the {what}, a YAML file, was expected; "
+                f"`ftft init {shlex.quote(str(file))}` writes an experiment file for it."
+            )
         if size > MAX_BYTES:
             raise ConfigError(
                 f"{file}: the {what} has {size:,} bytes, more than the {MAX_BYTES:,} it can need; "
@@ -132,6 +138,9 @@ def read_yaml(
     except FileNotFoundError:
         near = near_recipes(str(path))
         also = f" Recipes with names like it: {', '.join(near)}." if near else ""
+        beside = [one.name for one in file.parent.glob("*.y*ml")]
+        if alike := difflib.get_close_matches(file.name, beside, n=1):
+            also += f" Did you mean {file.parent / alike[0]}?"
         raise ConfigError(
             f"{file}: there is no such {what}; check the path ({hint}).{also}"
         ) from None
