@@ -1,11 +1,12 @@
 """The tables, and what is said of them in words, whether FTFT won or not."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fake_runs import record, values_of
-from ftft.cli.show import show_methods, show_regions, show_results
+from ftft.cli.show import show_data, show_methods, show_regions, show_results
 from ftft.demo.prepare import RegionTruth
 from ftft.results.floor import floor_of
 from ftft.results.read import results_of
@@ -164,3 +165,15 @@ def test_the_usual_table_is_one_on_a_terminal_too(capsys, monkeypatch, width, se
     joined = [" ".join(" ".join(parts).split()) for parts in zip(*lines, strict=True)]
     assert joined == list(headings)
     assert len(row_of(said, "FTFT")) == len(headings)
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), ()])
+def test_sets_without_classes_have_no_column_of_them(capsys, names):
+    rows = type("Rows", (), {"class_names": names, "__len__": lambda self: 3})()
+    sets = {"dev": {"mine": rows}}
+    show_data(
+        SimpleNamespace(train=rows, class_names=names, evaluation_sets=sets, overlaps={"mine": 2})
+    )
+    out = capsys.readouterr().out
+    assert ("classes" in out) == ("no, yes" in out) == bool(names)
+    assert row_of(out, "mine")[-2:] == ["3", "2"]

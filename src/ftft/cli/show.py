@@ -131,17 +131,20 @@ def show_data(data: TaskData, title: str = "data") -> None:
     """The sets of an experiment, their sizes and classes."""
     from ftft.data.remarks import named
 
+    rows = [("train", "train", data.class_names, len(data.train), "")]
+    for role, sets in data.evaluation_sets.items():
+        for name, one in sets.items():
+            shared = f"{data.overlaps.get(name, 0):,}"
+            rows.append((name, role, one.class_names, len(one), shared))
+    # Texts to be written, as those of a language model, have none.
+    classes = any(names for _, _, names, *_ in rows)
     drawn = table(title)
-    for heading in ("set", "role", "classes"):
+    for heading in ("set", "role", *(["classes"] if classes else [])):
         drawn.add_column(heading)
     for heading in ("examples", "texts also in training"):
         drawn.add_column(heading, justify="right")
-    add_row(drawn, "train", "train", named(data.class_names), f"{len(data.train):,}", "")
-    for role, sets in data.evaluation_sets.items():
-        for name, dataset in sets.items():
-            classes = named(dataset.class_names)
-            shared = data.overlaps.get(name, 0)
-            add_row(drawn, name, role, classes, f"{len(dataset):,}", f"{shared:,}")
+    for name, role, names, count, shared in rows:
+        add_row(drawn, name, role, *([named(names)] if classes else []), f"{count:,}", shared)
     console().print(drawn)
 
 
