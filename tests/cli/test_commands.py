@@ -147,6 +147,27 @@ class TestPieces:
         assert again.code == 0
         assert "done in" not in again.err
 
+    def test_no_output_replaces_what_the_run_wrote(self, ftft):
+        dynamics = "out/reference/seed-0/dynamics"
+        writes = (
+            ("report", "out", "-o", "out/experiment.yaml"),
+            ("report", "out", "-o", "out/map/seed-0/stage.json"),
+            ("init", "train.csv", "-o", "out/experiment.yaml"),
+            ("evaluate", "experiment.yaml", "out", "-o", "out/results.json"),
+            ("map", "out/reference/seed-0", "-o", "out/map/seed-0/map.parquet"),
+            ("select", "out", "-o", "out/selection/seed-0/selection.parquet"),
+            ("export", "out", "out/selection/seed-0/selection.parquet"),
+            ("label-errors", "out", "-o", f"{dynamics}/examples.parquet"),
+            ("preflight", "out/reference/seed-0", "-o", f"{dynamics}/header.json"),
+            ("predict", "out", "train.csv", "-o", "out/map/seed-0/map.parquet"),
+        )
+        for command in writes:
+            outcome = ftft(*command, "--overwrite")
+            assert outcome.code == 2, command
+            assert f"{command[-1]} is a file of the " in outcome.err
+        assert ftft("report", "out", "-o", "out/report.html", "--overwrite").code == 0
+        assert ftft("run", "experiment.yaml", "-o", "out").err.count("done before") == 7
+
     def test_record_map_select_train_evaluate(self, ftft, tmp_path):
         recorded = ftft("record", "experiment.yaml", "-o", "out")
         assert recorded.code == 0

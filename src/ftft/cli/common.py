@@ -197,13 +197,13 @@ def check_plot(plot: Path | None, *, overwrite: bool) -> None:
         FtftError: It is so.
     """
     from ftft.errors import ConfigError, WorkspaceError
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
 
     if plot is None:
         return
     if plot.suffix.lower() not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot}: pictures are PNG or SVG; end the name in .png or .svg.")
-    check_free(plot, overwrite=overwrite, error=WorkspaceError)
+    check_output(plot, overwrite=overwrite, error=WorkspaceError)
 
 
 def note_idle(context: typer.Context, place: str, works: Mapping[str, bool]) -> None:

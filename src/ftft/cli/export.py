@@ -145,8 +145,8 @@ def _check_fits(
 ) -> None:
     """Check that the options fit what is exported, and that its place is free."""
     from ftft.errors import ConfigError
-    from ftft.utils.atomic import check_free
     from ftft.utils.local import check_local
+    from ftft.workspace.own_files import check_output
 
     if rows is not None and (coordinates or source.is_dir()):
         raise ConfigError("--rows joins texts to a map or selection; leave it out here.")
@@ -159,7 +159,7 @@ def _check_fits(
         )
     check_local(output, ConfigError)
     if output.suffix:
-        check_free(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
     elif output.is_dir() and any(output.iterdir()):
         raise ConfigError(
             f"{output}: is a folder that is not empty; an export to a folder needs a new one, "

@@ -96,7 +96,7 @@ def _import_coordinates(
 ) -> None:
     from ftft.cartography.coordinates import read_coordinates
     from ftft.errors import DataError
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
 
     gold = None if labels is None else _read_labels(labels)
     if names is not None and gold is None:
@@ -105,7 +105,7 @@ def _import_coordinates(
             "or leave it out."
         )
     target = output or Path("map.parquet")
-    check_free(target, overwrite=overwrite)
+    check_output(target, overwrite=overwrite)
     datamap = read_coordinates(source, num_epochs=epochs, labels=gold, class_names=names)
     datamap.write(target)
     _note_unknown(labels, gold, len(datamap))

@@ -87,8 +87,9 @@ def init(
     """
     from ftft.config.starter import experiment_name, starter_file
     from ftft.errors import ConfigError
-    from ftft.utils.atomic import check_free, write_text
+    from ftft.utils.atomic import write_text
     from ftft.utils.remote import is_remote
+    from ftft.workspace.own_files import check_output
 
     given = _opened(data)
     asked = {
@@ -117,7 +118,7 @@ def init(
     if output is None:
         typer.echo(written)
         return
-    check_free(output, overwrite=overwrite, error=ConfigError)
+    check_output(output, overwrite=overwrite, error=ConfigError)
     write_text(output, written, ConfigError)
     tell(f"written to {output}")
 

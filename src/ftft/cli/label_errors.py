@@ -80,7 +80,7 @@ def label_errors(
     from ftft.dynamics.header import HEADER_NAME
     from ftft.errors import ConfigError
     from ftft.transfer.reading import check_dynamics_folder, read_map
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
 
     of_dynamics = by in ("cleanlab", "word")
     if by is not None and not of_dynamics:
@@ -96,7 +96,7 @@ def label_errors(
         _check_map(datamap)
     if output is not None:
         format_written(output)
-        check_free(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
     if of_dynamics:
         (_by_cleanlab if by == "cleanlab" else _by_word)(datamap, count, burn_in, rows, output)
         return

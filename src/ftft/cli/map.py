@@ -55,7 +55,7 @@ def map_(
     from ftft.cli.show import show_map
     from ftft.dynamics.store import read_dynamics
     from ftft.transfer.reading import check_dynamics_folder, map_file
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
 
     points = burn_in_of(burn_in)
     given = map_file(dynamics)
@@ -66,7 +66,7 @@ def map_(
         check_kind(given, "map")
     else:
         target, dynamics = parquet_file(target), check_dynamics_folder(dynamics)
-        check_free(target, overwrite=overwrite)
+        check_output(target, overwrite=overwrite)
     check_plot(plot, overwrite=overwrite)
     if given is not None:
         datamap = _drawn_before(given, changed=changed)

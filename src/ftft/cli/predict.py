@@ -52,13 +52,13 @@ def predict(
     Needs no labels. Without --output the first rows are shown.
     """
     from ftft.errors import ConfigError
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
 
     if output is not None and kind_written(output) is None:
         raise ConfigError(f"--output {output}: end the name in {ENDINGS}.")
     model = meant_model(model)  # who has it wrong need not free a name first
     if output is not None:
-        check_free(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
 
     from ftft.cartography.export import export_table
     from ftft.cli.loading import hush_datasets

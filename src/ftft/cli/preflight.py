@@ -56,7 +56,7 @@ def preflight(
     from ftft.transfer.preflight import GOOD, DevScore, signals
     from ftft.transfer.preflight import preflight as judge
     from ftft.transfer.reading import check_dynamics_folder
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
     from ftft.workspace.stage_record import write_json
     from ftft.workspace.workspace import check_artifact
 
@@ -65,7 +65,7 @@ def preflight(
     points = burn_in_of(burn_in)
     folder = check_dynamics_folder(dynamics)  # who has it wrong need not free a name first
     if output is not None:
-        check_free(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
     if folder.parent not in (dynamics, dynamics.parent):
         say(f"{dynamics}: its only reference is taken, {folder.parent}")
     check_artifact(folder)

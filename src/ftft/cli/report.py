@@ -88,7 +88,7 @@ def report(
     from ftft.errors import ConfigError, WorkspaceError
     from ftft.report.map_page import is_map
     from ftft.transfer.reading import check_map
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
 
     if no_texts and kind is not Format.HTML:
         raise ConfigError(f"--no-texts is for the page; --format {kind.value} holds no texts.")
@@ -104,7 +104,7 @@ def report(
     for path in maps:
         check_map(path)
     if output is not None and kind is not Format.FIGURES:
-        check_free(output, overwrite=overwrite, error=WorkspaceError)
+        check_output(output, overwrite=overwrite, error=WorkspaceError)
     if maps:
         _maps(maps, kind, output, rows, no_texts=no_texts)
         return

@@ -95,7 +95,7 @@ def select_(
     from ftft.selection.checks import check, check_exclusion, check_one_balance
     from ftft.selection.names import CLUSTERS
     from ftft.selection.strategies import select
-    from ftft.utils.atomic import check_free
+    from ftft.workspace.own_files import check_output
     from ftft.workspace.workspace import check_artifact
 
     # What was asked for first: who has the strategy or the map wrong need not free a name for it.
@@ -110,7 +110,7 @@ def select_(
     datamap = meant(datamap, "map")
     check_artifact(datamap)
     check_kind(datamap, "map")
-    check_free(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite)
     drawn = DataMap.read(datamap)
     if keep_label_proportions is None and not balance_labels and balance_by is None:
         of_run = _balance_of_run(datamap)

@@ -172,7 +172,7 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     from ftft.study.grid import tasks
     from ftft.study.summary import missing, read_summary, write_summary
     from ftft.utils.atomic import write_text
-    from ftft.workspace.layout import REPORT_NAME
+    from ftft.workspace.layout import REPORT_NAME, STUDY_TABLES
 
     summary = read_summary(folder, asked)
     show_summary(summary)
@@ -182,14 +182,14 @@ def _summarise(asked: Study, folder: Path, failures: Mapping[Task, str] | None =
     }
     path = write_summary(summary, asked.name, len(found), unfinished)
     floor = floor_of(summary.runs[0].values) if len(summary.runs) == 1 else None
-    documents: dict[str, Style] = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
+    styles: tuple[Style, ...] = ("csv", "markdown", "latex")
+    tables = {folder / name: style for name, style in zip(STUDY_TABLES, styles, strict=True)}
     if summary.rows:
-        for suffix, style in documents.items():
-            text = table_text(summary.rows, style, floor)
-            write_text(path.with_suffix(suffix), text, WorkspaceError)
+        for place, style in tables.items():
+            write_text(place, table_text(summary.rows, style, floor), WorkspaceError)
     tell(f"results: {path}")
     if summary.rows:
-        tell(f"tables: {', '.join(str(path.with_suffix(suffix)) for suffix in documents)}")
+        tell(f"tables: {', '.join(map(str, tables))}")
     if any(row.cell.method == "ftft" for row in summary.rows):
         page = shlex.quote(str(folder / REPORT_NAME))
         again = " --overwrite" if (folder / REPORT_NAME).exists() else ""

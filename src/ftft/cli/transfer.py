@@ -62,8 +62,8 @@ def transfer(
     from ftft.errors import ConfigError
     from ftft.transfer.agreement import agreement
     from ftft.transfer.reading import check_map, map_file, read_map
-    from ftft.utils.atomic import check_free
     from ftft.utils.names import names_apart
+    from ftft.workspace.own_files import check_output
     from ftft.workspace.stage_record import write_json
 
     if len(maps) < 2:
@@ -73,7 +73,7 @@ def transfer(
     for path in maps:
         check_map(path)
     if output is not None:
-        check_free(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
     check_plot(plot, overwrite=overwrite)
     groups = None if slices is None else read_slices(slices)
     drawn = [read_map(path, points, fraction, measure) for path in maps]

@@ -19,8 +19,9 @@ from ftft.demo.generate import generate_demo, write_demo
 from ftft.demo.generate_commands import RARE, generate_commands, write_commands
 from ftft.errors import ConfigError, WorkspaceError
 from ftft.selection.selection import Selection
-from ftft.utils.atomic import atomic_path, check_free
+from ftft.utils.atomic import atomic_path
 from ftft.workspace.layout import check_writable
+from ftft.workspace.own_files import check_output
 
 # As large as minutes on two cores allow; of fewer commands or by fewer layers less is learnt.
 COMMANDS = {"train": 6000, "dev": 200, "test": 500}
@@ -134,7 +135,7 @@ def prepare_demo(
     # All of them first: a refusal leaves nothing half-replaced.
     changed = {target: content for target, content in new.items() if not _holds(target, content)}
     for target in changed:
-        check_free(target, overwrite=overwrite, error=WorkspaceError)
+        check_output(target, overwrite=overwrite, error=WorkspaceError)
     for target, content in changed.items():
         with atomic_path(target, WorkspaceError) as temporary:
             temporary.write_bytes(content)

@@ -13,11 +13,9 @@ from ftft.config.yaml_core import parse
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import named
 from ftft.errors import WorkspaceError
+from ftft.workspace.layout import EXPERIMENT_NAME
 from ftft.workspace.lock import LOCK_NAME
-from ftft.workspace.stage_record import RECORD_NAME, has_checkpoints, read_record
-
-_STAGES = f"*/seed-*/{RECORD_NAME}"
-"""Where the records of stages that train are; those below ``scores`` name no training set."""
+from ftft.workspace.stage_record import STAGES, has_checkpoints, read_record
 
 _DEEPEST = 5
 """Levels between the folder of a study's data set and a stage: its kind, models, selection."""
@@ -70,7 +68,7 @@ def check_study_belongs(data: Mapping[str, TaskData], folder: Path) -> None:
     """
     for name, loaded in data.items():
         place = folder / name
-        trained = _trained_on(place, ["*/" * depth + _STAGES for depth in range(_DEEPEST)])
+        trained = _trained_on(place, ["*/" * depth + STAGES for depth in range(_DEEPEST)])
         if trained and loaded.train.fingerprint not in trained:
             raise WorkspaceError(
                 f"{place}: this study folder holds trainings on other training data: the file of "
@@ -117,7 +115,7 @@ def trained_on(folder: Path) -> set[str]:
 
     Those count that are finished or have a checkpoint; damaged records do not.
     """
-    return _trained_on(folder, [_STAGES])
+    return _trained_on(folder, [STAGES])
 
 
 def _trained_on(folder: Path, places: Sequence[str]) -> set[str]:
@@ -143,7 +141,7 @@ def _training_set(path: Path) -> str | None:
 def _asked(folder: Path) -> dict[str, Any]:
     """The experiment that was run in a folder, as it was written there; empty if unreadable."""
     try:
-        values = parse((folder / "experiment.yaml").read_text(encoding="utf-8"))
+        values = parse((folder / EXPERIMENT_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

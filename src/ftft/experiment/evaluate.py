@@ -13,9 +13,9 @@ from ftft.tasks import TASKS
 from ftft.training.saved import load_finetuned
 from ftft.training.scoring import score_sets
 from ftft.utils import distributed
-from ftft.utils.atomic import check_free
 from ftft.workspace.layout import check_writable
 from ftft.workspace.models import model_folder
+from ftft.workspace.own_files import check_output
 from ftft.workspace.stage_record import write_json
 from ftft.workspace.workspace import check_artifact
 
@@ -50,7 +50,7 @@ def evaluate_model(
         raise ConfigError("evaluate is one process: start it without torchrun or accelerate.")
     model = model_folder(model)  # who has it wrong need not free a name first
     if output is not None:
-        check_free(output, overwrite=overwrite, error=WorkspaceError)
+        check_output(output, overwrite=overwrite, error=WorkspaceError)
         check_writable(output.absolute().parent)
     check_artifact(model)
     task, trusted = TASKS[experiment.task], experiment.main.trust_remote_code

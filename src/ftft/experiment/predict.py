@@ -19,7 +19,7 @@ from ftft.tasks.classification import CLASSIFICATION
 from ftft.training.saved import load_finetuned, task_of
 from ftft.training.scoring import predict_set
 from ftft.utils import distributed
-from ftft.workspace.layout import run_folder_of
+from ftft.workspace.layout import EXPERIMENT_NAME, run_folder_of
 from ftft.workspace.models import model_folder
 from ftft.workspace.stage_record import read_record
 from ftft.workspace.workspace import check_artifact
@@ -142,7 +142,7 @@ def _experiment_of(folder: Path) -> Experiment | None:
     """The experiment of the run that a model is of, if it is one's."""
     run = run_folder_of(folder)
     try:
-        return None if run is None else load_experiment(run / "experiment.yaml")
+        return None if run is None else load_experiment(run / EXPERIMENT_NAME)
     except FtftError:
         return None
 

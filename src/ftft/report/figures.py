@@ -20,8 +20,8 @@ from ftft.report.selection_figure import draw_selection
 from ftft.report.style import FORMATS, write_figure
 from ftft.results.read import Results
 from ftft.selection.selection import Selection
-from ftft.utils.atomic import check_free
 from ftft.utils.names import names_apart
+from ftft.workspace.own_files import check_output
 
 __all__ = [
     "draw_cost",
@@ -81,7 +81,7 @@ def write_figures(
     kinds = list(dict.fromkeys(formats))
     paths = {name: [folder / f"{name}.{kind}" for kind in kinds] for name, _ in pictures}
     for path in chain.from_iterable(paths.values()):
-        check_free(path, overwrite=overwrite, error=WorkspaceError)
+        check_output(path, overwrite=overwrite, error=WorkspaceError)
     for name, draw in pictures:
         for path in paths[name]:
             # Writing a figure settles its layout a little further: each file has one of its own.

@@ -9,9 +9,17 @@ from pathlib import Path
 
 from ftft.errors import WorkspaceError
 from ftft.utils.local import check_local
+from ftft.workspace.stage_record import STAGES
 
 EXPERIMENT_NAME, RESULTS_NAME, REPORT_NAME = "experiment.yaml", "results.json", "report.html"
 STUDY_NAME, SUMMARY_NAME = "study.yaml", "study.json"
+STUDY_TABLES = ("study.csv", "study.md", "study.tex")
+
+RUN_NAMES = (EXPERIMENT_NAME, RESULTS_NAME)
+"""Files of a run folder that nothing but a run may write; its report may be written anew."""
+
+STUDY_NAMES = (STUDY_NAME, SUMMARY_NAME, *STUDY_TABLES)
+"""Files of a study folder that nothing but a study may write."""
 
 EXPERIMENT_TITLE = "# What was asked, with every default spelt out.\n"
 """The first line of the experiment.yaml that a run writes, by which it knows it again."""
@@ -35,7 +43,7 @@ def check_foreign(folder: str | os.PathLike[str]) -> None:
                 f"{folder}: is {what}, as its {name} says, and no run folder; give a new folder, "
                 "or that of a run, such as runs/NAME."
             )
-    files = [Path(folder) / name for name in (EXPERIMENT_NAME, RESULTS_NAME, REPORT_NAME)]
+    files = [Path(folder) / name for name in (*RUN_NAMES, REPORT_NAME)]
     check_written_by(files[0], EXPERIMENT_TITLE, files, "run")
 
 
@@ -86,7 +94,21 @@ def stage_name(stage: Path) -> str:
 
 def in_study(run: Path) -> bool:
     """Whether a folder is that of a data set of a study."""
-    return _starts_with(run.parent / STUDY_NAME, STUDY_TITLE)
+    return is_study_folder(run.parent)
+
+
+def is_study_folder(folder: Path) -> bool:
+    """Whether a study was begun in a folder."""
+    return _starts_with(folder / STUDY_NAME, STUDY_TITLE)
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a run was begun in a folder, a study's of a data set included.
+
+    It is known by its stages too, where its experiment file was changed by hand or left out.
+    """
+    is_begun = _starts_with(folder / EXPERIMENT_NAME, EXPERIMENT_TITLE) or in_study(folder)
+    return is_begun or any(folder.glob(STAGES))
 
 
 def check_foreign_study(folder: Path, data: Iterable[str]) -> None:
@@ -99,8 +121,8 @@ def check_foreign_study(folder: Path, data: Iterable[str]) -> None:
     Raises:
         WorkspaceError: It does.
     """
-    names = [STUDY_NAME, SUMMARY_NAME, EXPERIMENT_NAME, RESULTS_NAME]
-    files = [folder / name for name in (*names, "study.csv", "study.md", "study.tex")]
+    names = (STUDY_NAME, SUMMARY_NAME, *RUN_NAMES)
+    files = [folder / name for name in (*names, *STUDY_TABLES)]
     files += [folder / one / name for one in data for name in names]
     check_written_by(folder / STUDY_NAME, STUDY_TITLE, files, "study")
 
@@ -119,7 +141,7 @@ def check_has_study(folder: Path, data: Iterable[str]) -> None:
     if not folder.is_dir():
         raise WorkspaceError(f"{folder}: there is no such study folder; {advice}.")
     check_foreign_study(folder, data)
-    if not _starts_with(folder / STUDY_NAME, STUDY_TITLE):
+    if not is_study_folder(folder):
         raise WorkspaceError(f"{folder}: no study was run in this folder; {advice}.")
 
 

@@ -14,6 +14,9 @@ from ftft.utils.atomic import checksum_of, sha256_of, sync_file, sync_folder, wr
 RECORD_NAME = "stage.json"
 STAGE_SCHEMA = 2
 
+STAGES = f"*/seed-*/{RECORD_NAME}"
+"""The records of a run folder's stages; those below ``scores``, which train nothing, lie deeper."""
+
 SCRATCH = "checkpoints"
 """Folder of a stage for what is needed only until the stage is finished."""
 
