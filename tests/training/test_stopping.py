@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -28,6 +30,22 @@ class Signal(TrainerCallback):
         if state.global_step == self.step - 1:
             for signum in self.signums:
                 os.kill(os.getpid(), signum)
+
+
+class CtrlC(Signal):
+    """Signals the processes that load batches as well, as a terminal does."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step, signal.SIGINT)
+        self.workers = 0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step - 1:
+            workers = multiprocessing.active_children()
+            self.workers = len(workers)
+            for worker in workers:
+                os.kill(worker.pid, signal.SIGINT)
+        super().on_step_begin(args, state, control, **kwargs)
 
 
 def stop(tune: Any, schedule: Any, step: int, *signums: int, **options: Any) -> Stopped:
@@ -98,6 +116,29 @@ def test_a_second_ctrl_c_does_not_wait(tune, tmp_path):
 def test_a_second_sigterm_waits_for_the_checkpoint(tune):
     stopped = stop(tune, plan(8, 8), 3, signal.SIGTERM, signal.SIGTERM)
     assert stopped.saved == "is saved at step 3 of at most 8"
+
+
+def test_processes_that_load_batches_leave_ctrl_c_to_the_training(tune, settings, capfd):
+    chosen = settings(training_arguments={"dataloader_num_workers": 2})
+    terminal = CtrlC(2)
+    with stoppable(), pytest.raises(Stopped) as caught:
+        tune("again", plan(8, 8), settings=chosen, spies=(terminal,))
+    assert terminal.workers == 2
+    assert caught.value.saved == "is saved at step 2 of at most 8"
+    assert capfd.readouterr().err.count("stopping after this step") == 1
+
+
+def test_a_forked_process_survives_ctrl_c_and_ends_when_it_is_terminated(capfd):
+    context = multiprocessing.get_context("fork")
+    forked = context.Process(target=time.sleep, args=(60,), daemon=True)
+    with stoppable(), signals.deferred():
+        forked.start()
+        for signum, seconds in ((signal.SIGINT, 0.2), (signal.SIGINT, 0.2), (signal.SIGTERM, 30)):
+            assert forked.is_alive()
+            os.kill(forked.pid, signum)
+            forked.join(seconds)
+    assert forked.exitcode == -signal.SIGTERM
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -1,7 +1,8 @@
 """Stopping cleanly on Ctrl-C (SIGINT) and on SIGTERM, with which machines are taken away.
 
 A training finishes its step and writes a checkpoint first; everything else stops at once, since
-it is written whole or not at all. A second Ctrl-C does not wait.
+it is written whole or not at all. A second Ctrl-C does not wait. A terminal sends Ctrl-C to the
+processes that were forked as well, such as those that load batches: they leave it to the first.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Stopped(BaseException):
 class _State:
     deferring: bool = False
     requested: int | None = None
+    process: int = 0
 
 
 _state = _State()
@@ -59,13 +61,14 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    process, _state.process = _state.process, os.getpid()
     before = {number: signal.signal(number, _handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _state.requested = None
+        _state.requested, _state.process = None, process
 
 
 @contextlib.contextmanager
@@ -111,6 +114,9 @@ def forget() -> None:
 
 
 def _handle(signum: int, frame: Any) -> None:
+    if os.getpid() != _state.process:
+        _handle_in_fork(signum)
+        return
     again = _state.requested is not None and signum == signal.SIGINT
     if not _state.deferring or again:
         # Noted as well: raised inside a finalizer, it is swallowed, and the next check raises it.
@@ -120,3 +126,10 @@ def _handle(signum: int, frame: Any) -> None:
         # Not print: the interpreter may be inside of it.
         os.write(2, b"\nstopping after this step and a checkpoint; Ctrl-C again stops at once\n")
     _state.requested = signum
+
+
+def _handle_in_fork(signum: int) -> None:
+    """Ignore Ctrl-C, since a training needs its workers up to its checkpoint; end on SIGTERM."""
+    if signum == signal.SIGTERM:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
