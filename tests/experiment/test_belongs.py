@@ -1,6 +1,7 @@
 """A run folder belongs to one experiment: what another one may not do to it."""
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -63,9 +64,35 @@ class TestIsRefused:
     def test_another_name(self, home):
         assert "it is called tiny, this one other" in self.refused(home, "a", "name=other")
 
-    def test_the_same_file_read_in_another_way(self, first):
-        message = self.refused(first, "a", "data.train.limit=50")
-        assert "the file or how it is read has changed" in message
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            (["data.train.limit=50"], "data.train.limit was not set, is 50. "),
+            (["data.dev=null"], "data.dev was dev, is not set. "),
+            (["data.classes=[pos, neg]"], "data.classes was not set, is pos, neg. "),
+        ],
+    )
+    def test_the_same_file_read_in_another_way(self, first, changes, said):
+        message = self.refused(first, "a", *changes)
+        assert f"it was run on other training data ({first / 'a/train.csv'}): {said}" in message
+
+    def test_another_share_held_out(self, first, home):
+        """Of what was run without a development set of its own."""
+        path = home / "run/experiment.yaml"
+        text = path.read_text().replace(str(first), str(home))
+        path.write_text(re.sub(r"  dev:\n(    .*\n)+", "  dev: {}\n", text))
+        message = self.refused(home, "a", "data.dev=null", "data.holdout=0.25")
+        assert ": data.holdout was 0.1, is 0.25. " in message
+
+    @pytest.mark.parametrize("holdout", [0.1, 7])  # as it was, and no share
+    def test_a_changed_file(self, first, home, holdout):
+        path = home / "run/experiment.yaml"
+        text = path.read_text().replace(str(first), str(home))
+        path.write_text(text.replace("holdout: 0.1", f"holdout: {holdout}"))
+        path = home / "a/train.csv"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+        message = self.refused(home, "a")
+        assert f"training data ({path}): the file or how it is read has changed. " in message
 
     def test_where_it_was_interrupted_too(self, home):
         """What has a checkpoint is hours of work."""

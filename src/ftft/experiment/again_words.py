@@ -44,14 +44,21 @@ def _in_words(key: str, pair: tuple[Any, Any], names: Mapping[str, str]) -> str:
     name = names.get(part, "") + key.removeprefix(part)
     if any(isinstance(one, dict | list) or _FINGERPRINT.fullmatch(str(one)) for one in pair):
         return f"{name} changed"
+    return was_and_is(name, pair)
+
+
+def was_and_is(key: str, pair: tuple[Any, Any]) -> str:
+    """What a setting was before and what it is now."""
     before, now = map(_value, pair)
-    return f"{name} was {before}, is {now}"
+    return f"{key} was {before}, is {now}"
 
 
 def _value(value: object) -> object:
     """A setting as people write it: 3 epochs, not 3.0."""
     if value is None:
         return "not set"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "not set"
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

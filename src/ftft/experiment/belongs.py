@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ftft.config.data import DataConfig
 from ftft.config.schema import Experiment
 from ftft.config.yaml_core import parse
 from ftft.data.dataset import TaskData
 from ftft.data.remarks import named
 from ftft.errors import WorkspaceError
+from ftft.experiment.again_words import was_and_is
+from ftft.workspace.changes import differences
 from ftft.workspace.layout import EXPERIMENT_NAME
 from ftft.workspace.lock import LOCK_NAME
 from ftft.workspace.stage_record import STAGES, has_checkpoints, read_record
@@ -45,7 +48,7 @@ def check_belongs(experiment: Experiment, data: TaskData, folder: str) -> None:
         problems.append(
             f"its training data ({places or 'unknown'}) are not those of this one ({now})"
             if places != now
-            else f"its training data ({now}) were others: the file or how it is read has changed"
+            else f"it was run on other training data ({now}): {_changed(values, experiment.data)}"
         )
     if problems:
         raise WorkspaceError(
@@ -145,6 +148,28 @@ def _asked(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _changed(values: Mapping[str, Any], data: DataConfig) -> str:
+    """What of an experiment's data makes other training data than those of an earlier one."""
+    try:
+        before = DataConfig.model_validate(values.get("data"))
+    except ValueError:  # written by another version, or changed by hand
+        before = data
+    # Without a development set some of the training data are held out; its name does not matter.
+    keys = {"dev"} if bool(before.dev) != bool(data.dev) else set() if data.dev else {"holdout"}
+    was, now = (_of_training(one, keys) for one in (before, data))
+    said = [was_and_is(key, pair) for key, pair in differences(was, now, "data")]
+    return "; ".join(said) or "the file or how it is read has changed"
+
+
+def _of_training(data: DataConfig, keys: set[str]) -> dict[str, Any]:
+    """The keys from which training data follow, and some more, as they are written."""
+    values = data.model_dump(mode="json", include={"train", "classes", "without_room", *keys})
+    sources = dict(enumerate(values["train"]))
+    # A list of one is written without its number.
+    values["train"] = sources[0] if len(sources) == 1 else sources
+    return {**values, "dev": list(data.dev)} if "dev" in keys else values
 
 
 def _places(values: dict[str, Any]) -> Iterator[str]:

@@ -71,7 +71,7 @@ def why_again(
     if before.get("forced"):
         return Again(forced=True)
     was, now = (_compared(one, wanted) for one in (before, wanted))
-    changes = dict(_changes(was, now))
+    changes = dict(differences(was, now))
     upstream = {key: names[new] for key, (_, new) in changes.items() if str(new) in names}
     others = before.get("read", {})
     read = [name for name, content in wanted["read"].items() if others.get(name) != content]
@@ -80,9 +80,16 @@ def why_again(
     return Again(False, found, changes) if found or changes else None
 
 
-def _changes(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+def differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Each key, with dots between the levels, whose values differ, to what it was and what it is.
+
+    Args:
+        before: Plain JSON values.
+        now: Others.
+        key: Where both lie.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         for name in before | now:
-            yield from _changes(before.get(name), now.get(name), f"{key}.{name}".lstrip("."))
+            yield from differences(before.get(name), now.get(name), f"{key}.{name}".lstrip("."))
     elif before != now:
         yield key, (before, now)
