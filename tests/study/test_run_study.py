@@ -421,8 +421,11 @@ class TestChecks:
     def test_an_ordinary_run_keeps_out_of_a_study(self, grid):
         runner = grid[0]
         experiment = load_experiment(runner.file.parent / "experiment.yaml")
-        with pytest.raises(WorkspaceError, match="was not written by a run"):
-            run_experiment(experiment, str(runner.folder / "tiny"), lambda line: None)
+        before = sorted(runner.folder.rglob("*"))
+        for folder, how in (("", "is"), ("tiny", "lies in"), ("new", "lies in")):
+            with pytest.raises(WorkspaceError, match=f"this {how} a study's folder, as "):
+                run_experiment(experiment, str(runner.folder / folder), lambda line: None)
+        assert sorted(runner.folder.rglob("*")) == before
 
     def test_the_plan(self, grid, tmp_path):
         study = load_study(grid[0].file)

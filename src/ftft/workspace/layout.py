@@ -32,11 +32,18 @@ _OF_OTHERS = {"header.json": "a folder of training dynamics", "stage.json": "the
 
 
 def check_foreign(folder: str | os.PathLike[str]) -> None:
-    """Check that a run folder holds no file that ftft did not write and would replace.
+    """Check that a run folder is of no study and holds no file that a run did not write.
 
     Raises:
-        WorkspaceError: It does.
+        WorkspaceError: It is or does.
     """
+    place = Path(folder).absolute()
+    for one, how in ((place, "is"), (place.parent, "lies in")):
+        if is_study_folder(one):
+            raise WorkspaceError(
+                f"{folder}: this {how} a study's folder, as {one / STUDY_NAME} says, and no run "
+                "folder; choose another with --output or the key output."
+            )
     for name, what in _OF_OTHERS.items():
         if os.path.lexists(Path(folder) / name):
             raise WorkspaceError(
