@@ -96,6 +96,23 @@ def test_dry_run_writes_nothing(ftft, grid, tmp_path):
     assert not folder.exists()
 
 
+def test_dry_run_says_why_trainings_are_run_again(ftft, again):
+    dry = ("study", again.file, "--dry-run", "--output", again.folder, "--set")
+    before = sorted(again.folder.rglob("*"))
+    outcome = ftft(*dry, "base.selection={keep_label_proportions: true}")
+    assert outcome.code == 0, outcome.err
+    states = {name: cells(outcome.out, name)[0][1] for name in ("erm/main/seed-0", CELL)}
+    assert states == {"erm/main/seed-0": "finished", CELL: "again"}
+    assert ": selection.keep_label_proportions was False, is True" in outcome.out
+    outcome = ftft(*dry, "base.reference.learning_rate=1e-4")
+    states = {name: cells(outcome.out, name)[0][1] for name in ("reference/one/seed-0", CELL)}
+    assert states == {"reference/one/seed-0": "again", CELL: "to do"}
+    names = "tiny/reference/one/seed-0, tiny/reference/two/seed-0, tiny/reference/one/seed-1"
+    reason = "reference.learning_rate was 0.005, is 0.0001"
+    assert f"again: {names}, tiny/reference/two/seed-1: {reason}" in outcome.out
+    assert sorted(again.folder.rglob("*")) == before
+
+
 def test_dry_run_lists_the_data_and_what_is_not_taken_over(ftft, grid, tmp_path):
     small = ("--set", "grid.seeds=[0]", "--set", "grid.references={one: {}}")
     arguments = ("study", grid[0].file, "--dry-run", "--output", tmp_path / "nothing", *small)

@@ -15,7 +15,7 @@ from ftft.utils.plural import counted, duration
 from ftft.utils.terminal import shows_bars
 
 _MOST_ROWS = 100
-_MOST_DEAR = 10
+_MOST_NAMES = 10
 
 if TYPE_CHECKING:
     from ftft.study.grid import Task
@@ -58,6 +58,7 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
     from ftft.experiment.foreseen import amount_in_words, at_a_time, beside_unknown
 
     _show_trainings(planned)
+    _show_reasons(planned)
     waiting = [one for one in planned if not one.finished]
     shared = sum(one.readers > 1 for one in planned)
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
@@ -69,6 +70,17 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
     if jobs > 1 and seconds is None and waiting:
         tell(beside_unknown(jobs))
     _show_shares(planned)
+
+
+def _show_reasons(planned: Sequence[Planned]) -> None:
+    """Why trainings are done again, those with the same reason together."""
+    again: dict[str, list[str]] = {}
+    for one in planned:
+        if one.again:
+            again.setdefault(one.again, []).append(one.task.id)
+    for why, names in again.items():
+        more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+        tell(f"again: {', '.join(names[:_MOST_NAMES])}{more}: {why}")
 
 
 def _show_shares(planned: Sequence[Planned]) -> None:
@@ -85,8 +97,8 @@ def _show_shares(planned: Sequence[Planned]) -> None:
     tell(f"{share_in_words(most)}{over}{cheapest}")
     dear = [f"{name} ({share:.0%})" for name, share in shares.items() if share >= 1]
     if dear:
-        more = f" and {len(dear) - _MOST_DEAR:,} more" if len(dear) > _MOST_DEAR else ""
-        tell(f"note: {', '.join(dear[:_MOST_DEAR])}{more}: {NO_SAVING}")
+        more = f" and {len(dear) - _MOST_NAMES:,} more" if len(dear) > _MOST_NAMES else ""
+        tell(f"note: {', '.join(dear[:_MOST_NAMES])}{more}: {NO_SAVING}")
 
 
 def _show_trainings(planned: Sequence[Planned]) -> None:
@@ -110,7 +122,7 @@ def _each(one: Planned, *, several: bool) -> list[str]:
     from ftft.experiment.foreseen import steps_in_cell
 
     name = one.task.id if several else one.task.training
-    state = "finished" if one.finished else "to do"
+    state = "finished" if one.finished else "again" if one.again else "to do"
     readers = counted(one.readers, "cell") if one.readers else ""
     steps = steps_in_cell(one.steps, spends=one.spends)
     return [name, state, readers, steps, f"{one.flops / 1e15:.3g}"]

@@ -10,6 +10,9 @@ from ftft.config.methods import COST, DM_BUDGET, TRAINED_BY
 from ftft.config.schema import Experiment
 from ftft.workspace.changes import Again
 
+AGAIN = ": again: "
+"""Stands in a line between the name of a stage that is run again and the reason."""
+
 _FINGERPRINT = re.compile(r"[0-9a-f]{32,}")
 
 # A plan's steps follow from these, and the rest of it may follow from its steps.

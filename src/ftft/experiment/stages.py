@@ -20,7 +20,7 @@ from ftft.data.dataset import LabelledDataset, TaskData
 from ftft.data.encode import EncodedDataset
 from ftft.data.lengths import Measured
 from ftft.errors import WorkspaceError
-from ftft.experiment.again_words import again_in_words
+from ftft.experiment.again_words import AGAIN, again_in_words
 from ftft.experiment.overall import Follows
 from ftft.experiment.plans import erm_plan
 from ftft.selection.selection import Selection
@@ -97,7 +97,7 @@ class Stages:
         name = f"{self.stage_paths.get(kind, kind)}/{seed}"
 
         def again(why: Again) -> None:
-            self.say(f"{name}: again: {again_in_words(why, self.experiment, kind, selected)}")
+            self.say(f"{name}{AGAIN}{again_in_words(why, self.experiment, kind, selected)}")
 
         try:
             signals.check()

@@ -33,6 +33,7 @@ class Planned:
         flops: About its operations if it takes all steps, training and scoring of development
             sets, as if its examples were as long as all are.
         readers: How many tasks build on it.
+        again: Of one that was done before from other settings or data, what has changed.
     """
 
     task: Task
@@ -40,6 +41,7 @@ class Planned:
     steps: int
     flops: float
     readers: int
+    again: str = ""
 
     @property
     def spends(self) -> bool:
@@ -61,7 +63,8 @@ def plan(opened: OpenStudy) -> tuple[Planned, ...]:
     planned = []
     for task in opened.tasks:
         steps, finished = costs.plan(task).steps, opened.finished(task) is not None
-        planned.append(Planned(task, finished, steps, costs.flops(task), readers[task]))
+        again = "" if finished else opened.again(task)
+        planned.append(Planned(task, finished, steps, costs.flops(task), readers[task], again))
     return tuple(planned)
 
 

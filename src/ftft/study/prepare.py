@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ftft.config.schema import Experiment
 from ftft.config.study import Study
 from ftft.data.dataset import TaskData
 from ftft.errors import DataError, FtftError
+from ftft.experiment.again_words import AGAIN
 from ftft.experiment.belongs import check_study_belongs
 from ftft.experiment.room import with_room
 from ftft.experiment.stages import Say, Stages
@@ -30,6 +31,7 @@ from ftft.study.run_task import Done, perform
 from ftft.tasks import load_data
 from ftft.training.encodings import Encodings
 from ftft.workspace.layout import check_foreign_study, check_writable
+from ftft.workspace.preview import Preview
 from ftft.workspace.workspace import Workspace
 
 
@@ -49,6 +51,7 @@ class OpenStudy:
     data: Mapping[str, TaskData]
     tasks: tuple[Task, ...]
     _readers: dict[str, Workspace] = field(default_factory=dict)
+    _previews: dict[str, Preview] = field(default_factory=dict)
     _encodings: dict[str, Encodings] = field(default_factory=dict)
 
     def stages(self, task: Task, say: Say, *, reading: bool = False) -> Stages:
@@ -74,6 +77,19 @@ class OpenStudy:
             return perform(stages, task, cell)
         except FtftError:
             return None  # what is damaged is reported when it is run
+
+    def again(self, task: Task) -> str:
+        """Why a stage that a task makes would be run again; nothing is run or written.
+
+        Of stages that follow each other it is the first: how it comes out is not known yet. Empty
+        where none was run before.
+        """
+        said: list[str] = []
+        preview = self._previews.setdefault(task.data, Preview(self.folder / task.data))
+        with contextlib.suppress(FtftError):
+            perform(replace(self.stages(task, said.append, reading=True), workspace=preview), task)
+        reasons = dict(line.split(AGAIN, 1) for line in said if AGAIN in line)
+        return next((why for stage, why in reasons.items() if stage in task.makes), "")
 
     def trained(self, task: Task) -> bool:
         """Whether a task's training is finished, whatever else of it is not."""
