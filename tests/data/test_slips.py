@@ -68,6 +68,46 @@ def test_what_a_mapping_names_is_meant(config):
     assert len(load_data(config(labels=names)).class_names) == 3
 
 
+def test_beside_what_a_mapping_leaves_out_the_slip_is_advised_to_the_class_that_is_meant(config):
+    names = {"positive": "Good", "negative": "Bad"}
+    message = refusal(config("Godo", labels=names))
+    labels = parse(re.search(r"labels: (\{.*?\})", message)[1])
+    assert labels == {**names, "Godo": "Good"}
+    message = refusal(config("negatve", labels={"positive": "Good"}))
+    labels = parse(re.search(r"labels: (\{.*?\})", message)[1])
+    assert labels == {"positive": "Good", "negative": "negative", "negatve": "negative"}
+
+
+@pytest.fixture
+def spelt(tmp_path):
+    """The data of a file with two spellings of a class and a slip."""
+    labels = ["Positive", "negative"] * 20 + ["positive", "Positve"]
+    rows = "".join(f"text number {i},{label}\n" for i, label in enumerate(labels))
+    (tmp_path / "train.csv").write_text(f"text,label\n{rows}")
+
+    def make(**source):
+        train = {"path": str(tmp_path / "train.csv"), "text": "text", "label": "label"}
+        return DataConfig.model_validate({"train": train | source})
+
+    return make
+
+
+JOINED = dict.fromkeys(("Positive", "positive", "Positve"), "Positive") | {"negative": "negative"}
+
+
+def test_the_refusal_joins_what_differs_in_spelling(spelt):
+    message = refusal(spelt())
+    labels = parse(re.search(r"labels: (\{.*?\})", message)[1])
+    assert labels == JOINED
+    assert "(which also joins what differs in spelling only)" in message
+
+
+def test_the_note_on_spellings_maps_a_slip_too(spelt):
+    (note,) = load_data(spelt(labels={name: name for name in JOINED})).remarks
+    assert parse(re.search(r"labels: (\{.*?\})", note)[1]) == JOINED
+    assert "maps 'Positve' to 'Positive' too" in note
+
+
 def test_init_says_so(ftft, config):
     config()
     said = ftft("init", "train.csv")

@@ -231,7 +231,11 @@ def _unknown(found: Unknown, slipped: Mapping[str, str]) -> str:
         parts.append(f"'labels' maps {short(value)} to {target!r}.{nearest(target, accepted)}")
     if not wrong:
         advised = _advised(found, good)
-        advised = {value: slipped.get(name, name) for value, name in advised.items()}
+        meant = {
+            slip: name if name in accepted else advised.get(name, name)
+            for slip, name in slipped.items()
+        }
+        advised = {value: meant.get(name, name) for value, name in advised.items()}
         example = f", as in labels: {flow(advised)}" if can_be_shown(advised) else ""
         stays = any(advised[value] == value for value in bad)
         how = " ('labels' names every value: one that stays as it is, by its own name)"

@@ -17,7 +17,7 @@ from ftft.data.labels import as_indices, find_classes, merged_classes
 from ftft.data.lines import rows_in
 from ftft.data.normalize import Prepared, check_ids, prepare, read_rows
 from ftft.data.remarks import label_remarks
-from ftft.data.slips import refusal, slips_in
+from ftft.data.slips import refusal, slips_beside, slips_in
 from ftft.data.sources import RawTable
 from ftft.errors import DataError
 from ftft.utils.plural import counted
@@ -82,7 +82,7 @@ def read_training(
     slipped = slips_in(parts) if classes is None else {}
     unknown = [part.unknown for part in parts if part.unknown is not None]
     for one in unknown:
-        faults.note(one.message(slipped))
+        faults.note(one.message(slipped | slips_beside(parts)))
     if slipped:
         faults.note(refusal(parts, slipped, advised=bool(unknown)))
     found = list(classes or ())

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow.compute as pc
 
 from ftft.config.yaml_core import flow
-from ftft.data.messages import LONGEST, can_be_shown
+from ftft.data.messages import LONGEST, can_be_shown, short
 from ftft.data.normalize import Prepared
+from ftft.data.slips import slips
 from ftft.data.spelling import is_plain_number, one_spelling
 from ftft.utils.plural import counted
 
@@ -122,10 +123,14 @@ def _spellings(parts: Sequence[Prepared], classes: Sequence[str]) -> Iterator[st
     if not several:
         return
     shown = named([" = ".join(map(repr, group)) for group in several])
+    slipped = slips(counts)
+    target |= {slip: target[name] for slip, name in slipped.items()}
+    also = [f"{short(slip)} to {short(target[slip])}" for slip in slipped]
+    note = f" (it maps {' and '.join(also)} too, one slip away)" if also else ""
     mapping = _joining(parts, target)
     place = "the source" if len(parts) == 1 else "each source"
     advice = (
-        f"give {place} labels: {flow(mapping)}"
+        f"give {place} labels: {flow(mapping)}{note}"
         if can_be_shown([*mapping, *mapping.values()])
         else "give them one name with a 'labels' mapping"
     )

@@ -12,7 +12,7 @@ from ftft.data.labels import in_order
 from ftft.data.lines import rows_in
 from ftft.data.messages import can_be_shown, short
 from ftft.data.normalize import Prepared
-from ftft.data.spelling import spelling_key
+from ftft.data.spelling import one_spelling, spelling_key
 from ftft.utils.plural import counted
 
 # Of the class that is probably meant; below, each may be as rare as the other.
@@ -49,6 +49,20 @@ def slips_in(parts: Sequence[Prepared]) -> dict[str, str]:
     return slips(_counts(parts), {name for part in parts for name in part.source.labels.values()})
 
 
+def slips_beside(parts: Sequence[Prepared]) -> dict[str, str]:
+    """Label values of no class that are probably typing errors, and the class that is meant.
+
+    Args:
+        parts: The sources of some training data, of which some have values of no class.
+    """
+    counts = Counter(_counts(parts))
+    unknown = [part.unknown for part in parts if part.unknown is not None]
+    bad = {value for one in unknown for value in one.bad}
+    for one in unknown:
+        counts.update({value: one.counts[value] for value in one.bad})
+    return {value: name for value, name in slips(counts).items() if value in bad}
+
+
 def refusal(parts: Sequence[Prepared], found: Mapping[str, str], *, advised: bool = False) -> str:
     """What to say of such classes.
 
@@ -64,11 +78,14 @@ def refusal(parts: Sequence[Prepared], found: Mapping[str, str], *, advised: boo
         for slip, name in list(found.items())[:3]
     ]
     more = f", and {len(found) - 3:,} more such labels" if len(found) > 3 else ""
-    mapping = {name: found.get(name, name) for name in counts}
+    one = one_spelling(counts)
+    mapping = {name: one[found.get(name, name)] for name in counts}
+    spelt = " (which also joins what differs in spelling only)"
+    spelt = spelt if any(mapping[name] != found.get(name, name) for name in counts) else ""
     for part in parts:
         mapping = {**part.source.labels, **mapping}
     can_paste = can_be_shown([*mapping, *mapping.values()])
-    joined = f": {flow(mapping)}" if can_paste and not advised else " as above" * advised
+    joined = f": {flow(mapping)}{spelt}" if can_paste and not advised else " as above" * advised
     listed = f": {flow(list(counts))}" if can_paste else ""
     return (
         f"{'; '.join(said)}{more}. Correct the file, or give the source labels{joined}. If it is "
