@@ -9,6 +9,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
+from ftft.data.unlabelled import read_unlabelled
+from ftft.errors import DataError
+
 TEXTS = ["the film was good", "it", "i hated the very dull book and not it", "good bad", "bright"]
 
 
@@ -113,6 +116,26 @@ def test_a_file_of_texts_alone(ftft, tmp_path, model):
     (tmp_path / "a.csv").write_text("review\ngood film\nbad\n")
     said = ftft("predict", model, "a.csv", "--text", "review")
     assert "predicted: " in said.out, said.err
+
+
+ENDINGS = ["csv", "tsv", "csv.gz", "tsv.gz", "jsonl", "jsonl.gz", "parquet", "conll"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_is_not_there(ending, tmp_path):
+    path = tmp_path / f"gone.{ending}"
+    (tmp_path / f"gon.{ending}").touch()
+    with pytest.raises(DataError) as error:
+        read_unlabelled(path, ["text"], None, CLASSES)
+    said = f"{path} does not exist in {tmp_path}. Did you mean 'gon.{ending}'?"
+    assert str(error.value) == said
+
+
+def test_a_damaged_file_is_not_said_to_have_a_key(tmp_path):
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1 and nothing")
+    with pytest.raises(DataError, match="the format that its name says") as error:
+        read_unlabelled(tmp_path / "rows.parquet", ["text"], None, CLASSES)
+    assert "'format'" not in str(error.value)
 
 
 def test_other_tasks_are_refused(ftft, tmp_path, model, rows):

@@ -56,4 +56,5 @@ def original_rows(config: DataConfig) -> pa.Table | None:
 def _every_column(source: DataSource) -> pa.Table:
     with local_file(source) as (path, chosen):
         nested = list(read_head(path).columns) if chosen in ("jsonl", "parquet") else []
-        return read_as(chosen, path, dialect_of(source, chosen), None, nested).columns
+        dialect = dialect_of(source, chosen)
+        return read_as(chosen, path, dialect, None, nested, in_source=True).columns

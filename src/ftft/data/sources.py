@@ -192,7 +192,8 @@ def _read_file(source: DataSource, wanted: Collection[str]) -> RawTable:
                 f"{path}: a CoNLL file has a tag for each word, and no classes of texts: set task: "
                 "token-classification, or name another file or 'format'."
             )
-        raw = read_as(chosen, path, dialect_of(source, chosen), wanted, source.nested)
+        dialect = dialect_of(source, chosen)
+        raw = read_as(chosen, path, dialect, wanted, source.nested, in_source=True)
     return replace(raw, place=source.place)
 
 
@@ -202,9 +203,15 @@ def read_as(
     dialect: Dialect,
     wanted: Collection[str] | None,
     nested: Collection[str] = (),
+    *,
+    in_source: bool = False,
 ) -> RawTable:
-    """Read columns as strings; of those in ``nested``, lists and mappings become JSON."""
-    with reading(path, chosen):
+    """Read columns as strings; of those in ``nested``, lists and mappings become JSON.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    with reading(path, chosen, in_source=in_source):
         if chosen == "parquet":
             return _read_parquet(path, wanted, nested)
         if chosen == "jsonl":
@@ -231,15 +238,22 @@ def read_table(path: Path, wanted: Collection[str] | None = None) -> pa.Table:
 
 
 @contextmanager
-def reading(path: Path, chosen: str) -> Iterator[None]:
-    """Turn what the operating system, gzip and pyarrow raise into a DataError."""
+def reading(path: Path, chosen: str, *, in_source: bool = False) -> Iterator[None]:
+    """Turn what the operating system, gzip and pyarrow raise into a DataError.
+
+    Args:
+        path: The file.
+        chosen: The format that it is read as.
+        in_source: Whether it is the ``path`` of a source, which may have a ``format``.
+    """
     try:
         yield
     except _READ_ERRORS as error:
         first = reason(str(error).strip().partition("\n")[0][:200])
+        key = ", or the key 'format'," if in_source else ""
         raise DataError(
             f"{path} cannot be read as {chosen}: {first}. Check that the file is whole and of "
-            "the format that its name, or the key 'format', says."
+            f"the format that its name{key} says."
         ) from error
 
 

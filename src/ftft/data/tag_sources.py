@@ -131,7 +131,7 @@ def _rows(source: DataSource) -> list[_Row]:
                 f"{path}: a {chosen} file holds no lists of words and tags; token classification "
                 "reads CoNLL files (format: conll), JSON lines, Parquet and hub data sets."
             )
-        with reading(path, chosen):
+        with reading(path, chosen, in_source=True):
             return readers[chosen](source, path)
 
 

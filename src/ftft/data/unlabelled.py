@@ -18,7 +18,7 @@ from ftft.data.messages import listed, require_columns
 from ftft.data.normalize import ROW, with_texts
 from ftft.data.readers.delimited import Dialect
 from ftft.data.readers.sniff import read_head
-from ftft.data.sources import read_as
+from ftft.data.sources import check_file, read_as
 from ftft.errors import DataError
 
 ROW_NUMBER, PREDICTION, PROBABILITY = "row", "prediction", "probability"
@@ -93,6 +93,7 @@ def has_column(path: Path, name: str) -> bool:
 
 
 def _columns(path: Path, wanted: dict[str, str], advice: str) -> pa.Table:
+    check_file(path)  # before the try, which would read what is not there again
     named = format_by_name(path)
     try:
         head = read_head(path)
