@@ -36,6 +36,12 @@ def test_the_experiment_of_the_readme_is_one(tmp_path):
     assert experiment.data.test["same-site"].label == experiment.data.train[0].label
 
 
+@pytest.mark.parametrize("task", ["multiple-choice", "named-entities", "prompt-completion"])
+def test_the_guides_to_tasks_that_predict_refuses_say_so(task):
+    text = (ROOT / f"docs/guides/{task}.md").read_text(encoding="utf-8")
+    assert re.search(r"but `ftft predict`|`ftft predict` gives [^.]*, so it refuses", text)
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_of_the_experiment_file_is_documented(section):
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
