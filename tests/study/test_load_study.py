@@ -215,6 +215,27 @@ def test_a_misspelt_key_of_the_base_is_offered_in_full(files, key):
     assert misspelt.endswith(f": {key}: unknown key; did you mean {whole}?")
 
 
+REPLACED = [
+    ("selections: {late: {selection: {strategy: late-learnt}}}", "strategies: [ambiguous]"),
+    ("selections: {few: {selection: {fraction: 0.1}}}", "fractions: [0.25, 0.5]"),
+    ("data: {own: {selection: {strategy: easy-to-learn}}}", "strategies: [ambiguous]"),
+    ("data: {own: {main: {budget: 0.2}}}", "budgets: [0.5]"),
+    ("mains: {short: {budget: 0.2}}", "budgets: [0.5]"),
+]
+
+
+@pytest.mark.parametrize(("named", "listed"), REPLACED)
+def test_what_a_list_of_the_grid_would_replace_is_refused(files, named, listed):
+    start = "name: s\nbase: experiments/nli.yaml\ngrid:\n"
+    with pytest.raises(ConfigError) as error:
+        files(f"{start}  {named}\n  {listed}\n")
+    key = ".".join(["grid", *re.findall(r"(\w+):", named)])
+    axis = f"grid.{listed.partition(':')[0]}"
+    assert f"{key}: {axis} would replace it; leave one of the two out" in str(error.value)
+    other = "fractions: [0.25]" if axis != "grid.fractions" else "strategies: [ambiguous]"
+    assert files(f"{start}  {named}\n  {other}\n").experiments
+
+
 def test_overrides(files):
     text = "name: s\nbase: experiments/nli.yaml\ngrid: {references: {a: owner/a}}\n"
     study = files(text, "grid.seeds=[7]", "base.main.epochs=1", "grid.references.a.layers=2")

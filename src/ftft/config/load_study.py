@@ -81,6 +81,10 @@ def load_study(
     except ValidationError as error:
         found = [*problems, *describe_all(error, raw, StudyFile)]
         raise refusal(path, [one.offering(offers) for one in found], overrides) from None
+    problems += [
+        Problem(f"{listed} would replace it; leave one of the two out", key)
+        for key, listed in file.grid.replaced().items()
+    ]
     folder = Path(path).absolute().parent if folder is None else folder
     _check_size(path, file)
     try:

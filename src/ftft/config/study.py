@@ -99,6 +99,26 @@ class Grid(Section):
             raise ValueError(f"names {', '.join(repeated)} more than once; each may stand once")
         return value
 
+    def replaced(self) -> dict[str, str]:
+        """Keys of a single name of the grid, each to the list of the grid that would replace it."""
+        of_selection = (("strategy", "strategies"), ("fraction", "fractions"))
+        of_main = (("budget", "budgets"),)
+        named = [
+            *((f"selections.{n}.selection", s.selection) for n, s in self.selections.items()),
+            *((f"data.{name}.selection", one.selection) for name, one in self.data.items()),
+        ]
+        mains = [
+            *((f"mains.{name}", one) for name, one in self.mains.items()),
+            *((f"data.{name}.main", one.main) for name, one in self.data.items()),
+        ]
+        return {
+            f"grid.{place}.{key}": f"grid.{axis}"
+            for places, keys in ((named, of_selection), (mains, of_main))
+            for place, changes in places
+            for key, axis in keys
+            if key in changes and getattr(self, axis) is not None
+        }
+
 
 SLURM_OPTIONS = (
     *("account", "constraint", "exclude", "gres", "licenses", "mem", "mem-per-cpu", "mem-per-gpu"),
