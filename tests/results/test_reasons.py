@@ -205,19 +205,19 @@ class TestSeedsThatAreAllTheSame:
 
 class TestWhatErmHadByThen:
     def test_is_said(self):
-        assert "ERM reached FTFT's score at 50% of its own FLOPs." in said(made(dev=0.7))
+        assert "ERM reached FTFT's score at 50% of ERM's FLOPs." in said(made(dev=0.7))
 
     def test_not_where_both_are_at_what_needs_no_learning(self):
         found = said(made(dev=0.5, floors={"dev": 0.5, "test": 0.5, "far": 0.5}))
-        assert "of its own FLOPs" not in found
-        assert "of its own FLOPs" in said(made(dev=0.51))
+        assert "reached FTFT's score" not in found
+        assert "reached FTFT's score" in said(made(dev=0.51))
 
     def test_not_at_nothing(self):
         runs = [
             record("erm", curve=[(30, {"dev": 0.0}), (120, {"dev": 0.4})], steps=120),
             record("ftft", curve=[(40, {"dev": 0.0})]),
         ]
-        assert "of its own FLOPs" not in said(results_of(values_of(runs, sets=()), Path("run")))
+        assert "reached FTFT's score" not in said(results_of(values_of(runs, sets=()), Path("run")))
 
     def test_seeds_that_learnt_nothing_do_not_count(self):
         curves = {0: [(40, {"dev": 0.7})], 1: [(40, {"dev": 0.5})]}
@@ -226,7 +226,8 @@ class TestWhatErmHadByThen:
         values = values_of(runs, sets=())
         values["data"]["floors"] = {"dev": 0.5, "test": 0.5}
         found = said(results_of(values, Path("run")))
-        assert "ERM reached FTFT's score at 50% of its own FLOPs." in found
+        expected = "at 50% of ERM's FLOPs in 1 of 2 seeds; in 1 seed FTFT had learnt nothing."
+        assert f"ERM reached FTFT's score {expected}" in found
 
     def test_never(self):
         assert "ERM never reached FTFT's score" in said(made(dev=0.9))

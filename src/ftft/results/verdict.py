@@ -15,6 +15,7 @@ from ftft.results.intervals import Difference, Interval, paired
 from ftft.results.run import RunResult, cell_of
 from ftft.results.selected import of_the_selection
 from ftft.results.time_to_target import erm_until
+from ftft.utils.plural import counted
 
 if TYPE_CHECKING:
     from ftft.results.read import Results
@@ -179,8 +180,6 @@ def _remarks(run: Results, ftft: Row) -> Sequence[str]:
         every = all(one.estimated for one in _runs(run, ftft))
         which = "" if every else " for every seed"
         remarks.append(f"ERM was not run{which}: its FLOPs are computed, seconds estimated.")
-    if ftft.flops.mean >= 1:
-        remarks.append("FTFT took as many FLOPs as ERM, or more.")
     remarks += [
         f"Against {METHODS[baseline].rival}: {_how_far(found.main.interval)}."
         for baseline, found in ftft.versus.items()
@@ -278,21 +277,21 @@ def _of_the_floor(run: Results, ftft: Row) -> Iterator[str]:
 def _of_erm(run: Results, ftft: Row) -> Iterator[str]:
     """After how much of its training ERM had FTFT's score."""
     erm = {one.seed: one for one in run.runs if one.method == "erm" and one.main == ftft.cell.main}
+    own = [one for one in _runs(run, ftft) if one.seed in erm and one.final is not None]
     # A score that needs no learning is reached by chance, at any time.
-    learnt = {
-        one.seed: one for one in _runs(run, ftft) if one.seed in erm and one.learnt and one.final
-    }
+    learnt = {one.seed: one for one in own if one.learnt and one.final}
     shares = erm_until(learnt, erm)
     if shares is None:
         return
-    seeds = len(learnt)
+    nothing = len(own) - len(learnt)
+    others = f"; in {counted(nothing, 'seed')} FTFT had learnt nothing" if nothing else ""
     if not shares:
-        yield "On development data ERM never reached FTFT's score."
+        yield f"On development data ERM never reached FTFT's score{others}."
         return
-    where = f" in {len(shares)} of {seeds} seeds" if seeds > 1 else ""
+    where = f" in {len(shares)} of {len(own)} seeds" if len(own) > 1 else ""
     yield (
-        f"On development data ERM reached FTFT's score at {percent(fmean(shares))} of its own "
-        f"FLOPs{where}."
+        f"On development data ERM reached FTFT's score at {percent(fmean(shares))} of ERM's "
+        f"FLOPs{where}{others}."
     )
 
 
