@@ -316,11 +316,11 @@ class TestEvaluate:
         assert not (tmp_path / "scores.json").exists()
 
     def test_no_model(self, ftft, experiment_file, tmp_path):
-        none = "not a model folder (no config.json)"
+        none = "is not a model folder (no config.json)"
         for folder, said in (
-            (tmp_path, f"{tmp_path}: {none}"),
+            (tmp_path, f"{tmp_path} {none}"),
             (tmp_path / "none", "none does not exist. Give the folder of a run, "),
-            (experiment_file, f"experiment.yaml: {none}"),
+            (experiment_file, f"experiment.yaml {none}"),
         ):
             check_refusal(ftft("evaluate", "experiment.yaml", folder), [said])
 

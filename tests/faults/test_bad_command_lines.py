@@ -133,8 +133,8 @@ FILES = [
         "train experiment.yaml --selection experiment.yaml", "not a selection", "such as runs/NAME."
     ),
     case("evaluate experiment.yaml nowhere", "nowhere does not exist", "Give the folder"),
-    case("evaluate experiment.yaml empty", "no config.json", "runs/NAME/given/seed-0/model where"),
-    case("evaluate experiment.yaml run", "run: not a model", "give run/given/seed-0/model."),
+    case("evaluate experiment.yaml empty", "no config.json", "given or erm in place of main"),
+    case("evaluate experiment.yaml run", "run is not a model", "Give run/given/seed-0/model."),
     case("evaluate experiment.yaml train.csv", "train.csv", "no config.json"),
     case("map nowhere -o a.parquet", "nowhere does not exist", "Give the folder"),
     case("map empty -o a.parquet", "empty is not a dynamics folder", "Give the folder"),
@@ -191,7 +191,15 @@ FILES = [
     case("label-errors map.parquet --burn-in 1", "--burn-in", "--by cleanlab"),
     case("label-errors map.parquet --rows nowhere.yaml", "nowhere.yaml", "ftft init"),
     case("label-errors dynamics --by cleanlab --count 0", "--count 0", "at least 1"),
-    case("predict empty train.csv --text text", "empty: not a model folder", "none is below it"),
+    case("predict empty train.csv --text text", "empty is not a model folder", "none is below it"),
+    case(
+        "predict train.csv empty", "arguments seem to be swapped", "`ftft predict empty train.csv`"
+    ),
+    case(
+        "evaluate empty experiment.yaml",
+        "experiment.yaml is a file and empty is a folder",
+        "`ftft evaluate experiment.yaml empty`",
+    ),
     case("predict nowhere train.csv --text text", "nowhere does not exist", "Give the folder"),
     case(
         "label-errors nowhere", "nowhere does not exist", "a dynamics folder", "a run of one seed"

@@ -57,13 +57,13 @@ def test_of_several_main_models_each_is_named(given):
 
 def test_several_runs_mean_none():
     Path("runs/st").rename("st")
-    with pytest.raises(ModelError, match=r"give runs/a/main/seed-0/model or runs/a/reference"):
+    with pytest.raises(ModelError, match=r"Give runs/a/main/seed-0/model or runs/a/reference"):
         model_folder(Path("runs"))
 
 
 def test_a_stage_of_others_means_none_of_ftft():
     trained("runs/a/erm/seed-1")
-    with pytest.raises(ModelError, match="give runs/a/erm/seed-0/model or runs/a/erm/seed-1/model"):
+    with pytest.raises(ModelError, match="Give runs/a/erm/seed-0/model or runs/a/erm/seed-1/model"):
         model_folder(Path("runs/a/erm"))
 
 
@@ -71,7 +71,7 @@ def test_nothing_below():
     Path("runs/a/.seed-0.previous/model").mkdir(parents=True)
     Path("runs/a/.seed-0.previous/model/config.json").touch()
     Path("runs/empty").mkdir()
-    with pytest.raises(ModelError, match="none is below it; give one such as runs/NAME/main"):
+    with pytest.raises(ModelError, match=r"none is below it\. Give one such as runs/NAME/main"):
         model_folder(Path("runs/empty"))
     assert len(files_below(Path("runs/a"), "config.json")) == 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -133,6 +134,26 @@ def meant_model(given: Path) -> Path:
     if found not in (given, given / "model"):
         say(f"{given}: its only main model is taken, {found}")
     return found
+
+
+def refuse_swapped(folder: Path, file: Path, *command: str) -> None:
+    """Refuse two arguments that stand in the place of each other.
+
+    Args:
+        folder: What should be a folder.
+        file: What should be a file.
+        command: The words to write instead.
+
+    Raises:
+        ConfigError: The first is a file, and the second a folder.
+    """
+    if os.path.isfile(folder) and os.path.isdir(file):
+        from ftft.errors import ConfigError
+
+        raise ConfigError(
+            f"{folder} is a file and {file} is a folder, so the arguments seem to be swapped. "
+            f"Give `{shlex.join(('ftft', *command))}`."
+        )
 
 
 def run_folder(experiment: Experiment, output: Path | None) -> str:

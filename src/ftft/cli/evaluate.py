@@ -16,6 +16,7 @@ from ftft.cli.common import (
     meant_model,
     note_unread,
     open_experiment,
+    refuse_swapped,
 )
 
 
@@ -39,6 +40,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Score a finished model on an experiment's test or development sets, by slice too."""
+    refuse_swapped(model, file, "evaluate", str(model), str(file))
     experiment = open_experiment(file, overrides)
 
     from ftft.cli.show import show_scores

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ftft.cli.common import MODEL_HELP, Overwrite, meant_model, say, tell
+from ftft.cli.common import MODEL_HELP, Overwrite, meant_model, refuse_swapped, say, tell
 from ftft.config.formats import TABLES
 from ftft.utils.plural import counted
 from ftft.utils.table_files import ENDINGS, kind_written
@@ -56,6 +56,7 @@ def predict(
 
     if output is not None and kind_written(output) is None:
         raise ConfigError(f"--output {output}: end the name in {ENDINGS}.")
+    refuse_swapped(model, data, "predict", str(data), str(model))
     model = meant_model(model)  # who has it wrong need not free a name first
     if output is not None:
         check_output(output, overwrite=overwrite)

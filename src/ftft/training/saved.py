@@ -74,10 +74,7 @@ def load_finetuned(
     """
     place = Path(folder)
     if not (place / CONFIG_NAME).is_file():
-        raise ModelError(
-            f"{folder}: not a model folder (no {CONFIG_NAME}); "
-            f"{models_instead(models_below(place))}."
-        )
+        raise ModelError(f"{folder} {models_instead(models_below(place))}")
     task = task_of(place) if task is None else task
     load = _load_adapted if is_adapter(place) else _load_whole
     model = load(place, trust_remote_code, task, base)

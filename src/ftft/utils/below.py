@@ -67,15 +67,15 @@ def models_below(folder: Path) -> list[Path]:
 
 
 def models_instead(models: Sequence[Path]) -> str:
-    """Which model folders to give instead of a folder that is none.
+    """What to say of a folder that is no model folder, after its name, and which to give instead.
 
     Args:
         models: Those below it.
     """
+    said = f"is not a model folder (no {CONFIG_NAME})"
     if models:
-        return f"give {one_of(models)}"
+        return f"{said}. Give {one_of(models)}."
     return (
-        "none is below it; give one such as runs/NAME/main/seed-0/model of ftft run, or of ftft "
-        "train runs/NAME/given/seed-0/model where a selection was given and "
-        "runs/NAME/erm/seed-0/model where none was"
+        f"{said}, and none is below it. Give one such as runs/NAME/main/seed-0/model (of ftft "
+        "train: given or erm in place of main)."
     )

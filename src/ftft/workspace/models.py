@@ -31,9 +31,7 @@ def model_folder(given: Path) -> Path:
     main = [one for one in found if _is_main(one, given)]
     if len(main) == 1:
         return main[0]
-    raise ModelError(
-        f"{given}: not a model folder (no {CONFIG_NAME}); {models_instead(main or found)}."
-    )
+    raise ModelError(f"{given} {models_instead(main or found)}")
 
 
 def _is_main(model: Path, given: Path) -> bool:
