@@ -56,7 +56,7 @@ def test_two_points_are_always_left():
 def test_the_map_says_what_was_left_out():
     datamap = DataMap.from_dynamics(recorded(0.6, 0.88, 0.9))
     assert (datamap.burn_in, datamap.epochs) == (1, (1, 2))
-    said = "drawn from recording points 2, 3, the first 1 left out as burn-in"
+    said = "drawn from recording points 2, 3, the first left out as burn-in"
     assert datamap.drawn_from == said
     # The jump of the first epoch is in no example's variability.
     assert datamap.variability.max() == pytest.approx(0.01, abs=1e-6)

@@ -120,7 +120,7 @@ def test_not_a_number_is_null_in_json(tmp_path):
 
 def test_an_existing_datasets_folder_is_kept(datamap, tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DynamicsError, match="exists already"):
+    with pytest.raises(DynamicsError, match="already exists"):
         export_table(datamap.to_table(), tmp_path / "folder")
     (tmp_path / "file").write_text("")
     for name in ("inside.csv", "inside"):

@@ -94,7 +94,10 @@ SETTINGS = {
     ],
     "main.training_arguments.seed=3": ["main.training_arguments.seed", "use seeds."],
     "main.training_arguments.optim=foo": ["training_arguments of model", "foo"],
-    "main.training_arguments.gradient_accumulation_steps=3": ["batch_size 16", "does not divide"],
+    "main.training_arguments.gradient_accumulation_steps=3": [
+        "batch_size 16",
+        "is not divisible by 3 (1 process x 3 accumulation steps)",
+    ],
     "main.training_arguments.gradient_accumulation_steps=0": ["whole number from 1"],
     "seeds=[1, 1]": ["seeds: names 1 more than once"],
     "main.watch=ood": ["data.dev_ood names no development set"],

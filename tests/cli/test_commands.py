@@ -434,7 +434,7 @@ def test_init_to_a_file_elsewhere_keeps_the_path_right(ftft, tmp_path, tiny_mode
     assert ftft("validate", "conf/x.yaml", *short).code == 0
     again = ftft("init", "train.csv", *models, "-o", "conf/x.yaml")
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "already exists" in again.err
 
 
 def test_an_exported_selection_has_texts_and_labels(ftft, tmp_path, experiment_file):

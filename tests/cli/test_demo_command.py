@@ -118,7 +118,7 @@ def test_commands_that_were_changed_are_kept(ftft, tmp_path, small):
     (tmp_path / "demo/decoder/config.json").write_text("mine")
     outcome = ftft("demo", "--task", "causal-lm")
     assert outcome.code == 2
-    assert "decoder/config.json is there already" in outcome.err
+    assert "decoder/config.json already exists" in outcome.err
     assert (tmp_path / "demo/decoder/config.json").read_text() == "mine"
 
 

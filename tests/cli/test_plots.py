@@ -49,7 +49,7 @@ class TestRefusals:
         (tmp_path / "there.png").write_text("mine")
         outcome = ftft(*arguments, "--plot", "there.png")
         assert outcome.code == 2
-        assert "there.png is there already" in outcome.err
+        assert "there.png already exists" in outcome.err
         assert (tmp_path / "there.png").read_text() == "mine"
         assert not (tmp_path / "map.parquet").exists()
         assert ftft(*arguments, "--plot", "there.png", "--overwrite").code == 0

@@ -56,7 +56,7 @@ def test_the_cost_of_the_reference_is_counted_in(ftft, experiment_file, tmp_path
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("neptune", "give `pip install neptune`, or leave neptune out"),
+        ("neptune", "run `pip install neptune`, or leave neptune out"),
         ("[tensorboard, tensorbord]", "names 'tensorbord', which transformers does not report to"),
         ("null", "does not report to"),
     ],

@@ -432,7 +432,12 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
          "'token-classification' (found 'causal'). Did you mean 'causal-lm'?"),
         ("name=a b", "name: must begin with a letter or a digit"),
         ("main=3", "main: must be a mapping of keys (found 3)"),
-        ("seeds=x", "seeds: must be a list (found 'x')"),
+        ("seeds=x", "seeds: must be a list such as ['x'] (found 'x')"),
+        ("seeds=0", "seeds: must be a list such as [0] (found 0)"),
+        ("seeds=null", "seeds: must be a list (found nothing; to leave it empty, write [])"),
+        ("data.train.where=null",
+         "data.train.where: must be a mapping of keys (found nothing; to leave it empty, "
+         "write {})"),
         ("main.epochs=", "main.epochs: must be a number (found nothing)"),
         ("data.train.limit=1.5", "data.train.limit: must be a whole number (found 1.5)"),
         ("data.train.quoting=7", "data.train.quoting: must be true or false (found 7)"),
@@ -446,6 +451,15 @@ def test_what_was_expected_is_said_in_plain_words(problem, override, expected):
     message = problem(VALID, override)
     assert f"  - {expected}" in message
     assert not re.search("Input should|Value error|valid |tuple|parse|pattern", message)
+
+
+@pytest.mark.parametrize("sign", [",", "|", "%"])
+def test_a_sign_of_yaml_is_said_to_need_quotes(problem, sign):
+    key = "data.train.delimiter"
+    advice = f"""A text as this needs quotes: --set '{key}="{sign}"'."""
+    assert advice in problem(VALID, f"{key}={sign}")
+    assert "quotes: --set" not in problem(VALID, "data.train.text=[a")
+    assert problem(VALID, f'{key}="{sign}"', "main.epochs=x").count("  - ") == 1
 
 
 OTHER_SITE = VALID.replace("reference:", "  test_ood: {other-site: {path: far.csv}}\nreference:", 1)

@@ -156,7 +156,7 @@ def test_on_the_command_line(ftft, finished, tmp_path):
         "to do: 2 trainings, at most "
         in ftft(*line, "--set", "baselines=[erm, random]", "--set", "main.budget=0.5").out
     )
-    assert "to do: 0 trainings" in ftft(*line).out
+    assert "nothing to train: all trainings are finished" in ftft(*line).out
     new = ftft(
         "run", finished / "experiment.yaml", "-o", tmp_path / "new", "--dry-run", "--replace"
     )

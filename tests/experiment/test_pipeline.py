@@ -653,7 +653,7 @@ class TestChecks:
             "main.training_arguments={gradient_accumulation_steps: 3}",
         )
         assert "experiment tiny: 4 problems:" in message
-        for part in ("/no/small", "/no/large", "dev.csv does not exist", "does not divide"):
+        for part in ("/no/small", "/no/large", "dev.csv does not exist", "is not divisible by"):
             assert part in message
 
     def test_a_model_that_both_name_is_reported_once(self, experiment_file, tmp_path):
@@ -666,8 +666,8 @@ class TestChecks:
         [
             ("main.layers=99", ModelError, "layers is 99, but the network has 2 layers"),
             ("main.max_length=65", ModelError, "takes 64 tokens at most"),
-            ("map.burn_in=2", ConfigError, "leaves 1 complete recording points"),
-            ("reference.epochs=1.5", ConfigError, "variability needs at least 2"),
+            ("map.burn_in=2", ConfigError, "leaves 1 complete recording point,"),
+            ("reference.epochs=1.5", ConfigError, "gives 1 complete recording point. The first"),
             ("selection.fraction=0.001", ConfigError, "selects none"),
             ("main.training_arguments.optim=foo", ConfigError, "refused by"),
             ("main.training_arguments.lr_scheduler_type=foo", ConfigError, "foo is not a valid"),

@@ -141,9 +141,7 @@ FILES = [
     case("map map.parquet -o a.parquet", "map.parquet is a map", "Give the dynamics folder"),
     case("map map.parquet --burn-in 1", "map.parquet is a map", "Give the dynamics folder"),
     case("map selection.parquet", "selection.parquet", "not a map"),
-    case(
-        "report map.parquet -o experiment.yaml", "experiment.yaml is there already", "--overwrite"
-    ),
+    case("report map.parquet -o experiment.yaml", "experiment.yaml already exists", "--overwrite"),
     case("report selection.parquet -o a.html", "selection.parquet", "not a map"),
     case("report map.parquet results -o a.html", "runs or data maps", "one kind"),
     case("report map.parquet --format latex", "--format latex is for runs", "--plot"),
@@ -185,7 +183,7 @@ FILES = [
         "validate experiment.yaml --set main.model=train.csv", "train.csv: this is a file", "give"
     ),
     case("report nowhere -o a.html", "nowhere does not exist", "folder of a finished run"),
-    case("select train.csv -o a.parquet", "train.csv is not a map", "such as runs/NAME."),
+    case("select train.csv -o a.parquet", "train.csv is not a map. Give", "such as runs/NAME."),
     case("select selection.parquet -o a.parquet", "selection.parquet", "not a map"),
     case("select map.parquet --dynamics nowhere -o a.parquet", "nowhere", "Give the folder"),
     case("label-errors map.parquet --burn-in 1", "--burn-in", "--by cleanlab"),
@@ -343,25 +341,25 @@ OUTPUTS = [
     case("transfer map.parquet nowhere -o notes.txt", "nowhere does not exist", "Give the file"),
     case("predict nowhere train.csv -o train.csv", "nowhere does not exist", "Give the folder"),
     case("evaluate experiment.yaml nowhere -o notes.txt", "nowhere", "Give the folder"),
-    case("map dynamics", "map.parquet is there already", "--overwrite"),
+    case("map dynamics", "map.parquet already exists", "--overwrite"),
     case("map dynamics -o train.csv", "train.csv", "end the name in .parquet"),
     case("map dynamics -o train.csv --overwrite", "train.csv", "end the name in .parquet"),
-    case("map dynamics -o map.parquet", "map.parquet is there already", "--overwrite"),
+    case("map dynamics -o map.parquet", "map.parquet already exists", "--overwrite"),
     case("map dynamics -o empty", "empty is a folder", "name of a file"),
     case("map dynamics -o empty --overwrite", "empty is a folder", "name of a file"),
     case("map dynamics -o loop.yaml", "loop.yaml", "end the name in .parquet"),
     case("map dynamics -o notes.txt/map.parquet", "notes.txt/map.parquet", "cannot be written"),
     case("map dynamics -o /proc/ftft/map.parquet", "/proc/ftft/map.parquet", "is writable"),
     case(f"map dynamics -o {LONG}", "xxx", "cannot be written"),
-    case("select map.parquet", "selection.parquet is there already", "--overwrite"),
-    case("select map.parquet -o map.parquet", "map.parquet is there already", "--overwrite"),
+    case("select map.parquet", "selection.parquet already exists", "--overwrite"),
+    case("select map.parquet -o map.parquet", "map.parquet already exists", "--overwrite"),
     case("select map.parquet -o notes.txt/s.parquet", "notes.txt/s.parquet", "cannot be written"),
-    case("label-errors map.parquet -o train.csv", "train.csv is there already", "--overwrite"),
+    case("label-errors map.parquet -o train.csv", "train.csv already exists", "--overwrite"),
     case("label-errors map.parquet -o notes.txt/e.csv", "notes.txt/e.csv", "cannot be written"),
-    case("export map.parquet train.csv", "train.csv is there already", "--overwrite"),
+    case("export map.parquet train.csv", "train.csv already exists", "--overwrite"),
     case("export map.parquet mine", "mine", "is not empty"),
     case("export map.parquet mine --overwrite", "mine", "needs a new one"),
-    case("export map.parquet empty", "empty exists already", "new folder"),
+    case("export map.parquet empty", "empty already exists", "new folder"),
     case("export map.parquet notes.txt/a.csv", "notes.txt/a.csv", "cannot be written"),
     case("export map.parquet notes.txt/a.csv --coordinates", "notes.txt/a.csv", "is writable"),
     case("export dynamics theirs", "theirs", "is not empty"),
@@ -370,21 +368,21 @@ OUTPUTS = [
     case("import theirs -o mine", "mine is not empty", "remove this one first"),
     case("import theirs -o notes.txt", "notes.txt", "cannot be written"),
     case("import theirs -o notes.txt/d", "notes.txt/d", "cannot be written"),
-    case("init train.csv -o experiment.yaml", "experiment.yaml is there already", "--overwrite"),
+    case("init train.csv -o experiment.yaml", "experiment.yaml already exists", "--overwrite"),
     case("init train.csv -o empty", "empty is a folder", "name of a file"),
     case("init train.csv -o notes.txt/e.yaml", "notes.txt/e.yaml", "cannot be written"),
-    case(f"evaluate experiment.yaml {MODEL} -o train.csv", "train.csv is there", "--overwrite"),
+    case(f"evaluate experiment.yaml {MODEL} -o train.csv", "train.csv already", "--overwrite"),
     case(f"evaluate experiment.yaml {MODEL} -o empty", "empty is a folder", "name of a file"),
     case(f"evaluate experiment.yaml {MODEL} -o notes.txt/s.json", "notes.txt", "cannot be written"),
-    case("demo", "demo/data/train.csv is there already", "--overwrite"),
+    case("demo", "demo/data/train.csv already exists", "--overwrite"),
     case("demo -o notes.txt/demo", "notes.txt/demo", "cannot be written"),
     *(
         case(f"{command} experiment.yaml -o {place}", *words)
         for command in ("run", "validate", "record", "train")
         for place, words in {
-            ".": ("experiment.yaml: is there already", "choose another run folder"),
-            "mine": ("mine/experiment.yaml: is there already", "choose another run folder"),
-            "results": ("results/results.json: is there already", "choose another run folder"),
+            ".": ("experiment.yaml already exists", "choose another run folder"),
+            "mine": ("mine/experiment.yaml already exists", "choose another run folder"),
+            "results": ("results/results.json already exists", "choose another run folder"),
             "notes.txt": ("notes.txt", "cannot be written"),
             "notes.txt/run": ("notes.txt/run", "cannot be written"),
             LONG: ("xxx", "cannot be written"),
@@ -459,7 +457,7 @@ class TestOverwrite:
         prepare_demo(tmp_path / "new")
         (tmp_path / "new/demo.yaml").write_text("edited")
         before = snapshot(tmp_path / "new")
-        with pytest.raises(WorkspaceError, match=r"demo\.yaml is there already"):
+        with pytest.raises(WorkspaceError, match=r"demo\.yaml already exists"):
             prepare_demo(tmp_path / "new")
         assert snapshot(tmp_path / "new") == before
         prepare_demo(tmp_path / "new", overwrite=True)

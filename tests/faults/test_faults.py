@@ -150,7 +150,7 @@ def test_an_experiment_file_that_is_not_the_runs_own_is_named(commands, run):
     (run / "experiment.yaml").write_text("x")
     ended = commands("run", str(run), *ALONE)
     assert ended.status == 2
-    assert f"{run / 'experiment.yaml'}: is there already and was not written by a run" in ended.said
+    assert f"{run / 'experiment.yaml'} already exists and was not written by a run" in ended.said
     (run / "experiment.yaml").write_bytes(given)
     check_same(commands, run)
 

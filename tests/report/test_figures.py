@@ -264,7 +264,7 @@ class TestFiles:
     def test_what_is_there_is_not_replaced_unasked(self, tmp_path):
         run = make_run(tmp_path / "run", maps=False)
         (tmp_path / "cost.png").write_text("mine")
-        with pytest.raises(WorkspaceError, match=r"cost\.png is there already"):
+        with pytest.raises(WorkspaceError, match=r"cost\.png already exists"):
             write_figures([run], tmp_path, formats=("png",))
         assert sorted(path.name for path in tmp_path.iterdir()) == ["cost.png", "run"]
         assert (tmp_path / "cost.png").read_text() == "mine"

@@ -81,7 +81,7 @@ def test_by_command(ftft, imported, tmp_path):
     assert about(tmp_path / "report.html")[0]["maps"]
     again = ftft("report", imported)
     assert again.code == 2
-    assert "report.html is there already" in again.err
+    assert "report.html already exists" in again.err
 
 
 def test_with_texts(ftft, tmp_path, experiment_file):

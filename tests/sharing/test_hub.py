@@ -221,7 +221,7 @@ class TestPullRefused:
 
     def test_an_existing_folder_costs_no_request(self, hub, tmp_path):
         (tmp_path / "pulled").mkdir()
-        assert "is there already" in refused(pull, WHERE, tmp_path / "pulled")
+        assert "already exists" in refused(pull, WHERE, tmp_path / "pulled")
         assert hub.requests == []
 
     def test_the_connection_breaks(self, hub, run, tmp_path, monkeypatch):

@@ -613,7 +613,7 @@ class TestElsewhere:
         push(run / MAP, parse_place(url))
         said = ftft("push", run / MAP, url)
         assert said.code == 2
-        assert f"{url}: is there already" in said.err
+        assert f"{url} already exists" in said.err
 
     def test_what_was_changed_or_is_not_ours_is_refused(self, run, tmp_path, url):
         push(run / MAP, parse_place(url))

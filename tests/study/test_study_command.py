@@ -79,6 +79,23 @@ def test_a_failed_cell_is_named_at_the_end(ftft, again, monkeypatch):
     assert f"note: not run yet (1): tiny/{CELL}; give" in later.err
 
 
+def test_a_plan_that_is_finished_has_nothing_to_do(capsys):
+    done = Planned(Task("erm", "tiny", 0, main="large"), True, 8, 1e15, 0)
+    show_plan([done], None)
+    assert "1 training, 0 of them shared; nothing to train: all" in capsys.readouterr().out
+
+
+def test_the_most_expensive_setting_is_told(capsys):
+    erm = Planned(Task("erm", "tiny", 0, main="large"), False, 8, 4e15, 0)
+    small = Planned(Task("reference", "tiny", 0, "small"), False, 8, 1e15, 2)
+    cells = [
+        Planned(Task("ftft", "tiny", 0, "small", "large", "random", 0.1, one), False, 8, one, 0)
+        for one in (1e15, 2e15)
+    ]
+    show_plan([erm, small, *cells], None)
+    assert ", in the most expensive of 2 settings, and 50% in" in capsys.readouterr().out
+
+
 def test_dry_run_writes_nothing(ftft, grid, tmp_path):
     folder = tmp_path / "nothing"
     small = ("--set", "grid.seeds=[0]", "--set", "grid.references={one: {}}")
@@ -152,7 +169,7 @@ def test_summaries_are_made_only_where_a_study_was_run(ftft, grid, tmp_path):
     (folder / "study.csv").write_text("mine")
     outcome = ftft(*arguments)
     assert outcome.code == 2
-    assert "study.csv: is there already and was not written by a study" in outcome.err
+    assert "study.csv already exists and was not written by a study" in outcome.err
     assert [path.read_text() for path in folder.iterdir()] == ["mine"]
 
 

@@ -88,7 +88,7 @@ def test_a_folder_that_is_there_is_refused_before_anything_is_scored(
 ):
     (tmp_path / "mine").write_text("mine")
     for to in (tmp_path, tmp_path / "mine"):
-        with pytest.raises(DynamicsError, match="is there already"):
+        with pytest.raises(DynamicsError, match="already exists"):
             dynamics_of_checkpoints(trained, settings(), train.labelled, to)
     assert (tmp_path / "mine").read_text() == "mine"
 
@@ -148,7 +148,7 @@ class TestCommand:
         assert dynamics.example_ids.equals(recorded.example_ids)
         np.testing.assert_array_equal(*dynamics.logits())
         again = ftft("record", experiment_file, "--checkpoints", checkpoints)
-        assert (again.code, "is there already" in again.err) == (2, True)
+        assert (again.code, "already exists" in again.err) == (2, True)
 
     @pytest.mark.parametrize(
         "options",

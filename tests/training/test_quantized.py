@@ -206,7 +206,7 @@ def test_through_the_commands(ftft, make_experiment, base, tmp_path):
     assert ran.code == 0, ran.err
     assert "(LoRA r=2, 4bit)" in ran.out
     again = ftft("run", file, "-o", "run", *four, "--dry-run")
-    assert "to do: 0 trainings" in again.out
+    assert "nothing to train: all trainings are finished" in again.out
     other = ftft("run", file, "-o", "run", *asked, "--dry-run")
     assert "main/seed-3: again: main.quantization was 4bit" in other.err
     model = "run/main/seed-3/model"

@@ -208,10 +208,10 @@ class TestRefusals:
         ("report_to", "message"),
         [
             ("kubeflow", "only where Kubeflow Trainer started the training"),
-            ("dagshub", "give `pip install dagshub mlflow`"),
+            ("dagshub", "run `pip install dagshub mlflow`"),
             (
                 "neptune",
-                "names neptune, whose package is not installed: give `pip install neptune`",
+                "names neptune, whose package is not installed: run `pip install neptune`",
             ),
             (["tensorboard", "comet_ml"], "`pip install comet-ml`"),
             ("tensorbord", "names 'tensorbord', which transformers does not report to; it knows"),

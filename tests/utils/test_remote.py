@@ -299,7 +299,7 @@ def test_export_to_urls(ftft, bucket, drawn):
     assert "4 rows written to memory://bucket/new.jsonl" in done.out + done.err
     assert len(system.cat_file("/bucket/new.jsonl").splitlines()) == 4
     refused = ftft("export", drawn, "memory://bucket/there.jsonl")
-    assert "memory://bucket/there.jsonl is there already" in refused.err
+    assert "memory://bucket/there.jsonl already exists" in refused.err
     assert system.cat_file("/bucket/there.jsonl") == b"old"
     assert ftft("export", drawn, "memory://bucket/there.jsonl", "--overwrite").code == 0
     assert len(system.cat_file("/bucket/there.jsonl").splitlines()) == 4
@@ -308,7 +308,7 @@ def test_export_to_urls(ftft, bucket, drawn):
         *system.find("/bucket/folder")
     }
     refused = ftft("export", drawn, "memory://bucket/folder", "--overwrite")
-    assert "memory://bucket/folder is there already" in refused.err
+    assert "memory://bucket/folder already exists" in refused.err
     assert "names a bucket or a host and nothing in it" in ftft("export", drawn, "s3://a.csv").err
     refused = ftft("export", drawn, "memory://bucket/map.txt")
     assert refused.err.startswith("error: memory://bucket/map.txt: ")

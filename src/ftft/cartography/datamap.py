@@ -118,12 +118,18 @@ class DataMap:
         if not self.epochs:
             return "points not known"
         points = ", ".join(str(point + 1) for point in self.epochs)
-        left_out = f", the first {self.burn_in} left out as burn-in" if self.burn_in else ""
+        point = "recording point" if len(self.epochs) == 1 else "recording points"
+        first = "the first" if self.burn_in == 1 else f"the first {self.burn_in}"
+        left_out = f", {first} left out as burn-in" if self.burn_in else ""
         lost = ""
         if self.left_out:
-            lost = f"; {self.left_out:,} examples have no answer or no two values and are left out"
+            have, are = ("has", "is") if self.left_out == 1 else ("have", "are")
+            lost = (
+                f"; {counted(self.left_out, 'example')} {have} no answer or no two values and "
+                f"{are} left out"
+            )
         by = f", by {self.measure.replace('-', ' ')}" if self.measure else ""
-        return f"drawn from recording points {points}{by}{left_out}{lost}"
+        return f"drawn from {point} {points}{by}{left_out}{lost}"
 
     @property
     def region(self) -> npt.NDArray[np.object_]:

@@ -132,7 +132,7 @@ def _write_datasets(table: pa.Table, path: Path) -> None:
             "Or export to Parquet, which `datasets` reads too."
         ) from error
     if path.exists():
-        raise DynamicsError(f"{path} exists already. Export to a new folder, or remove it first.")
+        raise DynamicsError(f"{path} already exists. Export to a new folder, or remove it first.")
     bars = datasets.are_progress_bars_disabled()
     # They show the temporary folder's shards, and say nothing that ours does not.
     datasets.disable_progress_bars()

@@ -131,9 +131,7 @@ def _opened(path: Path, kind: str) -> Iterator[tuple[pq.ParquetFile, dict[str, A
         if os.path.isdir(path):
             raise DynamicsError(_folder_instead(path, kind)) from error
         if not _is_parquet(path):
-            raise DynamicsError(
-                f"{path} is not a {kind}, but another file. {_give(kind)}"
-            ) from error
+            raise DynamicsError(f"{path} is not a {kind}. {_give(kind)}") from error
         raise DynamicsError(
             f"{path} is not a readable {kind}: {_damage(error)}. Make it again, or give "
             f"the file of a {kind}."

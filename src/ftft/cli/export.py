@@ -93,7 +93,7 @@ def _target(output: str, *, overwrite: bool) -> Iterator[Path]:
         )
     if is_there(output, ConfigError) and not (overwrite and Path(name).suffix):
         raise ConfigError(
-            f"{output} is there already; give another URL, or, for a file, add --overwrite to "
+            f"{output} already exists; give another URL, or, for a file, add --overwrite to "
             "replace it."
         )
     with tempfile.TemporaryDirectory() as temporary:
@@ -173,7 +173,7 @@ def _merge(source: Path, output: Path, base: str | None) -> str:
     from ftft.workspace.workspace import check_artifact
 
     if output.exists():
-        raise ConfigError(f"{output}: exists already; name a new folder for the model.")
+        raise ConfigError(f"{output}: already exists; name a new folder for the model.")
     source = meant_model(source)
     check_artifact(source)
     merge(source, output, base=base)

@@ -55,7 +55,12 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
         seconds: About what is left; None where nobody knows.
         jobs: How many trainings at a time.
     """
-    from ftft.experiment.foreseen import amount_in_words, at_a_time, beside_unknown
+    from ftft.experiment.foreseen import (
+        NOTHING_TO_TRAIN,
+        amount_in_words,
+        at_a_time,
+        beside_unknown,
+    )
 
     _show_trainings(planned)
     _show_reasons(planned)
@@ -63,8 +68,9 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
     shared = sum(one.readers > 1 for one in planned)
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
     amount = amount_in_words(steps, flops, spends=any(one.spends for one in waiting))
+    to_do = f"to do are {len(waiting)}, {amount}" if waiting else NOTHING_TO_TRAIN
     tell(
-        f"{len(planned)} trainings, {shared} of them shared; to do are {len(waiting)}, {amount}"
+        f"{counted(len(planned), 'training')}, {shared} of them shared; {to_do}"
         + (f", about {duration(seconds)} {at_a_time(jobs)}" if seconds else "")
     )
     if jobs > 1 and seconds is None and waiting:
@@ -92,7 +98,7 @@ def _show_shares(planned: Sequence[Planned]) -> None:
     if not shares:
         return
     least, most = min(shares.values()), max(shares.values())
-    over = "" if len(shares) == 1 else f", in the dearest of {len(shares):,} settings"
+    over = "" if len(shares) == 1 else f", in the most expensive of {len(shares):,} settings"
     cheapest = "" if len(shares) == 1 else f", and {least:.0%} in the cheapest"
     tell(f"{share_in_words(most)}{over}{cheapest}")
     dear = [f"{name} ({share:.0%})" for name, share in shares.items() if share >= 1]

@@ -28,6 +28,7 @@ MAX_BYTES = 1_000_000
 
 # What messages about an experiment file say of one.
 _KEYS = "name, data, reference and main"
+_LONGEST_TEXT = 40
 _HINT = "`ftft init DATA_FILE` writes one, `ftft recipes` lists those that come with ftft"
 
 Check = Callable[[Mapping[str, Any]], Iterable[Problem]]
@@ -228,7 +229,9 @@ def _apply(raw: dict[str, Any], override: str) -> str:
     try:
         parsed = parse(value)
     except ValueError as error:
-        return f"the value is not valid YAML: {error}."
+        return f"the value is not valid YAML: {error}.{_in_quotes(key, value)}"
+    if value.strip() in ("|", ">"):  # signs of YAML for texts of several lines
+        return f"YAML reads the value as an empty text.{_in_quotes(key, value)}"
     node = raw
     for depth, part in enumerate(parts[:-1]):
         child = node.setdefault(part, {})
@@ -240,3 +243,11 @@ def _apply(raw: dict[str, Any], override: str) -> str:
         node = child
     node[parts[-1]] = parsed
     return ""
+
+
+def _in_quotes(key: str, value: str) -> str:
+    """How to write a text for YAML and the shell; empty for what is probably something else."""
+    text = value.strip()
+    if len(text) > _LONGEST_TEXT or text[:1] in "[{" or any(sign in text for sign in "\"'\\\n"):
+        return ""
+    return f" A text as this needs quotes: --set '{key.strip()}=\"{text}\"'."

@@ -63,6 +63,12 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else shorten(value)
 
 
+def _empty(kind: str, value: Any) -> str:
+    """How to leave empty what may not be nothing."""
+    empty = {"dict_type": "{}", "list_type": "[]", "tuple_type": "[]"}.get(kind)
+    return "" if value is not None or empty is None else f"; to leave it empty, write {empty}"
+
+
 def _entries(kind: str, number: int) -> str:
     if kind.startswith("string"):
         return counted(number, "character")
@@ -92,7 +98,10 @@ def all_in_words(problem: Mapping[str, Any], *others: Mapping[str, Any]) -> tupl
     message = " or ".join([words[0], *(one.removeprefix("must be ") for one in words[1:])])
     if problem["loc"][-1:] == (KEY,):
         message = f"the key {message}"
-    shown = "" if kind == "value_error" else f" (found {_shown(problem.get('input'))})"
+    value = problem.get("input")
+    shown = "" if kind == "value_error" else f" (found {_shown(value)}{_empty(kind, value)})"
+    if in_words(problem) == _LIST and isinstance(value, str | int | float) and "…" not in shown:
+        message = message.replace(_LIST, f"{_LIST} such as [{_shown(value)}]")
     # Shares have an upper limit of 1; where they exceed it, a percentage is likely.
     most = problem.get("ctx", {}).get("le", problem.get("ctx", {}).get("lt"))
     is_share = most == 1 or (kind == "float_parsing" and str(problem.get("input")).endswith("%"))

@@ -28,6 +28,7 @@ from ftft.dynamics.values import (
 from ftft.errors import DynamicsError
 from ftft.utils.nearest import nearest
 from ftft.utils.notebook import html_table
+from ftft.utils.plural import counted
 
 # (epoch, start, stop) -> what was recorded of those rows at that point, (stop - start, W).
 Reader: TypeAlias = Callable[[int, int, int], Recorded]
@@ -79,8 +80,8 @@ class TrainingDynamics:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        points = len(self.epochs)
-        return f"<TrainingDynamics of {len(self):,} examples at {points} recording points>"
+        points = counted(len(self.epochs), "recording point")
+        return f"<TrainingDynamics of {counted(len(self), 'example')} at {points}>"
 
     def epoch_logits(self, epoch: int) -> Logits:
         """The logits of all examples at one recording point.
@@ -164,8 +165,8 @@ class TrainingDynamics:
             f"; {name}: {self.meta[name]}" for name in ("model", "seed") if name in self.meta
         )
         title = (
-            f"training dynamics of {len(self):,} examples at {len(self.epochs)} recording points"
-            f"{partly}{notes}"
+            f"training dynamics of {counted(len(self), 'example')} at "
+            f"{counted(len(self.epochs), 'recording point')}{partly}{notes}"
         )
         return html_table(title, ["label", "examples", "share"], rows)
 

@@ -97,11 +97,11 @@ def write_flush(
         encoding: What they are.
 
     Raises:
-        DynamicsError: The file exists already or cannot be written.
+        DynamicsError: The file already exists or cannot be written.
     """
     if flush.path.exists():
         raise DynamicsError(
-            f"{flush.path} exists already: another process records into the same folder with the "
+            f"{flush.path} already exists: another process records into the same folder with the "
             f"same rank {flush.rank}. Give each process its own rank, or each run its own folder."
         )
     recorded = np.ascontiguousarray(recorded, dtype="<f4")

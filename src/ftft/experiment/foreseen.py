@@ -109,6 +109,9 @@ def of_this_machine(found: Mapping[str, Any], threads: int | None = None) -> boo
     return all(found.get(key) == here[key] for key in _MACHINE)
 
 
+NOTHING_TO_TRAIN = "nothing to train: all trainings are finished"
+
+
 def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: int = 1) -> str:
     """How much is to be done.
 
@@ -118,6 +121,8 @@ def to_do_in_words(trainings: Iterable[Foreseen], seconds: float | None, jobs: i
         jobs: How many at a time.
     """
     waiting = [one for one in trainings if not one.reused]
+    if not waiting:
+        return NOTHING_TO_TRAIN
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
     beside = f" {at_a_time(jobs)}," if jobs > 1 else ""
     speed = f"{beside} by the speed of earlier ones"

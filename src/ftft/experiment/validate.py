@@ -26,6 +26,7 @@ from ftft.training.models import model_fingerprint
 from ftft.training.rehearsal import check_training
 from ftft.training.sharding import sharding_notes
 from ftft.transfer.evidence import notes_on_size
+from ftft.utils.plural import counted
 from ftft.workspace.layout import check_foreign, check_writable
 
 T = TypeVar("T")
@@ -211,17 +212,17 @@ def check_selection(experiment: Experiment, examples: int) -> None:
     if burn_in == AUTO and points < _LEAST_WITH_AUTO:
         raise ConfigError(
             f"map.burn_in is auto and reference.epochs is {reference.epochs}: that gives "
-            f"{points} complete recording points. The first is left out nearly always, since "
-            "everything is still being learnt there, and variability needs at least 2 more; set "
-            f"reference.epochs to at least {_LEAST_WITH_AUTO}, better 5, or map.burn_in to a "
+            f"{counted(points, 'complete recording point')}. The first is left out nearly always, "
+            "since everything is still being learnt there, and variability needs at least 2 more; "
+            f"set reference.epochs to at least {_LEAST_WITH_AUTO}, better 5, or map.burn_in to a "
             "number."
         )
     left = points if burn_in == AUTO else points - burn_in
     if left < 2:
         raise ConfigError(
             f"map.burn_in is {burn_in} and reference.epochs is {reference.epochs}: that leaves "
-            f"{max(left, 0)} complete recording points, and variability needs at least 2; raise "
-            "reference.epochs or lower map.burn_in."
+            f"{counted(max(left, 0), 'complete recording point')}, and variability needs at least "
+            "2; raise reference.epochs or lower map.burn_in."
         )
     balance_by = experiment.selection.balance_by
     named = dict.fromkeys(name for one in experiment.data.train for name in one.slices)

@@ -66,7 +66,7 @@ def write_figures(
 
     Raises:
         FtftError: There are no runs, or a format is unknown.
-        WorkspaceError: A file is there already, or cannot be written.
+        WorkspaceError: A file already exists, or cannot be written.
         DynamicsError: A map or a selection is damaged.
     """
     unknown = [kind for kind in formats if kind not in FORMATS]

@@ -38,7 +38,7 @@ def upload(
         repository: Where; its type must be known.
         contents: File name to a file, or to its content.
         public: Whether a new repository is one that everybody can read.
-        overwrite: Add a commit to a repository that is there already; otherwise it is refused.
+        overwrite: Add a commit to a repository that already exists; otherwise it is refused.
             Files that were shared before and are not now are removed by it; others stay.
         message: Of the commit.
 
@@ -96,7 +96,7 @@ def _made(api: HfApi, repository: Repository, *, public: bool, overwrite: bool) 
             raise
     if not overwrite:
         raise SharingError(
-            f"{repository}: this repository is there already; give another name, or add "
+            f"{repository}: this repository already exists; give another name, or add "
             "--overwrite to write a new version into it. What it holds now stays in its history."
         )
     about = api.repo_info(repository.id, repo_type=repository.type)

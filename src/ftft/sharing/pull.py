@@ -58,7 +58,7 @@ def pull(
         What was pulled, with the commit that was read.
 
     Raises:
-        SharingError: It cannot be had, is not what it should be, or the folder is there already.
+        SharingError: It cannot be had, is not what it should be, or the folder already exists.
         FtftError: What ``check`` raises.
     """
     refuse_existing(folder.absolute())

@@ -46,7 +46,7 @@ def push(
         target: A repository of the hub, or a folder, here or elsewhere, which must be new.
         selection: A selection to go with a map.
         public: Whether everybody can read a new repository; otherwise it is private.
-        overwrite: Add a version to a repository that is there already.
+        overwrite: Add a version to a repository that already exists.
 
     Returns:
         Where it is.
@@ -62,7 +62,7 @@ def push(
         # What was written in part has none, and the same command writes it whole.
         if is_there(f"{target.url}/{MANIFEST_NAME}", SharingError):
             raise SharingError(
-                f"{target}: is there already, and a folder is never replaced; give the name of a "
+                f"{target} already exists, and a folder is never replaced; give the name of a "
                 "new one."
             )
         contents = _with_card(found, None)

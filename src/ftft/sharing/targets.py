@@ -91,7 +91,7 @@ def landing(folder: Path) -> Iterator[Path]:
     """Give a new folder beside ``folder``, which becomes ``folder`` at the end, or nothing.
 
     Raises:
-        SharingError: Something is there already, or the folder cannot be written.
+        SharingError: Something already exists, or the folder cannot be written.
     """
     folder = folder.absolute()
     refuse_existing(folder)
@@ -109,6 +109,5 @@ def refuse_existing(folder: Path) -> None:
     """
     if os.path.lexists(folder):
         raise SharingError(
-            f"{folder}: is there already, and a folder is never replaced; give the name of a new "
-            "one."
+            f"{folder} already exists, and a folder is never replaced; give the name of a new one."
         )

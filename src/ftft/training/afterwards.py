@@ -61,7 +61,7 @@ def dynamics_of_checkpoints(
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise DynamicsError(
-            f"{to} is there already. Dynamics are written to a folder of their own: give a new one."
+            f"{to} already exists. Dynamics are written to a folder of their own: give a new one."
         )
     saved = _saved(folder)
     task, trusted = TASKS[train.task], settings.trust_remote_code

@@ -19,6 +19,7 @@ from ftft.training.logger_checks import check_services
 from ftft.training.precision import resolve_precision
 from ftft.training.sharding import check_sharding
 from ftft.utils.distributed import count
+from ftft.utils.plural import counted
 
 # Fields that ftft sets from its own keys, with the key to use instead.
 OWN_KEYS = {
@@ -240,7 +241,7 @@ def training_arguments(settings: FineTuning, plan: Plan, folder: Path) -> Traini
 
     Raises:
         ConfigError: A value is refused by ``TrainingArguments`` or acts outside the run folder, the
-            batch does not divide over processes and accumulation steps, or DeepSpeed or a service
+            batch is not divisible by processes and accumulation steps, or DeepSpeed or a service
             in ``report_to`` is not installed.
     """
     extra = settings.training_arguments
@@ -325,15 +326,16 @@ def per_device_batch(settings: FineTuning) -> int:
     """Examples per process and accumulation step, so that a step has ``batch_size`` in all.
 
     Raises:
-        ConfigError: The batch does not divide.
+        ConfigError: The batch is not divisible.
     """
     processes = count()
     accumulation = int(settings.training_arguments.get("gradient_accumulation_steps", 1))
     per_device, left = divmod(settings.batch_size, processes * accumulation)
     if left or per_device == 0:
         raise ConfigError(
-            f"batch_size {settings.batch_size} of model {settings.model} does not divide by "
-            f"{processes} processes times {accumulation} gradient-accumulation steps; choose a "
-            "multiple, since it counts the examples of a whole optimiser step."
+            f"batch_size {settings.batch_size} of model {settings.model} is not divisible by "
+            f"{processes * accumulation} ({counted(processes, 'process', 'processes')} x "
+            f"{counted(accumulation, 'accumulation step')}); choose a multiple, since it counts "
+            "the examples of a whole optimiser step."
         )
     return per_device

@@ -47,6 +47,6 @@ def check_services(names: Sequence[object], model: str) -> None:
                 )
             package = _PACKAGES.get(name, name)
             raise ConfigError(
-                f"{place} names {name}, whose package is not installed: give `pip install "
+                f"{place} names {name}, whose package is not installed: run `pip install "
                 f"{package}`, or leave {name} out."
             )

@@ -32,7 +32,7 @@ def check_sharding(given: Mapping[str, Any], model: str) -> None:
     if given.get("deepspeed") and find_spec("deepspeed") is None:
         raise ConfigError(
             f"training_arguments of model {model}: deepspeed needs a package that is not "
-            "installed: give `pip install deepspeed`, or leave deepspeed out."
+            "installed: run `pip install deepspeed`, or leave deepspeed out."
         )
 
 

@@ -101,9 +101,7 @@ def check_free(
             "remove the folder first."
         )
     if not overwrite and os.path.lexists(path):
-        raise error(
-            f"{path} is there already; give another name, or add --overwrite to replace it."
-        )
+        raise error(f"{path} already exists; give another name, or add --overwrite to replace it.")
 
 
 def write_text(path: Path, text: str, error: type[FtftError] = DynamicsError) -> None:

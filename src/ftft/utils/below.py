@@ -76,6 +76,6 @@ def models_instead(models: Sequence[Path]) -> str:
     if models:
         return f"{said}. Give {one_of(models)}."
     return (
-        f"{said}, and none is below it. Give one such as runs/NAME/main/seed-0/model (of ftft "
-        "train: given or erm in place of main)."
+        f"{said}, and none is below it. Give one such as runs/NAME/main/seed-0/model (of ftft run; "
+        "of ftft train: given or erm in place of main)."
     )

@@ -71,7 +71,7 @@ def check_written_by(record: Path, title: str, files: Sequence[Path], what: str)
     for path in files:
         if os.path.lexists(path):
             raise WorkspaceError(
-                f"{path}: is there already and was not written by a {what} in this folder, which "
+                f"{path} already exists and was not written by a {what} in this folder, which "
                 f"would replace it; choose another {what} folder with --output or the key output."
             )
 
