@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,8 @@ from ftft.data.columns import narrowed, text_chunks
 from ftft.data.messages import require_columns
 from ftft.data.readers.delimited import Dialect, read_delimited
 from ftft.data.readers.json_lines import read_json_lines
-from ftft.errors import DataError, reason
+from ftft.data.readers.reading import reading
+from ftft.errors import DataError
 from ftft.utils.below import one_of
 from ftft.utils.nearest import nearest
 from ftft.utils.remote import is_remote, local_copy
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from datasets import Features
 
 _OWN_FILES = ("map.parquet", "selection.parquet", "examples.parquet")
-
-# What a damaged file raises depends on where the damage is.
-_READ_ERRORS = (
-    *(OSError, EOFError, zlib.error, pa.ArrowException),
-    *(ValueError, KeyError, MemoryError, OverflowError),
-)
 
 
 @dataclass(frozen=True)
@@ -235,26 +229,6 @@ def read_table(path: Path, wanted: Collection[str] | None = None) -> pa.Table:
     check_file(path)
     chosen = format_of(path)
     return read_as(chosen, path, Dialect("\t" if chosen == "tsv" else ","), wanted).columns
-
-
-@contextmanager
-def reading(path: Path, chosen: str, *, in_source: bool = False) -> Iterator[None]:
-    """Turn what the operating system, gzip and pyarrow raise into a DataError.
-
-    Args:
-        path: The file.
-        chosen: The format that it is read as.
-        in_source: Whether it is the ``path`` of a source, which may have a ``format``.
-    """
-    try:
-        yield
-    except _READ_ERRORS as error:
-        first = reason(str(error).strip().partition("\n")[0][:200])
-        key = ", or the key 'format'," if in_source else ""
-        raise DataError(
-            f"{path} cannot be read as {chosen}: {first}. Check that the file is whole and of "
-            f"the format that its name{key} says."
-        ) from error
 
 
 def dialect_of(source: DataSource, chosen: FileFormat) -> Dialect:

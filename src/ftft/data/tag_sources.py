@@ -12,7 +12,8 @@ from ftft.data.faults import Faults
 from ftft.data.messages import listed, require_columns
 from ftft.data.readers.conll import read_conll
 from ftft.data.readers.json_lines import iterate_records
-from ftft.data.sources import columns_of, local_file, reading
+from ftft.data.readers.reading import reading
+from ftft.data.sources import columns_of, local_file
 from ftft.data.spelling import is_number, same_value
 from ftft.errors import DataError
 

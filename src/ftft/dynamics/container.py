@@ -164,10 +164,8 @@ class TrainingDynamics:
         notes = "".join(
             f"; {name}: {self.meta[name]}" for name in ("model", "seed") if name in self.meta
         )
-        title = (
-            f"training dynamics of {counted(len(self), 'example')} at "
-            f"{counted(len(self.epochs), 'recording point')}{partly}{notes}"
-        )
+        size, points = counted(len(self), "example"), counted(len(self.epochs), "recording point")
+        title = f"training dynamics of {size} at {points}{partly}{notes}"
         return html_table(title, ["label", "examples", "share"], rows)
 
     def measured_by(self, measure: str) -> TrainingDynamics:

@@ -17,7 +17,8 @@ from ftft.data.readers.delimited import (
     open_text,
 )
 from ftft.data.readers.json_lines import iterate_records
-from ftft.data.sources import check_file, reading
+from ftft.data.readers.reading import reading
+from ftft.data.sources import check_file
 from ftft.errors import DataError
 
 _SAMPLE = 2_000
