@@ -456,7 +456,7 @@ def test_what_was_expected_is_said_in_plain_words(problem, override, expected):
 @pytest.mark.parametrize("sign", [",", "|", "%"])
 def test_a_sign_of_yaml_is_said_to_need_quotes(problem, sign):
     key = "data.train.delimiter"
-    advice = f"""A text as this needs quotes: --set '{key}="{sign}"'."""
+    advice = f"""Such a text needs quotes: --set '{key}="{sign}"'."""
     assert advice in problem(VALID, f"{key}={sign}")
     assert "quotes: --set" not in problem(VALID, "data.train.text=[a")
     assert problem(VALID, f'{key}="{sign}"', "main.epochs=x").count("  - ") == 1

@@ -250,4 +250,4 @@ def _in_quotes(key: str, value: str) -> str:
     text = value.strip()
     if len(text) > _LONGEST_TEXT or text[:1] in "[{" or any(sign in text for sign in "\"'\\\n"):
         return ""
-    return f" A text as this needs quotes: --set '{key.strip()}=\"{text}\"'."
+    return f" Such a text needs quotes: --set '{key.strip()}=\"{text}\"'."
