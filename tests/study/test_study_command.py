@@ -320,7 +320,7 @@ def test_a_plan_of_many_trainings_has_a_row_for_each_method(capsys):
     said = capsys.readouterr().out
     rows = [line.replace(" ", "").strip("│") for line in said.splitlines() if "│" in line]
     assert rows == ["reference│1│1│2,000│0.004", "erm│1│999│1,000,000│2"]
-    assert said.splitlines()[-1].startswith("1002 trainings")
+    assert said.splitlines()[-1].startswith("1,002 trainings, 1,002 of them")
 
 
 @pytest.mark.parametrize("data", [("my-customer-reviews",), ("my-customer-reviews", "tickets")])

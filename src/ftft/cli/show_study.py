@@ -68,9 +68,9 @@ def show_plan(planned: Sequence[Planned], seconds: float | None, jobs: int = 1) 
     shared = sum(one.readers > 1 for one in planned)
     steps, flops = sum(one.steps for one in waiting), sum(one.flops for one in waiting)
     amount = amount_in_words(steps, flops, spends=any(one.spends for one in waiting))
-    to_do = f"to do are {len(waiting)}, {amount}" if waiting else NOTHING_TO_TRAIN
+    to_do = f"to do are {len(waiting):,}, {amount}" if waiting else NOTHING_TO_TRAIN
     tell(
-        f"{counted(len(planned), 'training')}, {shared} of them shared; {to_do}"
+        f"{counted(len(planned), 'training')}, {shared:,} of them shared; {to_do}"
         + (f", about {duration(seconds)} {at_a_time(jobs)}" if seconds else "")
     )
     if jobs > 1 and seconds is None and waiting:
