@@ -667,7 +667,7 @@ class TestChecks:
             ("main.layers=99", ModelError, "layers is 99, but the network has 2 layers"),
             ("main.max_length=65", ModelError, "takes 64 tokens at most"),
             ("map.burn_in=2", ConfigError, "leaves 1 complete recording point,"),
-            ("reference.epochs=1.5", ConfigError, "gives 1 complete recording point. The first"),
+            ("reference.epochs=1.5", ConfigError, "leaves 1 complete recording point,"),
             ("selection.fraction=0.001", ConfigError, "selects none"),
             ("main.training_arguments.optim=foo", ConfigError, "refused by"),
             ("main.training_arguments.lr_scheduler_type=foo", ConfigError, "foo is not a valid"),

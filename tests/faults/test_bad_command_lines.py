@@ -115,8 +115,8 @@ USAGE = [
 FILES = [
     case("run nowhere.yaml", "nowhere.yaml", "ftft init"),
     case("run empty", "empty", "Give the experiment file"),
-    case("run train.csv", "train.csv", "expected a mapping"),
-    case("run map.parquet", "map.parquet", "not UTF-8"),
+    case("run train.csv", "train.csv: a data file", "ftft init train.csv"),
+    case("run map.parquet", "map.parquet: a data file", "a YAML file"),
     case("run loop.yaml", "loop.yaml", "cannot be read"),
     case("run pipe.yaml", "pipe.yaml", "it is not a file"),
     case("run /dev/zero", "/dev/zero", "it is not a file"),

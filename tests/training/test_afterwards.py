@@ -104,7 +104,10 @@ def test_a_folder_that_is_there_is_refused_before_anything_is_scored(
         (lambda at: change_state(at, 8, {"epoch": 1.0}), "checkpoint-8 .*different trainings"),
         (lambda at: change_state(at, 8, {"epoch": None}), "checkpoint-8/trainer_state.json does"),
         (lambda at: change_state(at, 8, []), "checkpoint-8/trainer_state.json does not say"),
-        (lambda at: (at / "checkpoint-8/config.json").unlink(), "checkpoint-8: not a model"),
+        (
+            lambda at: (at / "checkpoint-8/config.json").unlink(),
+            "checkpoint-8 is not a model folder",
+        ),
         (
             lambda at: (at / "checkpoint-8/model.safetensors").unlink(),
             "checkpoint-8: .*safetensors only",

@@ -194,10 +194,8 @@ def test_batch_of_one_device(settings, monkeypatch, batch, accumulation, process
 def test_a_batch_that_does_not_divide(settings, monkeypatch, accumulation, processes):
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     chosen = settings(training_arguments={"gradient_accumulation_steps": accumulation})
-    with pytest.raises(
-        ConfigError,
-        match=f"batch_size 16 .* by {processes} processes times {accumulation} gradient",
-    ):
+    both = rf"\({processes} process(es)? x {accumulation} accumulation steps?\)"
+    with pytest.raises(ConfigError, match=f"batch_size 16 .* by {processes * accumulation} {both}"):
         per_device_batch(chosen)
 
 
